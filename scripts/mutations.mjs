@@ -42,8 +42,45 @@ export const MUTATIONS = [
     [
       'a call that failed counts as settled',
       'src/actors/agent/state.ts',
-      "...(when === 'before' ? { before: commit } : {})",
-      '...{}',
+      '{ commit, before: commit, ',
+      '{ commit, ',
+    ],
+  ),
+  ...breaking(
+    "A project's own settings count only as the user has seen them",
+    {
+      'tests/actors/agent/project.test.ts': [
+        'settings that were trusted count until the agent changes them, and again when the user has looked at them',
+      ],
+    },
+    ['any content is trusted', 'src/config/trust.ts', 'update(`${place}\\0${text}`)', 'update(place)'],
+  ),
+  ...breaking(
+    "A project's own settings count only as the user has seen them",
+    {
+      'tests/actors/agent/project.test.ts': [
+        'a declaration trusts what the repository had, and not what the agent has made of it',
+      ],
+    },
+    [
+      'a declaration trusts what the agent has made',
+      'src/actors/agent/system.ts',
+      'text: workspace.settings',
+      'text: (await runner.files.project({ agent: id, workspace, directories: directories(id) })).hash',
+    ],
+  ),
+  ...breaking(
+    "A project's own settings count only as the user has seen them",
+    {
+      'tests/workspaces/files/project.test.ts': [
+        'the hash of the settings changes with what claude would load, and with nothing else',
+      ],
+    },
+    [
+      'what lies in other directories is not seen',
+      'src/workspaces/files/project.ts',
+      'else if (entry.isDirectory()) await search(join(path, name))',
+      'else void entry.isDirectory()',
     ],
   ),
   ...breaking(

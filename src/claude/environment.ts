@@ -47,9 +47,11 @@ const withoutFileMentions = (version: Version): Environment =>
  * with all of these disabled.
  */
 const withoutRepository = (settings: CallSettings): Environment =>
-  settings.loadProjectSettings
+  settings.project
     ? {}
     : {
+        // Without it, rules in a directory are loaded with the first file that is read there.
+        CLAUDE_CODE_DISABLE_CLAUDE_MDS: '1',
         CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS: '1',
         ...(grantsShell(settings) ? {} : { GIT_DIR: '/dev/null' }),
       }

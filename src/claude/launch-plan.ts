@@ -1,5 +1,6 @@
 /** What to spawn for a call, decided as data. */
 import { randomUUID } from 'node:crypto'
+import { existsSync, realpathSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { secretsOf } from '../events/redaction.ts'
@@ -36,6 +37,9 @@ export function launchPlan(call: Call, { program, inherited, added }: PlanOption
   const environment = callEnvironment({ callId, taskId, home, version, settings, inherited, added })
   const given = claudeArguments(call, {
     version,
+    project: settings.project
+      ? { directory: realpathSync(workspace), hasServers: existsSync(join(workspace, '.mcp.json')) }
+      : undefined,
     systemPromptFile: settings.systemPrompt === '' ? null : systemPromptFile(home),
   })
   const start = { environment, arguments: given }

@@ -35,8 +35,8 @@ export interface CallSettings {
    * `allowedTools` names. `bypass`: everything.
    */
   readonly permissions?: 'workspace' | 'bypass'
-  /** Whether settings, hooks, servers and instructions in the workspace are loaded. Their author can run commands. */
-  readonly loadProjectSettings?: boolean
+  /** Whether the project's own settings, hooks, servers and instructions are loaded. Their author can run commands. */
+  readonly project?: boolean
 }
 
 /** A process as the log knows it. The pid alone is not enough: it may have been reused. */

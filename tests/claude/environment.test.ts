@@ -139,7 +139,7 @@ test('an agent without a shell finds no repository; git status does not run unle
   expect(of({})).toMatchObject({ GIT_DIR: '/dev/null', CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS: '1' })
   expect(of({ allowedTools: ['Bash'] })).not.toHaveProperty('GIT_DIR')
   expect(of({ allowedTools: ['Bash'] })).toHaveProperty('CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS', '1')
-  expect(of({ loadProjectSettings: true })).not.toHaveProperty('CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS')
+  expect(of({ project: true })).not.toHaveProperty('CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS')
 })
 
 test('IS_SANDBOX is inherited only by an agent without permission checks', () => {

@@ -2,16 +2,16 @@
  * The contents of a workspace are untrusted: the real `claude` neither runs nor obeys them, as root and as another
  * user.
  */
-import { chown, lstat, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { appendFile, chown, lstat, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import { expect, onTestFinished, type TestContext, test } from 'vitest'
 import { answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { REAL_CLAUDE } from '../claude/calls.ts'
 import { MAIN } from '../cli/command.ts'
-import { foreignServer, INSTRUCTION, SECRET, setTraps } from './hostile-workspace.ts'
+import { foreignServer, INSTRUCTION, SECRET, setTraps, trapSettings } from './hostile-workspace.ts'
 
 const isRoot = process.getuid?.() === 0
 
@@ -44,6 +44,7 @@ async function ownedBy(user: number | null, directory: string): Promise<void> {
 
 /** What a manipulated model would ask for. */
 const GREEDY = (folder: string) => [
+  answer.toolUse('Read', { file_path: 'deep/read-me.txt' }),
   answer.toolUse('Read', { file_path: 'link.txt' }),
   answer.toolUse('Read', { file_path: 'outside/secret.txt' }),
   answer.toolUse('Read', { file_path: join(folder, 'secret.txt') }),
@@ -117,24 +118,76 @@ test.for(USERS)('a hostile workspace is inert for %s', async ([, user, possible]
   expect((await lstat(join(workspace, 'inside.txt'))).uid).toBe(user ?? process.getuid?.())
 })
 
-test('the traps work: a trusted workspace is obeyed', async () => {
+/** An agent on a repository that brings these settings. */
+async function agentOnRepository(
+  environment: Readonly<Record<string, string>>,
+  foreign: string,
+  ...words: string[]
+) {
+  const { folder, run, workspace } = await commandOf(null, environment)
+  const repo = join(folder, 'repo')
+  const marked = join(folder, 'marked')
+  await mkdir(marked)
+  for (const [path, text] of Object.entries(trapSettings(marked, foreign))) {
+    await mkdir(dirname(join(repo, path)), { recursive: true })
+    await writeFile(join(repo, path), text)
+  }
+  const git = (...command: string[]) =>
+    execa('git', ['-c', 'user.name=x', '-c', 'user.email=x@x', ...command], { cwd: repo })
+  await git('init', '-q')
+  await git('add', '.')
+  await git('commit', '-qm', 'x')
+  const limits = ['--timeout', '20', '--retries', '0']
+  expect(await run('agent', 'create', 'a', 'You help.', '--repo', repo, ...limits, ...words)).toMatchObject({
+    exitCode: 0,
+  })
+  return { folder, run, workspace, marks: async () => (await readdir(marked)).sort() }
+}
+
+test('the settings of a repository do not count until they are trusted, nor when the agent has changed them', async () => {
   await using foreign = await foreignServer()
   await using model = await simulatedModel()
-  const { folder, run, workspace } = await commandOf(null, model.environment)
-  await run(
-    'agent',
-    'create',
-    'a',
-    'You help.',
-    '--load-project-settings',
-    '--timeout',
-    '20',
-    '--retries',
-    '0',
-  )
-  const traps = await setTraps(folder, workspace, foreign.url)
+  const { run, marks, workspace } = await agentOnRepository(model.environment, foreign.url)
+  const look = answer.toolUse('Read', { file_path: 'deep/read-me.txt' })
+  model.enqueue(look, 'Done.')
+  const { stderr, stdout } = await run('agent', 'ask', 'a', 'Help me.')
+  expect(stdout).toContain('Done.')
+  expect(stderr).toContain(`claude-agents config trust ${workspace}`)
+  await run('config', 'trust', workspace)
+  await appendFile(join(workspace, 'deep/CLAUDE.md'), 'x')
+  model.enqueue(look, 'Done.')
+  expect((await run('agent', 'ask', 'a', 'Help me.')).stdout).toContain('Done.')
+  expect(await marks()).toEqual([])
+  expect(foreign.calls).toEqual([])
+  expect(JSON.stringify(model.requests)).not.toContain(INSTRUCTION)
+})
+
+test('the traps work: the settings of a repository that is trusted count', async () => {
+  await using foreign = await foreignServer()
+  await using model = await simulatedModel()
+  const { run, marks } = await agentOnRepository(model.environment, foreign.url, '--project')
   const { stderr } = await run('agent', 'ask', 'a', 'Help me.')
-  expect(stderr).toContain('loads settings, hooks and servers from its workspace')
-  expect(await traps.marks()).toEqual(expect.arrayContaining(['mcp-server', 'session-start']))
+  expect(stderr).toContain('loads settings, hooks and servers of its repository')
+  expect(await marks()).toEqual(expect.arrayContaining(['mcp-server', 'session-start']))
   expect(foreign.calls).not.toEqual([])
+})
+
+test('instructions of the folders around do not count with those of the project', async () => {
+  await using model = await simulatedModel()
+  const { folder, run, workspace } = await agentOnRepository(model.environment, model.url)
+  const project = {
+    'CLAUDE.md': 'the-project',
+    '.claude/settings.json': '{}',
+    '.mcp.json': '{"mcpServers":{}}',
+  }
+  for (const [path, text] of Object.entries(project)) await writeFile(join(workspace, path), text)
+  for (let path = dirname(workspace); path !== dirname(folder); path = dirname(path)) {
+    await mkdir(join(path, '.claude/rules'), { recursive: true })
+    for (const name of ['CLAUDE.md', '.claude/rules/rule.md']) await writeFile(join(path, name), SECRET)
+  }
+  await run('config', 'trust', workspace)
+  expect(await run('agent', 'ask', 'a', 'Help me.')).toMatchObject({ exitCode: 0 })
+  const requests = JSON.stringify(model.requests)
+  expect(requests).toContain('the-project')
+  expect(requests).not.toContain(SECRET)
 })

@@ -13,6 +13,7 @@ import type { FilesOperations, FilesPlace } from '../../workspaces/files/operati
 import type { Bodies } from '../engine/bodies.ts'
 import type { CallEnding } from './call.ts'
 import type { AgentActor } from './environment.ts'
+import { type ProjectInfo, projectOf } from './files.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
 
 interface CallOfTask {
@@ -25,6 +26,7 @@ interface CallFilesEnvironment {
   readonly logger: Logger
   readonly directories: AgentDirectories
   readonly bodies: Bodies
+  readonly warn: (task: QueuedTask, message: string) => void
   readonly decide: (
     task: QueuedTask,
     decision: (context: AgentContext) => readonly AgentFact[],
@@ -45,7 +47,7 @@ export interface CallFiles {
 export function callFiles(
   agent: string,
   actor: AgentActor,
-  { runner, logger, directories, bodies, decide }: CallFilesEnvironment,
+  { runner, logger, directories, bodies, decide, warn }: CallFilesEnvironment,
 ): CallFiles {
   function worktree(): { readonly files: FilesOperations; readonly place: FilesPlace } | undefined {
     const workspace = actor.snapshot.context.config?.workspace
@@ -72,6 +74,21 @@ export function callFiles(
     }
   }
 
+  /** Whether the project's own settings count in a call that begins now. Says why they do not, once. */
+  async function projectInCall(task: QueuedTask, files: FilesOperations, place: FilesPlace) {
+    const { trust, hash, files: names, problem } = await projectOf(files, place)
+    if (trust === 'none' || trust === 'never') return {}
+    const counts = trust === 'trusted'
+    const before = actor.snapshot.context.files?.project
+    const isSaid = trust === 'refused' || (before?.hash === hash && !before.counts)
+    if (!counts && !isSaid)
+      warn(
+        task,
+        `The project's own settings do not count (${names.join(', ')}): ${whyNot(trust, problem)}. Look at them. If you want them: claude-agents config trust ${place.directories.workspace}`,
+      )
+    return { project: { hash, counts } }
+  }
+
   return {
     begin: (of) =>
       inCall(of, async (files, place) => {
@@ -86,7 +103,8 @@ export function callFiles(
         const { taskId } = of.task
         const { callId } = of.call
         const saved = await files.save(place, `before call ${callId}`)
-        return { type: 'FilesSaved', data: { taskId, callId, when: 'before', ...saved } }
+        const project = await projectInCall(of.task, files, place)
+        return { type: 'FilesSaved', data: { taskId, callId, when: 'before', ...saved, ...project } }
       }),
 
     async saveAfter(task, callId) {
@@ -127,6 +145,11 @@ export function callFiles(
       }
     },
   }
+}
+
+function whyNot(trust: ProjectInfo['trust'], problem: string | undefined): string {
+  if (problem !== undefined) return problem
+  return trust === 'changed' ? 'they have changed since you trusted them' : 'you have not trusted them'
 }
 
 /** In characters, as git log shows it. */

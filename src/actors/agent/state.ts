@@ -1,5 +1,5 @@
 /** The state of an agent, and how each fact changes it. Its size does not grow with the agent's history. */
-import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
+import type { AgentFact, Failure, Hold, ProjectInCall } from '../../events/agent-facts.ts'
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import type { Body, Material, PlacedInput } from '../../events/task-input.ts'
@@ -99,6 +99,8 @@ export interface SavedState {
   readonly commit: string
   /** The snapshot before the call that is open, or that did not end well: the next call begins from it. */
   readonly before?: string
+  /** The project's own settings at the newest call. Absent if there were none. */
+  readonly project?: ProjectInCall
 }
 
 export const absent: AgentContext = {
@@ -177,11 +179,11 @@ export const changes: {
     const incomplete = inputs.filter(({ leftOut }) => leftOut !== undefined)
     return { current: { ...current, placed: true, ...(incomplete.length > 0 ? { incomplete } : {}) } }
   },
-  FilesSaved: ({ files }, { when, commit }) => ({
-    files: { ...files, commit, ...(when === 'before' ? { before: commit } : {}) },
+  FilesSaved: ({ files }, { when, commit, project }) => ({
+    files: when === 'after' ? { ...files, commit } : { commit, before: commit, ...(project && { project }) },
   }),
   FilesCommitted: () => ({}),
-  FilesRestored: (_, { commit }) => ({ files: { commit } }),
+  FilesRestored: ({ files }, { commit }) => ({ files: { ...(files && restingFiles(files)), commit } }),
   ProcessStarted: ({ current }, { pid, startTime, machine, home }) => {
     if (!current?.call) return {}
     const process: PlacedProcess = {
@@ -197,7 +199,7 @@ export const changes: {
     session: (current?.session ?? 'chain') === 'chain' ? data.sessionId : session,
     queue: continuedBy(queue, current, data.sessionId),
     failure: null,
-    ...settledFiles(files),
+    ...(files && { files: restingFiles(files) }),
     totals: { ...withSpending(totals, data), interactions: totals.interactions + 1 },
     lastCost: lastCostIn(data) ?? lastCost,
   }),
@@ -251,8 +253,7 @@ function continuedBy(
 }
 
 /** After an answer, the files that it left are what the next call begins from. */
-const settledFiles = (files: SavedState | undefined) =>
-  files === undefined ? {} : { files: { commit: files.commit } }
+const restingFiles = ({ before: _, ...resting }: SavedState): SavedState => resting
 
 /** A task that returns to the queue between two calls. Its next call gets a new deadline. */
 function queuedAgain(current: CurrentTask): QueuedTask {

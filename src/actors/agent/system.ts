@@ -3,9 +3,11 @@
  * store keeps, and load no agent; the agents that live in this process are in a registry.
  */
 import { resolve } from 'node:path'
+import { trust } from '../../config/trust.ts'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
+import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
 import { canonicalJson, defined } from '../../events/json.ts'
 import { nearestName } from '../../events/nearest-name.ts'
@@ -14,6 +16,7 @@ import {
   type AgentDefaults,
   type AgentOptions,
   agentConfig,
+  type RepositoryWorkspace,
 } from '../../events/options/agent.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
@@ -229,16 +232,17 @@ export class AgentSystem {
       throw new InvalidInputError({ what: `The repository of agent "${id}"`, problem })
     }
     const known = (await this.#here.get(id)).snapshot.context.config?.workspace
-    const { repo, base = 'HEAD', branch = branchOf(id) } = workspace
+    const { repo, base = 'HEAD', branch = branchOf(id), project } = workspace
     if (known && resolve(repo) === known.repo && base === known.base && branch === known.branch)
-      return { ...config, workspace: known }
-    return { ...config, workspace: await files.resolve({ repo, base, branch }) }
+      return { ...config, workspace: defined({ ...known, project }) }
+    return { ...config, workspace: defined({ ...(await files.resolve({ repo, base, branch })), project }) }
   }
 
   async #declare(id: string, config: AgentConfig, budget: Budget | undefined): Promise<void> {
     const agent = await this.#here.get(id)
     if (agent.status === 'absent') return void (await this.#create(agent, config, { budget }))
     if (budget) await this.#environment.admission.setBudget(id, budget, 'declared')
+    await this.#trustDeclared(id, config)
     await agent.record(({ context }) =>
       canonicalJson(context.config) === canonicalJson(config)
         ? []
@@ -257,21 +261,56 @@ export class AgentSystem {
     // Its id was used before: whatever a removal left behind is not for the new agent.
     if (agent.version > 0) await runner.discard?.(directories(agent.id))
     await runner.prepare?.(directories(agent.id))
-    const { workspace } = config
-    if (workspace)
-      await runner.files?.save(
-        { agent: agent.id, workspace, directories: directories(agent.id), last: fork?.files },
-        'when it was created',
-      )
+    const whole = config.workspace
+      ? { ...config, workspace: await this.#layOut(agent.id, config.workspace, fork) }
+      : config
     const { forkedFrom, factId = null } = fork ?? {}
     if (forkedFrom?.sessionId)
       await runner.branch?.(forkedFrom.sessionId, directories(forkedFrom.agent), directories(agent.id))
     // The budget first: a crash must not leave an agent without its limit.
     if (budget) await admission.setBudget(agent.id, budget, 'new')
-    const data = defined({ config, forkedFrom })
+    const data = defined({ config: whole, forkedFrom })
     await agent.record(() => [{ type: 'AgentCreated', data }], { causationId: factId })
     this.#count += 1
     return agent
+  }
+
+  /** Lays out the files of a new agent. Returns its workspace with what the repository has of settings there. */
+  async #layOut(
+    id: string,
+    workspace: RepositoryWorkspace,
+    fork: ForkPoint | undefined,
+  ): Promise<RepositoryWorkspace> {
+    const { runner, directories } = this.#environment
+    const place = { agent: id, workspace, directories: directories(id), last: fork?.files }
+    await runner.files?.save(place, 'when it was created')
+    // What a fork takes along is the work of an agent.
+    if (!runner.files || fork) return workspace
+    const { repository, hash, problem } = await runner.files.project(place)
+    if (hash === '') return workspace
+    if (workspace.project && problem !== undefined)
+      throw new WorkspaceError({ path: workspace.repo, problem, hint: 'Create the agent without --project.' })
+    if (workspace.project) await trust({ path: repository, text: hash }, process.env)
+    return { ...workspace, settings: hash }
+  }
+
+  /** Trusts what the repository had of settings where the agent began, whatever the agent has made of them. */
+  async #trustDeclared(id: string, { workspace }: AgentConfig): Promise<void> {
+    const { runner, directories, logger } = this.#environment
+    if (!workspace?.project || workspace.settings === undefined || !runner.files) return
+    try {
+      const { repository } = await runner.files.project({
+        agent: id,
+        workspace,
+        directories: directories(id),
+      })
+      await trust({ path: repository, text: workspace.settings }, process.env)
+    } catch (error) {
+      logger.warn(
+        { agent: id, error },
+        "the project's own settings do not count: its repository is not there",
+      )
+    }
   }
 
   async #remove(id: string): Promise<void> {

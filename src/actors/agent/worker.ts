@@ -103,7 +103,7 @@ export function agentWorker(
       whileClosing: true,
     })
 
-  const files = callFiles(agent, actor, { runner, logger, directories, bodies, decide })
+  const files = callFiles(agent, actor, { runner, logger, directories, bodies, decide, warn })
 
   /** An ending that is known is recorded, however long that takes: repeating the call instead might pay for it twice. */
   function record<T>(ending: () => Promise<T>): Promise<T> {
@@ -333,11 +333,12 @@ export function agentWorker(
   ) {
     let complete: ComposedCall
     try {
-      const { config, current } = actor.snapshot.context
+      const { config, current, files } = actor.snapshot.context
       if (!config) throw new Error(`agent ${agent} has a call and no configuration`)
       // Its inputs were placed after the effect was computed.
       const asked = current?.call?.callId === call.callId ? current : task
-      const sources = { store, stream: actor.stream, bodies, directories }
+      const project = files?.project?.counts || undefined
+      const sources = { store, stream: actor.stream, bodies, directories, project }
       complete = await composeCall(agent, config, asked, call, sources)
     } catch (error) {
       if (!(error instanceof ClaudeAgentError) || error.retryable) throw error

@@ -23,6 +23,7 @@ import { cut } from '../terminal/text.ts'
 import { readAgent, withAgent } from './agents.ts'
 import { askCommand } from './ask.ts'
 import { filesCommands } from './files.ts'
+import { projectInWords, tellFiles } from './project.ts'
 
 export function agentCommands(agent: Command): void {
   agent
@@ -37,9 +38,10 @@ export function agentCommands(agent: Command): void {
     .option('--base <ref>', 'with --repo: the commit that its work begins from (default: HEAD)')
     .option('--branch <name>', 'with --repo: its branch (default: claude-agents/ID)')
     .option(
-      '--load-project-settings',
-      'load settings, hooks and servers from its workspace: they can run commands',
+      '--project',
+      "with --repo: load the project's own settings, which can run commands (default: ask)",
     )
+    .option('--no-project', 'with --repo: never load them')
     .option(
       '--dangerously-skip-permissions',
       'let it do anything without asking: use this only in a container',
@@ -85,13 +87,12 @@ interface CreateOptions {
   readonly repo?: string
   readonly base?: string
   readonly branch?: string
-  readonly loadProjectSettings?: boolean
+  readonly project?: boolean
   readonly dangerouslySkipPermissions?: boolean
 }
 
 function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
-  const { tools, maxTurns, model, timeout, retries, loadProjectSettings, dangerouslySkipPermissions } =
-    options
+  const { tools, maxTurns, model, timeout, retries, dangerouslySkipPermissions } = options
   const agentOptions = defined({
     id,
     systemPrompt,
@@ -100,7 +101,6 @@ function create(globals: GlobalOptions, id: string, systemPrompt: string, option
     model,
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
     retry: retries === undefined ? undefined : { attempts: retries },
-    loadProjectSettings,
     workspace: repositoryOf(options),
     permissions: dangerouslySkipPermissions ? ('bypass' as const) : undefined,
   })
@@ -114,16 +114,17 @@ function create(globals: GlobalOptions, id: string, systemPrompt: string, option
         terminal.note(`warning: ${id} can do anything you can, without asking: run it in a container`)
       if (terminal.json) return terminal.value(await describe(agent))
       terminal.line(`Created ${id}.`)
-      if (options.repo !== undefined) terminal.note(`It works in ${agent.workspace}`)
+      await tellFiles(agent, terminal)
       terminal.note(`Ask it something: claude-agents agent ask ${id} "..."`)
     },
     'change',
   )
 }
 
-function repositoryOf({ repo, base, branch }: CreateOptions): AgentOptions['workspace'] {
-  if (repo !== undefined) return defined({ repo: resolve(repo), base, branch })
-  const option = base === undefined ? branch && '--branch' : '--base'
+function repositoryOf({ repo, base, branch, project }: CreateOptions): AgentOptions['workspace'] {
+  if (repo !== undefined) return defined({ repo: resolve(repo), base, branch, project })
+  const given = { '--base': base, '--branch': branch, [project ? '--project' : '--no-project']: project }
+  const [option] = Object.keys(defined(given))
   if (option === undefined) return undefined
   throw new InvalidInputError({ what: option, problem: 'it needs --repo DIRECTORY' })
 }
@@ -197,7 +198,8 @@ function show(globals: GlobalOptions, id: string) {
     ]
     for (const { taskId, message, hint } of view.held)
       pairs.push([`held ${taskId}`.slice(0, 13), asTyped(`${message} ${hint}`)])
-    if (view.workspace) pairs.splice(3, 0, ['files', view.workspace.path])
+    if (view.workspace && view.project)
+      pairs.splice(3, 0, ['files', view.workspace.path], ['project', projectInWords(view.project)])
     if (view.failure) pairs.push(['last failure', view.failure.message])
     for (const line of details(terminal, pairs)) terminal.line(line)
   })
@@ -289,7 +291,10 @@ async function describe(agent: Agent) {
     status: value,
     version: agent.version,
     systemPrompt: context.config?.systemPrompt ?? '',
-    ...(context.config?.workspace && { workspace: { ...context.config.workspace, path: agent.workspace } }),
+    ...(context.config?.workspace && {
+      workspace: { ...context.config.workspace, path: agent.workspace },
+      project: await agent.files.project(),
+    }),
     currentSession: context.session,
     sessions: await agent.sessions(),
     current: context.current && { taskId: context.current.taskId, attempt: context.current.attempt },

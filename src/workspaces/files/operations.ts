@@ -9,6 +9,7 @@ import type { RepositoryOptions, RepositoryWorkspace } from '../../events/option
 import type { AgentDirectories } from '../directories.ts'
 import { prepareDirectories } from '../lifecycle.ts'
 import { type FileChange, FileHistory, type ListedFile, type SavedFiles } from './file-history.ts'
+import { type ProjectSettings, projectSettings } from './project.ts'
 import { FilesRepository } from './repository.ts'
 import {
   addWorktree,
@@ -33,7 +34,9 @@ export interface FilesPlace {
 
 export interface FilesOperations {
   /** The workspace that the options describe: its commit is what the base is now. Throws InvalidInputError. */
-  resolve(options: Required<RepositoryOptions>): Promise<RepositoryWorkspace>
+  resolve(
+    options: Required<Pick<RepositoryOptions, 'repo' | 'base' | 'branch'>>,
+  ): Promise<RepositoryWorkspace>
   /** Saves the files as they are. A worktree that is gone is made again first, as in everything here. */
   save(place: FilesPlace, note: string): Promise<SavedFiles>
   /** Brings the files back to a snapshot, or to a commit of the repository. The present ones are saved first. */
@@ -50,6 +53,8 @@ export interface FilesOperations {
   list(place: FilesPlace, commit: string): Promise<readonly ListedFile[]>
   /** The difference between two snapshots as a patch. */
   patch(place: FilesPlace, from: string, to: string): Promise<string>
+  /** The project's own settings in the worktree, and the repository that brings them: what all its working trees share. */
+  project(place: FilesPlace): Promise<ProjectSettings & { readonly repository: string }>
   /** Commits the files of a snapshot to the agent's branch; null if the branch has them, or the agent has left it. */
   commit(place: FilesPlace, saved: SavedFiles, message: string): Promise<string | null>
   /** Saves the files, and lets the repository forget the worktree. Its branch, its snapshots and its directory stay. */
@@ -114,6 +119,11 @@ export function filesOperations(clock: Clock): FilesOperations {
     changes: (place, from, to) => withHistory(place, (history) => history.changes(from, to)),
     list: (place, commit) => withHistory(place, (history) => history.list(commit)),
     patch: (place, from, to) => withHistory(place, (history) => history.patch(from, to)),
+    project: (place) =>
+      inTurn(place, async () => {
+        const { common: repository } = await repositoryOf(place.workspace)
+        return { ...(await projectSettings(place.directories.workspace)), repository }
+      }),
     commit: (place, saved, message) =>
       withHistory(place, async (history) => {
         const { agent, workspace, directories } = place
