@@ -119,6 +119,46 @@ export const MUTATIONS = [
       "'core.fsmonitor=false'",
     ],
   ),
+  ...breaking(
+    "The user's repository stays as it is, and nothing of it runs.",
+    {
+      'tests/workspaces/files/hostile-repository.test.ts': [
+        'nothing of a hostile repository is started by anything that an agent on it does',
+      ],
+    },
+    [
+      'its own git is found on the PATH',
+      'src/workspaces/files/git.ts',
+      "absoluteEntries(process.env.PATH ?? '')",
+      'process.env.PATH',
+    ],
+    [
+      'what a partial clone lacks is fetched',
+      'src/workspaces/files/git.ts',
+      "  GIT_NO_LAZY_FETCH: '1',\n  GIT_ALLOW_PROTOCOL: '',",
+      '',
+    ],
+    [
+      'git checks out the files',
+      'src/workspaces/files/worktree.ts',
+      "'--quiet', '--no-checkout'",
+      "'--quiet'",
+    ],
+  ),
+  ...breaking(
+    'A pipe in a repository stops nothing',
+    {
+      'tests/workspaces/files/hostile-repository.test.ts': [
+        'a pipe in place of %s is told, and not waited for',
+      ],
+    },
+    [
+      'pipes are not looked for',
+      'src/workspaces/files/worktree.ts',
+      '  refusePipes(directory, repository)\n',
+      '',
+    ],
+  ),
   // The log
   ...breaking(
     'A power loss at any moment',

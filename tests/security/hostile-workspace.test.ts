@@ -11,18 +11,23 @@ import { answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { REAL_CLAUDE } from '../claude/calls.ts'
 import { MAIN } from '../cli/command.ts'
+import { type HostileRepository, hostileRepository } from '../workspaces/files/hostile-repository.ts'
 import { foreignServer, INSTRUCTION, SECRET, setTraps, trapSettings } from './hostile-workspace.ts'
 
 const isRoot = process.getuid?.() === 0
 
 /** Runs the built command as a user, in a folder that the user owns. */
-async function commandOf(user: number | null, environment: Readonly<Record<string, string>>) {
+async function commandOf(
+  user: number | null,
+  environment: Readonly<Record<string, string>>,
+  repository?: HostileRepository,
+) {
   const folder = await mkdtemp(join(tmpdir(), 'claude-hostile-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
   if (user !== null) await chown(folder, user, user)
   const run = (...words: string[]) =>
     execa(process.execPath, [MAIN, ...words], {
-      cwd: folder,
+      cwd: repository?.path ?? folder,
       env: {
         PATH: process.env.PATH ?? '',
         HOME: folder,
@@ -190,4 +195,53 @@ test('instructions of the folders around do not count with those of the project'
   const requests = JSON.stringify(model.requests)
   expect(requests).toContain('the-project')
   expect(requests).not.toContain(SECRET)
+})
+
+test('no command on a hostile repository, and no call of an agent on it, starts anything of it', async () => {
+  await using model = await simulatedModel()
+  const repository = hostileRepository()
+  const { run } = await commandOf(null, { ...model.environment, PATH: `.:${process.env.PATH}` }, repository)
+  const create = (id: string, ...words: string[]) =>
+    run('agent', 'create', id, 'You help.', '--repo', '.', '--tools', 'Read,Write,Edit,Grep,Glob', ...words)
+  expect(await create('a')).toMatchObject({ exitCode: 0 })
+  for (const name of ['-x', '--upload-pack=trap']) {
+    expect((await create('b', `--branch=${name}`)).exitCode).toBe(2)
+    expect((await create('b', `--base=${name}`)).exitCode).toBe(2)
+  }
+  for (const text of ['one', 'two']) {
+    model.enqueue(
+      ...GREEDY(repository.folder).slice(0, -1),
+      answer.toolUse('Write', { file_path: text, content: text }),
+    )
+    model.enqueue('Done.')
+    expect((await run('agent', 'ask', 'a', `Write ${text}.`)).stdout).toContain('Done.')
+  }
+  for (const words of [
+    ...[
+      ['agent', 'show', 'a'],
+      ['agent', 'list'],
+      ['agent', 'path', 'a'],
+      ['agent', 'files', 'a'],
+    ],
+    ...[
+      ['agent', 'diff', 'a'],
+      ['agent', 'diff', 'a', '--stat'],
+      ['agent', 'diff', 'a', '--turn', '1'],
+    ],
+    ...[
+      ['agent', 'diff', 'a', '--since', 'main'],
+      ['agent', 'undo', 'a'],
+      ['agent', 'undo', 'a', '--to', '0'],
+    ],
+    ...[
+      ['fork', 'a', '--as', 'c'],
+      ['doctor'],
+      ['config', 'show'],
+      ['agent', 'remove', 'c'],
+      ['agent', 'remove', 'a'],
+    ],
+  ])
+    expect({ words, ran: await run(...words) }).toMatchObject({ words, ran: { exitCode: 0 } })
+  expect((await run('agent', 'diff', 'a', '--since=--output=trap')).exitCode).not.toBe(0)
+  expect(repository.started()).toEqual([])
 })

@@ -5,7 +5,7 @@
  */
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { spawnWhenPossible } from '../descriptors.ts'
-import { UNCONFIGURED } from '../inputs/git-command.ts'
+import { absoluteEntries, UNCONFIGURED } from '../inputs/git-command.ts'
 
 const SETTINGS = [
   // The bytes as they are, under the names that they have.
@@ -65,7 +65,7 @@ export async function git(
     execa('git', [...SETTINGS, ...command], {
       cwd: directory,
       env: {
-        PATH: process.env.PATH,
+        PATH: absoluteEntries(process.env.PATH ?? ''),
         HOME: '/nonexistent',
         ...ENVIRONMENT,
         GIT_DIR: repository,
