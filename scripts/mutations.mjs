@@ -146,6 +146,20 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'Hooks of a repository run only where it is trusted',
+    {
+      'tests/claude/environment.test.ts': [
+        'an agent on a repository is the author of its commits, and hooks run in them only if the repository is trusted',
+      ],
+    },
+    [
+      'they run at the commits of an agent',
+      'src/claude/environment.ts',
+      "'core.hooksPath': '/dev/null', ",
+      '',
+    ],
+  ),
+  ...breaking(
     'A pipe in a repository stops nothing',
     {
       'tests/workspaces/files/hostile-repository.test.ts': [

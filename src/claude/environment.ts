@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import { HOME_MARKER } from '../workspaces/directories.ts'
+import { authorVariables } from '../workspaces/files/git.ts'
 import { inheritedEnvironment, isLogin, type Variables } from './inherited-environment.ts'
 import { storedLogin } from './login/stored.ts'
 import type { CallSettings } from './runner.ts'
@@ -56,7 +57,23 @@ const withoutRepository = (settings: CallSettings): Environment =>
         ...(grantsShell(settings) ? {} : { GIT_DIR: '/dev/null' }),
       }
 
+/** For the commits that an agent on a repository makes itself. Hooks run in them only if the repository is trusted. */
+const asAuthor = (agent: string, { project }: CallSettings): Environment => {
+  if (project === undefined) return {}
+  const off = { 'core.hooksPath': '/dev/null', 'core.fsmonitor': 'false', 'commit.gpgSign': 'false' }
+  const settings = project ? [] : Object.entries(off)
+  const variables = settings.flatMap(([key, value], index) => [
+    [`GIT_CONFIG_KEY_${index}`, key],
+    [`GIT_CONFIG_VALUE_${index}`, value],
+  ])
+  return {
+    ...authorVariables(agent),
+    ...(project ? {} : { GIT_CONFIG_COUNT: String(settings.length), ...Object.fromEntries(variables) }),
+  }
+}
+
 export interface CallEnvironment {
+  readonly agent: string
   readonly callId: string
   readonly taskId: string
   readonly home: string
@@ -76,6 +93,7 @@ export const temporaryDirectory = (home: string): string => join(home, 'tmp')
 
 /** The complete environment of a call: nothing else is inherited. */
 export function callEnvironment({
+  agent,
   callId,
   taskId,
   home,
@@ -94,6 +112,7 @@ export function callEnvironment({
     ...BOUNDS,
     ...withoutFileMentions(version),
     ...withoutRepository(settings),
+    ...asAuthor(agent, settings),
     ...added,
     HOME: home,
     CLAUDE_CONFIG_DIR: configDirectory(home),

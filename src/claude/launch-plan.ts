@@ -32,9 +32,9 @@ export interface CallPlan extends LaunchPlan {
 /** The launch plan of a call. {@link writeSystemPrompt} writes the file that it refers to. */
 export function launchPlan(call: Call, { program, inherited, added }: PlanOptions): CallPlan {
   const { home, workspace } = call.directories
-  const { callId, taskId, settings } = call
+  const { agent, callId, taskId, settings } = call
   const { path, version } = program
-  const environment = callEnvironment({ callId, taskId, home, version, settings, inherited, added })
+  const environment = callEnvironment({ agent, callId, taskId, home, version, settings, inherited, added })
   const given = claudeArguments(call, {
     version,
     project: settings.project

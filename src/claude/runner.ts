@@ -35,7 +35,10 @@ export interface CallSettings {
    * `allowedTools` names. `bypass`: everything.
    */
   readonly permissions?: 'workspace' | 'bypass'
-  /** Whether the project's own settings, hooks, servers and instructions are loaded. Their author can run commands. */
+  /**
+   * Whether the repository that the agent works on is trusted: its settings, hooks, servers and instructions are loaded, and
+   * their author can run commands. Absent: it works on none.
+   */
   readonly project?: boolean
 }
 

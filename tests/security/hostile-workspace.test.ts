@@ -245,3 +245,31 @@ test('no command on a hostile repository, and no call of an agent on it, starts 
   expect((await run('agent', 'diff', 'a', '--since=--output=trap')).exitCode).not.toBe(0)
   expect(repository.started()).toEqual([])
 })
+
+test.each([
+  ['--no-project', []],
+  ['--project', ['commit-msg', 'pre-commit', 'session-start']],
+])(
+  'an agent that commits by itself is the author, and hooks run in it only if they are trusted: %s',
+  async (said, hooks) => {
+    await using model = await simulatedModel()
+    const own = ['--commit', 'agent', '--tools', 'Bash(git *)']
+    const { folder, run, marks } = await agentOnRepository(model.environment, model.url, said, ...own)
+    for (const name of ['pre-commit', 'commit-msg'])
+      await writeFile(
+        join(folder, 'repo/.git/hooks', name),
+        `#!/bin/sh\ntouch ${join(folder, 'marked', name)}\n`,
+        {
+          mode: 0o755,
+        },
+      )
+    model.enqueue(answer.toolUse('Bash', { command: 'git commit --allow-empty -m mine' }), 'Done.')
+    expect((await run('agent', 'ask', 'a', 'Commit.')).stdout).toContain('Done.')
+    const log = ['log', '-1', '--format=%an <%ae> %cn %s', 'claude-agents/a']
+    const { stdout } = await execa('git', log, { cwd: join(folder, 'repo') })
+    expect(stdout).toBe('a <a@claude-agents> a mine')
+    expect((await marks()).filter((mark) => hooks.length > 0 || /commit/.test(mark))).toEqual(
+      hooks.length > 0 ? expect.arrayContaining(hooks) : [],
+    )
+  },
+)

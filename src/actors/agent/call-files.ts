@@ -6,6 +6,7 @@ import type { AgentRunner } from '../../claude/runner.ts'
 import type { AgentFact } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
+import type { MESSAGE_PARTS } from '../../events/options/agent.ts'
 import type { Logger } from '../../logger.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { SavedFiles } from '../../workspaces/files/file-history.ts'
@@ -130,12 +131,14 @@ export function callFiles(
 
     async commit(task, { sessionId }, saved) {
       const found = worktree()
-      if (!found) return
+      if (!found || found.place.workspace.commits === 'agent') return
       const { taskId, runId } = task
       const run = runId === undefined ? '' : `Run: ${runId}\n`
       try {
-        const [subject = ''] = (await bodies.read(task.prompt)).trim().split(/[\r\n]/, 1)
-        const message = `${shortened(subject)}\n\nAgent: ${agent}\nTask: ${taskId}\n${run}Session: ${sessionId}\n`
+        const [first = ''] = (await bodies.read(task.prompt)).trim().split(/[\r\n]/, 1)
+        const parts: Parts = { subject: shortened(first), agent, task: taskId, run: runId ?? '' }
+        const text = messageFrom(found.place.workspace.message ?? '{subject}', parts)
+        const message = `${text}\n\nAgent: ${agent}\nTask: ${taskId}\n${run}Session: ${sessionId}\n`
         const commit = await found.files.commit(found.place, saved, message)
         if (commit === null) return
         const { branch } = found.place.workspace
@@ -151,6 +154,12 @@ function whyNot(trust: ProjectInfo['trust'], problem: string | undefined): strin
   if (problem !== undefined) return problem
   return trust === 'changed' ? 'they have changed since you trusted them' : 'you have not trusted them'
 }
+
+type Parts = Readonly<Record<(typeof MESSAGE_PARTS)[number], string>>
+
+/** What a part contains is not looked at for further ones. */
+const messageFrom = (template: string, parts: Parts): string =>
+  template.replaceAll(/\{(\w+)\}/g, (_, part: keyof Parts) => parts[part]).trim() || parts.subject
 
 /** In characters, as git log shows it. */
 const LONGEST_SUBJECT = 72

@@ -46,7 +46,7 @@ export interface CallSources {
   readonly stream: string
   readonly bodies: Bodies
   readonly directories: AgentDirectories
-  /** Whether the project's own settings count. */
+  /** Whether the settings of its project count. undefined: it does not work on a repository. */
   readonly project?: boolean | undefined
 }
 

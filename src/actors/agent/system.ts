@@ -232,10 +232,11 @@ export class AgentSystem {
       throw new InvalidInputError({ what: `The repository of agent "${id}"`, problem })
     }
     const known = (await this.#here.get(id)).snapshot.context.config?.workspace
-    const { repo, base = 'HEAD', branch = branchOf(id), project } = workspace
+    const { repo, base = 'HEAD', branch = branchOf(id), project, commit, message } = workspace
+    const said = { project, message, commits: commit === 'agent' ? commit : undefined }
     if (known && resolve(repo) === known.repo && base === known.base && branch === known.branch)
-      return { ...config, workspace: defined({ ...known, project }) }
-    return { ...config, workspace: defined({ ...(await files.resolve({ repo, base, branch })), project }) }
+      return { ...config, workspace: defined({ ...known, ...said }) }
+    return { ...config, workspace: defined({ ...(await files.resolve({ repo, base, branch })), ...said }) }
   }
 
   async #declare(id: string, config: AgentConfig, budget: Budget | undefined): Promise<void> {

@@ -337,7 +337,7 @@ export function agentWorker(
       if (!config) throw new Error(`agent ${agent} has a call and no configuration`)
       // Its inputs were placed after the effect was computed.
       const asked = current?.call?.callId === call.callId ? current : task
-      const project = files?.project?.counts || undefined
+      const project = config.workspace && (files?.project?.counts ?? false)
       const sources = { store, stream: actor.stream, bodies, directories, project }
       complete = await composeCall(agent, config, asked, call, sources)
     } catch (error) {

@@ -1,7 +1,7 @@
 /** `agent`: create, list, show and remove agents, and ask them something. */
 
 import { resolve } from 'node:path'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentInfo } from '../../actors/agent/list.ts'
 import { TaskNotFoundError } from '../../events/errors/history.ts'
@@ -37,6 +37,16 @@ export function agentCommands(agent: Command): void {
     .option('--repo <directory>', 'let it work on a git repository: in a worktree, on a branch of its own')
     .option('--base <ref>', 'with --repo: the commit that its work begins from (default: HEAD)')
     .option('--branch <name>', 'with --repo: its branch (default: claude-agents/ID)')
+    .addOption(
+      new Option(
+        '--commit <who>',
+        'with --repo: turn (default) makes a commit of each answered task, agent leaves it to the agent',
+      ).choices(['turn', 'agent']),
+    )
+    .option(
+      '--message <template>',
+      'with --repo: the message of these commits, with {subject}, {agent}, {task}, {run}',
+    )
     .option(
       '--project',
       "with --repo: load the project's own settings, which can run commands (default: ask)",
@@ -88,6 +98,8 @@ interface CreateOptions {
   readonly base?: string
   readonly branch?: string
   readonly project?: boolean
+  readonly commit?: 'turn' | 'agent'
+  readonly message?: string
   readonly dangerouslySkipPermissions?: boolean
 }
 
@@ -115,15 +127,25 @@ function create(globals: GlobalOptions, id: string, systemPrompt: string, option
       if (terminal.json) return terminal.value(await describe(agent))
       terminal.line(`Created ${id}.`)
       await tellFiles(agent, terminal)
+      if (options.commit === 'agent' && !(tools ?? []).some((tool) => /^bash/i.test(tool)))
+        terminal.note("It commits by itself, and needs git for that: --tools 'Bash(git *)'")
       terminal.note(`Ask it something: claude-agents agent ask ${id} "..."`)
     },
     'change',
   )
 }
 
-function repositoryOf({ repo, base, branch, project }: CreateOptions): AgentOptions['workspace'] {
-  if (repo !== undefined) return defined({ repo: resolve(repo), base, branch, project })
-  const given = { '--base': base, '--branch': branch, [project ? '--project' : '--no-project']: project }
+function repositoryOf({
+  repo,
+  base,
+  branch,
+  project,
+  commit,
+  message,
+}: CreateOptions): AgentOptions['workspace'] {
+  if (repo !== undefined) return defined({ repo: resolve(repo), base, branch, project, commit, message })
+  const of = { '--base': base, '--branch': branch, '--commit': commit, '--message': message }
+  const given = { ...of, [project ? '--project' : '--no-project']: project }
   const [option] = Object.keys(defined(given))
   if (option === undefined) return undefined
   throw new InvalidInputError({ what: option, problem: 'it needs --repo DIRECTORY' })

@@ -54,6 +54,16 @@ export interface RepositoryOptions {
    * exactly these before (`claude-agents config trust DIRECTORY`).
    */
   readonly project?: boolean
+  /**
+   * Who commits: `'turn'` (the default) makes one commit of each answered task with changes; `'agent'` leaves it to the agent,
+   * which needs git for that (`allowedTools: ['Bash(git *)']`).
+   */
+  readonly commit?: 'turn' | 'agent'
+  /**
+   * The message of these commits: a text with `{subject}` (the first line of the task), `{agent}`, `{task}` and `{run}`.
+   * Trailers with agent, task, run and session follow it. Default: `{subject}`.
+   */
+  readonly message?: string
 }
 
 /** Options for every agent that does not set them itself. */
@@ -96,6 +106,10 @@ export type RepositoryWorkspace = {
   readonly branch: string
   /** What was said of the project's own settings. Absent: nothing. */
   readonly project?: boolean
+  /** Absent: one commit for each answered task. */
+  readonly commits?: 'agent'
+  /** The template of their messages. Absent: the first line of the task. */
+  readonly message?: string
   /** A hash of these settings where the agent began. Absent: the repository had none. */
   readonly settings?: string
 }
@@ -149,6 +163,27 @@ const BranchName = Text.check(Schema.isPattern(/^(?!-)[^\0-\x20\x7f~^:?*[\\]+$/)
   problem: 'is not a name for a branch or a commit',
 })
 
+/** What a template of a commit's message may name. */
+export const MESSAGE_PARTS = ['subject', 'agent', 'task', 'run'] as const
+
+const LONGEST_MESSAGE = 4096
+
+const CommitMessage = Text.check(
+  Schema.makeFilter(
+    (text) =>
+      [...text.matchAll(/\{(\w+)\}/g)].every(([, part]) => MESSAGE_PARTS.some((known) => known === part)),
+    {
+      problem: 'names something that no commit has',
+      hint: `Use ${MESSAGE_PARTS.map((part) => `{${part}}`).join(', ')}.`,
+    },
+  ),
+  Schema.makeFilter((text) => text.length <= LONGEST_MESSAGE && !text.includes('\0'), {
+    problem: `is longer than ${LONGEST_MESSAGE} characters, or has a zero byte`,
+  }),
+).annotate({
+  description: 'The message of the commits: a text with {subject}, {agent}, {task} and {run}.',
+})
+
 /** The fields of a workspace, in code and in the configuration file. */
 export const RepositoryOptions: Schema.Codec<RepositoryOptions> = explainedBy<RepositoryOptions>()(
   Schema.Struct({
@@ -167,6 +202,13 @@ export const RepositoryOptions: Schema.Codec<RepositoryOptions> = explainedBy<Re
           "Whether the project's own settings for Claude Code count: by default only if you have trusted them.",
       }),
     ),
+    commit: Schema.optionalKey(
+      Schema.Literals(['turn', 'agent']).annotate({
+        description: 'Who commits: turn makes a commit of each answered task, agent leaves it to the agent.',
+        problem: 'is neither "turn" nor "agent"',
+      }),
+    ),
+    message: Schema.optionalKey(CommitMessage),
   }).annotate({ noun: 'option' }),
 )
 
@@ -178,6 +220,8 @@ const RepositoryWorkspace: Schema.Codec<RepositoryWorkspace> = explainedBy<Repos
     branch: Schema.String,
     project: Schema.optionalKey(Schema.Boolean),
     settings: Schema.optionalKey(Schema.String),
+    commits: Schema.optionalKey(Schema.Literal('agent')),
+    message: Schema.optionalKey(Schema.String),
   }),
 )
 
