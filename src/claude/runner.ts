@@ -187,7 +187,7 @@ export interface AgentRunner {
    * to no agent, and any agent can continue any session.
    */
   branch?(sessionId: string, from: AgentDirectories, to: AgentDirectories): Promise<void>
-  /** The files of agents that work on a repository. Without it, no agent can. */
+  /** The files of agents, turn by turn. Without it, they are not kept, and no agent can work on a repository. */
   readonly files?: FilesOperations
   /** Deletes the directories of a removed agent, without following links. */
   discard?(directories: AgentDirectories): Promise<void>

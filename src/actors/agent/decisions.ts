@@ -4,8 +4,9 @@
  * one, and `agent.ts` and `system.ts` about the agent itself.
  */
 import { durableTimer, instant } from '../../clock.ts'
-import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
+import { type AgentFact, type Failure, type Hold, NO_FILES } from '../../events/agent-facts.ts'
 import { canonicalJson, defined } from '../../events/json.ts'
+import { hasMaterial } from '../../events/material.ts'
 import type { RecordedSpending } from '../../events/spending.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
@@ -94,6 +95,8 @@ export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary
 export interface CallIds {
   readonly callId: string
   readonly sessionId: string
+  /** Whether it begins in a workspace without files. Default: false. */
+  readonly isEmpty?: boolean
 }
 
 /**
@@ -102,9 +105,9 @@ export interface CallIds {
  * @param waitedMs How long the task waited for admission: its deadline moves by as much.
  */
 export function nextCall(
-  { current, queue, session, lostSession, config }: AgentContext,
+  { current, queue, session, lostSession, config, files }: AgentContext,
   taskId: string,
-  ids: CallIds,
+  { isEmpty, ...ids }: CallIds,
   { now }: Pick<Circumstances, 'now'>,
   waitedMs = 0,
 ): readonly AgentFact[] {
@@ -114,6 +117,8 @@ export function nextCall(
   const leftMs = current
     ? (current.leftMs ?? deadlineLeftMs(current, config, now - waitedMs))
     : config.timeoutMs
+  // Its inputs are still to come, or there are snapshots already: then one says what it begins from.
+  const empty = isEmpty && !hasMaterial(task.material) && (files?.commit ?? NO_FILES) === NO_FILES
   return [
     {
       type: 'CallStarted',
@@ -125,6 +130,7 @@ export function nextCall(
         deadlineAt: instant(now + leftMs),
         leftMs,
         ...(parentSessionId !== null && parentSessionId === lostSession ? { rebuilt: true as const } : {}),
+        ...(empty && { empty }),
       },
     },
   ]
@@ -231,10 +237,17 @@ export function holdForMoney(
   return [{ type: 'TaskHeld', data: { taskId, hold } }]
 }
 
-/** Fails the current task at its deadline, during a call or between two. */
-export function deadlinePassed({ current }: AgentContext, error: Failure): readonly AgentFact[] {
-  if (!current) return []
-  const { taskId, call } = current
+/** Fails a task for good, with its call if it has one, unless it has ended. A queued task leaves its agent as it is. */
+export function taskBroken(
+  { current, queue }: AgentContext,
+  taskId: string,
+  error: Failure,
+): readonly AgentFact[] {
+  if (current?.taskId !== taskId) {
+    if (!queue.some((task) => task.taskId === taskId)) return []
+    return [{ type: 'TaskFailed', data: { taskId, error, fatal: false } }]
+  }
+  const { call } = current
   const failed: AgentFact = { type: 'TaskFailed', data: { taskId, error, fatal: true } }
   return call ? [{ type: 'CallFailed', data: { taskId, callId: call.callId, error } }, failed] : [failed]
 }

@@ -1,6 +1,6 @@
-/** What an agent that works on a repository did to its files, turn by turn; and back to an earlier turn. */
+/** What an agent did to its files, turn by turn; and back to an earlier turn. */
 import { refuse, type Trust, trust, trustOf } from '../../config/trust.ts'
-import { agentFacts } from '../../events/agent-facts.ts'
+import { agentFacts, NO_FILES } from '../../events/agent-facts.ts'
 import { AgentBusyError } from '../../events/errors/agent.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
@@ -54,9 +54,11 @@ export interface ProjectInfo {
 
 /** What the user has said of the project's settings as they are now. */
 export async function projectOf(files: FilesOperations, place: FilesPlace): Promise<ProjectInfo> {
-  const { repository, ...found } = await files.project(place)
+  const { workspace } = place
+  if (!workspace) return { files: [], hash: '', trust: 'none' }
+  const { repository, ...found } = await files.project(place, workspace)
   if (found.files.length === 0) return { ...found, trust: 'none' }
-  if (place.workspace.project === false) return { ...found, trust: 'never' }
+  if (workspace.project === false) return { ...found, trust: 'never' }
   const trust = await trustOf({ path: repository, text: found.hash }, process.env)
   return { ...found, trust: found.problem !== undefined && trust === 'trusted' ? 'unknown' : trust }
 }
@@ -77,14 +79,13 @@ export class AgentFiles {
   readonly #files: FilesOperations
   readonly #where: FilesPlace
 
-  /** Throws InvalidInputError for an agent that does not work on a repository. */
+  /** Throws InvalidInputError if its runner keeps no files. */
   constructor(agent: string, life: AgentLife, { store, runner, directories }: AgentEnvironment) {
-    const workspace = life.snapshot.context.config?.workspace
-    if (!workspace || !runner.files) {
-      const problem = 'it does not work on a repository, and only there are its files kept by turn'
-      const hint = 'Create one that does: claude-agents agent create ID "..." --repo .'
-      throw new InvalidInputError({ what: `Agent "${agent}"`, problem, hint })
+    if (!runner.files) {
+      const problem = 'its runner does not keep the files of agents'
+      throw new InvalidInputError({ what: `Agent "${agent}"`, problem })
     }
+    const workspace = life.snapshot.context.config?.workspace
     this.#life = life
     this.#store = store
     this.#files = runner.files
@@ -97,37 +98,7 @@ export class AgentFiles {
 
   /** The answered tasks, oldest first. */
   async turns(): Promise<readonly FilesTurn[]> {
-    return (await this.#history()).turns
-  }
-
-  /** All turns, and those that stand: what was undone is not among them. */
-  async #history(): Promise<{
-    readonly turns: readonly FilesTurn[]
-    readonly standing: readonly FilesTurn[]
-  }> {
-    const turns: FilesTurn[] = []
-    const standingAfter: (readonly FilesTurn[])[] = []
-    let standing: readonly FilesTurn[] = []
-    let before = ''
-    let after = ''
-    for await (const recorded of this.#store.read(this.#life.stream)) {
-      const { type, data } = agentFacts.read(recorded)
-      if (type === 'FilesSaved') {
-        if (data.when === 'before') before = data.commit
-        after = data.commit
-      }
-      if (type === 'CallSucceeded' && before !== '') {
-        turns.push({ turn: turns.length + 1, taskId: data.taskId, before, after })
-        standing = [...standing, ...turns.slice(-1)]
-        standingAfter.push(standing)
-      }
-      if (type === 'FilesRestored' && data.because === 'undo') {
-        const undone = standing.findLastIndex((turn) => turn.before === data.to)
-        const restored = turns.findLastIndex((turn) => turn.after === data.to)
-        standing = undone < 0 ? (standingAfter[restored] ?? []) : standing.slice(0, undone)
-      }
-    }
-    return { turns, standing }
+    return (await filesTurns(this.#store, this.#life.stream)).turns
   }
 
   /** The files, by path: those of now, or those at a version of the agent's stream. */
@@ -135,7 +106,7 @@ export class AgentFiles {
     if (at === undefined) return this.#files.list(this.#place, await this.#now())
     const { state } = await foldAt(agentKind as unknown as AnyKind, this.#store, this.#life.stream, at)
     const { files } = state.context as unknown as AgentContext
-    return this.#files.list(this.#place, files?.commit ?? this.#place.workspace.commit)
+    return this.#files.list(this.#place, files?.commit ?? this.#place.workspace?.commit ?? NO_FILES)
   }
 
   /** How the files differ. Without options, from where the agent began to now. */
@@ -158,9 +129,14 @@ export class AgentFiles {
    */
   async undo({ to }: { readonly to?: number } = {}): Promise<Undone> {
     this.#assertIdle()
-    const { turns, standing } = await this.#history()
+    const { turns, standing, began } = await filesTurns(this.#store, this.#life.stream)
     await this.#files.save(this.#place, 'before undoing')
-    const target = to === undefined ? await this.#before(standing) : this.#after(turns, to)
+    const target =
+      to === undefined
+        ? await this.#before(standing)
+        : to === 0 && began !== undefined
+          ? began
+          : this.#turn(turns, to).after
     const { before, after } = await this.#files.restore(this.#place, target, 'undone')
     const data = { because: 'undo', from: before.commit, to: target, ...after } as const
     const recorded = await this.#life.decide(() => {
@@ -188,11 +164,13 @@ export class AgentFiles {
     readonly counts?: boolean
   }): Promise<ProjectInfo> {
     const what = `The project's settings of agent "${this.#place.agent}"`
-    if (counts && this.#place.workspace.project === false) {
+    const { workspace } = this.#place
+    if (!workspace) throw new InvalidInputError({ what, problem: 'it does not work on a repository' })
+    if (counts && workspace.project === false) {
       const hint = 'Create another agent with --project, or without --no-project.'
       throw new InvalidInputError({ what, problem: 'it was created not to load them', hint })
     }
-    const { repository, ...found } = await this.#files.project(this.#place)
+    const { repository, ...found } = await this.#files.project(this.#place, workspace)
     if (found.hash !== hash) {
       const hint = `Look at them again: claude-agents agent show ${this.#place.agent}`
       throw new InvalidInputError({ what, problem: 'they have changed meanwhile', hint })
@@ -212,9 +190,10 @@ export class AgentFiles {
       const found = this.#turn(await this.turns(), turn)
       return { base: found.before, head: found.after }
     }
-    const base =
-      since === undefined ? this.#place.workspace.commit : await this.#files.find(this.#place, since)
-    return { base, head: await this.#now() }
+    const head = await this.#now()
+    if (since !== undefined) return { base: await this.#files.find(this.#place, since), head }
+    // Before its first call, an agent has changed nothing.
+    return { base: (await filesTurns(this.#store, this.#life.stream)).began ?? head, head }
   }
 
   /** A snapshot of the files as they are; while a call runs and changes them, the newest one. */
@@ -233,14 +212,51 @@ export class AgentFiles {
     throw new InvalidInputError({ what: `Agent "${agent}"`, problem: 'no turn is left to undo', hint })
   }
 
-  #after(turns: readonly FilesTurn[], to: number): string {
-    return to === 0 ? this.#place.workspace.commit : this.#turn(turns, to).after
-  }
-
   #turn(turns: readonly FilesTurn[], turn: number): FilesTurn {
     const found = turns[turn - 1]
     if (found) return found
     const problem = turns.length === 0 ? 'it has answered nothing yet' : `its turns are 1 to ${turns.length}`
     throw new InvalidInputError({ what: `Turn ${turn} of agent "${this.#place.agent}"`, problem })
   }
+}
+
+/** All turns of an agent, those that stand (what was undone is not among them), and where it began, once that is known. */
+export async function filesTurns(
+  store: EventStore,
+  stream: string,
+): Promise<{
+  readonly turns: readonly FilesTurn[]
+  readonly standing: readonly FilesTurn[]
+  readonly began: string | undefined
+}> {
+  const turns: FilesTurn[] = []
+  const standingAfter: (readonly FilesTurn[])[] = []
+  let standing: readonly FilesTurn[] = []
+  let before = ''
+  let after = ''
+  let began: string | undefined
+  for await (const recorded of store.read(stream)) {
+    const { type, data } = agentFacts.read(recorded)
+    // Another agent may have had the id before.
+    if (type === 'AgentCreated') [before, began] = ['', data.config.workspace?.commit]
+    if (type === 'AgentConfigured') began = data.config.workspace?.commit ?? began
+    if (type === 'CallStarted') before = after = data.empty ? NO_FILES : ''
+    if (type === 'FilesSaved') {
+      if (data.when === 'before') before = data.commit
+      after = data.commit
+    }
+    if (type === 'FilesRestored' && data.because === 'fork') began ??= data.commit
+    if (before !== '') began ??= before
+    if (type === 'CallSucceeded' && before !== '') {
+      turns.push({ turn: turns.length + 1, taskId: data.taskId, before, after })
+      standing = [...standing, ...turns.slice(-1)]
+      standingAfter.push(standing)
+    }
+    if (type === 'FilesRestored' && data.because === 'undo') {
+      const undone = standing.findLastIndex((turn) => turn.before === data.to)
+      const restored = turns.findLastIndex((turn) => turn.after === data.to)
+      standing = undone < 0 ? (standingAfter[restored] ?? []) : standing.slice(0, undone)
+    }
+  }
+  return { turns, standing, began }
 }

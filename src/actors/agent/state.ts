@@ -1,5 +1,11 @@
 /** The state of an agent, and how each fact changes it. Its size does not grow with the agent's history. */
-import type { AgentFact, Failure, Hold, ProjectInCall } from '../../events/agent-facts.ts'
+import {
+  type AgentFact,
+  type Failure,
+  type Hold,
+  NO_FILES,
+  type ProjectInCall,
+} from '../../events/agent-facts.ts'
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import type { Body, Material, PlacedInput } from '../../events/task-input.ts'
@@ -89,7 +95,7 @@ export interface AgentContext {
   readonly deadLetters: number
   /** Why the last task failed, until one succeeds. */
   readonly failure: Failure | null
-  /** The files of its worktree. Absent before the first snapshot. */
+  /** The files of its workspace. Absent as long as nothing is known of them. */
   readonly files?: SavedState | undefined
 }
 
@@ -129,7 +135,9 @@ export const changes: {
     config,
     session: forkedFrom?.sessionId ?? null,
   }),
-  AgentConfigured: (_, { config }) => ({ config }),
+  // What was saved of a private workspace is nothing that a worktree begins from.
+  AgentConfigured: ({ config: before, files }, { config }) =>
+    files && config.workspace && !before?.workspace ? { config, files: undefined } : { config },
   TaskAccepted: ({ queue }, task, cause) => ({ queue: [...queue, { ...task, cause }] }),
   TaskHeld: ({ queue, current }, { taskId, hold }) =>
     current?.taskId === taskId
@@ -142,7 +150,17 @@ export const changes: {
   }),
   CallStarted(
     { queue, current },
-    { taskId, callId, attempt, sessionId, parentSessionId, deadlineAt, rebuilt = false, leftMs = null },
+    {
+      taskId,
+      callId,
+      attempt,
+      sessionId,
+      parentSessionId,
+      deadlineAt,
+      rebuilt = false,
+      leftMs = null,
+      empty,
+    },
     cause,
   ) {
     const task = current ?? queue.find((queued) => queued.taskId === taskId)
@@ -151,6 +169,7 @@ export const changes: {
     const { prompt, textInput, material, session, continues, outputSchema, runId } = task
     return {
       queue: queue.filter((queued) => queued.taskId !== taskId),
+      ...(empty && { files: { commit: NO_FILES, before: NO_FILES } }),
       current: {
         taskId,
         prompt,
@@ -252,7 +271,7 @@ function continuedBy(
   )
 }
 
-/** After an answer, the files that it left are what the next call begins from. */
+/** The present files are what the next call begins from. */
 const restingFiles = ({ before: _, ...resting }: SavedState): SavedState => resting
 
 /** A task that returns to the queue between two calls. Its next call gets a new deadline. */
@@ -265,9 +284,14 @@ function queuedAgain(current: CurrentTask): QueuedTask {
 const excusedBy = (hold: Hold, { excused, dueAt }: CurrentTask) =>
   hold.reason === 'account' && dueAt === null ? { excused: excused + 1 } : {}
 
+type EndedCall = DataOf<'CallFailed' | 'CallOutcomeUnknown'>
+
 /** A call ended without an answer. The retry or the end of the task that follows is a fact of its own. */
-function endCall({ current, totals, lastCost }: AgentContext, data: object): Change {
-  const ended = current ? { current: { ...current, call: null } } : {}
+function endCall({ current, totals, lastCost, files }: AgentContext, data: EndedCall): Change {
+  const ended = {
+    ...(current && { current: { ...current, call: null } }),
+    ...(data.untouched && files && { files: restingFiles(files) }),
+  }
   if (isFree(data)) return ended
   return { ...ended, totals: withSpending(totals, data, 1), lastCost: lastCostIn(data) ?? lastCost }
 }

@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path'
 import { trust } from '../../config/trust.ts'
+import { type AgentFact, NO_FILES } from '../../events/agent-facts.ts'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
@@ -21,6 +22,7 @@ import {
 import type { Budget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import { countStreams, isThere } from '../../store/stream-count.ts'
+import type { FilesPlace } from '../../workspaces/files/operations.ts'
 import { foldStream } from '../engine/history.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import { Registry, type Residence } from '../engine/registry.ts'
@@ -262,32 +264,38 @@ export class AgentSystem {
     // Its id was used before: whatever a removal left behind is not for the new agent.
     if (agent.version > 0) await runner.discard?.(directories(agent.id))
     await runner.prepare?.(directories(agent.id))
-    const whole = config.workspace
-      ? { ...config, workspace: await this.#layOut(agent.id, config.workspace, fork) }
-      : config
-    const { forkedFrom, factId = null } = fork ?? {}
+    const { forkedFrom, factId = null, files: to = NO_FILES } = fork ?? {}
+    const { workspace } = config
+    const place = { agent: agent.id, workspace, directories: directories(agent.id), last: fork?.files }
+    if (workspace) await runner.files?.save(place, 'when it was created')
+    // What a fork takes along is the work of an agent.
+    const whole =
+      workspace && !fork ? { ...config, workspace: await this.#withSettings(place, workspace) } : config
+    const laidOut =
+      to === NO_FILES ? undefined : await runner.files?.restore(place, to, 'when it was created')
     if (forkedFrom?.sessionId)
       await runner.branch?.(forkedFrom.sessionId, directories(forkedFrom.agent), directories(agent.id))
     // The budget first: a crash must not leave an agent without its limit.
     if (budget) await admission.setBudget(agent.id, budget, 'new')
-    const data = defined({ config: whole, forkedFrom })
-    await agent.record(() => [{ type: 'AgentCreated', data }], { causationId: factId })
+    const created: AgentFact = { type: 'AgentCreated', data: defined({ config: whole, forkedFrom }) }
+    // What it begins from is known at once, also if its workspace is lost before its first call.
+    const files: readonly AgentFact[] = laidOut
+      ? [
+          {
+            type: 'FilesRestored',
+            data: { because: 'fork', from: laidOut.before.commit, to, ...laidOut.after },
+          },
+        ]
+      : []
+    await agent.record(() => [created, ...files], { causationId: factId })
     this.#count += 1
     return agent
   }
 
-  /** Lays out the files of a new agent. Returns its workspace with what the repository has of settings there. */
-  async #layOut(
-    id: string,
-    workspace: RepositoryWorkspace,
-    fork: ForkPoint | undefined,
-  ): Promise<RepositoryWorkspace> {
-    const { runner, directories } = this.#environment
-    const place = { agent: id, workspace, directories: directories(id), last: fork?.files }
-    await runner.files?.save(place, 'when it was created')
-    // What a fork takes along is the work of an agent.
-    if (!runner.files || fork) return workspace
-    const { repository, hash, problem } = await runner.files.project(place)
+  /** The workspace with what the repository has of settings where the agent begins, which it trusts if it is to. */
+  async #withSettings(place: FilesPlace, workspace: RepositoryWorkspace): Promise<RepositoryWorkspace> {
+    const { files } = this.#environment.runner
+    const { repository, hash, problem } = (await files?.project(place, workspace)) ?? NO_SETTINGS
     if (hash === '') return workspace
     if (workspace.project && problem !== undefined)
       throw new WorkspaceError({ path: workspace.repo, problem, hint: 'Create the agent without --project.' })
@@ -300,11 +308,8 @@ export class AgentSystem {
     const { runner, directories, logger } = this.#environment
     if (!workspace?.project || workspace.settings === undefined || !runner.files) return
     try {
-      const { repository } = await runner.files.project({
-        agent: id,
-        workspace,
-        directories: directories(id),
-      })
+      const place = { agent: id, workspace, directories: directories(id) }
+      const { repository } = await runner.files.project(place, workspace)
       await trust({ path: repository, text: workspace.settings }, process.env)
     } catch (error) {
       logger.warn(
@@ -322,11 +327,12 @@ export class AgentSystem {
     // Its files first: a removal that fails can be repeated, and until then the agent is listed. A task that was asked
     // meanwhile may have put files there again.
     for (let isRemoved = false; !isRemoved; ) {
-      await agent.record(({ context }) => cancelTasks(context, 'the agent was removed'))
+      await agent.endTasks(() => agent.record(({ context }) => cancelTasks(context, 'the agent was removed')))
       // A late answer is still recorded.
       await agent.settled()
-      const { workspace } = agent.snapshot.context.config ?? {}
-      if (workspace) await runner.files?.release({ agent: id, workspace, directories: directories(id) })
+      const { config, files } = agent.snapshot.context
+      const place = { agent: id, workspace: config?.workspace, directories: directories(id) }
+      await runner.files?.release({ ...place, last: files?.commit })
       await runner.discard?.(directories(id))
       const removed = await agent.record((snapshot) =>
         isWithoutTasks(snapshot) ? [{ type: 'AgentRemoved', data: {} }] : [],
@@ -362,6 +368,8 @@ export class AgentSystem {
     return { ids, areAll: true }
   }
 }
+
+const NO_SETTINGS = { repository: '', hash: '', problem: undefined }
 
 /** Two agents never work on one branch. */
 const ownBranch = (config: AgentConfig, id: string): AgentConfig =>

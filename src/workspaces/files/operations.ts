@@ -1,11 +1,14 @@
-/** What runners do with the files of agents that work on a repository: laid out, saved, brought back, compared. */
-import { existsSync } from 'node:fs'
+/** What runners do with the files of agents: laid out, saved, brought back, compared. */
+import { existsSync, readdirSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../clock.ts'
+import { NO_FILES } from '../../events/agent-facts.ts'
+import { codeOf } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
-import { WorkspaceError } from '../../events/errors/workspace.ts'
+import { GitNotInstalled, SnapshotMissing, WorkspaceError } from '../../events/errors/workspace.ts'
 import type { RepositoryOptions, RepositoryWorkspace } from '../../events/options/agent.ts'
+import type { Logger } from '../../logger.ts'
 import type { AgentDirectories } from '../directories.ts'
 import { prepareDirectories } from '../lifecycle.ts'
 import { type FileChange, FileHistory, type ListedFile, type SavedFiles } from './file-history.ts'
@@ -23,21 +26,32 @@ import {
   userRepository,
 } from './worktree.ts'
 
-/** An agent that works on a repository, and where. */
+/** Whose files these are, and where. */
 export interface FilesPlace {
   readonly agent: string
-  readonly workspace: RepositoryWorkspace
+  /** The repository that it works on; undefined if its workspace is a directory of its own. */
+  readonly workspace: RepositoryWorkspace | undefined
   readonly directories: AgentDirectories
-  /** The snapshot that a worktree which is not there is made from. Default: the commit that the agent began from. */
+  /**
+   * The newest snapshot in the log, from which a workspace that is gone is made again. Default: the commit that the agent
+   * began from, or no files.
+   */
   readonly last?: string | undefined
 }
+
+/** Whose snapshots are read, whether or not the agent is still there. */
+export type SnapshotsPlace = Pick<FilesPlace, 'agent' | 'directories'>
 
 export interface FilesOperations {
   /** The workspace that the options describe: its commit is what the base is now. Throws InvalidInputError. */
   resolve(
     options: Required<Pick<RepositoryOptions, 'repo' | 'base' | 'branch'>>,
   ): Promise<RepositoryWorkspace>
-  /** Saves the files as they are. A worktree that is gone is made again first, as in everything here. */
+  /** Whether there is nothing to save: no file in a directory that never had any. Costs no process. */
+  isEmpty(place: FilesPlace): boolean
+  /** Makes a workspace that is gone again, from the newest snapshot. Everything here that touches it does so first. */
+  layOut(place: FilesPlace): Promise<void>
+  /** Saves the files as they are. Of a workspace without files, the snapshot is `NO_FILES`. */
   save(place: FilesPlace, note: string): Promise<SavedFiles>
   /** Brings the files back to a snapshot, or to a commit of the repository. The present ones are saved first. */
   restore(
@@ -47,21 +61,24 @@ export interface FilesOperations {
   ): Promise<{ readonly before: SavedFiles; readonly after: SavedFiles }>
   /** The commit that a name means in the repository, or a snapshot. Throws InvalidInputError. */
   find(place: FilesPlace, name: string): Promise<string>
-  /** How the files differ between two snapshots, by path. */
-  changes(place: FilesPlace, from: string, to: string): Promise<readonly FileChange[]>
+  /** How the files differ between two snapshots, by path. This and the next two need no worktree. */
+  changes(place: SnapshotsPlace, from: string, to: string): Promise<readonly FileChange[]>
   /** The files of a snapshot. */
-  list(place: FilesPlace, commit: string): Promise<readonly ListedFile[]>
+  list(place: SnapshotsPlace, commit: string): Promise<readonly ListedFile[]>
   /** The difference between two snapshots as a patch. */
-  patch(place: FilesPlace, from: string, to: string): Promise<string>
+  patch(place: SnapshotsPlace, from: string, to: string): Promise<string>
   /** The project's own settings in the worktree, and the repository that brings them: what all its working trees share. */
-  project(place: FilesPlace): Promise<ProjectSettings & { readonly repository: string }>
+  project(
+    place: FilesPlace,
+    workspace: RepositoryWorkspace,
+  ): Promise<ProjectSettings & { readonly repository: string }>
   /** Commits the files of a snapshot to the agent's branch; null if the branch has them, or the agent has left it. */
   commit(place: FilesPlace, saved: SavedFiles, message: string): Promise<string | null>
   /** Saves the files, and lets the repository forget the worktree. Its branch, its snapshots and its directory stay. */
   release(place: FilesPlace): Promise<void>
 }
 
-export function filesOperations(clock: Clock): FilesOperations {
+export function filesOperations(clock: Clock, logger?: Logger): FilesOperations {
   const histories = new Map<string, FileHistory>()
   const by = (agent: string) => ({ author: agent, at: new Date(clock.now()) })
 
@@ -78,27 +95,45 @@ export function filesOperations(clock: Clock): FilesOperations {
   const withHistory = <T>(place: FilesPlace, work: (history: FileHistory) => Promise<T>): Promise<T> =>
     inTurn(place, async () => work(await historyOf(place)))
 
-  async function historyOf({
-    agent,
-    workspace,
-    directories,
-    last: newest,
-  }: FilesPlace): Promise<FileHistory> {
-    const { workspace: directory, base } = directories
-    if (base === undefined)
-      throw new WorkspaceError({ path: directory, problem: 'the runner does not know the base directory' })
-    const known = histories.get(directory)
-    if (known && existsSync(join(directory, '.git'))) return known
+  async function historyOf(place: FilesPlace): Promise<FileHistory> {
+    const { agent, workspace, directories, last } = place
+    const known = histories.get(keyOf(place))
+    if (known && !isGone(place)) return known
+    const ours = new FilesRepository(repositoryAt(directories))
+    const history = await (workspace ? worktreeOf({ ...place, workspace }, ours) : privateOf(place, ours))
+    if (!history.isLaidOut)
+      await history.layOut(last ?? workspace?.commit, by(agent)).catch((error) => {
+        if (workspace || !(error instanceof SnapshotMissing)) throw error
+        logger?.warn({ agent, error }, 'the files of an agent are lost: it begins without them')
+        return history.layOut(undefined, by(agent))
+      })
+    histories.set(keyOf(place), history)
+    return history
+  }
+
+  async function worktreeOf(
+    { agent, workspace, directories }: FilesPlace & { readonly workspace: RepositoryWorkspace },
+    ours: FilesRepository,
+  ): Promise<FileHistory> {
+    const { workspace: directory } = directories
     const repository = await repositoryOf(workspace)
-    const ours = new FilesRepository(join(base, 'files.git'))
     await ours.borrow(objectsOf(repository))
     const ignored = { excludes: excludesOf(repository) }
     const history = new FileHistory({ repository: ours, agent, directory, ignored })
     await prepareDirectories(directories)
     if ((await readdir(directory)).length === 0) await history.forgetLayout()
     await addWorktree({ ...workspace, repository, directory })
-    if (!history.isLaidOut) await history.layOut(newest ?? workspace.commit, by(agent))
-    histories.set(directory, history)
+    return history
+  }
+
+  async function privateOf(
+    { agent, directories, last = NO_FILES }: FilesPlace,
+    ours: FilesRepository,
+  ): Promise<FileHistory> {
+    const { workspace: directory } = directories
+    const history = new FileHistory({ repository: ours, agent, directory })
+    if (last !== NO_FILES && !existsSync(directory)) await history.forgetLayout()
+    await prepareDirectories(directories)
     return history
   }
 
@@ -107,46 +142,97 @@ export function filesOperations(clock: Clock): FilesOperations {
       const repository = await userRepository(repo)
       return { repo: repository.path, base, commit: await commitOf(repository, base), branch }
     },
-    save: (place, note) => withHistory(place, (history) => history.save(note, by(place.agent))),
-    restore: (place, commit, note) =>
-      withHistory(place, (history) => history.restore(commit, note, by(place.agent))),
+    isEmpty: hasNothing,
+    async layOut(place) {
+      if (!hasNothing(place) && isGone(place)) await withHistory(place, async () => {})
+    },
+    async save(place, note) {
+      if (hasNothing(place)) return NOTHING
+      return withHistory(place, (history) => history.save(note, by(place.agent)))
+    },
+    async restore(place, commit, note) {
+      if (commit === NO_FILES && hasNothing(place)) return { before: NOTHING, after: NOTHING }
+      return withHistory(place, (history) => history.restore(commit, note, by(place.agent)))
+    },
     async find({ workspace, directories }, name) {
-      const ours = join(directories.base ?? '', 'files.git')
+      const ours = repositoryAt(directories)
+      const snapshot = () => commitOf({ path: ours, common: ours }, name, 'commit')
+      if (!workspace) return snapshot()
       return commitOf(await repositoryOf(workspace), name, 'commit').catch((unknown) =>
-        commitOf({ path: ours, common: ours }, name).catch(() => Promise.reject(unknown)),
+        snapshot().catch(() => Promise.reject(unknown)),
       )
     },
-    changes: (place, from, to) => withHistory(place, (history) => history.changes(from, to)),
-    list: (place, commit) => withHistory(place, (history) => history.list(commit)),
-    patch: (place, from, to) => withHistory(place, (history) => history.patch(from, to)),
-    project: (place) =>
+    changes: async (place, from, to) => (from === to ? [] : snapshotsOf(place).changes(from, to)),
+    list: async (place, commit) => (commit === NO_FILES ? [] : snapshotsOf(place).list(commit)),
+    patch: async (place, from, to) => (from === to ? '' : snapshotsOf(place).patch(from, to)),
+    project: (place, workspace) =>
       inTurn(place, async () => {
-        const { common: repository } = await repositoryOf(place.workspace)
+        const { common: repository } = await repositoryOf(workspace)
         return { ...(await projectSettings(place.directories.workspace)), repository }
       }),
     commit: (place, saved, message) =>
       withHistory(place, async (history) => {
         const { agent, workspace, directories } = place
+        if (!workspace) return null
         const directory = directories.workspace
         const parent = await headOf(directory, workspace.branch)
         const commit = parent === null ? null : await history.commit(saved, parent, message, by(agent))
         if (parent === null || commit === null) return null
         const repository = await repositoryOf(workspace)
-        const from = join(directories.base ?? '', 'files.git')
+        const from = repositoryAt(directories)
         await advanceBranch({ repository, directory, branch: workspace.branch }, { from, commit, parent })
         return commit
       }),
-    release: (place) =>
-      inTurn(place, async () => {
-        const { workspace, directories } = place
-        const repository = await repositoryOf(workspace).catch(() => null)
-        // Without its repository, there is nothing that its files could be saved in.
-        if (repository && existsSync(join(directories.workspace, '.git')))
-          await (await historyOf(place)).save('when its agent was removed', by(place.agent))
-        histories.delete(directories.workspace)
-        if (repository) await releaseWorktree(repository, directories.workspace)
-      }),
+    release: (place) => inTurn(place, () => release(place)),
   }
+
+  /** For looking only: what is in the repository of snapshots, whatever has become of the files. */
+  function snapshotsOf({ agent, directories }: SnapshotsPlace): FileHistory {
+    const repository = new FilesRepository(repositoryAt(directories))
+    return new FileHistory({ repository, agent, directory: directories.workspace })
+  }
+
+  async function release(place: FilesPlace): Promise<void> {
+    const { agent, workspace, directories } = place
+    const note = 'when its agent was removed'
+    // Without its repository, there is nothing that its files could be saved in.
+    const repository = workspace && (await repositoryOf(workspace).catch(() => null))
+    try {
+      if (repository && !isGone(place)) await (await historyOf(place)).save(note, by(agent))
+      if (!workspace && !isGone(place) && !hasNothing(place))
+        await (await historyOf(place)).end(note, by(agent))
+    } catch (error) {
+      if (workspace || !(error instanceof GitNotInstalled)) throw error
+    }
+    histories.delete(keyOf(place))
+    if (repository) await releaseWorktree(repository, directories.workspace)
+  }
+}
+
+const NOTHING: SavedFiles = { commit: NO_FILES, tree: NO_FILES, changed: 0, added: 0, removed: 0 }
+
+/** One index and one set of ignored files for each directory, and for what is in it. */
+const keyOf = ({ directories, workspace }: FilesPlace) => `${directories.workspace}\0${workspace?.repo}`
+
+/** Whether the workspace has to be made again: until then, nothing that is not there was removed by anybody. */
+const isGone = ({ directories: { workspace: directory }, workspace }: FilesPlace): boolean =>
+  !existsSync(workspace ? join(directory, '.git') : directory)
+
+/** Whether a directory of the agent's own has never had a file, as far as the log knows, and has none. */
+const hasNothing = ({ workspace, directories, last = NO_FILES }: FilesPlace): boolean =>
+  !workspace && last === NO_FILES && !hasEntries(directories.workspace)
+
+function hasEntries(directory: string): boolean {
+  try {
+    return readdirSync(directory).length > 0
+  } catch (error) {
+    return codeOf(error) !== 'ENOENT'
+  }
+}
+
+function repositoryAt({ base, workspace }: AgentDirectories): string {
+  if (base !== undefined) return join(base, 'files.git')
+  throw new WorkspaceError({ path: workspace, problem: 'the runner does not know the base directory' })
 }
 
 /** Throws InvalidInputError if it is no longer where it was. */

@@ -30,7 +30,7 @@ export async function archiveStore(source: ArchiveSource, check: CheckFact): Pro
       bodies.set(reference.sha256, body)
       continue
     }
-    if (item.kind === 'lost') continue
+    if (item.kind !== 'record') continue
     const { note, seal } = item.record
     const recorded = { ...item.record.recorded, position: log.length + 1 }
     const stream = streams.get(recorded.stream) ?? { facts: [], summary: null }
