@@ -66,7 +66,7 @@ export const MUTATIONS = [
       'a declaration trusts what the agent has made',
       'src/actors/agent/system.ts',
       'text: workspace.settings',
-      'text: (await runner.files.project(place, workspace)).hash',
+      'text: (await runner.files.project({ agent: id, workspace, directories: directories(id) })).hash',
     ],
   ),
   ...breaking(
@@ -159,8 +159,8 @@ export const MUTATIONS = [
     [
       'to look at it makes a worktree again',
       'src/workspaces/files/operations.ts',
-      'changes: async (place, from, to) => (from === to ? [] : snapshotsOf(place).changes(from, to)),',
-      'changes: (place, from, to) => withHistory(place as FilesPlace, (history) => history.changes(from, to)),',
+      'from === to ? [] : look(place, [from, to], (snapshots) => snapshots.changes(from, to)),',
+      'withHistory(place as FilesPlace, (history) => history.changes(from, to)),',
     ],
   ),
   ...breaking(
@@ -184,8 +184,8 @@ export const MUTATIONS = [
     },
     [
       'a failed call is taken back when the next one begins',
-      'src/actors/agent/worker.ts',
-      "ending.type === 'CallSucceeded' || !this.#files.areKept ? undefined : await this.#files.takeBack(effect)",
+      'src/actors/agent/call-files.ts',
+      "ending.type === 'CallSucceeded' ? undefined : await takeBack(of)",
       'undefined',
     ],
   ),
@@ -377,7 +377,7 @@ export const MUTATIONS = [
     { [CONTRACT]: ['A store on LevelDB'] },
     [
       'an earlier token is accepted',
-      'src/store/claims.ts',
+      'src/store/append-request.ts',
       'token !== null && token !== this.#tokens.get(stream)',
       'token !== null && !this.#tokens.has(stream)',
     ],
@@ -977,19 +977,19 @@ export const MUTATIONS = [
     { [GOVERNOR]: ['pauses an account that refuses single calls twice as long each time'] },
     [
       'pauses are not doubled',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       'FIRST_PAUSE_MS * 2 ** (refusals - 1)',
       'FIRST_PAUSE_MS',
     ],
     [
       'pauses have no end',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       'Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (refusals - 1))',
       'FIRST_PAUSE_MS * 2 ** (refusals - 1)',
     ],
     [
       'an answer does not begin anew',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       '    refusals: 0,\n    limit: isUsed',
       '    limit: isUsed',
     ],
@@ -1005,7 +1005,7 @@ export const MUTATIONS = [
     ],
     [
       'a restart begins with any number',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       'limit: Math.min(account.limit, 1), era: 1 }',
       'era: 1 }',
     ],
@@ -2090,7 +2090,7 @@ export const MUTATIONS = [
     { 'tests/claude/claude-cli-failures.test.ts': ['is reported after one request: the CLI does not retry'] },
     [
       'the CLI retries',
-      'src/claude/hopeless-call.ts',
+      'src/claude/classification.ts',
       '  if (retry === null || answered) return null',
       '  if (retry === null || answered || retry.status !== 0) return null',
     ],
@@ -2536,7 +2536,7 @@ export const MUTATIONS = [
     { [ACCOUNT_LIMITS]: ['lets no further call begin while the first ones have no answer'] },
     [
       'all calls begin when it ends',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       '{ inFlight, limit, openAt, isProven }: AdaptiveLimit, now: number): boolean =>\n  now >= openAt && inFlight < (isProven ? whole(limit) : Math.min(PROBES, whole(limit)))',
       '{ inFlight, limit, most, openAt, isProven }: AdaptiveLimit, now: number): boolean =>\n  now >= openAt && inFlight < (isProven ? whole(limit) : PROBES && most)',
     ],
@@ -2546,7 +2546,7 @@ export const MUTATIONS = [
     { [ACCOUNT_LIMITS]: ['is waited for once, by all agents of the account: three starts at most'] },
     [
       'all calls begin before one is answered',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       '(isProven ? whole(limit) : Math.min(PROBES, whole(limit)))',
       '(isProven || PROBES > 0 ? whole(limit) : 0)',
     ],

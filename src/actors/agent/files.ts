@@ -56,7 +56,7 @@ export interface ProjectInfo {
 export async function projectOf(files: FilesOperations, place: FilesPlace): Promise<ProjectInfo> {
   const { workspace } = place
   if (!workspace) return { files: [], hash: '', trust: 'none' }
-  const { repository, ...found } = await files.project(place, workspace)
+  const { repository, ...found } = await files.project({ ...place, workspace })
   if (found.files.length === 0) return { ...found, trust: 'none' }
   if (workspace.project === false) return { ...found, trust: 'never' }
   const trust = await trustOf({ path: repository, text: found.hash }, process.env)
@@ -170,7 +170,7 @@ export class AgentFiles {
       const hint = 'Create another agent with --project, or without --no-project.'
       throw new InvalidInputError({ what, problem: 'it was created not to load them', hint })
     }
-    const { repository, ...found } = await this.#files.project(this.#place, workspace)
+    const { repository, ...found } = await this.#files.project({ ...this.#place, workspace })
     if (found.hash !== hash) {
       const hint = `Look at them again: claude-agents agent show ${this.#place.agent}`
       throw new InvalidInputError({ what, problem: 'they have changed meanwhile', hint })

@@ -22,7 +22,7 @@ import {
 import type { Budget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import { countStreams, isThere } from '../../store/stream-count.ts'
-import type { FilesPlace } from '../../workspaces/files/operations.ts'
+import type { RepositoryPlace } from '../../workspaces/files/operations.ts'
 import { foldStream } from '../engine/history.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import { Registry, type Residence } from '../engine/registry.ts'
@@ -111,6 +111,12 @@ export class AgentSystem {
     const agent = await this.#here.get(id)
     if (agent.status !== 'absent') return agent
     throw new AgentNotFoundError({ agent: id, nearest: await this.#nearest(id) })
+  }
+
+  /** The agent, if it is in memory. */
+  here(id: string): Agent | undefined {
+    const agent = this.#here.peek(id)
+    return agent?.isHere && agent.status !== 'absent' ? agent : undefined
   }
 
   list(options?: { readonly open?: boolean }): Promise<readonly AgentInfo[]> {
@@ -270,7 +276,9 @@ export class AgentSystem {
     if (workspace) await runner.files?.save(place, 'when it was created')
     // What a fork takes along is the work of an agent.
     const whole =
-      workspace && !fork ? { ...config, workspace: await this.#withSettings(place, workspace) } : config
+      workspace && !fork
+        ? { ...config, workspace: await this.#withSettings({ ...place, workspace }) }
+        : config
     const laidOut =
       to === NO_FILES ? undefined : await runner.files?.restore(place, to, 'when it was created')
     if (forkedFrom?.sessionId)
@@ -293,9 +301,10 @@ export class AgentSystem {
   }
 
   /** The workspace with what the repository has of settings where the agent begins, which it trusts if it is to. */
-  async #withSettings(place: FilesPlace, workspace: RepositoryWorkspace): Promise<RepositoryWorkspace> {
+  async #withSettings(place: RepositoryPlace): Promise<RepositoryWorkspace> {
+    const { workspace } = place
     const { files } = this.#environment.runner
-    const { repository, hash, problem } = (await files?.project(place, workspace)) ?? NO_SETTINGS
+    const { repository, hash, problem } = (await files?.project(place)) ?? NO_SETTINGS
     if (hash === '') return workspace
     if (workspace.project && problem !== undefined)
       throw new WorkspaceError({ path: workspace.repo, problem, hint: 'Create the agent without --project.' })
@@ -308,8 +317,11 @@ export class AgentSystem {
     const { runner, directories, logger } = this.#environment
     if (!workspace?.project || workspace.settings === undefined || !runner.files) return
     try {
-      const place = { agent: id, workspace, directories: directories(id) }
-      const { repository } = await runner.files.project(place, workspace)
+      const { repository } = await runner.files.project({
+        agent: id,
+        workspace,
+        directories: directories(id),
+      })
       await trust({ path: repository, text: workspace.settings }, process.env)
     } catch (error) {
       logger.warn(
