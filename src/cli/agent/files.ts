@@ -19,12 +19,12 @@ export function filesCommands(agent: Command): void {
     .action(withGlobals(path))
   agent
     .command('files <id>')
-    .description('list the files of an agent that works on a repository')
+    .description('list the files of an agent')
     .option('--at <version>', 'as they were at this version of its stream', oneOrMore)
     .action(withGlobals(files))
   agent
     .command('diff <id>')
-    .description('show what an agent has done to the files of its repository')
+    .description('show what an agent has done to its files')
     .option('--turn <n>', 'only what this turn has done', oneOrMore)
     .option('--since <ref>', 'since this commit (default: where the agent began)')
     .option('--stat', 'only how many lines of each file')
@@ -68,11 +68,15 @@ function diff(globals: GlobalOptions, id: string, { turn, since, stat = false }:
     if (terminal.json) return terminal.value(found)
     if (found.files.length === 0) return terminal.note('Nothing has changed.')
     if (stat) return printStat(terminal, found)
-    for (const line of (await agent.files.patch(options)).split('\n')) terminal.line(coloured(terminal, line))
+    printPatch(terminal, await agent.files.patch(options))
   })
 }
 
-function printStat(terminal: Terminal, { files: changed }: FilesDiff): void {
+export function printPatch(terminal: Terminal, patch: string): void {
+  for (const line of patch.split('\n')) terminal.line(coloured(terminal, line))
+}
+
+export function printStat(terminal: Terminal, { files: changed }: FilesDiff): void {
   const count = (lines: number | null) => (lines === null ? 'binary' : String(lines))
   const columns = [
     { head: 'FILE' },
