@@ -78,7 +78,13 @@ export type Hold = typeof Hold.Type
 const onlyTask = { taskId: Schema.String }
 const callOfTask = { ...onlyTask, callId: Schema.String }
 
-const fileCounts = { changed: Count, added: Count, removed: Count }
+const fileCounts = {
+  changed: Count,
+  added: Count,
+  removed: Count,
+  /** Files that are neither saved nor touched: the first ones. Absent if there are none. */
+  left: Schema.optionalKey(Schema.Array(Schema.String)),
+}
 
 const definitions = {
   AgentCreated: fact(
