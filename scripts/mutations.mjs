@@ -57,6 +57,76 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'The tasks of a fleet are independent',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'are valid, differ, and are the same for the same tasks and name',
+        'never change: the log has them',
+      ],
+    },
+    [
+      'two runs have the same agents',
+      'src/patterns/fleet.ts',
+      'JSON.stringify([name, task, nth])',
+      'JSON.stringify([task, nth])',
+    ],
+  ),
+  ...breaking(
+    'A run creates all missing agents of its team, or none',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'if one agent cannot be created, the others are not left behind, and there is no run',
+        'a fleet resumes when what its agents began from is gone',
+      ],
+    },
+    [
+      'those that were created stay',
+      'src/patterns/runs/runs.ts',
+      'for (const { id } of created) await this.#agents.remove(id).catch(() => {})',
+      'void created',
+    ],
+    [
+      'those that are there are created again',
+      'src/patterns/runs/runs.ts',
+      "if ((await this.#agents.stateOf(options.id)).value !== 'absent') continue",
+      '',
+    ],
+  ),
+  ...breaking(
+    'The diff of a run has what its own turns did, and nothing else',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'the diff of a run has what its own turns did, and nothing that was done between them',
+      ],
+    },
+    [
+      'it has the turns of other tasks',
+      'src/patterns/runs/files.ts',
+      'if (!tasks.has(taskId)) continue',
+      'void tasks',
+    ],
+    [
+      'it has what was done between its turns',
+      'src/patterns/runs/files.ts',
+      'if (last?.to === before) stretches',
+      'if (last) stretches',
+    ],
+  ),
+  ...breaking(
+    'The diff of a run has what its own turns did, and nothing else',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'the diff of a run is there when its agents are gone, and makes nothing',
+      ],
+    },
+    [
+      'to look at it makes a worktree again',
+      'src/workspaces/files/operations.ts',
+      'changes: async (place, from, to) => (from === to ? [] : snapshotsOf(place).changes(from, to)),',
+      'changes: (place, from, to) => withHistory(place as FilesPlace, (history) => history.changes(from, to)),',
+    ],
+  ),
+  ...breaking(
     'A workspace that is lost is made again',
     {
       'tests/actors/agent/files.test.ts': ['a worktree that is gone is made again from the newest snapshot'],
@@ -77,8 +147,8 @@ export const MUTATIONS = [
     },
     [
       'a failed call is taken back when the next one begins',
-      'src/actors/agent/call-files.ts',
-      "ending.type === 'CallSucceeded' ? undefined : await takeBack(of)",
+      'src/actors/agent/worker.ts',
+      "ending.type === 'CallSucceeded' || !this.#files.areKept ? undefined : await this.#files.takeBack(effect)",
       'undefined',
     ],
   ),
@@ -251,7 +321,7 @@ export const MUTATIONS = [
     [
       'the beginning is written apart',
       'src/actors/agent/tasks/tasks.ts',
-      'if (call && (await this.#acceptWithStep(data, origin, call, schedule))) return undefined',
+      'if (call && (await this.#acceptWithStep(data, origin, call, step))) return undefined',
       '',
     ],
     [
@@ -273,14 +343,14 @@ export const MUTATIONS = [
     [
       'data that JSON changes is accepted',
       'src/store/append-request.ts',
-      'if (problem === null) return text',
-      'return text',
+      'if (copy !== undefined) return',
+      'return',
     ],
     [
       'NaN is accepted',
       'src/store/append-request.ts',
-      'return Number.isFinite(value) ? null : ` is ${value}`',
-      'return null',
+      'return Number.isFinite(value) ? value + 0 : undefined',
+      'return value',
     ],
   ),
   ...breaking('The expected version', { [CONTRACT]: ['A store on LevelDB'] }, [
@@ -853,8 +923,8 @@ export const MUTATIONS = [
     [
       'a restart forgets refusals',
       'src/actors/agent/worker.ts',
-      'if (context.resumed && effect.task.refusals > 0) admission',
-      'if (context.resumed && effect.task.refusals > 1e9) admission',
+      'if (context.resumed && task.refusals > 0) admission',
+      'if (context.resumed && task.refusals > 1e9) admission',
     ],
     [
       'a restart begins with any number',
@@ -987,8 +1057,8 @@ export const MUTATIONS = [
     [
       'a lost session is begun without its conversation',
       'src/actors/agent/call.ts',
-      "prompt: `${before?.text ?? ''}${prompt}${noteOf(task)}`,",
-      'prompt: `${prompt}${noteOf(task)}`,',
+      "prompt: `${before?.text ?? ''}${asked}${noteOf(task)}`,",
+      'prompt: `${asked}${noteOf(task)}`,',
     ],
   ),
   ...breaking(
@@ -1032,7 +1102,7 @@ export const MUTATIONS = [
   ...breaking(
     'What listeners receive adds up to the answer',
     { 'tests/actors/agent/messages.test.ts': ['what a failed call has said is taken back'] },
-    ['nothing is taken back', 'src/actors/agent/worker.ts', '    takeBack(effect.task)\n', ''],
+    ['nothing is taken back', 'src/actors/agent/worker.ts', '    this.#takeBack(effect.task)\n', ''],
   ),
   ...breaking(
     'What a tool reads never costs an answer',
@@ -1211,14 +1281,35 @@ export const MUTATIONS = [
     [
       'a late answer is dropped',
       'src/actors/agent/worker.ts',
-      'if (signal.aborted) return record(() => keepLate(effect, ending, admitted))',
-      'if (signal.aborted) return',
+      'if (!context.isWanted) return this.#record(() => this.#keepLate(effect, ending, admitted))',
+      'if (!context.isWanted) return',
     ],
     [
       'its cost does not count',
       'src/actors/agent/state.ts',
       '    totals: withSpending(totals, data),\n    deadLetters',
       '    totals: withSpending(totals, { ...data, costUsd: 0 }),\n    deadLetters',
+    ],
+  ),
+  ...breaking(
+    'What a call cost counts when another process ends its task',
+    {
+      'tests/actors/agent/late-answers.test.ts': [
+        'after its supervisor had stopped the agent',
+        'and its agent has only been looked at since another process began it',
+      ],
+    },
+    [
+      'what nobody carries out is forgotten',
+      'src/actors/agent/agent.ts',
+      'if (!current || !call || actor.isWorking) return recorded',
+      'if (recorded) return recorded',
+    ],
+    [
+      'what a halted call told is forgotten',
+      'src/actors/agent/worker.ts',
+      'this.#asked.leftOpen.set(call.callId, ending)',
+      'this.#asked.leftOpen.delete(call.callId)',
     ],
   ),
 
@@ -1333,8 +1424,8 @@ export const MUTATIONS = [
     [
       'a step that a crash interrupted is another task',
       'src/patterns/runs/durable-ask.ts',
-      'const taskId = isOpen ? before.taskId : `${runId}.${stepKey}.${tries}`',
-      'const taskId = `${runId}.${stepKey}.${tries + (isOpen ? 1 : 0)}`',
+      'this.taskId = isOpen ? before.taskId : `${context.runId}.${step.stepKey}.${this.#tries}`',
+      'this.taskId = `${context.runId}.${step.stepKey}.${this.#tries + (isOpen ? 1 : 0)}`',
     ],
   ),
   ...breaking(
@@ -1403,8 +1494,8 @@ export const MUTATIONS = [
     [
       'what is no longer needed is not stopped',
       'src/patterns/runs/durable-ask.ts',
-      'if (!isOver) stop.abort(NO_LONGER_NEEDED)',
-      'if (isOver) stop.abort(NO_LONGER_NEEDED)',
+      'return () => interest.abort(NO_LONGER_NEEDED)',
+      'return () => {}',
     ],
   ),
   ...breaking(
@@ -1614,6 +1705,33 @@ export const MUTATIONS = [
       "if (method === '') return",
     ],
   ),
+  ...breaking(
+    'The inspector shows what an agent wrote as text, and git gets nothing from a log but names of snapshots',
+    {
+      'tests/inspector/files.test.ts': [
+        'names and texts are made visible, and no line passes for another one',
+        'a log that names an option of git instead of a snapshot runs nothing',
+      ],
+    },
+    [
+      'any name passes for a snapshot',
+      'src/workspaces/files/snapshot-reader.ts',
+      'if (/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(name)) return name',
+      "if (name !== '') return name",
+    ],
+    [
+      'names of files are sent as they are',
+      'src/inspector/text.ts',
+      'visible(name).replace(/[\\t\\n]/g, escaped)',
+      'name',
+    ],
+    [
+      'a line of a file ends a section of the patch',
+      'src/inspector/files.ts',
+      'if (piece.line.subarray(0, SECTION.length).equals(SECTION)) {',
+      'if (piece.line.includes(SECTION)) {',
+    ],
+  ),
 
   // Further promises
   ...breaking(
@@ -1724,8 +1842,8 @@ export const MUTATIONS = [
     [
       'a cancelled task ends the turn of those behind it',
       'src/actors/agent/worker.ts',
-      '        await begin(task, context)\n      } catch',
-      '        return await begin(task, context)\n      } catch',
+      '        await this.#begin(task, context)\n      } catch',
+      '        return await this.#begin(task, context)\n      } catch',
     ],
   ),
   ...breaking(
@@ -1781,7 +1899,7 @@ export const MUTATIONS = [
     },
     [
       'what may pass is not tried again',
-      'src/actors/engine/insistence.ts',
+      'src/actors/engine/effects.ts',
       'if (!wish.isWanted || !mayPass(error)) throw error',
       'if (!wish.isWanted || !mayPass(error) || delayMs > 0) throw error',
     ],
@@ -1982,7 +2100,7 @@ export const MUTATIONS = [
     [
       'cached tokens are free',
       'src/actors/agent/worker.ts',
-      'recordedSpending(spent, admission.tokensOf(spent.usage))',
+      'recordedSpending(spent, this.#environment.admission.tokensOf(spent.usage))',
       'recordedSpending(spent, spent.usage.inputTokens + spent.usage.outputTokens)',
     ],
   ),
@@ -2322,7 +2440,7 @@ export const MUTATIONS = [
     [
       'only the task that met it waits',
       'src/actors/admission/admission.ts',
-      'return accounts.pause(account, news.window, news.leftMs)',
+      'await accounts.pause(account, news.window, news.leftMs)',
       'return',
     ],
   ),
@@ -2368,7 +2486,7 @@ export const MUTATIONS = [
     [
       'its other tasks are tried',
       'src/actors/admission/admission.ts',
-      'return accounts.hold(account, news.why)',
+      'await accounts.hold(account, news.why)',
       'return',
     ],
   ),
@@ -2479,8 +2597,8 @@ export const MUTATIONS = [
     [
       'its answer is lost',
       'src/actors/agent/worker.ts',
-      'await endBrokenTask(actor, environment, effect.task.taskId, error)\n    await keepLate(effect, ending, admitted)\n',
-      'await endBrokenTask(actor, environment, effect.task.taskId, error)\n',
+      'await this.#breakTask(task.taskId, error)\n    await this.#keepLate({ task, call }, ending, admitted)\n',
+      'await this.#breakTask(task.taskId, error)\n',
     ],
   ),
   ...breaking(
@@ -2488,9 +2606,9 @@ export const MUTATIONS = [
     { [BROKEN_TASKS]: ['if its call cannot be announced, and the tasks behind it take their turn'] },
     [
       'a task waits for an effect that has failed',
-      'src/actors/agent/broken-task.ts',
-      '  if (mayPass(error)) throw error\n  logger',
-      '  if (error !== undefined) throw error\n  logger',
+      'src/actors/agent/worker.ts',
+      '    if (mayPass(error)) throw error\n    this.#environment.logger',
+      '    if (error !== undefined) throw error\n    this.#environment.logger',
     ],
   ),
   ...breaking(
@@ -2509,8 +2627,8 @@ export const MUTATIONS = [
     [
       'its task waits for it',
       'src/actors/admission/admission.ts',
-      '          if (mayPass(error)) throw error\n',
-      '          if (error !== undefined) throw error\n',
+      '      if (mayPass(error)) throw error\n      logger',
+      '      if (error !== undefined) throw error\n      logger',
     ],
   ),
   ...breaking(

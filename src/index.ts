@@ -79,6 +79,7 @@ export {
 
 // Runs
 
+export type { AgentRunDiff, RunDiff, RunDiffOptions } from './patterns/runs/files.ts'
 export type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 export type { RunSnapshot, RunStatus } from './patterns/runs/machine.ts'
 export type {

@@ -18,9 +18,9 @@ import type { HeldTask, Rejection, Verdict } from './actors/agent/tasks/held.ts'
 import { HeldTasks, type OfAgent } from './actors/agent/tasks/held-tasks.ts'
 import { type LateAnswer, lateAnswersIn } from './actors/agent/tasks/late-answers.ts'
 import type { AskOptions } from './actors/agent/tasks/tasks.ts'
+import { mayPass } from './actors/engine/effects.ts'
 import type { StateAt, When } from './actors/engine/fold-at.ts'
 import type { AnyReplayStep, ReplayStep } from './actors/engine/history.ts'
-import { mayPass } from './actors/engine/insistence.ts'
 import { OwnActors } from './actors/own/actors.ts'
 import type { ActorRef, AnyStateMachine, OwnKind, SnapshotFrom } from './actors/own/definition.ts'
 import { Downfall, type FatalError } from './actors/supervision/downfall.ts'
@@ -58,6 +58,7 @@ import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.
 import { type ParallelOptions, parallel } from './patterns/parallel.ts'
 import type { Pattern, Step } from './patterns/pattern.ts'
 import { pipeline, type Stage } from './patterns/pipeline.ts'
+import type { RunDiff, RunDiffOptions } from './patterns/runs/files.ts'
 import type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 import type { runMachine } from './patterns/runs/machine.ts'
 import type {
@@ -154,19 +155,16 @@ export class Orchestrator implements AsyncDisposable {
       },
     }
     this.#runner = environment.runner.name ?? 'custom'
-    this.#agents = new AgentSystem(
-      environment,
-      options.maxAgents ?? ORCHESTRATOR.maxAgents.fallback,
-      options.agentDefaults ?? {},
-      {
-        most: options.limits?.agentsInMemory ?? LIMITS.agentsInMemory.fallback,
-        quietMs: options.limits?.quietMs ?? LIMITS.quietMs.fallback,
-      },
-    )
+    const residence = {
+      most: options.limits?.agentsInMemory ?? LIMITS.agentsInMemory.fallback,
+      quietMs: options.limits?.quietMs ?? LIMITS.quietMs.fallback,
+    }
+    const { maxAgents = ORCHESTRATOR.maxAgents.fallback, agentDefaults = {} } = options
+    this.#agents = new AgentSystem(environment, maxAgents, agentDefaults, residence)
     this.#heldTasks = new HeldTasks(this.#agents)
     const { workflows: offered = {} } = options
     this.#runs = new Runs({ ...environment, budgets, offered, build }, this.#agents)
-    this.#ownActors = new OwnActors(environment, options.actors ?? [])
+    this.#ownActors = new OwnActors(environment, options.actors ?? [], residence)
     this.#downfall = new Downfall(logger, options.onFailure)
     this.#supervisors = new Supervisors({
       store,
@@ -536,6 +534,7 @@ export class Orchestrator implements AsyncDisposable {
   readonly runs: OrchestratorRuns = {
     list: async (which) => this.#open.#runs.list(which),
     show: async (runId) => this.#open.#runs.show(runId),
+    diff: async (runId, options) => this.#open.#runs.diff(runId, options),
     result: async (runId) => this.#open.#runs.result(runId),
     plan: async (runId, workflow) => this.#open.#runs.plan(runId, byName(workflow)),
     resume: (runId, workflow, options) => this.#working.#runs.resume(runId, byName(workflow), options),
@@ -672,6 +671,13 @@ export interface OrchestratorRuns {
   list(which?: RunListOptions): Promise<readonly RunInfo[]>
   /** A run and its steps. Throws RunNotFoundError. */
   show(runId: string): Promise<RunDetails>
+  /**
+   * What each agent of a run did in it to the files of its repository. Throws RunNotFoundError.
+   *
+   * @example
+   * for (const { agent, files } of (await orchestrator.runs.diff('checkout')).agents) console.log(agent, files.length)
+   */
+  diff(runId: string, options?: RunDiffOptions): Promise<RunDiff>
   /**
    * Waits for a run to end, whichever process executes it, and returns its result: at once if it has ended. Throws
    * RunNotFoundError, and RunInterruptedError if it was cancelled.

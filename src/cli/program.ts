@@ -52,6 +52,10 @@ const TOPICS: Readonly<Record<string, Commands>> = {
       'run agents together, in runs that survive crashes',
       async () => (await import('./workflow/commands.ts')).workflowCommands,
     ],
+    fleet: [
+      'give each task to an agent with a worktree of its own',
+      async () => (await import('./fleet/fleet.ts')).fleetCommand,
+    ],
   },
   Money: {
     budget: ['limit spending', async () => (await import('./budget/commands.ts')).budgetCommands],

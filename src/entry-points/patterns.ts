@@ -2,6 +2,7 @@
 
 export type { Answer, AnswerError } from '../patterns/answers.ts'
 export { type ApprovedOptions, approved } from '../patterns/approved.ts'
+export { type FleetOptions, type FleetTask, fleet } from '../patterns/fleet.ts'
 export { type HierarchicalOptions, hierarchical } from '../patterns/hierarchical.ts'
 export { type DebateOptions, debate, type LoopOptions, loopUntil } from '../patterns/loop-until.ts'
 export { type MapReduceOptions, mapReduce } from '../patterns/map-reduce.ts'

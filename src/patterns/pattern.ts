@@ -1,6 +1,7 @@
 /** What a workflow is made of: a pattern is plain RxJS, and reaches agents only through the `ask` that it is given. */
 import { concatMap, type Observable, type OperatorFunction, of } from 'rxjs'
 import type { JsonObject } from '../events/json.ts'
+import type { AgentOptions } from '../events/options/agent.ts'
 import type { TaskInput } from '../events/task-input.ts'
 import { type Answer, carryMissing } from './answers.ts'
 
@@ -47,6 +48,8 @@ export type Ask = (worker: Worker, task: TaskInput, options?: StepOptions) => Ob
 export type Pattern<I = TaskInput, O = Answer> = ((ask: Ask) => OperatorFunction<I, O>) & {
   /** The agents that are asked, if known beforehand: an unknown agent is then an error before the first call. */
   readonly agents?: readonly string[]
+  /** Those of them that a run creates if they are missing. */
+  readonly team?: readonly AgentOptions[]
 }
 
 /** A part of a pattern: an agent or a pool to ask, or another pattern. */
@@ -73,8 +76,10 @@ export function patternOf(
   const agents = steps.flatMap((step) =>
     typeof step === 'function' ? (step.agents ?? []) : [stepName(step)],
   )
+  const team = steps.flatMap((step) => (typeof step === 'function' ? (step.team ?? []) : []))
   return Object.assign((ask: Ask) => concatMap((task: TaskInput) => run(ask, task)), {
     agents: [...new Set(agents)],
+    ...(team.length > 0 && { team }),
   })
 }
 

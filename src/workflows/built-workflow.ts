@@ -22,11 +22,8 @@ export async function buildWorkflow(workflow: WorkflowReference | JsonObject): P
     name: string,
     made: WorkflowReference,
     hash: string | null,
-    { team = [], ...sources }: WorkflowSources & Partial<Pick<BuiltWorkflow, 'team'>> = {},
-  ): BuiltWorkflow => {
-    const pattern = workflowPattern(made, sources)
-    return { pattern, name, workflow: { ...made }, hash, team }
-  }
+    sources: WorkflowSources = {},
+  ): BuiltWorkflow => ({ pattern: workflowPattern(made, sources), name, workflow: { ...made }, hash })
   switch (reference.kind) {
     case 'agents': {
       const { pattern, agents, options } = reference
@@ -50,8 +47,13 @@ export async function buildWorkflow(workflow: WorkflowReference | JsonObject): P
       return built(name, { ...reference, file }, sha256, { module: exports })
     }
     case 'template': {
-      const { template, pattern, roles } = templateNamed(reference.name)
-      return built(template, reference, digest(await asksOf(pattern)), { team: roles })
+      const { template, pattern } = templateNamed(reference.name)
+      return built(template, reference, digest(await asksOf(pattern)))
+    }
+    case 'fleet': {
+      const { repo } = reference
+      const made = { ...reference, ...(typeof repo === 'string' && { repo: resolve(repo) }) }
+      return built('fleet', made, digest(made))
     }
     default:
       return built('workflow', reference, null)

@@ -8,7 +8,8 @@ import { InvalidInputError } from '../events/errors/usage.ts'
 import { defined, type JsonObject } from '../events/json.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import { checkArgument } from '../events/options/decoding.ts'
-import type { Pattern } from '../patterns/pattern.ts'
+import { type FleetOptions, type FleetTask, fleet } from '../patterns/fleet.ts'
+import { type Pattern, patternOf, runStep } from '../patterns/pattern.ts'
 import { BrainstormWorkflow } from './brainstorm.ts'
 import { CodeReviewWorkflow } from './code-review.ts'
 import { definedPattern, namedWorkflow } from './defined-pattern.ts'
@@ -22,6 +23,7 @@ export type WorkflowReference =
   /** `file`: the configuration file. */
   | { readonly kind: 'config'; readonly name: string; readonly file?: string }
   | { readonly kind: 'module'; readonly file: string; readonly export: string }
+  | ({ readonly kind: 'fleet'; readonly tasks: readonly FleetTask[] } & FleetOptions)
   /** A pattern that the program offers: `Orchestrator.open({ workflows: { name: pattern } })`. */
   | { readonly kind: 'program'; readonly name: string }
 
@@ -68,8 +70,15 @@ export function workflowPattern(
     case 'agents':
       checkDefinition(reference, refuse)
       return definedPattern(reference, workflows)
-    case 'template':
-      return templateNamed(reference.name).pattern
+    case 'template': {
+      const { pattern, roles } = templateNamed(reference.name)
+      const whole = patternOf([pattern], (ask, task) => runStep(ask, pattern, task))
+      return Object.assign(whole, { team: roles })
+    }
+    case 'fleet': {
+      const { kind: _, tasks, ...options } = reference
+      return fleet(tasks, options)
+    }
     case 'config':
       return definedPattern(namedWorkflow(reference.name, workflows), workflows)
     case 'module':

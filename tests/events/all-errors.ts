@@ -47,7 +47,7 @@ const SPECIAL: Readonly<Record<string, object>> = {
   },
   IdNotFoundError: { id: 'r1', kinds: ['task', 'run'], nearest: null },
   AmbiguousIdError: { id: 'r1', found: ['run/r1', 'task/r1 of agent a'] },
-  NotEndedError: { what: 'Run r1', seconds: 5 },
+  NotEndedError: { what: 'Run r1', seconds: 5, reason: null },
   OtherRunnerError: { path: '/store', pid: 19, runner: 'claude', simulate: true },
   InputChangedError: { target: 'proj', changes: 'edited a.txt' },
   ChildNotFoundError: { ...DETAILS, known: ['b'] },

@@ -40,6 +40,16 @@ describe('the real claude with the simulated model', () => {
     expect(agentConfig({ id: 'a', systemPrompt: 'x', allowedTools })).toMatchObject({ allowedTools })
   })
 
+  it('writes the file that a line of the task names', async () => {
+    await using model = await simulatedModel()
+    await using home = await claudeHome()
+    const turn = await runClaude(home, model.environment, 'Say hello.\nWrite hello.md: Hello')
+    expect(turn.result).toMatchObject({
+      result: expect.stringMatching(/^Done\. The tool said: File created/),
+    })
+    expect(await readFile(join(home.workspace, 'hello.md'), 'utf8')).toBe('Hello\n')
+  })
+
   it('passes on an answer in the pieces in which it was streamed', async () => {
     await using model = await simulatedModel({ reply: [answer.text('one two three', { chunkSize: 4 })] })
     await using home = await claudeHome()

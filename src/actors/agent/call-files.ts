@@ -33,15 +33,12 @@ interface CallFilesEnvironment {
   ) => Promise<readonly Recorded[]>
 }
 
-/** What an ended call has left of the files: facts that come before its ending, and what that says of them. */
-export interface LeftFiles {
-  readonly facts: readonly AgentFact[]
-  readonly said: { readonly untouched?: true }
-}
-
-type RestoredFact = Extract<AgentFact, { type: 'FilesRestored' }>
+/** What a call did to the files was taken back. */
+export type RestoredFact = Extract<AgentFact, { type: 'FilesRestored' }>
 
 export interface CallFiles {
+  /** Whether its files are kept: otherwise there is nothing to do. */
+  readonly areKept: boolean
   /** Whether there is nothing to save before a call. */
   isEmpty(): boolean
   /** What an earlier call that did not end well has left is taken back. Returns the call's ending if that fails. */
@@ -51,12 +48,10 @@ export interface CallFiles {
   /** Saves the files that an answered call left. */
   saveAfter(task: QueuedTask, callId: string): Promise<SavedFiles | undefined>
   /**
-   * Brings the files back to before a call that did not end well, at once: what somebody changes later is not its work. If
-   * that fails, the next call begins with it.
+   * Brings the files back to before a call that did not end well, at once: what somebody changes later is not its work.
+   * Returns what to record, if the files are kept. If it fails, the next call begins with it.
    */
-  left(of: CallOfTask, ending: CallEnding): Promise<LeftFiles>
-  /** The same if its task has ended without it. A call that is still open in the log will be recovered. */
-  abandon(of: CallOfTask): Promise<void>
+  takeBack(of: CallOfTask): Promise<RestoredFact | undefined>
   /** Commits them to the agent's branch. */
   commit(task: QueuedTask, call: OpenCall, saved: SavedFiles): Promise<void>
 }
@@ -125,26 +120,11 @@ export function callFiles(
     return { type: 'FilesRestored', data: { because: 'call', from: before.commit, to, ...after } }
   }
 
-  async function takeBack({
-    task: { taskId },
-    call: { callId },
-  }: CallOfTask): Promise<RestoredFact | undefined> {
-    const found = kept()
-    const to = actor.snapshot.context.files?.before
-    if (!found || to === undefined) return undefined
-    try {
-      return await restored(found.files, found.place, to, `after call ${callId}, which did not end well`)
-    } catch (error) {
-      if (!isDoneWithout(found, error))
-        logger.warn(
-          { agent, taskId, error },
-          'the files are not as before a call: the next one begins with that',
-        )
-      return undefined
-    }
-  }
-
   return {
+    get areKept() {
+      return kept() !== undefined
+    },
+
     isEmpty() {
       const found = kept()
       return found?.files.isEmpty(found.place) ?? false
@@ -190,18 +170,20 @@ export function callFiles(
       }
     },
 
-    async left(of, ending) {
-      const fact = ending.type === 'CallSucceeded' ? undefined : await takeBack(of)
-      if (!fact) return { facts: [], said: {} }
-      return fact.data.from === fact.data.to
-        ? { facts: [], said: { untouched: true } }
-        : { facts: [fact], said: {} }
-    },
-
-    async abandon(of) {
-      if (actor.snapshot.context.current?.call?.callId === of.call.callId) return
-      const fact = await takeBack(of)
-      if (fact) await decide(of.task, () => [fact])
+    async takeBack({ task: { taskId }, call: { callId } }) {
+      const found = kept()
+      const to = actor.snapshot.context.files?.before
+      if (!found || to === undefined) return undefined
+      try {
+        return await restored(found.files, found.place, to, `after call ${callId}, which did not end well`)
+      } catch (error) {
+        if (!isDoneWithout(found, error))
+          logger.warn(
+            { agent, taskId, error },
+            'the files are not as before a call: the next one begins with that',
+          )
+        return undefined
+      }
     },
 
     async commit(task, { sessionId }, saved) {

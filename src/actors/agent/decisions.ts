@@ -237,10 +237,17 @@ export function holdForMoney(
   return [{ type: 'TaskHeld', data: { taskId, hold } }]
 }
 
-/** Fails the current task at its deadline, during a call or between two. */
-export function deadlinePassed({ current }: AgentContext, error: Failure): readonly AgentFact[] {
-  if (!current) return []
-  const { taskId, call } = current
+/** Fails a task for good, with its call if it has one, unless it has ended. A queued task leaves its agent as it is. */
+export function taskBroken(
+  { current, queue }: AgentContext,
+  taskId: string,
+  error: Failure,
+): readonly AgentFact[] {
+  if (current?.taskId !== taskId) {
+    if (!queue.some((task) => task.taskId === taskId)) return []
+    return [{ type: 'TaskFailed', data: { taskId, error, fatal: false } }]
+  }
+  const { call } = current
   const failed: AgentFact = { type: 'TaskFailed', data: { taskId, error, fatal: true } }
   return call ? [{ type: 'CallFailed', data: { taskId, callId: call.callId, error } }, failed] : [failed]
 }

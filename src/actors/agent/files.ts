@@ -70,42 +70,7 @@ export class AgentFiles {
 
   /** The answered tasks, oldest first. */
   async turns(): Promise<readonly FilesTurn[]> {
-    return (await this.#history()).turns
-  }
-
-  /** All turns, those that stand (what was undone is not among them), and where the agent began, once that is known. */
-  async #history(): Promise<{
-    readonly turns: readonly FilesTurn[]
-    readonly standing: readonly FilesTurn[]
-    readonly began: string | undefined
-  }> {
-    const turns: FilesTurn[] = []
-    const standingAfter: (readonly FilesTurn[])[] = []
-    let standing: readonly FilesTurn[] = []
-    let before = ''
-    let after = ''
-    let began = this.#place.workspace?.commit
-    for await (const recorded of this.#store.read(this.#life.stream)) {
-      const { type, data } = agentFacts.read(recorded)
-      if (type === 'CallStarted') before = after = data.empty ? NO_FILES : ''
-      if (type === 'FilesSaved') {
-        if (data.when === 'before') before = data.commit
-        after = data.commit
-      }
-      if (type === 'FilesRestored' && data.because === 'fork') began ??= data.commit
-      if (before !== '') began ??= before
-      if (type === 'CallSucceeded' && before !== '') {
-        turns.push({ turn: turns.length + 1, taskId: data.taskId, before, after })
-        standing = [...standing, ...turns.slice(-1)]
-        standingAfter.push(standing)
-      }
-      if (type === 'FilesRestored' && data.because === 'undo') {
-        const undone = standing.findLastIndex((turn) => turn.before === data.to)
-        const restored = turns.findLastIndex((turn) => turn.after === data.to)
-        standing = undone < 0 ? (standingAfter[restored] ?? []) : standing.slice(0, undone)
-      }
-    }
-    return { turns, standing, began }
+    return (await filesTurns(this.#store, this.#life.stream)).turns
   }
 
   /** The files, by path: those of now, or those at a version of the agent's stream. */
@@ -136,7 +101,7 @@ export class AgentFiles {
    */
   async undo({ to }: { readonly to?: number } = {}): Promise<Undone> {
     this.#assertIdle()
-    const { turns, standing, began } = await this.#history()
+    const { turns, standing, began } = await filesTurns(this.#store, this.#life.stream)
     await this.#files.save(this.#place, 'before undoing')
     const target =
       to === undefined
@@ -165,7 +130,7 @@ export class AgentFiles {
     const head = await this.#now()
     if (since !== undefined) return { base: await this.#files.find(this.#place, since), head }
     // Before its first call, an agent has changed nothing.
-    return { base: (await this.#history()).began ?? head, head }
+    return { base: (await filesTurns(this.#store, this.#life.stream)).began ?? head, head }
   }
 
   /** A snapshot of the files as they are; while a call runs and changes them, the newest one. */
@@ -190,4 +155,45 @@ export class AgentFiles {
     const problem = turns.length === 0 ? 'it has answered nothing yet' : `its turns are 1 to ${turns.length}`
     throw new InvalidInputError({ what: `Turn ${turn} of agent "${this.#place.agent}"`, problem })
   }
+}
+
+/** All turns of an agent, those that stand (what was undone is not among them), and where it began, once that is known. */
+export async function filesTurns(
+  store: EventStore,
+  stream: string,
+): Promise<{
+  readonly turns: readonly FilesTurn[]
+  readonly standing: readonly FilesTurn[]
+  readonly began: string | undefined
+}> {
+  const turns: FilesTurn[] = []
+  const standingAfter: (readonly FilesTurn[])[] = []
+  let standing: readonly FilesTurn[] = []
+  let before = ''
+  let after = ''
+  let began: string | undefined
+  for await (const recorded of store.read(stream)) {
+    const { type, data } = agentFacts.read(recorded)
+    // Another agent may have had the id before.
+    if (type === 'AgentCreated') [before, began] = ['', data.config.workspace?.commit]
+    if (type === 'AgentConfigured') began = data.config.workspace?.commit ?? began
+    if (type === 'CallStarted') before = after = data.empty ? NO_FILES : ''
+    if (type === 'FilesSaved') {
+      if (data.when === 'before') before = data.commit
+      after = data.commit
+    }
+    if (type === 'FilesRestored' && data.because === 'fork') began ??= data.commit
+    if (before !== '') began ??= before
+    if (type === 'CallSucceeded' && before !== '') {
+      turns.push({ turn: turns.length + 1, taskId: data.taskId, before, after })
+      standing = [...standing, ...turns.slice(-1)]
+      standingAfter.push(standing)
+    }
+    if (type === 'FilesRestored' && data.because === 'undo') {
+      const undone = standing.findLastIndex((turn) => turn.before === data.to)
+      const restored = turns.findLastIndex((turn) => turn.after === data.to)
+      standing = undone < 0 ? (standingAfter[restored] ?? []) : standing.slice(0, undone)
+    }
+  }
+  return { turns, standing, began }
 }

@@ -291,7 +291,7 @@ export class AgentSystem {
     // Its files first: a removal that fails can be repeated, and until then the agent is listed. A task that was asked
     // meanwhile may have put files there again.
     for (let isRemoved = false; !isRemoved; ) {
-      await agent.record(({ context }) => cancelTasks(context, 'the agent was removed'))
+      await agent.endTasks(() => agent.record(({ context }) => cancelTasks(context, 'the agent was removed')))
       // A late answer is still recorded.
       await agent.settled()
       const { config, files } = agent.snapshot.context

@@ -68,11 +68,15 @@ function diff(globals: GlobalOptions, id: string, { turn, since, stat = false }:
     if (terminal.json) return terminal.value(found)
     if (found.files.length === 0) return terminal.note('Nothing has changed.')
     if (stat) return printStat(terminal, found)
-    for (const line of (await agent.files.patch(options)).split('\n')) terminal.line(coloured(terminal, line))
+    printPatch(terminal, await agent.files.patch(options))
   })
 }
 
-function printStat(terminal: Terminal, { files: changed }: FilesDiff): void {
+export function printPatch(terminal: Terminal, patch: string): void {
+  for (const line of patch.split('\n')) terminal.line(coloured(terminal, line))
+}
+
+export function printStat(terminal: Terminal, { files: changed }: FilesDiff): void {
   const count = (lines: number | null) => (lines === null ? 'binary' : String(lines))
   const columns = [
     { head: 'FILE' },

@@ -14,7 +14,7 @@ import { commandLogger } from '../logger.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { asTyped } from '../terminal/own-name.ts'
 import { inert } from '../terminal/text.ts'
-import { printOutcome } from '../workflow/run.ts'
+import { printOutcome, runOutcome } from '../workflow/run.ts'
 import {
   endsTarget,
   factsOf,
@@ -112,7 +112,10 @@ function wait(
       if (recorded.type === 'TaskHeld' || recorded.type === 'RunPaused') review()
     }
     if (signal.aborted) return
-    if (!isOver) throw new NotEndedError({ what: targetWords(target), seconds: timeout ?? 0 })
+    if (!isOver) {
+      const reason = await looked(resolve(globals.baseDir), (...now) => hindrance(...now, target))
+      throw new NotEndedError({ what: targetWords(target), seconds: timeout ?? 0, reason })
+    }
     const { print } = await outcomeOf(globals, target)
     print(screen)
   }
@@ -206,7 +209,8 @@ function outcomeOf({ baseDir }: GlobalOptions, target: Target): Promise<Outcome>
   return looked(resolve(baseDir), async (orchestrator): Promise<Outcome> => {
     if (target.kind === 'run') {
       const result = await orchestrator.runs.result(target.runId)
-      return { isSuccess: result.success, print: (screen) => printOutcome(screen, result) }
+      const outcome = await runOutcome(orchestrator, result)
+      return { isSuccess: result.success, print: (screen) => printOutcome(screen, outcome) }
     }
     if (target.kind === 'agent') return { isSuccess: true, print: () => {} }
     const reply = await (await orchestrator.agent(target.agent)).reply(target.taskId)

@@ -1,14 +1,13 @@
 /** `demo`: three agents research a topic one after another, through the real `claude`, within a minute. */
 import { existsSync } from 'node:fs'
-import { stat, writeFile } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
 import type { AgentOptions } from '../../events/options/agent.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { type OverwriteOptions, refuseToOverwrite } from '../overwriting.ts'
+import { checkFolder, type OverwriteOptions, refuseToOverwrite } from '../overwriting.ts'
 import { withSession } from '../session.ts'
 import { inert } from '../terminal/text.ts'
 
@@ -37,7 +36,7 @@ async function demo(
   { live, output = freeName(), force }: DemoOptions,
 ) {
   // Before anything is asked: an answer that cannot be written has cost money all the same.
-  await checkFolder(output)
+  await checkFolder('--output', output)
   refuseToOverwrite(output, force)
   const simulate = !live
   return withSession({ ...globals, simulate }, async ({ orchestrator, terminal, signal }) => {
@@ -83,14 +82,6 @@ async function demo(
 function freeName(number = 1): string {
   const name = `research-report${number === 1 ? '' : `-${number}`}.md`
   return existsSync(name) ? freeName(number + 1) : name
-}
-
-async function checkFolder(output: string): Promise<void> {
-  const folder = dirname(resolve(output))
-  const found = await stat(folder).catch(() => null)
-  if (found?.isDirectory()) return
-  const problem = `there is no folder ${folder}`
-  throw new InvalidInputError({ what: `--output ${output}`, problem, hint: 'Make it, or name another file.' })
 }
 
 async function ensureAgent(orchestrator: Orchestrator, role: AgentOptions): Promise<void> {

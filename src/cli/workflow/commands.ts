@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander'
 import { oneOrMore } from '../arguments.ts'
 import { withGlobals } from '../global-options.ts'
+import { diffRun } from './diff.ts'
 import { resumeRun, runTemplate, runWorkflow } from './run.ts'
 import { cancelRun, listRuns, showRun } from './runs.ts'
 
@@ -44,6 +45,11 @@ export function workflowCommands(workflow: Command): void {
     .command('show <run>')
     .description('show the steps of a run and its result')
     .action(withGlobals(showRun))
+  workflow
+    .command('diff <run>')
+    .description('show what the agents of a run did in it to the files of their repository')
+    .option('--stat', 'only how many lines of each file')
+    .action(withGlobals(diffRun))
   withSource(workflow.command('resume <run>'))
     .description('resume a run that was paused, failed or crashed; recorded answers are not asked again')
     .option('--plan', 'only show which answers would be reused and which steps asked')

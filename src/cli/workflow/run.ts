@@ -9,15 +9,18 @@ import { dollars, plural } from '../../events/figures.ts'
 import { AGENT_ID_PATTERN, checkId } from '../../events/ids.ts'
 import { defined, type JsonObject } from '../../events/json.ts'
 import type { TaskInput } from '../../events/task-input.ts'
+import type { Orchestrator } from '../../orchestrator.ts'
 import { stepName, type Worker } from '../../patterns/pattern.ts'
 import type { RunOptions } from '../../patterns/runs/options.ts'
 import type { Run } from '../../patterns/runs/run.ts'
 import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
 import { templateNamed, type WorkflowReference } from '../../workflows/pattern.ts'
 import { hasStore, requireAgents } from '../existing-store.ts'
+import { type FleetReport, fleetReport, jsonReport, markdownReport } from '../fleet/report.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { readStore, requireKnown, type Session, withSession, withStore } from '../session.ts'
 import { pipedText, standardInput } from '../standard-input.ts'
+import { markdownStream } from '../terminal/markdown-stream.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
 import { whenHeld } from './holds.ts'
@@ -25,10 +28,16 @@ import { printPlan } from './plan.ts'
 import { showProgress } from './progress.ts'
 import { givenReference, namedReference, type SourceOptions } from './source.ts'
 
-interface RunNaming {
-  readonly id?: string
+interface RunNaming extends Pick<RunOptions, 'id' | 'session' | 'budget'> {
   readonly detach?: boolean
-  readonly session?: NonNullable<RunOptions['session']>
+}
+
+/** What a command adds to its run. */
+interface RunCommand {
+  /** Called before it starts. */
+  readonly check?: (session: Session) => Promise<void>
+  /** Called with the report of a fleet. */
+  readonly report?: (report: FleetReport) => Promise<void>
 }
 
 export async function runWorkflow(
@@ -41,9 +50,10 @@ export async function runWorkflow(
   const isOfAgents = reference.kind === 'agents'
   if (isOfAgents) requireAgents(globals, stepName(reference.agents[0] as Worker))
   const task = await taskFrom(words.at(-1), terminal(globals).note)
-  return start(globals, reference, task, defined({ id, detach, session }), async (opened) => {
+  const check = async (opened: Session) => {
     if (isOfAgents) await refuseAgentAsTask(opened, words.at(-1) ?? '')
-  })
+  }
+  return startRun(globals, reference, task, defined({ id, detach, session }), { check })
 }
 
 /** `workflow run researcher writer` would ask the researcher to do "writer". */
@@ -64,16 +74,16 @@ export async function runTemplate(
   templateNamed(name)
   if (naming.id !== undefined) checkId('run', naming.id)
   const task = await taskFrom(input, terminal(globals).note, file)
-  return start(globals, { kind: 'template', name }, task, naming)
+  return startRun(globals, { kind: 'template', name }, task, naming)
 }
 
 /** Starts a run, and follows it to its end unless it is left. */
-async function start(
+export async function startRun(
   globals: GlobalOptions,
   reference: WorkflowReference,
   task: TaskInput,
   { detach, ...naming }: RunNaming,
-  check: (session: Session) => Promise<void> = async () => {},
+  { check = async () => {}, report }: RunCommand = {},
 ): Promise<void> {
   if (detach) {
     // What is wrong is told before an owner is started for it.
@@ -85,7 +95,7 @@ async function start(
   return withSession(globals, async (session) => {
     await check(session)
     const { signal } = session
-    await follow(session, session.orchestrator.run(reference, task, { ...naming, signal }))
+    await follow(session, session.orchestrator.run(reference, task, { ...naming, signal }), report)
   })
 }
 
@@ -106,8 +116,8 @@ async function leave({ terminal, owner, leave: handOver }: Session, running: Run
 async function requireTeam(globals: GlobalOptions, reference: WorkflowReference): Promise<void> {
   if (reference.kind === 'module') return
   const { buildWorkflow } = await import('../../workflows/built-workflow.ts')
-  const { pattern, team } = await buildWorkflow(reference)
-  const created = new Set(team.map(({ id }) => id))
+  const { pattern } = await buildWorkflow(reference)
+  const created = new Set(pattern.team?.map(({ id }) => id))
   await requireKnown(globals, pattern.agents?.filter((agent) => !created.has(agent)) ?? [])
 }
 
@@ -145,7 +155,11 @@ async function givenFor(
 }
 
 /** Shows the progress of a run until it ends, then its result. */
-async function follow({ terminal }: Session, running: Run): Promise<void> {
+async function follow(
+  { terminal, orchestrator }: Session,
+  running: Run,
+  report?: RunCommand['report'],
+): Promise<void> {
   terminal.progress(terminal.accent('dim', `run ${running.id} (Ctrl-C pauses it)`))
   const progress = showProgress(terminal, systemClock)
   running.begun.then(() => progress.expect(running.agents)).catch(() => {})
@@ -159,14 +173,35 @@ async function follow({ terminal }: Session, running: Run): Promise<void> {
     progress.stop()
     waiting.stop()
   }
-  printOutcome(terminal, result)
+  const outcome = await runOutcome(orchestrator, result)
+  printOutcome(terminal, outcome)
+  if (outcome.report) await report?.(outcome.report)
 }
 
-/** Prints the result of a run, and sets the exit code. */
-export function printOutcome(terminal: Terminal, result: WorkflowResult): void {
+/** What a run came to; of a fleet, its report as well. */
+interface RunOutcome {
+  readonly result: WorkflowResult
+  readonly report: FleetReport | null
+}
+
+export async function runOutcome(orchestrator: Orchestrator, result: WorkflowResult): Promise<RunOutcome> {
+  const mayBeFleet = result.pattern === 'fleet'
+  return { result, report: mayBeFleet ? await fleetReport(orchestrator, result) : null }
+}
+
+/** Prints what a run came to, and sets the exit code. */
+export function printOutcome(terminal: Terminal, { result, report }: RunOutcome): void {
   if (!result.success) process.exitCode ??= 1
-  if (terminal.json) terminal.value(jsonResult(result))
+  if (terminal.json) terminal.value(report ? jsonReport(report) : jsonResult(result))
+  else if (report) printReport(terminal, report, result)
   else printResult(terminal, result)
+}
+
+function printReport(terminal: Terminal, report: FleetReport, { success, metadata }: WorkflowResult): void {
+  const markdown = markdownStream(terminal)
+  terminal.line(markdown.take(markdownReport(report)) + markdown.end())
+  if (!success) terminal.note(`Retry what failed: claude-agents workflow resume ${metadata.runId}`)
+  terminal.note(`What the agents changed: claude-agents workflow diff ${metadata.runId}`)
 }
 
 /** The shape of `--json`. */

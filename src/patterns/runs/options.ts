@@ -1,7 +1,6 @@
 /** How a run is started and resumed, and what a list says of it. */
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { JsonObject } from '../../events/json.ts'
-import type { AgentOptions } from '../../events/options/agent.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import type { Pattern } from '../pattern.ts'
 import type { RunStatus } from './machine.ts'
@@ -19,8 +18,6 @@ export interface BuiltWorkflow {
   readonly workflow: JsonObject | null
   /** The hash of what it is made of; null if that is code. */
   readonly hash: string | null
-  /** The agents that it needs: those that are missing are created. */
-  readonly team: readonly AgentOptions[]
 }
 
 /** Builds a workflow from data, wherever that refers to. Throws InvalidInputError and ConfigError. */

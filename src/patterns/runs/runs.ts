@@ -1,11 +1,12 @@
 /** The runs of workflows: started, resumed, planned, listed, forked and cancelled. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Budgets } from '../../actors/admission/budgets.ts'
+import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
 import type { ActorEnvironment } from '../../actors/engine/actor.ts'
 import { type Bodies, bodiesIn } from '../../actors/engine/bodies.ts'
+import { insist, Wish } from '../../actors/engine/effects.ts'
 import { foldStream } from '../../actors/engine/history.ts'
-import { insist, Wish } from '../../actors/engine/insistence.ts'
 import { Life } from '../../actors/engine/life.ts'
 import { Mailbox } from '../../actors/engine/mailbox.ts'
 import { inTime } from '../../clock.ts'
@@ -33,6 +34,7 @@ import type { Pattern } from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
 import { atPresent, courseOf } from './conditions.ts'
 import type { RunActor } from './durable-ask.ts'
+import { type RunDiff, type RunDiffOptions, type RunFilesEnvironment, runDiff } from './files.ts'
 import { type ForkedRun, forkRun, type RunForkOptions } from './fork.ts'
 import { isSameInput, readRunInput, writeRunInput } from './input.ts'
 import { type RunContext, type RunSnapshot, type RunStatus, runKind } from './machine.ts'
@@ -55,7 +57,7 @@ import { configFingerprint } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
 import { endsRun, lastRunTurn, recordedResult, type WorkflowResult } from './workflow-result.ts'
 
-interface RunsEnvironment extends ActorEnvironment {
+interface RunsEnvironment extends ActorEnvironment, RunFilesEnvironment {
   readonly budgets: Budgets
   /** The session of a task that chooses none. */
   readonly session: 'chain' | 'fresh'
@@ -318,6 +320,13 @@ export class Runs {
     })
   }
 
+  /** What the agents of a run did in it to the files of their repository. Throws RunNotFoundError. */
+  async diff(id: string, options?: RunDiffOptions): Promise<RunDiff> {
+    await this.assertKnown(id)
+    const steps = await recordedSteps(this.#environment.store, `${STREAMS}${id}`)
+    return runDiff(this.#environment, id, steps.values(), options)
+  }
+
   /** Throws InvalidIdError, RunNotFoundError. */
   async assertKnown(id: string): Promise<void> {
     const version = await this.#environment.store.head(`${STREAMS}${checkId('run', id)}`)
@@ -510,7 +519,7 @@ export class Runs {
 
   async #built(workflow: Workflow): Promise<BuiltWorkflow> {
     if (typeof workflow === 'function')
-      return { pattern: workflow, name: 'workflow', workflow: null, hash: null, team: [] }
+      return { pattern: workflow, name: 'workflow', workflow: null, hash: null }
     checkArgument('The workflow', workflow, 'an object')
     if (workflow.kind !== 'program') return this.#environment.build(workflow)
     const { offered } = this.#environment
@@ -521,7 +530,6 @@ export class Runs {
         name,
         workflow: { kind: 'program', name },
         hash: null,
-        team: [],
       }
     const names = Object.keys(offered)
     const hint =
@@ -531,13 +539,28 @@ export class Runs {
     throw new InvalidInputError({ what: 'workflow', problem: `this program offers no "${name}"`, hint })
   }
 
-  /** Creates the agents that are missing from the team of a workflow. An unknown agent is an error before the first call. */
-  async #assemble({ pattern, team }: BuiltWorkflow): Promise<void> {
-    for (const options of team)
-      await this.#agents.create(options).catch((error) => {
-        if (!(error instanceof AgentExistsError)) throw error
-      })
-    await this.#checkAgents(pattern)
+  /**
+   * Creates the agents that are missing from the team of a workflow: all of them, or none. An unknown agent is an error
+   * before the first call.
+   */
+  async #assemble({ pattern }: BuiltWorkflow): Promise<void> {
+    const created: Agent[] = []
+    try {
+      for (const options of pattern.team ?? []) {
+        // What it once began from may be gone.
+        if ((await this.#agents.stateOf(options.id)).value !== 'absent') continue
+        await this.#agents.create(options).then(
+          (agent) => created.push(agent),
+          (error) => {
+            if (!(error instanceof AgentExistsError)) throw error
+          },
+        )
+      }
+      await this.#checkAgents(pattern)
+    } catch (error) {
+      for (const { id } of created) await this.#agents.remove(id).catch(() => {})
+      throw error
+    }
   }
 
   /** A run that can be resumed. Throws RunNotFoundError, RunFinishedError. */

@@ -12,7 +12,7 @@ import { estimateTokens, failureBody } from './answer-wire.ts'
 import { type ModelRequest, parseModelRequest } from './messages-api.ts'
 import { ordinalGate } from './ordinal-gate.ts'
 import { sideReply } from './side-requests.ts'
-import { simulatedReply } from './simulated-reply.ts'
+import { simulatedFile, simulatedReply } from './simulated-reply.ts'
 
 /** Chooses the answer to a request. A string is a text answer, undefined the default reply. */
 export type ModelScript = (
@@ -90,7 +90,8 @@ export async function simulatedModel(options: SimulatedModelOptions = {}): Promi
       return retryAfterSeconds === undefined ? answer.failure(429) : answer.rateLimited(retryAfterSeconds)
     }
     try {
-      const given = queue.shift() ?? (await script(request)) ?? simulatedReply(request)
+      const given =
+        queue.shift() ?? (await script(request)) ?? simulatedFile(request) ?? simulatedReply(request)
       return { ...pace, ...asAnswer(given) }
     } catch (cause) {
       // A bug in a test's script must not look like a temporary failure of the model.

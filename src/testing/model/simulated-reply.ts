@@ -1,4 +1,5 @@
 /** The simulated model's default reply: short, readable Markdown derived from the request alone. */
+import { answer, type ModelAnswer } from './answer.ts'
 import type { ModelRequest } from './messages-api.ts'
 
 type Craft = 'research' | 'analysis' | 'writing' | 'development' | 'review' | 'ideas' | 'ranking'
@@ -29,6 +30,16 @@ export function simulatedReply(request: ModelRequest): string {
   if (!craft) return plainReply(request)
   const subject = subjectOf(prompt)
   return PAGES[craft]({ subject, points: pointsIn(prompt), pick: picker(prompt) })
+}
+
+/**
+ * Writes the file that a line of the user's last message names, as `Write notes.md: Hello` does, if the model has the tool.
+ * What follows is a reply to the result of that.
+ */
+export function simulatedFile({ prompt, tools }: ModelRequest): ModelAnswer | undefined {
+  const [, path, line] = /^Write ([\w./-]+\.\w+): (.+)$/m.exec(prompt) ?? []
+  if (line === undefined || !tools.includes('Write')) return undefined
+  return answer.toolUse('Write', { file_path: path, content: `${line}\n` })
 }
 
 interface Page {

@@ -86,6 +86,7 @@ export async function* gitPieces(command: readonly string[], call: GitCall): Asy
     if (!isRead) child.kill()
   }
   const { exitCode, stderr, cause } = await child
+  call.signal?.throwIfAborted()
   if (exitCode !== 0) throw problemOf(command, call, String(Buffer.from(stderr)), cause)
 }
 

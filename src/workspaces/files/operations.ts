@@ -38,6 +38,9 @@ export interface FilesPlace {
   readonly last?: string | undefined
 }
 
+/** Whose snapshots are read, whether or not the agent is still there. */
+export type SnapshotsPlace = Pick<FilesPlace, 'agent' | 'directories'>
+
 export interface FilesOperations {
   /** The workspace that the options describe: its commit is what the base is now. Throws InvalidInputError. */
   resolve(options: Required<RepositoryOptions>): Promise<RepositoryWorkspace>
@@ -55,12 +58,12 @@ export interface FilesOperations {
   ): Promise<{ readonly before: SavedFiles; readonly after: SavedFiles }>
   /** The commit that a name means in the repository, or a snapshot. Throws InvalidInputError. */
   find(place: FilesPlace, name: string): Promise<string>
-  /** How the files differ between two snapshots, by path. */
-  changes(place: FilesPlace, from: string, to: string): Promise<readonly FileChange[]>
+  /** How the files differ between two snapshots, by path. This and the next two need no worktree. */
+  changes(place: SnapshotsPlace, from: string, to: string): Promise<readonly FileChange[]>
   /** The files of a snapshot. */
-  list(place: FilesPlace, commit: string): Promise<readonly ListedFile[]>
+  list(place: SnapshotsPlace, commit: string): Promise<readonly ListedFile[]>
   /** The difference between two snapshots as a patch. */
-  patch(place: FilesPlace, from: string, to: string): Promise<string>
+  patch(place: SnapshotsPlace, from: string, to: string): Promise<string>
   /** Commits the files of a snapshot to the agent's branch; null if the branch has them, or the agent has left it. */
   commit(place: FilesPlace, saved: SavedFiles, message: string): Promise<string | null>
   /** Saves the files, and lets the repository forget the worktree. Its branch, its snapshots and its directory stay. */
@@ -175,7 +178,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
 
   /** Looks at snapshots, whatever has become of the files. Throws SnapshotMissing. */
   async function look<Seen>(
-    { agent, directories }: FilesPlace,
+    { agent, directories }: SnapshotsPlace,
     commits: readonly string[],
     work: (snapshots: FileHistory) => Promise<Seen>,
   ): Promise<Seen> {

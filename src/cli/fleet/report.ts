@@ -1,0 +1,186 @@
+/** What a fleet came to: a row a task, as data, as Markdown, and as a page of its own. */
+import { dollars, plural } from '../../events/figures.ts'
+import type { Orchestrator } from '../../orchestrator.ts'
+import { fleetTasks } from '../../patterns/fleet.ts'
+import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
+import type { WorkflowReference } from '../../workflows/pattern.ts'
+import type { FileChange } from '../../workspaces/files/file-history.ts'
+import { cut, inert } from '../terminal/text.ts'
+
+export interface FleetReport {
+  readonly runId: string
+  readonly tasks: readonly TaskReport[]
+}
+
+interface TaskReport {
+  readonly agent: string
+  readonly task: string
+  readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'waiting'
+  readonly costUsd: number
+  readonly changes: readonly FileChange[]
+  readonly landed: boolean
+  readonly branch: string
+  /** What the agent said; empty if it gave no answer. */
+  readonly answer: string
+  /** Why there is no answer. */
+  readonly problem: string | null
+}
+
+/** The report of a run; null if it is no fleet. */
+export async function fleetReport(
+  { runs }: Orchestrator,
+  { metadata: { runId }, results }: WorkflowResult,
+): Promise<FleetReport | null> {
+  const { workflow, taken } = await runs.show(runId)
+  if (workflow?.kind !== 'fleet') return null
+  const { tasks, name } = workflow as WorkflowReference & { readonly kind: 'fleet' }
+  const { agents } = await runs.diff(runId)
+  const changes = new Map(agents.map(({ agent, files }) => [agent, files]))
+  return {
+    runId,
+    tasks: fleetTasks(tasks, name).map(({ id, task }): TaskReport => {
+      const steps = taken.filter(({ agent }) => agent === id)
+      const { state = 'scheduled', problem = null } = steps.at(-1) ?? {}
+      return {
+        agent: id,
+        task,
+        outcome: state === 'scheduled' ? 'waiting' : state,
+        costUsd: steps.reduce((sum, { costUsd }) => sum + costUsd, 0),
+        changes: changes.get(id) ?? [],
+        landed: false,
+        branch: `claude-agents/${id}`,
+        answer: results[id] ?? '',
+        problem,
+      }
+    }),
+  }
+}
+
+/** The shape of `--json`. */
+export const jsonReport = ({ runId, tasks }: FleetReport) => ({
+  runId,
+  tasks: tasks.map(({ agent, task, outcome, costUsd, changes, landed, branch }) => ({
+    ...{ agent, task, outcome, costUsd, ...sums(changes), landed, branch },
+  })),
+})
+
+function sums(changes: readonly FileChange[]) {
+  const sum = (of: 'added' | 'removed') => changes.reduce((total, file) => total + (file[of] ?? 0), 0)
+  return { files: changes.length, added: sum('added'), removed: sum('removed') }
+}
+
+function stat(changes: readonly FileChange[]): string {
+  const { files, added, removed } = sums(changes)
+  return files === 0 ? 'nothing' : `${plural(files, 'file')}, +${added} −${removed}`
+}
+
+function headline({ tasks }: FleetReport): string {
+  const done = tasks.filter(({ outcome }) => outcome === 'succeeded').length
+  const cost = tasks.reduce((sum, { costUsd }) => sum + costUsd, 0)
+  return `${done} of ${plural(tasks.length, 'task')} succeeded, ${dollars(cost)}`
+}
+
+/** In characters, of a task in a table. */
+const LONGEST_TASK = 100
+const LONGEST_PROBLEM = 300
+
+export function markdownReport(report: FleetReport): string {
+  const { runId, tasks } = report
+  const rows = tasks.map(({ task, outcome, costUsd, changes, branch }) =>
+    [cut(task, LONGEST_TASK), outcome, dollars(costUsd), stat(changes), branch].map(plain).join(' | '),
+  )
+  const problems = tasks.flatMap(({ agent, problem }) =>
+    problem === null ? [] : [`- ${plain(agent)}: ${plain(cut(problem, LONGEST_PROBLEM))}`],
+  )
+  return [
+    `# Fleet ${plain(runId)}`,
+    '',
+    `${headline(report)}.`,
+    '',
+    '| Task | Outcome | Cost | Changes | Branch |',
+    '|---|---|---:|---|---|',
+    ...rows.map((row) => `| ${row} |`),
+    ...(problems.length === 0 ? [] : ['', ...problems]),
+  ].join('\n')
+}
+
+/** Text from outside on one line of Markdown, which means nothing there. */
+const plain = (text: string): string =>
+  inert(text)
+    .replace(/\s+/g, ' ')
+    .trim()
+    .replace(/[\\`*[\]<>|&#~]/g, '\\$&')
+    .replace(/(?<![a-z0-9])_|_(?![a-z0-9])/gi, '\\_')
+
+/** A page that loads nothing and runs nothing. */
+export function pageReport(report: FleetReport): string {
+  const { runId, tasks } = report
+  const rows = tasks.map(
+    ({ agent, task, outcome, costUsd, changes, branch }, index) => `<tr>
+<td><a href="#task-${index + 1}">${html(cut(task, LONGEST_TASK))}</a></td>
+<td class="${outcome}">${outcome}</td>
+<td class="figure">${dollars(costUsd)}</td>
+<td>${html(stat(changes))}</td>
+<td>${html(agent)}</td>
+<td><code>${html(branch)}</code></td>
+</tr>`,
+  )
+  const details = tasks.map(
+    ({ task, answer, problem, changes }, index) => `<section id="task-${index + 1}">
+<h2>${html(cut(task, LONGEST_TASK))}</h2>
+<pre>${html(task)}</pre>
+${problem === null ? '' : `<p class="failed">${html(problem)}</p>`}
+${changes.length === 0 ? '' : fileTable(changes)}
+${answer === '' ? '' : `<details><summary>Answer</summary><pre>${html(answer)}</pre></details>`}
+</section>`,
+  )
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Fleet ${html(runId)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<h1>Fleet ${html(runId)}</h1>
+<p>${html(headline(report))}.</p>
+<table>
+<thead><tr><th>Task</th><th>Outcome</th><th>Cost</th><th>Changes</th><th>Agent</th><th>Branch</th></tr></thead>
+<tbody>
+${rows.join('\n')}
+</tbody>
+</table>
+${details.join('\n')}
+</body>
+</html>
+`
+}
+
+const fileTable = (changes: readonly FileChange[]) => `<table>
+<thead><tr><th>File</th><th>Change</th><th>Added</th><th>Removed</th></tr></thead>
+<tbody>
+${changes
+  .map(
+    ({ path, status, added, removed }) =>
+      `<tr><td><code>${html(path)}</code></td><td>${status}</td><td class="figure">${added ?? 'binary'}</td><td class="figure">${removed ?? 'binary'}</td></tr>`,
+  )
+  .join('\n')}
+</tbody>
+</table>`
+
+const STYLE = `:root{color-scheme:light dark}
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse;width:100%}
+th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-bottom:1px solid #8884}
+.figure{text-align:right;font-variant-numeric:tabular-nums}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#8881;padding:.6rem}
+.succeeded{color:#1a7f37}.failed{color:#cf222e}.cancelled,.waiting{color:#9a6700}`
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  ...{ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' },
+}
+
+/** Text from outside as text of a page. */
+const html = (text: string): string => inert(text).replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? '')
