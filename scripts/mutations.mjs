@@ -122,8 +122,8 @@ export const MUTATIONS = [
     [
       'to look at it makes a worktree again',
       'src/workspaces/files/operations.ts',
-      'changes: async (place, from, to) => (from === to ? [] : snapshotsOf(place).changes(from, to)),',
-      'changes: (place, from, to) => withHistory(place as FilesPlace, (history) => history.changes(from, to)),',
+      'from === to ? [] : look(place, [from, to], (snapshots) => snapshots.changes(from, to)),',
+      'withHistory(place as FilesPlace, (history) => history.changes(from, to)),',
     ],
   ),
   ...breaking(
