@@ -147,8 +147,8 @@ export const MUTATIONS = [
     },
     [
       'a failed call is taken back when the next one begins',
-      'src/actors/agent/worker.ts',
-      "ending.type === 'CallSucceeded' || !this.#files.areKept ? undefined : await this.#files.takeBack(effect)",
+      'src/actors/agent/call-files.ts',
+      "ending.type === 'CallSucceeded' ? undefined : await takeBack(of)",
       'undefined',
     ],
   ),
@@ -300,7 +300,7 @@ export const MUTATIONS = [
     { [CONTRACT]: ['A store on LevelDB'] },
     [
       'an earlier token is accepted',
-      'src/store/claims.ts',
+      'src/store/append-request.ts',
       'token !== null && token !== this.#tokens.get(stream)',
       'token !== null && !this.#tokens.has(stream)',
     ],
@@ -900,19 +900,19 @@ export const MUTATIONS = [
     { [GOVERNOR]: ['pauses an account that refuses single calls twice as long each time'] },
     [
       'pauses are not doubled',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       'FIRST_PAUSE_MS * 2 ** (refusals - 1)',
       'FIRST_PAUSE_MS',
     ],
     [
       'pauses have no end',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       'Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (refusals - 1))',
       'FIRST_PAUSE_MS * 2 ** (refusals - 1)',
     ],
     [
       'an answer does not begin anew',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       '    refusals: 0,\n    limit: isUsed',
       '    limit: isUsed',
     ],
@@ -928,7 +928,7 @@ export const MUTATIONS = [
     ],
     [
       'a restart begins with any number',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       'limit: Math.min(account.limit, 1), era: 1 }',
       'era: 1 }',
     ],
@@ -2013,7 +2013,7 @@ export const MUTATIONS = [
     { 'tests/claude/claude-cli-failures.test.ts': ['is reported after one request: the CLI does not retry'] },
     [
       'the CLI retries',
-      'src/claude/hopeless-call.ts',
+      'src/claude/classification.ts',
       '  if (retry === null || answered) return null',
       '  if (retry === null || answered || retry.status !== 0) return null',
     ],
@@ -2459,7 +2459,7 @@ export const MUTATIONS = [
     { [ACCOUNT_LIMITS]: ['lets no further call begin while the first ones have no answer'] },
     [
       'all calls begin when it ends',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       '{ inFlight, limit, openAt, isProven }: AdaptiveLimit, now: number): boolean =>\n  now >= openAt && inFlight < (isProven ? whole(limit) : Math.min(PROBES, whole(limit)))',
       '{ inFlight, limit, most, openAt, isProven }: AdaptiveLimit, now: number): boolean =>\n  now >= openAt && inFlight < (isProven ? whole(limit) : PROBES && most)',
     ],
@@ -2469,7 +2469,7 @@ export const MUTATIONS = [
     { [ACCOUNT_LIMITS]: ['is waited for once, by all agents of the account: three starts at most'] },
     [
       'all calls begin before one is answered',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       '(isProven ? whole(limit) : Math.min(PROBES, whole(limit)))',
       '(isProven || PROBES > 0 ? whole(limit) : 0)',
     ],

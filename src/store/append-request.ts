@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { NewFact, Recorded } from '../events/envelope.ts'
 import { InvalidFactError } from '../events/errors/fact.ts'
-import { CommitConflict, RecordTooLarge, VersionConflict } from '../events/errors/store.ts'
+import { CommitConflict, Fenced, RecordTooLarge, VersionConflict } from '../events/errors/store.ts'
 import { InvalidIdError, InvalidInputError } from '../events/errors/usage.ts'
 import { checkStreamName } from '../events/ids.ts'
 import type { Json, JsonObject } from '../events/json.ts'
@@ -142,9 +142,9 @@ function copyOf(value: unknown): Json | undefined {
   }
   if (!isPlainObject(value)) return undefined
   const fields: Record<string, Json> = {}
-  for (const name of Object.keys(value)) {
+  for (const name in value) {
     const field = value[name]
-    if (field === undefined) continue
+    if (field === undefined || !Object.hasOwn(value, name)) continue
     const copy = copyOf(field)
     if (copy === undefined) return undefined
     if (name === '__proto__')
@@ -306,4 +306,28 @@ export function perAppend(
     to += facts.length
     return recorded.slice(to - facts.length, to)
   })
+}
+
+/** The claims on the streams of a store: of the writers that carry a token, only the one that claimed last may append. */
+export class Claims {
+  readonly #epoch: number
+  readonly #tokens = new Map<string, string>()
+  #count = 0
+
+  /** @param epoch Of the store. No token of an earlier opening is valid in this one. */
+  constructor(epoch: number) {
+    this.#epoch = epoch
+  }
+
+  claim(stream: string): string {
+    const token = `${this.#epoch}.${++this.#count}`
+    this.#tokens.set(stream, token)
+    return token
+  }
+
+  /** The error for a group with a token that is no longer valid; null if there is none. */
+  refusal(group: AppendGroup): Fenced | null {
+    const stale = group.find(({ stream, token }) => token !== null && token !== this.#tokens.get(stream))
+    return stale ? new Fenced({ stream: stale.stream }) : null
+  }
 }

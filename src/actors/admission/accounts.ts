@@ -1,5 +1,5 @@
 /** The accounts that pay for calls: what is known of their limits, and whether a call may begin. */
-import type { AccountWindow } from '../../claude/account-window.ts'
+import type { AccountWindow } from '../../claude/runner.ts'
 import { durableTimer, instant, waitLeft } from '../../clock.ts'
 import type { AccountFact, ReportedWindow } from '../../events/account-facts.ts'
 import type { Hold } from '../../events/agent-facts.ts'

@@ -19,6 +19,7 @@ import { AgentFiles } from './files.ts'
 import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
 import { type SessionLink, sessionLinks } from './session/chain.ts'
+import { totalTokens } from './state.ts'
 import { AgentSupervision, type SupervisedAgent } from './supervision.ts'
 import type { HoldListeners } from './tasks/channel.ts'
 import type { Reply, TaskHandle } from './tasks/handle.ts'
@@ -32,7 +33,6 @@ import {
 } from './tasks/held.ts'
 import type { TaskSpending } from './tasks/known-tasks.ts'
 import { AgentTasks, type AskOptions } from './tasks/tasks.ts'
-import { totalTokens } from './totals.ts'
 import { AgentWorker } from './worker.ts'
 
 /** Totals over an agent's life, of all calls, however they ended. */

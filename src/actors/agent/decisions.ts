@@ -14,8 +14,7 @@ import type { Circumstances, Effect } from '../engine/definition.ts'
 import type { Answered, CallEnding } from './call.ts'
 import { faultOf, rejectsRequest, retriesAfter, retryDelayMs } from './failure-policy.ts'
 import type { AgentSnapshot } from './machine.ts'
-import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
-import { totalTokens } from './totals.ts'
+import { type AgentContext, type CurrentTask, type OpenCall, type QueuedTask, totalTokens } from './state.ts'
 import { deadlineLeftMs, leftAfterRefusal, limitLeftMs, retryAfterMs } from './waits.ts'
 
 /** What runs while an agent is in a state. */
@@ -99,19 +98,22 @@ export interface CallIds {
   readonly isEmpty?: boolean
 }
 
+/** The task that may have its next call: the current one between two calls, or one in the queue. */
+export const nextTask = ({ current, queue }: AgentContext, taskId: string): QueuedTask | undefined =>
+  current ? (current.taskId === taskId ? current : undefined) : queue.find((one) => one.taskId === taskId)
+
 /**
  * Announces a task's next call: its first one, or a retry that is due. No facts if the task can no longer begin.
  *
  * @param waitedMs How long the task waited for admission: its deadline moves by as much.
  */
 export function nextCall(
-  { current, queue, session, lostSession, config, files }: AgentContext,
-  taskId: string,
-  { isEmpty, ...ids }: CallIds,
+  { current, session, lostSession, config, files }: AgentContext,
+  task: Omit<QueuedTask, 'cause'> | undefined,
+  { callId, sessionId, isEmpty }: CallIds,
   { now }: Pick<Circumstances, 'now'>,
   waitedMs = 0,
 ): readonly AgentFact[] {
-  const task = [...(current ? [current] : queue)].find((one) => one.taskId === taskId)
   if (!task || !config || current?.call || task.hold?.reason === 'approval') return []
   const parentSessionId = { chain: session, run: task.continues ?? null, fresh: null }[task.session]
   const leftMs = current
@@ -123,7 +125,8 @@ export function nextCall(
     {
       type: 'CallStarted',
       data: {
-        ...ids,
+        callId,
+        sessionId,
         taskId: task.taskId,
         attempt: (task.attempt ?? 0) + 1,
         parentSessionId,

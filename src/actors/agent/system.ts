@@ -109,6 +109,12 @@ export class AgentSystem {
     throw new AgentNotFoundError({ agent: id, nearest: await this.#nearest(id) })
   }
 
+  /** The agent, if it is in memory. */
+  here(id: string): Agent | undefined {
+    const agent = this.#here.peek(id)
+    return agent?.isHere && agent.status !== 'absent' ? agent : undefined
+  }
+
   list(options?: { readonly open?: boolean }): Promise<readonly AgentInfo[]> {
     return listedAgents(this.#environment.store, options)
   }

@@ -20,13 +20,14 @@ import {
   type RecoveryOutcome,
   recoverAnnouncedCall,
 } from './call.ts'
-import { type CallFiles, callFiles, type RestoredFact } from './call-files.ts'
+import { type CallFiles, callFiles, type LeftFiles } from './call-files.ts'
 import {
   type AgentEffect,
   callEnded,
   callSucceeded,
   holdForMoney,
   nextCall,
+  nextTask,
   ready,
   taskBroken,
 } from './decisions.ts'
@@ -39,6 +40,8 @@ import { deadlineLeftMs, newsOf, waitInWords, waitToRetry, workLimit } from './w
 
 /** How long a runner may take to end a call that is no longer wanted, in ms. `claude` is killed within 15 s. */
 const DEAF_AFTER_MS = 20_000
+
+const NOTHING_LEFT: LeftFiles = { facts: [], said: {} }
 
 const DEAF = Symbol('the runner does not heed its signal')
 
@@ -63,8 +66,8 @@ export interface AskedTasks {
 
 /** A first call that may begin as soon as its task is accepted. */
 export interface ReadyCall {
-  /** Its announcement, in the state in which the task was just accepted. */
-  announce(context: AgentContext): readonly AgentFact[]
+  /** Its announcement, in the state in which its task is accepted. */
+  announce(context: AgentContext, task: Omit<QueuedTask, 'cause'>): readonly AgentFact[]
   /** Lets go of its place if it was not announced. */
   end(): void
 }
@@ -123,10 +126,10 @@ export class AgentWorker {
     this.#announced.set(ids.callId, admitted)
     return {
       // Taken again with another actor, it would begin with nothing admitted.
-      announce: (state) =>
+      announce: (state, accepted) =>
         this.#asked.cancelling.has(taskId) || !this.#actor.isWorking
           ? []
-          : nextCall(state, taskId, ids, { now: clock.now() }),
+          : nextCall(state, accepted, ids, { now: clock.now() }),
       end: () => this.#forget(ids.callId, admitted),
     }
   }
@@ -242,7 +245,7 @@ export class AgentWorker {
       await this.#decide(task, (state) =>
         this.#asked.cancelling.has(taskId)
           ? []
-          : nextCall(state, taskId, ids, { now: clock.now() }, admitted.waitedMs),
+          : nextCall(state, nextTask(state, taskId), ids, { now: clock.now() }, admitted.waitedMs),
       )
     } finally {
       this.#forget(ids.callId, admitted)
@@ -276,27 +279,22 @@ export class AgentWorker {
     const admitted = this.#takeAnnounced(effect.task, effect.call)
     const before = this.#lastCall
     let end = () => {}
-    this.#lastCall = new Promise((resolve) => {
+    const ended = new Promise<void>((resolve) => {
       end = resolve
     })
+    this.#lastCall = ended
     try {
-      await before
+      if (before) await before
       if (!isSwept()) await swept()
       const isDone = context.resumed && (await this.#isRecovered(effect, context, admitted))
       if (!isDone && context.isWanted) await this.#run(effect, context, admitted)
-      if (!context.isWanted && !this.#leftAlone.has(effect.call.callId)) await this.#takeFilesBack(effect)
+      if (!context.isWanted && this.#files.areKept && !this.#leftAlone.has(effect.call.callId))
+        await this.#files.abandon(effect)
     } finally {
       admitted.leave()
+      if (this.#lastCall === ended) this.#lastCall = undefined
       end()
     }
-  }
-
-  /** After a call whose task has ended without it. One that is still open in the log is recovered when that is next opened. */
-  async #takeFilesBack(effect: CallEffect): Promise<void> {
-    if (!this.#files.areKept || this.#actor.snapshot.context.current?.call?.callId === effect.call.callId)
-      return
-    const restored = await this.#files.takeBack(effect)
-    if (restored) await this.#record(() => this.#decide(effect.task, () => [restored]))
   }
 
   /** Whether nothing is left to run. */
@@ -340,28 +338,27 @@ export class AgentWorker {
   }
 
   /** Leaves a call alone whose runner does not heed its signal. What it still says is kept. */
-  async #ended<Ending extends CallEnding | undefined>(
+  #ended<Ending extends CallEnding | undefined>(
     effect: CallOfTask,
     interest: Pick<Interest, 'whenAborted'>,
     call: Promise<Ending>,
     admitted: Admitted,
   ): Promise<Ending | typeof DEAF> {
-    const { clock, logger, admission } = this.#environment
-    const ending = await inTime(clock, call, DEAF_AFTER_MS, DEAF, interest)
-    if (ending !== DEAF) return ending
-    const { taskId } = effect.task
+    return inTime(this.#environment.clock, call, DEAF_AFTER_MS, DEAF, interest).then((ending) => {
+      if (ending === DEAF) this.#leaveAlone(effect, call, admitted)
+      return ending
+    })
+  }
+
+  #leaveAlone(effect: CallOfTask, call: Promise<CallEnding | undefined>, admitted: Admitted): void {
+    this.#warn(effect.task, 'the runner does not end a call that is no longer wanted: it is left alone')
     const { callId } = effect.call
-    logger.warn(
-      { agent: this.#agent, taskId },
-      'the runner does not end a call that is no longer wanted: it is left alone',
-    )
     this.#leftAlone.add(callId)
     const end = () => {
       this.#leftAlone.delete(callId)
-      admission.settle(callId)
+      this.#environment.admission.settle(callId)
     }
     call.then((late) => this.#record(() => this.#keepLate(effect, late, admitted))).then(end, end)
-    return DEAF
   }
 
   /** Returns whether the call is settled. An answer that was paid for counts even after the deadline. */
@@ -522,13 +519,12 @@ export class AgentWorker {
   async #conclude(effect: CallEffect, ending: CallEnding, admitted: Admitted): Promise<RecoveryOutcome> {
     const news = newsOf(ending, this.#circumstances())
     let isTold = false
-    const restored =
-      ending.type === 'CallSucceeded' || !this.#files.areKept ? undefined : await this.#files.takeBack(effect)
+    const left = this.#files.areKept ? await this.#files.left(effect, ending) : NOTHING_LEFT
     return this.#record(async () => {
       const telling = news && !isTold ? admitted.told(news) : undefined
       if (telling) await telling
       isTold = true
-      return this.#settle(effect, ending, admitted, restored)
+      return this.#settle(effect, ending, admitted, left)
     })
   }
 
@@ -537,7 +533,7 @@ export class AgentWorker {
     { task, call }: CallOfTask,
     ending: CallEnding,
     admitted: Admitted,
-    restored: RestoredFact | undefined,
+    left: LeftFiles,
   ): Promise<RecoveryOutcome> {
     const { callId } = call
     const { taskId } = task
@@ -561,20 +557,15 @@ export class AgentWorker {
       }
     }
     const { error } = ending
-    const untouched = restored?.data.from === restored?.data.to
-    const left = restored && untouched ? { untouched } : {}
     const ended: AgentFact & { type: typeof ending.type } =
       ending.type === 'CallFailed'
-        ? { type: ending.type, data: { taskId, callId, error, ...spent, ...left } }
-        : { type: ending.type, data: { taskId, callId, ...spent, ...left } }
+        ? { type: ending.type, data: { taskId, callId, error, ...spent, ...left.said } }
+        : { type: ending.type, data: { taskId, callId, ...spent, ...left.said } }
     let recorded: readonly Recorded[]
     try {
       recorded = await this.#decide(task, (context) =>
         context.current?.call?.callId === callId
-          ? [
-              ...(restored && !untouched ? [restored] : []),
-              ...callEnded(context, ended, error, this.#circumstances()),
-            ]
+          ? left.facts.concat(callEnded(context, ended, error, this.#circumstances()))
           : [],
       )
     } catch (refused) {

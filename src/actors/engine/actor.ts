@@ -28,9 +28,8 @@ import type { Logger } from '../../logger.ts'
 import type { EventStore, StreamAppend } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
 import { insist, mayPass, type Perform, RunningEffects, Wish } from './effects.ts'
-import { type FoldedActor, foldStream } from './history.ts'
+import { type FoldedActor, foldStream, recordedState } from './history.ts'
 import { type Inspection, type LiveMachine, liveMachine } from './live-machine.ts'
-import { recordedState } from './recorded-state.ts'
 import { savedState } from './replayable.ts'
 
 /** What an actor needs from the world. */
@@ -356,17 +355,15 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
    * Does work that writes to the log, and does it again as long as its failure may pass, such as that of a full disk. Does it
    * once more when the actor closes, as there may be room by then, and rejects with the failure before if that fails as well.
    */
-  async insist<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await insist(work, this.#life, (error) =>
-        this.#environment.logger.warn({ stream: this.stream, error }, 'a write is tried again'),
-      )
-    } catch (error) {
+  insist<T>(work: () => Promise<T>): Promise<T> {
+    const warn = (error: unknown) =>
+      this.#environment.logger.warn({ stream: this.stream, error }, 'a write is tried again')
+    return insist(work, this.#life, warn).catch((error) => {
       if (this.#life.isWanted || !mayPass(error)) throw error
       return work().catch(() => {
         throw error
       })
-    }
+    })
   }
 
   /** Runs a wanted effect again, because something outside the state has changed. */
@@ -528,18 +525,20 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
 
   #drafts(
     facts: readonly FactOfMachine<M>[],
-    { correlationId = null, causationId = null, causationIds = [], consequences }: Causation,
+    { correlationId = null, causationId = null, causationIds, consequences }: Causation,
     cause: NewFact | undefined,
   ): NewFact[] {
     const drafts: NewFact[] = []
-    for (const [index, fact] of facts.entries()) {
+    for (const fact of facts) {
       const { type, v, data } = this.#definition.facts.write(fact)
-      const [first] = drafts
-      drafts.push(
-        consequences !== undefined && first
-          ? { type, v, data, correlationId: consequences, causationId: first }
-          : { type, v, data, correlationId, causationId: cause ?? causationIds[index] ?? causationId },
-      )
+      const isConsequence = consequences !== undefined && drafts.length > 0
+      drafts.push({
+        type,
+        v,
+        data,
+        correlationId: isConsequence ? consequences : correlationId,
+        causationId: (isConsequence ? drafts[0] : cause) ?? causationIds?.[drafts.length] ?? causationId,
+      })
     }
     return drafts
   }

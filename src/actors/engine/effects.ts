@@ -20,21 +20,19 @@ export const mayPass = (error: unknown): boolean => error instanceof ClaudeAgent
  *
  * @param failed Called before each further attempt.
  */
-export async function insist<T>(
+export function insist<T>(
   work: () => Promise<T>,
   wish: Pick<Wish, 'isWanted' | 'pause'>,
   failed: (error: unknown) => void = () => {},
+  delayMs = FIRST_RETRY_MS,
 ): Promise<T> {
-  for (let delayMs = FIRST_RETRY_MS; ; delayMs = Math.min(delayMs * 2, LAST_RETRY_MS)) {
-    try {
-      return await work()
-    } catch (error) {
-      if (!wish.isWanted || !mayPass(error)) throw error
-      failed(error)
-      await wish.pause(delayMs)
-      if (!wish.isWanted) throw error
-    }
-  }
+  return work().catch(async (error) => {
+    if (!wish.isWanted || !mayPass(error)) throw error
+    failed(error)
+    await wish.pause(delayMs)
+    if (!wish.isWanted) throw error
+    return insist(work, wish, failed, Math.min(delayMs * 2, LAST_RETRY_MS))
+  })
 }
 
 /** Something that is wanted until it is aborted. An AbortController says the same at the cost of a whole turn. */
@@ -156,7 +154,8 @@ export class RunningEffects<E extends Effect> {
 
   /** Starts what is missing and aborts what is unwanted. An effect that has ended is not started again while it stays wanted. */
   reconcile(effects: readonly E[], resumed: boolean): void {
-    const wanted = this.#running.size > 0 ? new Set(effects.map(({ key }) => key)) : NONE
+    const isNew = this.#running.size === 0 || effects.length === 0
+    const wanted = isNew ? NONE : new Set(effects.map(({ key }) => key))
     for (const [key, running] of this.#running) {
       if (wanted.has(key)) continue
       this.#running.delete(key)

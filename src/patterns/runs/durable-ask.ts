@@ -220,7 +220,7 @@ export class DurableAsk {
       this.#answered.delete(stepKey)
       const { sessionId, costUsd, tokens, text } = reply
       this.#converse({ worker: worker.id, sessionId }, step.options)
-      attempt.notify({ state: 'succeeded', costUsd, tokens, text })
+      attempt.notify('succeeded', { costUsd, tokens, text })
       return rememberFact(reply, succeeded)
     } catch (error) {
       // The process ends: the next one continues the task, and with it the step.
@@ -228,7 +228,7 @@ export class DurableAsk {
       if (!attempt.isScheduled) await attempt.schedule()
       if (factOf(error) === undefined && mayHaveTask(worker, taskId, error)) {
         this.#kept.set(stepKey, attempt.recorded)
-        attempt.notify({ state: 'failed', problem: callErrorData(error).message })
+        attempt.notify('failed', { problem: callErrorData(error).message })
         throw error
       }
       await attempt.recordFailure(error)
@@ -358,20 +358,21 @@ class StepAttempt implements AskingStep {
     const spent = await stepCost(worker, this.taskId)
     const data = { stepKey, agent, error: callErrorData(error), cancelled: isCancelled, ...spent }
     rememberFact(error, await this.#record({ type: 'StepFailed', data }, factOf(error) ?? this.#factId))
-    this.notify({ ...spent, state: isCancelled ? 'cancelled' : 'failed', problem: data.error.message })
+    this.notify(isCancelled ? 'cancelled' : 'failed', { ...spent, problem: data.error.message })
   }
 
-  notify(change: Pick<StepEvent, 'state'> & Partial<StepEvent>): void {
+  notify(state: StepEvent['state'], news: Partial<StepEvent> = {}): void {
     const { stepKey, ask, agent } = this.#step
-    this.#context.notify({ ...UNANSWERED, stepKey, ask, agent, ...change })
+    const { costUsd = 0, tokens = 0, text = null, problem = null } = news
+    this.#context.notify({ stepKey, ask, agent, state, costUsd, tokens, text, problem })
   }
 
   onHeld({ message }: { readonly message: string }): void {
-    this.notify({ state: 'held', problem: message })
+    this.notify('held', { problem: message })
   }
 
   onReleased(): void {
-    this.notify({ state: 'released' })
+    this.notify('released')
   }
 
   get #names() {
@@ -382,7 +383,7 @@ class StepAttempt implements AskingStep {
   #scheduled(factId: string): string {
     this.#isScheduled = true
     this.#factId = factId
-    this.notify({ state: 'scheduled' })
+    this.notify('scheduled')
     return factId
   }
 
@@ -395,8 +396,7 @@ class StepAttempt implements AskingStep {
 }
 
 const NO_LONGER_NEEDED = 'the workflow no longer needs the answer'
-const UNANSWERED = { costUsd: 0, tokens: 0, text: null, problem: null } as const
 const SCHEDULED = {
-  ...UNANSWERED,
-  ...({ state: 'scheduled', sessionId: null, durationMs: 0, carriedFrom: null } as const),
+  ...{ state: 'scheduled' as const, sessionId: null, text: null, problem: null, carriedFrom: null },
+  ...{ costUsd: 0, tokens: 0, durationMs: 0 },
 } as const

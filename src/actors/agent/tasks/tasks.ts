@@ -20,7 +20,7 @@ import { BEGIN_HELD, cancelTasks, isHeldForMoney } from '../decisions.ts'
 import type { AgentEnvironment, AgentLife } from '../environment.ts'
 import type { AgentSnapshot } from '../machine.ts'
 import { isSameTask } from '../retention.ts'
-import { changes } from '../state.ts'
+import type { AgentContext } from '../state.ts'
 import type { AgentWorker, ReadyCall } from '../worker.ts'
 import { type AskingStep, type HoldListeners, TaskCaller, TaskChannel } from './channel.ts'
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
@@ -36,7 +36,6 @@ import {
   type TaskSpending,
   taskSpending,
 } from './known-tasks.ts'
-import { RunConversations } from './run-conversations.ts'
 
 /** Options of `ask`. */
 export interface AskOptions extends HoldListeners {
@@ -377,9 +376,7 @@ export class AgentTasks {
     const accepted = continues === undefined ? data : { ...data, continues }
     const facts: AgentFact[] = [{ type: 'TaskAccepted', data: accepted }]
     if (hold) facts.push({ type: 'TaskHeld', data: { taskId, hold } })
-    const { context } = snapshot
-    if (call && isFree(snapshot))
-      facts.push(...call.announce({ ...context, ...changes.TaskAccepted(context, accepted, '') }))
+    if (call && isFree(snapshot)) facts.push(...call.announce(snapshot.context, accepted))
     return facts
   }
 
@@ -514,3 +511,48 @@ function holdFor(approval: AskOptions['approval']): Hold | undefined {
   if (approval === undefined || approval === false) return undefined
   return { reason: 'approval', note: typeof approval === 'string' ? approval : null }
 }
+
+/** Runs beyond these begin to be forgotten, those first that were answered longest ago. */
+const MOST_RUNS = 1000
+
+/**
+ * Where the conversations of runs with an agent stand, as far as this process has seen them grow. A run knows that itself;
+ * but of several tasks that it asks at once, one may be answered while the next is being accepted.
+ */
+class RunConversations {
+  /** The runs of the open tasks. */
+  readonly #runOf = new Map<string, string>()
+  /** The session of the last answer, by run. */
+  readonly #sessions = new Map<string, string>()
+
+  /** Learns the tasks that are open when the agent is loaded. */
+  load({ current, queue }: AgentContext): void {
+    for (const task of [...(current ? [current] : []), ...queue]) this.#accept({ ...task })
+  }
+
+  see({ type, data }: Recorded): void {
+    if (type === 'TaskAccepted') this.#accept(data)
+    const runId = this.#runOf.get(String(data.taskId))
+    if (runId === undefined) return
+    if (type === 'CallSucceeded') this.#answer(runId, String(data.sessionId))
+    if (ENDS.has(type)) this.#runOf.delete(String(data.taskId))
+  }
+
+  /** The session that a task of the run continues; undefined if this process has seen no answer to one. */
+  of(runId: string | undefined): string | undefined {
+    return runId === undefined ? undefined : this.#sessions.get(runId)
+  }
+
+  #accept({ taskId, runId, session }: { taskId?: unknown; runId?: unknown; session?: unknown }): void {
+    if (session === 'run' && typeof runId === 'string') this.#runOf.set(String(taskId), runId)
+  }
+
+  #answer(runId: string, sessionId: string): void {
+    this.#sessions.delete(runId)
+    this.#sessions.set(runId, sessionId)
+    const [oldest] = this.#sessions.keys()
+    if (this.#sessions.size > MOST_RUNS && oldest !== undefined) this.#sessions.delete(oldest)
+  }
+}
+
+const ENDS = new Set(['CallSucceeded', 'TaskFailed', 'TaskCancelled'])
