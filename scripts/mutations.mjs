@@ -190,6 +190,20 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'The size of files bounds memory, not work',
+    {
+      'tests/workspaces/files/limits.test.ts': [
+        'a file over the limit is named, and neither saved nor touched, until it is smaller',
+      ],
+    },
+    [
+      'a file of any size is read',
+      'src/workspaces/files/tree-files.ts',
+      "if (opened.size > largest) return 'left'",
+      "if (opened.size < 0) return 'left'",
+    ],
+  ),
+  ...breaking(
     'Where there are no files, keeping them costs nothing',
     {
       'tests/actors/agent/private-files.test.ts': [
