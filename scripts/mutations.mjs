@@ -122,8 +122,8 @@ export const MUTATIONS = [
     [
       'to look at it makes a worktree again',
       'src/workspaces/files/operations.ts',
-      'changes: async (place, from, to) => (from === to ? [] : snapshotsOf(place).changes(from, to)),',
-      'changes: (place, from, to) => withHistory(place as FilesPlace, (history) => history.changes(from, to)),',
+      'from === to ? [] : look(place, [from, to], (snapshots) => snapshots.changes(from, to)),',
+      'withHistory(place as FilesPlace, (history) => history.changes(from, to)),',
     ],
   ),
   ...breaking(
@@ -147,8 +147,8 @@ export const MUTATIONS = [
     },
     [
       'a failed call is taken back when the next one begins',
-      'src/actors/agent/worker.ts',
-      "ending.type === 'CallSucceeded' || !this.#files.areKept ? undefined : await this.#files.takeBack(effect)",
+      'src/actors/agent/call-files.ts',
+      "ending.type === 'CallSucceeded' ? undefined : await takeBack(of)",
       'undefined',
     ],
   ),

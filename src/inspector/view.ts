@@ -292,7 +292,7 @@ export interface ChangesView {
   /** Why they cannot be shown; null if they can. */
   readonly problem: string | null
   /** What has changed them. */
-  readonly by: 'turn' | 'call' | 'hand' | 'undo' | 'failure' | 'fork' | 'all'
+  readonly by: 'turn' | 'call' | 'hand' | 'undo' | 'failure' | 'fork' | 'landing' | 'all'
   /** The number of the turn; null if it is none. */
   readonly turn: number | null
   readonly total: number

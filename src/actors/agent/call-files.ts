@@ -33,8 +33,13 @@ interface CallFilesEnvironment {
   ) => Promise<readonly Recorded[]>
 }
 
-/** What a call did to the files was taken back. */
-export type RestoredFact = Extract<AgentFact, { type: 'FilesRestored' }>
+/** What an ended call has left of the files: facts that come before its ending, and what that says of them. */
+export interface LeftFiles {
+  readonly facts: readonly AgentFact[]
+  readonly said: { readonly untouched?: true }
+}
+
+type RestoredFact = Extract<AgentFact, { type: 'FilesRestored' }>
 
 export interface CallFiles {
   /** Whether its files are kept: otherwise there is nothing to do. */
@@ -48,10 +53,12 @@ export interface CallFiles {
   /** Saves the files that an answered call left. */
   saveAfter(task: QueuedTask, callId: string): Promise<SavedFiles | undefined>
   /**
-   * Brings the files back to before a call that did not end well, at once: what somebody changes later is not its work.
-   * Returns what to record, if the files are kept. If it fails, the next call begins with it.
+   * Brings the files back to before a call that did not end well, at once: what somebody changes later is not its work. If
+   * that fails, the next call begins with it.
    */
-  takeBack(of: CallOfTask): Promise<RestoredFact | undefined>
+  left(of: CallOfTask, ending: CallEnding): Promise<LeftFiles>
+  /** The same if its task has ended without it. A call that is still open in the log will be recovered. */
+  abandon(of: CallOfTask): Promise<void>
   /** Commits them to the agent's branch. */
   commit(task: QueuedTask, call: OpenCall, saved: SavedFiles): Promise<void>
 }
@@ -120,6 +127,25 @@ export function callFiles(
     return { type: 'FilesRestored', data: { because: 'call', from: before.commit, to, ...after } }
   }
 
+  async function takeBack({
+    task: { taskId },
+    call: { callId },
+  }: CallOfTask): Promise<RestoredFact | undefined> {
+    const found = kept()
+    const to = actor.snapshot.context.files?.before
+    if (!found || to === undefined) return undefined
+    try {
+      return await restored(found.files, found.place, to, `after call ${callId}, which did not end well`)
+    } catch (error) {
+      if (!isDoneWithout(found, error))
+        logger.warn(
+          { agent, taskId, error },
+          'the files are not as before a call: the next one begins with that',
+        )
+      return undefined
+    }
+  }
+
   return {
     get areKept() {
       return kept() !== undefined
@@ -170,20 +196,18 @@ export function callFiles(
       }
     },
 
-    async takeBack({ task: { taskId }, call: { callId } }) {
-      const found = kept()
-      const to = actor.snapshot.context.files?.before
-      if (!found || to === undefined) return undefined
-      try {
-        return await restored(found.files, found.place, to, `after call ${callId}, which did not end well`)
-      } catch (error) {
-        if (!isDoneWithout(found, error))
-          logger.warn(
-            { agent, taskId, error },
-            'the files are not as before a call: the next one begins with that',
-          )
-        return undefined
-      }
+    async left(of, ending) {
+      const fact = ending.type === 'CallSucceeded' ? undefined : await takeBack(of)
+      if (!fact) return { facts: [], said: {} }
+      return fact.data.from === fact.data.to
+        ? { facts: [], said: { untouched: true } }
+        : { facts: [fact], said: {} }
+    },
+
+    async abandon(of) {
+      if (actor.snapshot.context.current?.call?.callId === of.call.callId) return
+      const fact = await takeBack(of)
+      if (fact) await decide(of.task, () => [fact])
     },
 
     async commit(task, { sessionId }, saved) {

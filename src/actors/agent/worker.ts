@@ -20,7 +20,7 @@ import {
   type RecoveryOutcome,
   recoverAnnouncedCall,
 } from './call.ts'
-import { type CallFiles, callFiles, type RestoredFact } from './call-files.ts'
+import { type CallFiles, callFiles, type LeftFiles } from './call-files.ts'
 import {
   type AgentEffect,
   callEnded,
@@ -40,6 +40,8 @@ import { deadlineLeftMs, newsOf, waitInWords, waitToRetry, workLimit } from './w
 
 /** How long a runner may take to end a call that is no longer wanted, in ms. `claude` is killed within 15 s. */
 const DEAF_AFTER_MS = 20_000
+
+const NOTHING_LEFT: LeftFiles = { facts: [], said: {} }
 
 const DEAF = Symbol('the runner does not heed its signal')
 
@@ -286,20 +288,13 @@ export class AgentWorker {
       if (!isSwept()) await swept()
       const isDone = context.resumed && (await this.#isRecovered(effect, context, admitted))
       if (!isDone && context.isWanted) await this.#run(effect, context, admitted)
-      if (!context.isWanted && !this.#leftAlone.has(effect.call.callId)) await this.#takeFilesBack(effect)
+      if (!context.isWanted && this.#files.areKept && !this.#leftAlone.has(effect.call.callId))
+        await this.#files.abandon(effect)
     } finally {
       admitted.leave()
       if (this.#lastCall === ended) this.#lastCall = undefined
       end()
     }
-  }
-
-  /** After a call whose task has ended without it. One that is still open in the log is recovered when that is next opened. */
-  async #takeFilesBack(effect: CallEffect): Promise<void> {
-    if (!this.#files.areKept || this.#actor.snapshot.context.current?.call?.callId === effect.call.callId)
-      return
-    const restored = await this.#files.takeBack(effect)
-    if (restored) await this.#record(() => this.#decide(effect.task, () => [restored]))
   }
 
   /** Whether nothing is left to run. */
@@ -524,13 +519,12 @@ export class AgentWorker {
   async #conclude(effect: CallEffect, ending: CallEnding, admitted: Admitted): Promise<RecoveryOutcome> {
     const news = newsOf(ending, this.#circumstances())
     let isTold = false
-    const restored =
-      ending.type === 'CallSucceeded' || !this.#files.areKept ? undefined : await this.#files.takeBack(effect)
+    const left = this.#files.areKept ? await this.#files.left(effect, ending) : NOTHING_LEFT
     return this.#record(async () => {
       const telling = news && !isTold ? admitted.told(news) : undefined
       if (telling) await telling
       isTold = true
-      return this.#settle(effect, ending, admitted, restored)
+      return this.#settle(effect, ending, admitted, left)
     })
   }
 
@@ -539,7 +533,7 @@ export class AgentWorker {
     { task, call }: CallOfTask,
     ending: CallEnding,
     admitted: Admitted,
-    restored: RestoredFact | undefined,
+    left: LeftFiles,
   ): Promise<RecoveryOutcome> {
     const { callId } = call
     const { taskId } = task
@@ -563,20 +557,15 @@ export class AgentWorker {
       }
     }
     const { error } = ending
-    const untouched = restored?.data.from === restored?.data.to
-    const left = restored && untouched ? { untouched } : {}
     const ended: AgentFact & { type: typeof ending.type } =
       ending.type === 'CallFailed'
-        ? { type: ending.type, data: { taskId, callId, error, ...spent, ...left } }
-        : { type: ending.type, data: { taskId, callId, ...spent, ...left } }
+        ? { type: ending.type, data: { taskId, callId, error, ...spent, ...left.said } }
+        : { type: ending.type, data: { taskId, callId, ...spent, ...left.said } }
     let recorded: readonly Recorded[]
     try {
       recorded = await this.#decide(task, (context) =>
         context.current?.call?.callId === callId
-          ? [
-              ...(restored && !untouched ? [restored] : []),
-              ...callEnded(context, ended, error, this.#circumstances()),
-            ]
+          ? left.facts.concat(callEnded(context, ended, error, this.#circumstances()))
           : [],
       )
     } catch (refused) {

@@ -1,6 +1,7 @@
 /** What can go wrong in the workspace of an agent, and when the inputs of a task are placed there. None of these errors
  * holds a credential. */
 import { defineError } from './builder.ts'
+import { didYouMean, quoted } from './phrases.ts'
 
 /** The directory of an agent, or a place in it, cannot be used. */
 export class WorkspaceError extends defineError(
@@ -23,6 +24,15 @@ export class SnapshotMissing extends defineError(
   ({ path, commit }: { path: string; commit: string }) => ({
     message: `${path}: the snapshot ${commit} is missing.`,
     hint: 'Bring back the directory files.git that belongs to this log, or restore a backup: claude-agents log restore FILE --to DIR',
+  }),
+) {}
+
+/** No landing queue has this entry. `nearest` is the one that was probably meant, if there is one. */
+export class LandingNotFoundError extends defineError(
+  'LandingNotFoundError',
+  ({ entry, nearest }: { entry: string; nearest: string | null }) => ({
+    message: `No landing queue has the entry ${quoted(entry)}, or it has ended long ago.${didYouMean(nearest)}`,
+    hint: 'List the entries: claude-agents land --status',
   }),
 ) {}
 

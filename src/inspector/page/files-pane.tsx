@@ -137,6 +137,7 @@ const TITLES: Readonly<Record<ChangesView['by'], string>> = {
   undo: 'Undone',
   failure: 'Taken back, because the call before did not end well',
   fork: 'From the agent that it was forked from',
+  landing: 'What its branch is to land on, merged in',
   all: 'Since it began',
 }
 

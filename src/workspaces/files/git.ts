@@ -39,8 +39,12 @@ export interface GitCall {
   readonly directory?: string
   /** Sent to its standard input. */
   readonly input?: AsyncIterable<Buffer> | Iterable<Buffer>
-  /** The tree that it works on, with an index of that tree. */
-  readonly tree?: WorkingTree
+  /** The tree that it works on, with an index of that tree; default: that of the repository. */
+  readonly tree?: Pick<WorkingTree, 'directory'> & Partial<WorkingTree>
+  /** Settings that override those of the repository. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** Whether exit code 1 is an answer as well. */
+  readonly mayBeOne?: boolean
   /** Who commits, and when. Default: nobody can. */
   readonly by?: Author
   readonly signal?: AbortSignal
@@ -71,7 +75,8 @@ export async function gitOutcome(
   const { child } = await started(command, call)
   const { exitCode, stdout, stderr, cause } = await child
   call.signal?.throwIfAborted()
-  const problem = exitCode === 0 ? null : problemOf(command, call, String(Buffer.from(stderr)), cause)
+  const isFine = exitCode === 0 || (exitCode === 1 && call.mayBeOne)
+  const problem = isFine ? null : problemOf(command, call, String(Buffer.from(stderr)), cause)
   return { problem, stdout: Buffer.from(stdout), stderr: Buffer.from(stderr) }
 }
 
@@ -92,7 +97,7 @@ export async function* gitPieces(command: readonly string[], call: GitCall): Asy
 
 async function started(
   command: readonly string[],
-  { repository, directory = repository, input, tree, by, signal }: GitCall,
+  { repository, directory = repository, input, tree, by, settings = {}, signal }: GitCall,
   buffer: { readonly stdout: boolean } = { stdout: true },
 ) {
   const { execa } = await import('execa')
@@ -105,7 +110,9 @@ async function started(
         ...ENVIRONMENT,
         GIT_DIR: repository,
         ...(by && identityOf(by)),
-        ...(tree && { GIT_WORK_TREE: tree.directory, GIT_INDEX_FILE: tree.index }),
+        ...(tree && { GIT_WORK_TREE: tree.directory }),
+        ...(tree?.index && { GIT_INDEX_FILE: tree.index }),
+        ...settingsOf(settings),
       },
       extendEnv: false,
       preferLocal: false,
@@ -131,6 +138,16 @@ function problemOf(
   if (isMissing && existsSync(directory)) return new GitNotInstalled({ path: repository }, { cause })
   const problem = `git ${name} failed: ${stderr.trim().split('\n').at(-1)}`
   return new WorkspaceError({ path: repository, problem }, { cause })
+}
+
+/** In the environment, where a name may hold an equals sign. */
+function settingsOf(settings: Readonly<Record<string, string>>): Record<string, string> {
+  const pairs = Object.entries(settings)
+  const named = pairs.flatMap(([name, value], at) => [
+    [`GIT_CONFIG_KEY_${at}`, name],
+    [`GIT_CONFIG_VALUE_${at}`, value],
+  ])
+  return { GIT_CONFIG_COUNT: String(pairs.length), ...Object.fromEntries(named) }
 }
 
 /** The author of an agent's commits, as `name <name@claude-agents>`. */

@@ -12,6 +12,7 @@ import type { Logger } from '../../logger.ts'
 import type { AgentDirectories } from '../directories.ts'
 import { prepareDirectories } from '../lifecycle.ts'
 import { type FileChange, FileHistory, type ListedFile, type SavedFiles } from './file-history.ts'
+import { commitTree, mergeTrees } from './merge.ts'
 import { FilesRepository } from './repository.ts'
 import {
   addWorktree,
@@ -19,7 +20,9 @@ import {
   commitOf,
   excludesOf,
   headOf,
+  isAncestor,
   objectsOf,
+  refAt,
   releaseWorktree,
   type UserRepository,
   userRepository,
@@ -38,8 +41,26 @@ export interface FilesPlace {
   readonly last?: string | undefined
 }
 
+/** The same of an agent that works on a repository. */
+export interface RepositoryPlace extends FilesPlace {
+  readonly workspace: RepositoryWorkspace
+}
+
 /** Whose snapshots are read, whether or not the agent is still there. */
 export type SnapshotsPlace = Pick<FilesPlace, 'agent' | 'directories'>
+
+export interface Merging {
+  readonly name: string
+  readonly isFree: () => boolean
+  readonly before?: string | undefined
+}
+
+export interface MergedIn {
+  /** The paths in which both versions are marked. */
+  readonly conflicts: readonly string[]
+  /** How the files were changed for it. */
+  readonly restored: { readonly from: string; readonly to: string } & SavedFiles
+}
 
 export interface FilesOperations {
   /** The workspace that the options describe: its commit is what the base is now. Throws InvalidInputError. */
@@ -66,6 +87,15 @@ export interface FilesOperations {
   patch(place: SnapshotsPlace, from: string, to: string): Promise<string>
   /** Commits the files of a snapshot to the agent's branch; null if the branch has them, or the agent has left it. */
   commit(place: FilesPlace, saved: SavedFiles, message: string): Promise<string | null>
+  /** Where the agent's branch is, once it has what the files have; while they are being worked on, as it is. */
+  head(place: RepositoryPlace, isFree: () => boolean): Promise<string>
+  /**
+   * Merges a commit of the repository into the agent's branch and its files, in which conflicts are marked; null while they are
+   * being worked on. Done once for each `name`, also if a crash comes between.
+   *
+   * @param merging `before`: the snapshot that they are brought back to first, if the last call did not end well.
+   */
+  mergeIn(place: RepositoryPlace, commit: string, merging: Merging): Promise<MergedIn | null>
   /** Saves the files, and lets the repository forget the worktree. Its branch, its snapshots and its directory stay. */
   release(place: FilesPlace): Promise<void>
 }
@@ -129,6 +159,32 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
     return history
   }
 
+  /** Commits what the branch has not. Returns where it is then; null if the agent has left it. */
+  async function committed(
+    { agent, workspace: { repo, branch }, directories }: RepositoryPlace,
+    history: FileHistory,
+    saved: SavedFiles,
+    message: string,
+  ): Promise<{ readonly tip: string; readonly isNew: boolean } | null> {
+    const directory = directories.workspace
+    const parent = await headOf(directory, branch)
+    if (parent === null) return null
+    const commit = await history.commit(saved, parent, message, by(agent))
+    if (commit === null) return { tip: parent, isNew: false }
+    const repository = await repositoryOf({ repo })
+    await advanceBranch(
+      { repository, directory, branch },
+      { from: repositoryAt(directories), commit, parent },
+    )
+    return { tip: commit, isNew: true }
+  }
+
+  async function tipOf({ repo, branch }: RepositoryWorkspace): Promise<string> {
+    const tip = await refAt((await repositoryOf({ repo })).common, `refs/heads/${branch}`)
+    if (tip !== null) return tip
+    throw new WorkspaceError({ path: repo, problem: `the branch ${branch} is gone` })
+  }
+
   return {
     async resolve({ repo, base, branch }) {
       const repository = await userRepository(repo)
@@ -154,29 +210,88 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
         snapshot().catch(() => Promise.reject(unknown)),
       )
     },
-    changes: async (place, from, to) => (from === to ? [] : snapshotsOf(place).changes(from, to)),
-    list: async (place, commit) => (commit === NO_FILES ? [] : snapshotsOf(place).list(commit)),
-    patch: async (place, from, to) => (from === to ? '' : snapshotsOf(place).patch(from, to)),
+    changes: async (place, from, to) =>
+      from === to ? [] : look(place, [from, to], (snapshots) => snapshots.changes(from, to)),
+    list: async (place, commit) =>
+      commit === NO_FILES ? [] : look(place, [commit], (snapshots) => snapshots.list(commit)),
+    patch: async (place, from, to) =>
+      from === to ? '' : look(place, [from, to], (snapshots) => snapshots.patch(from, to)),
     commit: (place, saved, message) =>
       withHistory(place, async (history) => {
+        const { workspace } = place
+        const made = workspace ? await committed({ ...place, workspace }, history, saved, message) : null
+        return made?.isNew ? made.tip : null
+      }),
+    head: (place, isFree) =>
+      inTurn(place, async () => {
+        if (isFree()) {
+          const history = await historyOf(place)
+          const saved = await history.save('before landing', by(place.agent))
+          await committed(place, history, saved, `${UNASKED}\n\nAgent: ${place.agent}\n`)
+        }
+        return tipOf(place.workspace)
+      }),
+    mergeIn: (place, commit, { name, isFree, before: begins }) =>
+      inTurn(place, async () => {
+        if (!isFree()) return null
         const { agent, workspace, directories } = place
-        if (!workspace) return null
         const directory = directories.workspace
-        const parent = await headOf(directory, workspace.branch)
-        const commit = parent === null ? null : await history.commit(saved, parent, message, by(agent))
-        if (parent === null || commit === null) return null
+        const history = await historyOf(place)
+        const ours = new FilesRepository(repositoryAt(directories))
+        const ref = `refs/landing/${name}`
+        const begun = await refAt(ours.path, ref)
+        let tip = await headOf(directory, workspace.branch)
+        // If it was begun at this tip, a crash has come between: what that has left of the files is not the agent's work.
+        const isBegun = begun !== null && (await refAt(ours.path, `${ref}^1`)) === tip
+        if (!isBegun) {
+          const isMerged = begun !== null && tip !== null && (await isAncestor(ours.path, begun, tip))
+          const saved =
+            begins === undefined || isMerged
+              ? await history.save(`before ${name}`, by(agent))
+              : (await history.restore(begins, `before ${name}`, by(agent))).after
+          const message = `${UNASKED}\n\nAgent: ${agent}\n`
+          tip = (await committed(place, history, saved, message))?.tip ?? null
+          if (tip !== null && (await isAncestor(ours.path, commit, tip))) {
+            const conflicts = isMerged ? (await mergeTrees(ours, `${begun}^1`, `${begun}^2`)).conflicts : []
+            return { conflicts, restored: { from: saved.commit, to: saved.commit, ...saved } }
+          }
+        }
+        if (tip === null) {
+          const problem = `the agent has left the branch ${workspace.branch}`
+          throw new WorkspaceError({ path: directory, problem })
+        }
+        const { tree, conflicts } = await mergeTrees(ours, tip, commit)
+        let merged = isBegun ? begun : null
+        if (merged === null) {
+          const message = `Merge what ${workspace.branch} is to land on\n\nAgent: ${agent}\nTask: ${name}\n`
+          merged = await commitTree(ours, tree, [tip, commit], { message, by: by(agent) })
+          await ours.git(['update-ref', ref, merged])
+        }
+        // The files first: without the commit, they are at worst committed as the agent's work.
+        const { before: from, after } = await history.restore(merged, `for ${name}`, by(agent))
         const repository = await repositoryOf(workspace)
-        const from = repositoryAt(directories)
-        await advanceBranch({ repository, directory, branch: workspace.branch }, { from, commit, parent })
-        return commit
+        await advanceBranch(
+          { repository, directory, branch: workspace.branch },
+          { from: ours.path, commit: merged, parent: tip, known: [commit] },
+        )
+        return { conflicts, restored: { from: from.commit, to: merged, ...after } }
       }),
     release: (place) => inTurn(place, () => release(place)),
   }
 
-  /** For looking only: what is in the repository of snapshots, whatever has become of the files. */
-  function snapshotsOf({ agent, directories }: SnapshotsPlace): FileHistory {
+  /** Looks at snapshots, whatever has become of the files. Throws SnapshotMissing. */
+  async function look<Seen>(
+    { agent, directories }: SnapshotsPlace,
+    commits: readonly string[],
+    work: (snapshots: FileHistory) => Promise<Seen>,
+  ): Promise<Seen> {
     const repository = new FilesRepository(repositoryAt(directories))
-    return new FileHistory({ repository, agent, directory: directories.workspace })
+    try {
+      return await work(new FileHistory({ repository, agent, directory: directories.workspace }))
+    } catch (error) {
+      for (const commit of commits) await repository.assertHas(commit)
+      throw error
+    }
   }
 
   async function release(place: FilesPlace): Promise<void> {
@@ -222,8 +337,11 @@ function repositoryAt({ base, workspace }: AgentDirectories): string {
   throw new WorkspaceError({ path: workspace, problem: 'the runner does not know the base directory' })
 }
 
+/** The subject of a commit of changes that no task has made. */
+const UNASKED = 'Keep what was changed between tasks'
+
 /** Throws InvalidInputError if it is no longer where it was. */
-async function repositoryOf({ repo }: RepositoryWorkspace): Promise<UserRepository> {
+async function repositoryOf({ repo }: Pick<RepositoryWorkspace, 'repo'>): Promise<UserRepository> {
   const repository = await userRepository(repo)
   if (repository.path === repo) return repository
   const hint = 'Bring it back, or remove the agent.'

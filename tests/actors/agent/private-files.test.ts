@@ -7,6 +7,7 @@ import { afterEach, expect, test } from 'vitest'
 import type { AgentRunner } from '../../../src/claude/runner.ts'
 import { systemClock } from '../../../src/clock.ts'
 import { CliCrashedError, ModelNotFoundError } from '../../../src/events/errors/call.ts'
+import { GitNotInstalled } from '../../../src/events/errors/workspace.ts'
 import type { Logger } from '../../../src/logger.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import type { OrchestratorOptions } from '../../../src/orchestrator-options.ts'
@@ -221,7 +222,7 @@ test('without git, an agent in a directory of its own works all the same, and th
     const agent = await orchestrator.createAgent({ id, ...ROLE })
     expect((await agent.ask('a')).text).toBe('a-1')
     expect((await agent.ask('b')).text).toBe('a-1 a-2 b-1')
-    await expect(agent.files.diff()).rejects.toThrow('git is not installed')
+    await expect(agent.files.diff()).rejects.toThrow(GitNotInstalled)
   }
   expect(said.filter((message) => message.includes('files'))).toEqual([
     'the files of agents are not kept: failed calls leave theirs, and nothing can be undone',

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { execaSync } from 'execa'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
+import { SnapshotMissing } from '../../../src/events/errors/workspace.ts'
 import { exportLog, exportText, importLog, openExport, restore } from '../../../src/history/log-archive.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { backup, backupDirectory } from '../../../src/store/care/backup.ts'
@@ -147,6 +148,7 @@ test('a log whose snapshots are lost is readable and works, and each that is mis
   })
   await using orchestrator = await open(base)
   const own = await orchestrator.agent('own')
+  await expect(own.files.list({ at: own.version })).rejects.toThrow(SnapshotMissing)
   await own.ask('three')
   expect(await filesIn(own.workspace)).toEqual(['three'])
   // On a repository, nothing is built on files that nobody knows.
