@@ -11,6 +11,7 @@ export {
   type OrchestratorBudgets,
   type OrchestratorHeld,
   type OrchestratorHistory,
+  type OrchestratorLandings,
   type OrchestratorRuns,
 } from './orchestrator.ts'
 export type { OrchestratorOptions } from './orchestrator-options.ts'
@@ -50,6 +51,12 @@ export type {
 } from './events/task-input.ts'
 export { AgentFactory } from './workflows/agent-factory.ts'
 export type { AgentDirectories } from './workspaces/directories.ts'
+
+// Landing
+
+export type { LandingFact } from './events/landing-facts.ts'
+export type { LandingEntry, LandOptions } from './landing/landings.ts'
+export type { LandingStatus } from './landing/machine.ts'
 
 // Limits, accounts, budgets and held tasks
 

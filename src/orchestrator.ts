@@ -1,7 +1,7 @@
 /** The facade: a team of agents, the log that they live in, and what can be done with both. */
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
-import type { Observable } from 'rxjs'
+import { concatAll, defer, type Observable } from 'rxjs'
 import { type AccountInfo, Accounts } from './actors/admission/accounts.ts'
 import { localAdmission } from './actors/admission/admission.ts'
 import { type BudgetInfo, type BudgetScope, placeOf } from './actors/admission/budget.ts'
@@ -50,6 +50,7 @@ import { History, type LogRange } from './history/history.ts'
 import type { ReplayOptions } from './history/replay-stream.ts'
 import type { RecordedFact } from './history/typed-facts.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
+import type { LandingEntry, Landings, LandOptions } from './landing/landings.ts'
 import { hostLogger, type Logger } from './logger.ts'
 import type { Notifier } from './notifications/notifier.ts'
 import { OPTIONS, type OrchestratorOptions } from './orchestrator-options.ts'
@@ -106,6 +107,9 @@ export class Orchestrator implements AsyncDisposable {
   readonly #downfall: Downfall
   readonly #history: History
   readonly #feed: EventFeed
+  /** Loaded when work is landed, or was. */
+  readonly #openLandings: () => Promise<Landings>
+  #landings: Promise<Landings> | undefined
   /** Lets other processes of this user work through this one. */
   #socket: OwnerSocket | undefined
   #notifier: Notifier | undefined
@@ -177,6 +181,16 @@ export class Orchestrator implements AsyncDisposable {
       startAgent: async (agent, supervisor) => (await this.#agents.get(agent)).runUnder(supervisor),
       failed: (error, ended) => void this.#giveUp(error, ended),
     })
+    this.#openLandings = async () => {
+      const { Landings } = await import('./landing/landings.ts')
+      const { landingOperations } = await import('./workspaces/files/landing.ts')
+      return new Landings({
+        ...environment,
+        operations: landingOperations(baseDir, clock),
+        agent: (id) => this.#agents.get(id),
+        agentsOf: async (run) => [...new Set((await this.#runs.show(run)).taken.map(({ worker }) => worker))],
+      })
+    }
     this.#history = new History(store, this.#ownActors)
     this.#feed = new EventFeed(store)
   }
@@ -262,6 +276,7 @@ export class Orchestrator implements AsyncDisposable {
       if (resume === 'at-once') {
         await orchestrator.#agents.resume()
         await orchestrator.#ownActors.resume()
+        await orchestrator.#resumeLandings()
         await orchestrator.#runs.drive()
       }
     } catch (error) {
@@ -269,6 +284,16 @@ export class Orchestrator implements AsyncDisposable {
       throw error
     }
     return orchestrator
+  }
+
+  #landing(): Promise<Landings> {
+    this.#landings ??= this.#openLandings()
+    return this.#landings
+  }
+
+  async #resumeLandings(): Promise<void> {
+    for await (const _ of this.store.streams({ prefix: 'landing/', open: true }))
+      return (await this.#landing()).resume()
   }
 
   async #notify(receivers: readonly NotificationReceiver[]): Promise<void> {
@@ -368,7 +393,8 @@ export class Orchestrator implements AsyncDisposable {
       // What the parts would like to write is refused.
       await closing?.catch((error) => error instanceof StoreLockLost || problems.push(error))
     }
-    for (const part of parts) await attempt(this.#closed(part))
+    // It asks agents, so it ends before they do.
+    for (const part of [await this.#landings, ...parts]) if (part) await attempt(this.#closed(part))
     await attempt(this.#notifier?.close())
     await attempt(this.#socket?.close())
     await this.store[Symbol.asyncDispose]()
@@ -388,7 +414,10 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Nothing works any more: a supervision tree gave up, or the log has another owner. `ended` resolves when the tree has stopped. */
   async #giveUp(error: FatalError, ended: Promise<void> = Promise.resolve()): Promise<void> {
-    const stop = () => Promise.allSettled([this.#runs.close(), this.#agents.refuse(error)])
+    const stop = async () => {
+      await (await this.#landings)?.close()
+      return Promise.allSettled([this.#runs.close(), this.#agents.refuse(error)])
+    }
     await this.#downfall.begin(error, stop)
     await ended
     await this.#supervisors.close()
@@ -485,6 +514,15 @@ export class Orchestrator implements AsyncDisposable {
     list: async (of) => this.#open.#heldTasks.list(of),
     approve: async (taskId, verdict) => this.#open.#heldTasks.approve(taskId, verdict),
     reject: async (taskId, rejection) => this.#open.#heldTasks.reject(taskId, rejection),
+  }
+
+  /** The work of agents on its way to branches of their repositories. */
+  readonly landings: OrchestratorLandings = {
+    land: async (of, options) => (await this.#working.#landing()).land(of, options),
+    list: async () => (await this.#open.#landing()).list(),
+    changes: () => defer(async () => (await this.#open.#landing()).changes()).pipe(concatAll()),
+    settled: async (entry) => (await this.#open.#landing()).settled(entry),
+    cancel: async (entry) => (await this.#working.#landing()).cancel(entry),
   }
 
   /** Answers that arrived after their task had ended. They were paid for, and no caller received them. */
@@ -660,6 +698,33 @@ export interface OrchestratorHeld {
   approve(taskId: string, verdict?: Verdict & OfAgent): Promise<HeldTask>
   /** Ends a held task: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
   reject(taskId: string, rejection?: Rejection & OfAgent): Promise<HeldTask>
+}
+
+/**
+ * `orchestrator.landings`: the work of agents, merged into a branch of their repository one after the other. Each merge is
+ * checked by the gate before the branch moves.
+ *
+ * @example
+ * const entries = await orchestrator.landings.land(['tests', 'docs'], { gate: 'npm test' })
+ * for (const { entry } of entries) {
+ *   const { status, reason } = await orchestrator.landings.settled(entry)
+ *   console.log(entry, status, reason)
+ * }
+ */
+export interface OrchestratorLandings {
+  /**
+   * Queues the work of agents, or of all agents of a run, as it is now. The entries are durable when this resolves. Throws
+   * AgentNotFoundError, InvalidInputError.
+   */
+  land(of: readonly string[], options?: LandOptions): Promise<readonly LandingEntry[]>
+  /** What is queued, and what has ended lately. */
+  list(): Promise<readonly LandingEntry[]>
+  /** Each entry whenever its status changes, from now on. */
+  changes(): Observable<LandingEntry>
+  /** An entry once it has landed, was set aside or was cancelled. Throws LandingNotFoundError. */
+  settled(entry: string): Promise<LandingEntry>
+  /** Takes an entry out of its queue; one that has ended stays as it is. Throws LandingNotFoundError. */
+  cancel(entry: string): Promise<LandingEntry>
 }
 
 /**

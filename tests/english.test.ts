@@ -16,7 +16,8 @@ const REFUSED = [
   /\blooks? whether\b/i,
   /\bprompt that stays\b/i,
   /\bof one's own\b/i,
-  /\b(mend|mended|mending)\b/i,
+  // The status of an entry that is to land has this name in `land --json`.
+  /\b(mend|mended|(?<!^|`)mending)\b/i,
   /\b(exists|runs|open|running|started|taken|supervised|there) already\b/i,
   /\bis no (string|number|list|object|text|JSON|part|backup|directory|file)\b/i,
   /\b(took|takes?|longer) (longer )?than it (may|can)\b/i,

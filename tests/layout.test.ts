@@ -21,6 +21,7 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
   [/^actors\/agent\//, 'actors/agent', 2],
   [/^actors\/supervision\//, 'actors/supervision', 2],
   [/^actors\/own\//, 'actors/own', 2],
+  [/^landing\//, 'landing', 2],
   [/^patterns\/runs\//, 'patterns/runs', 3],
   [/^patterns\//, 'patterns', 3],
   [/^history\//, 'history', 3],
@@ -44,8 +45,8 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   execa: /^(claude|workspaces)\//,
   yaml: /^config\/document\.ts/,
   xstate:
-    /^actors\/|^patterns\/runs\/machine\.ts|^history\/(kinds|state-chart)\.ts|^testing\/simulation\/tally\.ts/,
-  rxjs: /^(history\/|patterns\/|workflows\/|orchestrator\.ts|testing\/simulation\/nestings\.ts)/,
+    /^actors\/|^(landing|patterns\/runs)\/machine\.ts|^history\/(kinds|state-chart)\.ts|^testing\/simulation\/tally\.ts/,
+  rxjs: /^(history\/|landing\/|patterns\/|workflows\/|orchestrator\.ts|testing\/simulation\/nestings\.ts)/,
   'fastest-levenshtein': /^actors\/|^events\/nearest-name\.ts/,
   '@opentelemetry': /^telemetry\//,
   commander: /^cli\//,

@@ -34,6 +34,10 @@ const TOPICS: Readonly<Record<string, Commands>> = {
       'create agents and work with them',
       async () => (await import('./agent/commands.ts')).agentCommands,
     ],
+    land: [
+      'merge the work of agents into a branch, checked by a gate',
+      async () => (await import('./land/commands.ts')).landCommand,
+    ],
     interactive: [
       'start an interactive session: ask, inspect, run workflows',
       async () => (await import('./interactive/conversation.ts')).interactiveCommand(commandProgram),

@@ -139,11 +139,11 @@ const definitions = {
   FilesCommitted: fact(Schema.Struct({ ...onlyTask, commit: Schema.String, branch: Schema.String })),
   /**
    * The files were brought back to the snapshot `to`. `from` is the snapshot of what was there. `because`: the call before
-   * did not end well, a user wanted it, or the agent began as a fork.
+   * did not end well, a user wanted it, the agent began as a fork, or what it is to land on was merged into them.
    */
   FilesRestored: fact(
     Schema.Struct({
-      because: Schema.Literals(['call', 'undo', 'fork']),
+      because: Schema.Literals(['call', 'undo', 'fork', 'landing']),
       from: Schema.String,
       to: Schema.String,
       commit: Schema.String,

@@ -4,9 +4,10 @@ import { budgetKinds } from '../actors/admission/budget.ts'
 import { agentKind } from '../actors/agent/kind.ts'
 import { type AnyKind, kindIn } from '../actors/engine/definition.ts'
 import { supervisorKind } from '../actors/supervision/machine.ts'
+import { landingKind } from '../landing/machine.ts'
 import { runKind } from '../patterns/runs/machine.ts'
 
-const ALL = [agentKind, runKind, supervisorKind, accountKind, ...Object.values(budgetKinds)]
+const ALL = [agentKind, runKind, supervisorKind, accountKind, landingKind, ...Object.values(budgetKinds)]
 
 export const KINDS = ALL as unknown as readonly AnyKind[]
 

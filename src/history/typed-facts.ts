@@ -4,12 +4,13 @@ import type { AccountFact } from '../events/account-facts.ts'
 import type { AgentFact } from '../events/agent-facts.ts'
 import type { BudgetFact } from '../events/budget-facts.ts'
 import type { Recorded } from '../events/envelope.ts'
+import type { LandingFact } from '../events/landing-facts.ts'
 import type { RunFact } from '../events/run-facts.ts'
 import type { SupervisorFact } from '../events/supervisor-facts.ts'
 import { kindOf } from './kinds.ts'
 
 /** Any fact of a built-in kind of actor. */
-export type KnownFact = AgentFact | AccountFact | RunFact | SupervisorFact | BudgetFact
+export type KnownFact = AgentFact | AccountFact | RunFact | SupervisorFact | BudgetFact | LandingFact
 /** The type of a fact of a built-in kind of actor. */
 export type FactType = KnownFact['type']
 

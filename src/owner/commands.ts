@@ -29,6 +29,8 @@ export const SYSTEM_COMMANDS: readonly string[] = [
   'held.approve',
   'held.reject',
   'lateAnswers',
+  'landings.land',
+  'landings.cancel',
 ]
 
 /** Methods of an agent. `ask` has its own address, because its answer is a stream. */

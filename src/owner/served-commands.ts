@@ -45,6 +45,9 @@ interface Asked {
   run?: Run
 }
 
+/** What these begin goes on without the client. */
+const LEAVING: ReadonlySet<string> = new Set(['accept', 'landings.land'])
+
 /** In bytes. A client this far behind has stopped reading: it is disconnected, and can ask again for the recorded reply. */
 const LARGEST_BACKLOG = 16 * 1024 * 1024
 
@@ -101,12 +104,15 @@ export class OwnerCommands {
     if (!allowed.includes(method) || !Array.isArray(args))
       throw new InvalidInputError({ what: String(method), problem: 'it is not a command of this owner' })
     this.#assertServing()
-    if (method === 'accept') this.#assertTaking()
+    if (LEAVING.has(method)) this.#assertTaking()
     if (!READING_COMMANDS.has(method)) await this.#prepare()
     const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)
     const target = agent === null ? this.#system : await this.#system.agent(agent)
     const result = await call(target, method, args)
     if (method === 'accept') this.#leave((onHeld) => (target as OwnedAgent).reply(String(result), { onHeld }))
+    if (method === 'landings.land')
+      for (const { entry } of result as readonly { readonly entry: string }[])
+        this.#leave(async () => call(target, 'landings.settled', [entry]))
     return isPlain(result) ? aborted || result : null
   }
 

@@ -32,6 +32,7 @@ interface Facade {
   readonly budgets: object
   readonly accounts: object
   readonly held: object
+  readonly landings: object
   agents(): Promise<readonly { readonly id: string }[]>
   agent(id: string): Promise<Agent>
 }
@@ -83,6 +84,7 @@ export async function remoteOrchestrator<System extends Facade>(
     budgets: { ...system.budgets, ...methodsOf('budgets', replaced) },
     accounts: { ...system.accounts, ...methodsOf('accounts', replaced) },
     held: { ...system.held, ...methodsOf('held', replaced) },
+    landings: { ...system.landings, ...methodsOf('landings', replaced) },
     agent: remoteAgent,
     createAgent: creating('createAgent'),
     declareAgent: creating('declareAgent'),

@@ -96,7 +96,17 @@ type Folds<D extends OwnFacts, M extends AnyStateMachine> = [FactsOf<D>] extends
 /** Kinds that this package has or may have in the future. */
 const RESERVED = new Set([
   ...['agent', 'run', 'supervisor', 'orchestrator', 'system', 'account', 'budget', 'governor', 'limits'],
-  ...['agent-budget', 'run-budget', 'process', 'processes', 'task', 'approval', 'workflow', 'schedule'],
+  ...[
+    'agent-budget',
+    'run-budget',
+    'process',
+    'processes',
+    'task',
+    'approval',
+    'workflow',
+    'schedule',
+    'landing',
+  ],
   ...['dead-letter', 'dead-letters', 'late-answer', 'late-answers'],
 ])
 

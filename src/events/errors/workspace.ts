@@ -1,6 +1,7 @@
 /** What can go wrong in the workspace of an agent, and when the inputs of a task are placed there. None of these errors
  * holds a credential. */
 import { defineError } from './builder.ts'
+import { didYouMean, quoted } from './phrases.ts'
 
 /** The directory of an agent, or a place in it, cannot be used. */
 export class WorkspaceError extends defineError(
@@ -8,6 +9,15 @@ export class WorkspaceError extends defineError(
   ({ path, problem, hint }: { path: string; problem: string; hint?: string }) => ({
     message: `${path}: ${problem}.`,
     hint,
+  }),
+) {}
+
+/** No landing queue has this entry. `nearest` is the one that was probably meant, if there is one. */
+export class LandingNotFoundError extends defineError(
+  'LandingNotFoundError',
+  ({ entry, nearest }: { entry: string; nearest: string | null }) => ({
+    message: `No landing queue has the entry ${quoted(entry)}, or it has ended long ago.${didYouMean(nearest)}`,
+    hint: 'List the entries: claude-agents land --status',
   }),
 ) {}
 

@@ -38,8 +38,12 @@ export interface GitCall {
   readonly directory?: string
   /** Sent to its standard input. */
   readonly input?: AsyncIterable<Buffer> | Iterable<Buffer>
-  /** The tree that it works on, with an index of that tree. */
-  readonly tree?: WorkingTree
+  /** The tree that it works on, with an index of that tree; default: that of the repository. */
+  readonly tree?: Pick<WorkingTree, 'directory'> & Partial<WorkingTree>
+  /** Settings that override those of the repository. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** Whether exit code 1 is an answer as well. */
+  readonly mayBeOne?: boolean
   /** Who commits, and when. Default: nobody can. */
   readonly by?: Author
   readonly signal?: AbortSignal
@@ -58,7 +62,7 @@ export interface WorkingTree {
 /** What git prints. Throws WorkspaceError if git fails, or is missing. */
 export async function git(
   command: readonly string[],
-  { repository, directory = repository, input, tree, by, signal }: GitCall,
+  { repository, directory = repository, input, tree, by, settings = {}, mayBeOne, signal }: GitCall,
 ): Promise<Buffer> {
   const { execa } = await import('execa')
   const start = () =>
@@ -70,7 +74,9 @@ export async function git(
         ...ENVIRONMENT,
         GIT_DIR: repository,
         ...(by && identityOf(by)),
-        ...(tree && { GIT_WORK_TREE: tree.directory, GIT_INDEX_FILE: tree.index }),
+        ...(tree && { GIT_WORK_TREE: tree.directory }),
+        ...(tree?.index && { GIT_INDEX_FILE: tree.index }),
+        ...settingsOf(settings),
       },
       extendEnv: false,
       preferLocal: false,
@@ -83,7 +89,7 @@ export async function git(
     })
   const { child } = await spawnWhenPossible(start, signal ? { signal } : {})
   const { exitCode, stdout, stderr, cause } = await child
-  if (exitCode === 0) return Buffer.from(stdout as Uint8Array)
+  if (exitCode === 0 || (exitCode === 1 && mayBeOne)) return Buffer.from(stdout as Uint8Array)
   signal?.throwIfAborted()
   const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
   throw new WorkspaceError(
@@ -92,6 +98,16 @@ export async function git(
       : { path: repository, problem: `git ${command[0]} failed: ${lastLine(stderr as Uint8Array)}` },
     { cause },
   )
+}
+
+/** In the environment, where a name may hold an equals sign. */
+function settingsOf(settings: Readonly<Record<string, string>>): Record<string, string> {
+  const pairs = Object.entries(settings)
+  const named = pairs.flatMap(([name, value], at) => [
+    [`GIT_CONFIG_KEY_${at}`, name],
+    [`GIT_CONFIG_VALUE_${at}`, value],
+  ])
+  return { GIT_CONFIG_COUNT: String(pairs.length), ...Object.fromEntries(named) }
 }
 
 /** The author of an agent's commits, as `name <name@claude-agents>`. */

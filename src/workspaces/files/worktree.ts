@@ -140,14 +140,15 @@ async function checkBranch({ common }: UserRepository, branch: string, tip: stri
   }
 }
 
-const isAncestor = (common: string, commit: string, of: string): Promise<boolean> =>
+/** Whether a commit is part of the history of another one. */
+export const isAncestor = (common: string, commit: string, of: string): Promise<boolean> =>
   git(['merge-base', '--is-ancestor', commit, of], { repository: common, directory: common }).then(
     () => true,
     () => false,
   )
 
 /** null if there is no such ref. */
-const refAt = (common: string, ref: string): Promise<string | null> =>
+export const refAt = (common: string, ref: string): Promise<string | null> =>
   git(['rev-parse', '--verify', '--quiet', ref], { repository: common, directory: common }).then(
     (output) => output.toString().trim(),
     () => null,
@@ -161,16 +162,39 @@ export async function headOf(directory: string, branch: string): Promise<string 
   return (await git(['rev-parse', '--verify', 'HEAD'], at)).toString().trim()
 }
 
+/** Copies commits from a repository of ours. `known`: what the other one has. */
+export async function handOver(
+  { common }: Pick<UserRepository, 'common'>,
+  {
+    from,
+    commit,
+    known,
+  }: { readonly from: string; readonly commit: string; readonly known: readonly string[] },
+): Promise<void> {
+  // Not fetched: a fetch runs what the configuration of the repository names.
+  const input = [Buffer.from([commit, ...known.map((one) => `^${one}`), ''].join('\n'))]
+  const pack = await git(['pack-objects', '--quiet', '--revs', '--stdout'], { repository: from, input })
+  await git(['unpack-objects', '-q'], { repository: common, directory: common, input: [pack] })
+}
+
 /** Moves the branch of a worktree on to a commit that is in a repository of ours. Its files are those of the commit already. */
 export async function advanceBranch(
   { repository: { common }, directory, branch }: Omit<WorktreePlace, 'commit'>,
-  { from, commit, parent }: { readonly from: string; readonly commit: string; readonly parent: string },
+  {
+    parent,
+    known = [],
+    ...moved
+  }: {
+    readonly from: string
+    readonly commit: string
+    readonly parent: string
+    /** What else the repository has of the commit's history. */
+    readonly known?: readonly string[]
+  },
 ): Promise<void> {
+  const { commit } = moved
   const at = { repository: common, directory: common }
-  // Not fetched: a fetch runs what the configuration of the repository names.
-  const input = [Buffer.from(`${commit}\n^${parent}\n`)]
-  const pack = await git(['pack-objects', '--quiet', '--revs', '--stdout'], { repository: from, input })
-  await git(['unpack-objects', '-q'], { ...at, input: [pack] })
+  await handOver({ common }, { ...moved, known: [parent, ...known] })
   // If the agent has committed meanwhile, its commit stays.
   await git(['update-ref', `refs/heads/${branch}`, commit, parent], at)
   await resetIndex(directory)

@@ -77,6 +77,21 @@ const anyData = fc.record({
   tokens: fc.nat(100),
   agent: few('a', 'a.1'),
   outcome: few('spent', 'assumed', 'released'),
+  entry: few('e1', 'e2'),
+  entries: fc.subarray(['e1', 'e2'], { minLength: 1 }),
+  commits: fc.subarray(
+    [
+      { entry: 'e1', commit: 'c1' },
+      { entry: 'e2', commit: 'c2' },
+    ],
+    { minLength: 1 },
+  ),
+  gate: fc.option(few('true')),
+  target: few('main', 'next'),
+  tip: few('c1', 'c2'),
+  onto: few('c1', 'c2'),
+  because: few('conflict', 'gate'),
+  conflicts: fc.constant(['a.txt']),
 })
 
 const anySteps = fc.array(fc.record({ pick: fc.nat(), fits: fc.boolean(), data: anyData, id: fc.string() }), {

@@ -1,0 +1,148 @@
+/** `land`: queues the work of agents for a branch, and watches it until it has landed or was set aside. */
+import { randomUUID } from 'node:crypto'
+import { type Command, Option } from 'commander'
+import { InvalidInputError } from '../../events/errors/usage.ts'
+import { LandingNotFoundError } from '../../events/errors/workspace.ts'
+import { defined } from '../../events/json.ts'
+import type { LandingEntry, LandOptions } from '../../landing/landings.ts'
+import { requireAgents } from '../existing-store.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { readStore, type Session, withSession, withStore } from '../session.ts'
+import { list } from '../terminal/list.ts'
+import type { Terminal } from '../terminal/output.ts'
+import { asTyped } from '../terminal/own-name.ts'
+import { table } from '../terminal/table.ts'
+import { inert } from '../terminal/text.ts'
+
+export function landCommand(command: Command): void {
+  command
+    .argument('[agent-or-run...]', 'whose work is to land, in this order')
+    .option('--into <branch>', 'the branch (default: the one that the agent began from, or the current one)')
+    .option('--gate <command>', 'what has to succeed on the merged files; a shell runs it as you')
+    .option('--squash', 'make one commit of the work of each agent')
+    .addOption(
+      new Option('--status', 'only list what is queued, and what has ended lately').conflicts(['cancel']),
+    )
+    .option('--cancel <entry>', 'only take this entry out of the queue')
+    .action(withGlobals(land))
+}
+
+interface LandWords extends Pick<LandOptions, 'into' | 'gate' | 'squash'> {
+  readonly status?: boolean
+  readonly cancel?: string
+}
+
+function land(globals: GlobalOptions, names: readonly string[], words: LandWords): Promise<void> {
+  const { status, cancel, ...options } = words
+  if (status || cancel !== undefined) {
+    if (names.length > 0)
+      throw new InvalidInputError({
+        what: status ? '--status' : '--cancel',
+        problem: 'nothing is queued by it, so it takes no agent and no run',
+      })
+    return status ? show(globals) : cancelled(globals, cancel ?? '')
+  }
+  const [first] = names
+  if (first === undefined)
+    throw new InvalidInputError({
+      what: 'What is to land',
+      problem: 'no agent and no run is named',
+      hint: 'Name some: claude-agents land AGENT... To see the queue: claude-agents land --status',
+    })
+  requireAgents(globals, first)
+  return withSession(globals, (session) => landed(session, names, options))
+}
+
+function show(globals: GlobalOptions) {
+  return readStore(globals, async ({ orchestrator, terminal }) =>
+    list(terminal, await orchestrator.landings.list(), 'Nothing is queued.', (entries) =>
+      rows(terminal, entries),
+    ),
+  )
+}
+
+function cancelled(globals: GlobalOptions, entry: string) {
+  const work = async ({ orchestrator, terminal }: Session) =>
+    print(terminal, await orchestrator.landings.cancel(entry))
+  return withStore(globals, work, () => new LandingNotFoundError({ entry, nearest: null }), 'change')
+}
+
+/** Queues the work, and prints a line for an entry whenever it changes. */
+async function landed(session: Session, names: readonly string[], options: LandOptions): Promise<void> {
+  const { terminal, signal } = session
+  // Queued once, however often it is asked for.
+  const request = { ...defined({ ...options }), requestId: randomUUID() }
+  const printed = new Map<string, string>()
+  const tell = (entry: LandingEntry) => {
+    const text = JSON.stringify(entry)
+    if (printed.get(entry.entry) === text) return
+    printed.set(entry.entry, text)
+    print(terminal, entry)
+  }
+  const entries = await session.orchestrator.landings.land(names, request)
+  const own = new Set(entries.map(({ entry }) => entry))
+  for (const entry of entries) tell(entry)
+  const changes = session.orchestrator.landings.changes().subscribe({
+    next: (entry) => own.has(entry.entry) && tell(entry),
+    // Told by what waits for their ends.
+    error: () => {},
+  })
+  const interrupted = new Promise<null>((resolve) => {
+    signal.addEventListener('abort', () => resolve(null), { once: true })
+    if (signal.aborted) resolve(null)
+  })
+  try {
+    const ends = Promise.all([...own].map((entry) => session.orchestrator.landings.settled(entry)))
+    ends.catch(() => {})
+    const ended = await Promise.race([ends, interrupted])
+    if (ended === null) return void noteKept(session)
+    for (const entry of ended) tell(entry)
+    if (ended.some(({ status }) => status === 'set-aside')) process.exitCode ??= 1
+  } finally {
+    changes.unsubscribe()
+  }
+}
+
+function noteKept({ terminal, owner }: Session): void {
+  const next =
+    owner === null
+      ? 'It resumes when a process works on it: claude-agents serve.'
+      : `Process ${owner} works on it.`
+  terminal.note(`The queue stays as it is. ${next} To see it: claude-agents land --status`)
+}
+
+function print(terminal: Terminal, entry: LandingEntry): void {
+  if (terminal.json) return void terminal.value(entry)
+  const { entry: name, status, target, commit, reason } = entry
+  const where =
+    status === 'landed' ? ` on ${target}${commit === null ? '' : ` as ${commit.slice(0, 12)}`}` : ''
+  terminal.line(`${name}  ${coloured(terminal, status)}${inert(where)}`)
+  if (reason !== null) terminal.line(`  ${inert(asTyped(reason))}`)
+}
+
+const COLOURS = { landed: 'green', 'set-aside': 'red', mending: 'yellow', cancelled: 'yellow' } as const
+
+function coloured(terminal: Terminal, status: LandingEntry['status']): string {
+  return status in COLOURS ? terminal.style(COLOURS[status as keyof typeof COLOURS], status) : status
+}
+
+function rows(terminal: Terminal, entries: readonly LandingEntry[]): readonly string[] {
+  const columns = [
+    { head: 'ENTRY' },
+    { head: 'AGENT' },
+    { head: 'STATUS' },
+    { head: 'INTO' },
+    { head: 'REASON' },
+  ]
+  return table(
+    terminal,
+    columns,
+    entries.map(({ entry, agent, status, target, reason }) => [
+      entry,
+      agent,
+      status,
+      inert(target),
+      inert(asTyped(reason ?? '')),
+    ]),
+  )
+}

@@ -1,0 +1,121 @@
+/** Merges commits in a repository of ours, where no filter, merge driver, hook or configuration of a user's repository counts. */
+import { WorkspaceError } from '../../events/errors/workspace.ts'
+import type { Author } from './git.ts'
+import { readable } from './paths.ts'
+import type { FilesRepository } from './repository.ts'
+import { isAncestor } from './worktree.ts'
+
+/** Two commits merged. */
+export interface MergedTree {
+  /** With both versions marked in the files that conflict. */
+  readonly tree: string
+  /** The paths that conflict. */
+  readonly conflicts: readonly string[]
+  /** What git says about each conflict. */
+  readonly said: string
+}
+
+export async function mergeTrees(
+  repository: FilesRepository,
+  ours: string,
+  theirs: string,
+): Promise<MergedTree> {
+  const command = ['merge-tree', '--write-tree', '-z', '--name-only', ours, theirs]
+  const output = (await repository.git(command, { mayBeOne: true })).toString('latin1')
+  const [tree = '', ...rest] = output.split('\0')
+  if (!/^[0-9a-f]{40}$/.test(tree)) {
+    const problem = 'git cannot merge without a working tree'
+    throw new WorkspaceError({ path: repository.path, problem, hint: 'Install git 2.38 or later.' })
+  }
+  const end = rest.indexOf('')
+  const conflicts = rest.slice(0, Math.max(0, end)).map(readable)
+  const said = rest
+    .slice(end + 1)
+    .filter((text) => text.startsWith('CONFLICT') && text.endsWith('\n'))
+    .map(readable)
+  return { tree, conflicts, said: said.join('') }
+}
+
+/** The work of one agent, and how it becomes part of another branch. */
+export interface MergedWork {
+  readonly entry: string
+  readonly agent: string
+  readonly branch: string
+  readonly head: string
+  readonly squash: boolean
+}
+
+/** What merging some work came to. */
+export interface MergedEntries {
+  /** In their order, each on the one before. */
+  readonly commits: readonly { readonly entry: string; readonly commit: string }[]
+  /** What the commit that they are merged on contains already. */
+  readonly contained: readonly string[]
+  /** The first one that was not merged because it conflicts: after others, it may be their fault. */
+  readonly conflict: ({ readonly entry: string } & MergedTree) | null
+}
+
+/** Merges work on a commit, one after the other, up to the first conflict. The commits are in the repository of ours. */
+export async function mergeWork(
+  repository: FilesRepository,
+  onto: string,
+  works: readonly MergedWork[],
+  at: Date,
+): Promise<MergedEntries> {
+  const commits: { entry: string; commit: string }[] = []
+  const contained: string[] = []
+  let last = onto
+  for (const work of works) {
+    const { entry, head } = work
+    if (await isAncestor(repository.path, head, onto)) {
+      contained.push(entry)
+      continue
+    }
+    const merged = await mergeTrees(repository, last, head)
+    if (merged.conflicts.length > 0) return { commits, contained, conflict: { entry, ...merged } }
+    if (merged.tree === (await treeOf(repository, last))) {
+      if (last === onto) contained.push(entry)
+      else commits.push({ entry, commit: last })
+      continue
+    }
+    const by = { author: work.agent, at }
+    last = await commitTree(repository, merged.tree, work.squash ? [last] : [last, head], {
+      by,
+      message: await messageOf(repository, onto, work),
+    })
+    commits.push({ entry, commit: last })
+  }
+  return { commits, contained, conflict: null }
+}
+
+/** A commit of a tree. */
+export async function commitTree(
+  repository: FilesRepository,
+  tree: string,
+  parents: readonly string[],
+  { message, by }: { readonly message: string; readonly by: Author },
+): Promise<string> {
+  const command = ['commit-tree', tree, ...parents.flatMap((parent) => ['-p', parent]), '-F', '-']
+  return (await repository.git(command, { input: [Buffer.from(message)], by })).toString().trim()
+}
+
+async function treeOf(repository: FilesRepository, commit: string): Promise<string> {
+  return (await repository.git(['rev-parse', '--verify', `${commit}^{tree}`])).toString().trim()
+}
+
+/** So many turns are named in the message of one commit. */
+const MOST_NAMED = 50
+
+async function messageOf(
+  repository: FilesRepository,
+  onto: string,
+  { entry, agent, branch, head, squash }: MergedWork,
+): Promise<string> {
+  const trailers = `Agent: ${agent}\nLanding: ${entry}\n`
+  if (!squash) return `Merge ${branch}\n\n${trailers}`
+  const log = ['log', '--reverse', '--no-merges', '--format=%s', `${onto}..${head}`]
+  const subjects = (await repository.git(log)).toString().trim().split('\n').slice(0, MOST_NAMED)
+  const [first = ''] = subjects
+  const others = subjects.length > 1 ? `${subjects.map((subject) => `- ${subject}`).join('\n')}\n\n` : ''
+  return `${first || `Work of ${agent}`}\n\n${others}${trailers}`
+}
