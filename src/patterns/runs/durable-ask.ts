@@ -31,8 +31,9 @@ import { TaskCancelledError } from '../../events/errors/task.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import type { RunFact } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
+import type { LandWork } from '../../landing/step-landing.ts'
 import { type Answer, carryMissing, rememberLost, stepError } from '../answers.ts'
-import { type Ask, type StepOptions, stepName, type Worker } from '../pattern.ts'
+import { type Ask, type StepLanding, type StepOptions, stepName, type Worker } from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
 import { HandOver } from './hand-over.ts'
 import type { runMachine } from './machine.ts'
@@ -61,6 +62,7 @@ export interface AskContext {
   /** Of the agents that the log names, so that recorded answers are found without awaiting anything (A2). */
   readonly fingerprints: Map<string, string>
   readonly copyUse: CopyUse
+  readonly land: LandWork
   notify(event: StepEvent): void
 }
 
@@ -118,15 +120,19 @@ export class DurableAsk {
           subscriber.complete()
         })
       const known = this.#recorded(asked)
-      if (known) {
-        this.#converse(known, options)
-        return emit(known.text, known.factId)
-      }
+      if (known) this.#converse(known, options)
+      if (known && !options.land) return emit(known.text, known.factId)
       const stop = new AbortController()
       let isOver = false
       queueMicrotask(() => {
         if (stop.signal.aborted) return end(undefined)
-        const asking = this.#askWorker(worker, task, options, asked, stop.signal).then(
+        const answering =
+          known && options.land
+            ? this.#land(known, options.land, stop.signal).then(() =>
+                rememberFact({ text: known.text }, known.factId),
+              )
+            : this.#askWorker(worker, task, options, asked, stop.signal)
+        const asking = answering.then(
           (reply) => {
             isOver = true
             this.#open.delete(asking)
@@ -198,16 +204,28 @@ export class DurableAsk {
       this.#unclaimed.delete(stepKey)
       const causes = this.causes.of(options.from ?? [], asked.leading)
       const step = { stepKey, ask: asked.ask, agent, worker: assigned.agent, task, options, signal, causes }
-      return await this.#attempt(step, before)
+      const reply = await this.#attempt(step, before)
+      if (options.land) await this.#land({ stepKey, worker: assigned.agent.id }, options.land, signal)
+      return reply
     } finally {
       assigned.release()
     }
   }
 
+  /** The request has the name of the step, so it is queued once. */
+  #land(
+    { stepKey, worker }: Pick<RecordedStep, 'stepKey' | 'worker'>,
+    land: StepLanding,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { runId } = this.#context
+    return this.#context.land(worker, { ...land, requestId: `${runId}.${stepKey}` }, signal)
+  }
+
   /** Schedules the step, asks its worker, and records the outcome. */
   async #attempt(step: AttemptedStep, before: RecordedStep | undefined): Promise<Reply> {
     const { stepKey, agent, worker, task, signal, causes } = step
-    const { from: _, session = this.#context.session, ...options } = step.options
+    const { from: _, land: __, session = this.#context.session, ...options } = step.options
     const { actor, bodies, runId, notify } = this.#context
     // Scheduled before a crash: the agent knows the task by its id, and may have answered it since.
     const isOpen = before?.state === 'scheduled'
