@@ -385,13 +385,15 @@ function taskFor(
   const why =
     because === 'gate'
       ? [
-          `Your work could not be landed on ${target}: merged with its newest state, it fails the check that has to pass.`,
+          `Fix what keeps your work from landing on ${target}.`,
+          `It could not be landed: merged with the newest state of ${target}, it fails the check that has to pass.`,
           `${target} is merged into your files.`,
           ...marked,
           `Fix your work so that this check passes: ${gate ?? ''}`,
         ]
       : [
-          `Your work could not be landed on ${target}: it conflicts with its newest state.`,
+          `Resolve the conflicts of your work with ${target}.`,
+          'It could not be landed as it is.',
           `${target} is merged into your files.`,
           ...marked,
         ]

@@ -67,7 +67,7 @@ function cancelled(globals: GlobalOptions, entry: string) {
   return withStore(globals, work, () => new LandingNotFoundError({ entry, nearest: null }), 'change')
 }
 
-/** Queues the work, and prints a line for an entry whenever it changes. */
+/** Queues the work, and prints a line for an entry whenever it changes, also if another owner has to finish it. */
 async function landed(session: Session, names: readonly string[], options: LandOptions): Promise<void> {
   const { terminal, signal } = session
   // Queued once, however often it is asked for.
@@ -79,25 +79,51 @@ async function landed(session: Session, names: readonly string[], options: LandO
     printed.set(entry.entry, text)
     print(terminal, entry)
   }
-  const entries = await session.orchestrator.landings.land(names, request)
-  const own = new Set(entries.map(({ entry }) => entry))
-  for (const entry of entries) tell(entry)
-  const changes = session.orchestrator.landings.changes().subscribe({
-    next: (entry) => own.has(entry.entry) && tell(entry),
-    // Told by what waits for their ends.
-    error: () => {},
-  })
   const interrupted = new Promise<null>((resolve) => {
     signal.addEventListener('abort', () => resolve(null), { once: true })
     if (signal.aborted) resolve(null)
   })
-  try {
-    const ends = Promise.all([...own].map((entry) => session.orchestrator.landings.settled(entry)))
+  for (let at = session; ; ) {
+    const ends = watched(at, names, request, tell)
     ends.catch(() => {})
-    const ended = await Promise.race([ends, interrupted])
-    if (ended === null) return void noteKept(session)
+    try {
+      const ended = await Promise.race([ends, interrupted])
+      if (ended === null) return noteKept(at)
+      if (ended.some(({ status }) => status === 'set-aside')) process.exitCode ??= 1
+      return
+    } catch (error) {
+      const next = await at.renewed()
+      if (next === at) throw error
+      at = next
+    }
+  }
+}
+
+/** Resolves with the entries once all of them have ended. */
+async function watched(
+  { orchestrator: { landings } }: Session,
+  names: readonly string[],
+  request: LandOptions,
+  tell: (entry: LandingEntry) => void,
+): Promise<readonly LandingEntry[]> {
+  // Those that change before it is known which of them are ours.
+  const early: LandingEntry[] = []
+  let own: ReadonlySet<string> | undefined
+  const changes = landings.changes().subscribe({
+    next: (entry) => (own ? own.has(entry.entry) && tell(entry) : early.push(entry)),
+    // What waits for their ends says so as well.
+    error: () => {},
+  })
+  try {
+    const entries = await landings.land(names, request)
+    const known = new Set(entries.map(({ entry }) => entry))
+    own = known
+    const seen = new Set(early.map(({ entry }) => entry))
+    for (const entry of [...early, ...entries.filter((one) => !seen.has(one.entry))])
+      if (known.has(entry.entry)) tell(entry)
+    const ended = await Promise.all([...known].map((entry) => landings.settled(entry)))
     for (const entry of ended) tell(entry)
-    if (ended.some(({ status }) => status === 'set-aside')) process.exitCode ??= 1
+    return ended
   } finally {
     changes.unsubscribe()
   }

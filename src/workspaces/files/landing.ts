@@ -77,6 +77,15 @@ const pinOfEntry = (entry: string): string => `refs/claude-agents/landing/${entr
 export function landingOperations(base: string, clock: Clock): LandingOperations {
   const ours = new FilesRepository(join(base, 'files.git'))
   const trees = join(base, 'landing')
+  const known = new Map<string, UserRepository>()
+  /** Throws InvalidInputError. */
+  const repositoryAt = async (repo: string): Promise<UserRepository> => {
+    const found = known.get(repo)
+    if (found && existsSync(found.common) && existsSync(repo)) return found
+    const looked = await userRepository(repo)
+    known.set(repo, looked)
+    return looked
+  }
   const at = ({ common }: UserRepository) => ({ repository: common, directory: common })
   /** Only if it is still at `from`. */
   const moveRef = (repository: UserRepository, ref: string, commit: string, from: string) =>
@@ -87,7 +96,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
 
   return {
     async queueOf(repo) {
-      const common = await realpath((await userRepository(repo)).common)
+      const common = await realpath((await repositoryAt(repo)).common)
       const name = basename(common) === '.git' ? basename(dirname(common)) : basename(common, '.git')
       const slug = name.toLowerCase().replace(/[^a-z0-9]+/g, '-')
       const key = createHash('sha256').update(common).digest('hex').slice(0, 8)
@@ -95,7 +104,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
     },
 
     async targetOf(repo, into, from) {
-      const repository = await userRepository(repo)
+      const repository = await repositoryAt(repo)
       for (const named of [into, from === 'HEAD' ? undefined : from]) {
         if (named === undefined) continue
         if ((await refAt(repository.common, `refs/heads/${named}`)) !== null) return named
@@ -116,24 +125,23 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
       throw new InvalidInputError({ what: `The repository ${repository.path}`, problem, hint })
     },
 
-    tipOf: async (repo, branch) => refAt((await userRepository(repo)).common, `refs/heads/${branch}`),
+    tipOf: async (repo, branch) => refAt((await repositoryAt(repo)).common, `refs/heads/${branch}`),
 
     contains: async (repo, commit, part) => {
-      const { common } = await userRepository(repo)
-      await ours.borrow(objectsOf({ common } as UserRepository))
+      await ours.borrow(objectsOf(await repositoryAt(repo)))
       return isAncestor(ours.path, part, commit)
     },
 
     async pin(repo, entry, commit) {
-      await git(['update-ref', pinOfEntry(entry), commit], at(await userRepository(repo)))
+      await git(['update-ref', pinOfEntry(entry), commit], at(await repositoryAt(repo)))
     },
 
     async unpin(repo, entry) {
-      await git(['update-ref', '-d', pinOfEntry(entry)], at(await userRepository(repo)))
+      await git(['update-ref', '-d', pinOfEntry(entry)], at(await repositoryAt(repo)))
     },
 
     async merge(repo, onto, works) {
-      await ours.borrow(objectsOf(await userRepository(repo)))
+      await ours.borrow(objectsOf(await repositoryAt(repo)))
       return mergeWork(ours, onto, works, new Date(clock.now()))
     },
 
@@ -172,14 +180,14 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
 
     async move(move) {
       const { repo, target, tip, commit, heads, name } = move
-      const repository = await userRepository(repo)
+      const repository = await repositoryAt(repo)
       const { common } = repository
       const ref = `refs/heads/${target}`
       const beside = `claude-agents/landed/${name}`
       const moved = { outcome: 'moved', branch: target, advice: null } as const
       const offered = async (where: string, why: string): Promise<MoveOutcome> => {
-        const known = await refAt(common, `refs/heads/${beside}`)
-        if (known !== commit) await moveRef(repository, `refs/heads/${beside}`, commit, known ?? '')
+        const before = await refAt(common, `refs/heads/${beside}`)
+        if (before !== commit) await moveRef(repository, `refs/heads/${beside}`, commit, before ?? '')
         const take = `git -C ${shown(where)} merge ${beside}`
         const advice = `${target} is checked out in ${where}, and ${why}: the work is on the branch ${beside}. To take it over: ${take}`
         return { outcome: 'moved', branch: beside, advice }

@@ -1,0 +1,128 @@
+/** `land` as a user types it, with real git: a line whenever an entry changes, the exit code, and the queue that outlives it. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { execaSync } from 'execa'
+import { expect, onTestFinished, test } from 'vitest'
+import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
+import { quickCommandLine } from '../command.ts'
+
+async function world() {
+  const model = await simulatedModel()
+  onTestFinished(() => model[Symbol.asyncDispose]())
+  const cli = await quickCommandLine(model.environment)
+  const git = (...command: string[]) =>
+    execaSync('git', ['-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command], {
+      cwd: cli.folder,
+    }).stdout
+  git('init', '-q', '-b', 'main')
+  await writeFile(join(cli.folder, 'a.txt'), 'one\n')
+  git('add', 'a.txt')
+  git('commit', '-qm', 'first')
+  /** An agent whose work is one file, made by hand. */
+  const agent = async (id: string, file: string) => {
+    const made = await cli.run(['agent', 'create', id, 'You work.', '--repo', '.'])
+    expect(made.exitCode).toBe(0)
+    const { stdout } = await cli.run(['agent', 'path', id])
+    await writeFile(join(stdout.trim(), file), `${id}\n`)
+  }
+  return { ...cli, git, agent }
+}
+
+test('land prints a line whenever an entry changes, and exits with 1 if one was set aside', async () => {
+  const { run, git, agent } = await world()
+  await agent('dev', 'b.txt')
+  await agent('bad', 'c.txt')
+  const landed = await run(['land', 'dev', '--gate', 'test -f b.txt', '--squash', '--json'])
+  expect([landed.exitCode, landed.values.map(({ status }) => status)]).toEqual([
+    0,
+    ['queued', 'merging', 'gating', 'landed'],
+  ])
+  const entry = String(landed.values[0]?.entry)
+  const commit = git('rev-parse', 'main')
+  expect(landed.values.at(0)).toEqual({
+    entry,
+    agent: 'dev',
+    status: 'queued',
+    target: 'main',
+    commit: null,
+    reason: null,
+  })
+  expect(landed.values.at(-1)).toEqual({
+    entry,
+    agent: 'dev',
+    status: 'landed',
+    target: 'main',
+    commit,
+    reason: null,
+  })
+  expect(git('status', '--porcelain')).toBe('')
+
+  const failed = await run(['land', 'bad', '--gate', 'echo it is red; test ! -f c.txt', '--json'])
+  expect(failed.exitCode).toBe(1)
+  expect(failed.values.map(({ status }) => status)).toContain('mending')
+  expect(failed.values.at(-1)).toMatchObject({ status: 'set-aside', commit: null })
+  expect(git('rev-parse', 'main')).toBe(commit)
+
+  const status = await run(['land', '--status', '--json'])
+  expect(status.values.map(({ agent: id, status: is }) => [id, is])).toEqual([
+    ['dev', 'landed'],
+    ['bad', 'set-aside'],
+  ])
+  expect((await run(['land', '--status'])).stdout).toMatch(/^ENTRY +AGENT +STATUS +INTO +REASON/)
+  const cancelled = await run(['land', '--cancel', entry, '--json'])
+  expect(cancelled.values).toMatchObject([{ entry, status: 'landed' }])
+})
+
+test('land refuses what it cannot do, and says what to type', async () => {
+  const { run, agent } = await world()
+  await agent('dev', 'b.txt')
+  expect(await run(['land'])).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('land --status') })
+  expect(await run(['land', 'dev', '--status'])).toMatchObject({ exitCode: 2 })
+  expect(await run(['land', '--status', '--cancel', 'x'])).toMatchObject({ exitCode: 2 })
+  expect(await run(['land', 'dve'])).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('"dev"') })
+  expect(await run(['land', '--cancel', 'x'])).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('No landing queue has the entry "x"'),
+  })
+  await run(['agent', 'create', 'free', 'You work.'])
+  expect(await run(['land', 'free'])).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('it does not work on a repository'),
+  })
+})
+
+test('Ctrl-C of a client leaves the queue to its owner', async () => {
+  const { folder, run, start, git, agent } = await world()
+  await agent('dev', 'b.txt')
+  await run(['serve', '--detach'])
+  onTestFinished(async () => void (await run(['serve', 'stop', '--now'])))
+  const go = join(folder, '.claude-agents/go')
+  const client = start('land', 'dev', '--gate', `while [ ! -e ${go} ]; do sleep 0.05; done`, '--json')
+  for await (const line of createInterface({ input: client.stdout }))
+    if (JSON.parse(line).status === 'gating') break
+  client.kill('SIGINT')
+  const { exitCode, stderr } = await client
+  expect([exitCode, stderr]).toEqual([130, expect.stringContaining('The queue stays as it is.')])
+  await writeFile(go, '')
+  // What was queued first lands first.
+  const { values } = await run(['land', 'dev', '--json'])
+  expect(values.at(-1)).toMatchObject({ status: 'landed' })
+  expect(git('ls-tree', '--name-only', 'main')).toContain('b.txt')
+  const all = await run(['land', '--status', '--json'])
+  expect(all.values.map(({ status }) => status)).toEqual(['landed', 'landed'])
+})
+
+test('land is finished by the next owner if its own ends', async () => {
+  const { folder, run, start, git, agent } = await world()
+  await agent('dev', 'b.txt')
+  await run(['serve', '--detach'])
+  const go = join(folder, '.claude-agents/go')
+  const client = start('land', 'dev', '--gate', `while [ ! -e ${go} ]; do sleep 0.05; done`, '--json')
+  for await (const line of createInterface({ input: client.stdout }))
+    if (JSON.parse(line).status === 'gating') break
+  await run(['serve', 'stop', '--now'])
+  await writeFile(go, '')
+  expect(await client).toMatchObject({ exitCode: 0 })
+  expect(git('log', '-1', '--format=%s')).toBe('Merge claude-agents/dev')
+})
