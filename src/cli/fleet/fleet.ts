@@ -88,8 +88,22 @@ async function runFleet(globals: GlobalOptions, words: readonly string[], option
   const input = { prompt: `${plural(tasks.length, 'task')}: ${titles}`, ...textOf(given.textInput) }
   await startRun(globals, { kind: 'fleet', tasks, ...made }, input, defined({ id, budget, detach }), {
     check: (session) => refuseOthersAgents(session, id, given.tasks),
+    ...(made.land && { watch: (session) => watchLandings(session, new Set(tasks.map((task) => task.id))) }),
     report: (report) => writeReport(files, report),
   })
+}
+
+/** Says where the work of these agents stands on its way to a branch. */
+function watchLandings(
+  { orchestrator, terminal }: Session,
+  agents: ReadonlySet<string | undefined>,
+): () => void {
+  const changes = orchestrator.landings.changes().subscribe({
+    next: ({ agent, status }) => agents.has(agent) && terminal.progress(`${agent}: ${status}`),
+    // The run says so as well.
+    error: () => {},
+  })
+  return () => changes.unsubscribe()
 }
 
 const textOf = (textInput: string | undefined) => defined({ textInput })
