@@ -38,7 +38,7 @@ export default defineConfig({
     reporters: ['default', './tests/evidence.ts'],
     testTimeout: 120_000,
     hookTimeout: 60_000,
-    // Two cores, and the end-to-end tests start a 240 MB program: more workers only wait for each other.
-    maxWorkers: 2,
+    // On two cores: one of three waits for a process, a disk or a delay most of the time.
+    maxWorkers: 3,
   },
 })

@@ -7,7 +7,7 @@ const { openLevel } = await import(`${dist}/store/level/database.js`)
 const { levelStore } = await import(`${dist}/store/level/store.js`)
 const { foldLog } = await import(`${dist}/history/fold-log.js`)
 const { KINDS } = await import(`${dist}/history/kinds.js`)
-const { replaySteps } = await import(`${dist}/actors/engine/replay.js`)
+const { replaySteps } = await import(`${dist}/actors/engine/history.js`)
 
 export const name = 'replay'
 

@@ -17,8 +17,14 @@ if (unknown.length > 0) {
 
 const rows = []
 for (const file of wanted.length > 0 ? wanted : found) {
-  const bench = await import(new URL(`${file}.mjs`, folder).href)
-  for (const row of await bench.run()) rows.push({ bench: bench.name, ...row })
+  try {
+    const bench = await import(new URL(`${file}.mjs`, folder).href)
+    for (const row of await bench.run()) rows.push({ bench: bench.name, ...row })
+  } catch (error) {
+    // What the others have measured took long.
+    console.error(`The bench ${file} failed:`, error)
+    process.exitCode = 1
+  }
 }
 console.table(
   rows.map(({ bench, what, value, unit, baseline, ratio, goal, floor }) => ({

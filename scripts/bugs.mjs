@@ -49,8 +49,8 @@ export const BUGS = [
   {
     bug: 'late answers are dropped',
     file: `${AGENT}/worker.ts`,
-    from: 'if (signal.aborted) return record(() => keepLate(effect, ending, admitted))',
-    to: 'if (signal.aborted) return',
+    from: 'if (!context.isWanted) return this.#record(() => this.#keepLate(effect, ending, admitted))',
+    to: 'if (!context.isWanted) return',
   },
   {
     bug: 'places of the governor leak',

@@ -1,5 +1,5 @@
 // Fault injection at length: kill -9 under load, random damage to every kind of file, races of openers, a thousand process
-// starts, 10,000 simulated worlds. `npm test` runs the same tests with smaller numbers. Set the numbers with KILLS, CORRUPTIONS, RACES, SEEDS, SEED (the same
+// starts, 10,000 agents that leave memory, 10,000 simulated worlds. `npm test` runs the same tests with smaller numbers. Set the numbers with KILLS, CORRUPTIONS, RACES, SEEDS, SEED (the same
 // seed repeats a run, except for timing) and MINUTES, the time limit of each part. KEEP=DIR keeps the damaged stores that
 // were read wrong.
 import { spawn } from 'node:child_process'
@@ -27,6 +27,7 @@ const PARTS = [
   { name: 'random damage', file: 'tests/store/care/random-damage.test.ts' },
   { name: 'backups of a busy store', file: 'tests/store/care/backup.test.ts' },
   { name: 'starts of a process', file: 'tests/claude/process/many-starts.test.ts' },
+  { name: '10,000 agents in the heap', file: 'tests/actors/heap.test.ts' },
   { name: 'simulated worlds', file: 'tests/testing/simulation.test.ts' },
 ]
 

@@ -33,7 +33,7 @@ const breaking = (promise, tests, ...edits) =>
 export const MUTATIONS = [
   // Files
   ...breaking(
-    'A turn of an agent on a repository is a transaction over its files',
+    'A turn of an agent is a transaction over its files',
     {
       'tests/actors/agent/files.test.ts': [
         'a call that failed leaves nothing for the next one, and what it did is in a snapshot',
@@ -149,20 +149,58 @@ export const MUTATIONS = [
     [
       'to look at it makes a worktree again',
       'src/workspaces/files/operations.ts',
-      'changes: (place, from, to) => reading(place).changes(from, to),',
-      'changes: (place, from, to) => withHistory(place as FilesPlace, (history) => history.changes(from, to)),',
+      'from === to ? [] : look(place, [from, to], (snapshots) => snapshots.changes(from, to)),',
+      'withHistory(place as FilesPlace, (history) => history.changes(from, to)),',
     ],
   ),
   ...breaking(
-    'A worktree that is lost is made again',
+    'A workspace that is lost is made again',
     {
       'tests/actors/agent/files.test.ts': ['a worktree that is gone is made again from the newest snapshot'],
     },
     [
       'from its base',
       'src/workspaces/files/operations.ts',
-      'history.layOut(newest ?? workspace.commit',
-      'history.layOut(workspace.commit',
+      'history.layOut(last ?? workspace?.commit',
+      'history.layOut(workspace?.commit',
+    ],
+  ),
+  ...breaking(
+    'What a user puts into a workspace between two calls stays',
+    {
+      'tests/actors/agent/private-files.test.ts': [
+        'what a user puts there by hand stays, whatever becomes of the calls before and after',
+      ],
+    },
+    [
+      'a failed call is taken back when the next one begins',
+      'src/actors/agent/call-files.ts',
+      "ending.type === 'CallSucceeded' ? undefined : await takeBack(of)",
+      'undefined',
+    ],
+  ),
+  ...breaking(
+    'Where there are no files, keeping them costs nothing',
+    {
+      'tests/actors/agent/private-files.test.ts': [
+        'where there is nothing, nothing is saved: no process of git and no fact',
+      ],
+    },
+    [
+      'an empty directory is saved',
+      'src/workspaces/files/operations.ts',
+      'if (hasNothing(place)) return NOTHING',
+      'if (false) return NOTHING',
+    ],
+  ),
+  ...breaking(
+    'A copy of a log contains the files of all turns',
+    { 'tests/store/care/snapshots.test.ts': ['carries the files, also to where their repository is not'] },
+    [
+      'what is borrowed stays where it is',
+      'src/workspaces/files/snapshots.ts',
+      "'--stdout', '--delta-base-offset'",
+      "'--stdout', '--local', '--delta-base-offset'",
     ],
   ),
   ...breaking(
@@ -275,7 +313,7 @@ export const MUTATIONS = [
     { [CONTRACT]: ['A store on LevelDB'] },
     [
       'an earlier token is accepted',
-      'src/store/claims.ts',
+      'src/store/append-request.ts',
       'token !== null && token !== this.#tokens.get(stream)',
       'token !== null && !this.#tokens.has(stream)',
     ],
@@ -296,7 +334,7 @@ export const MUTATIONS = [
     [
       'the beginning is written apart',
       'src/actors/agent/tasks/tasks.ts',
-      'if (call && (await this.#acceptWithStep(data, origin, call, schedule))) return undefined',
+      'if (call && (await this.#acceptWithStep(data, origin, call, step))) return undefined',
       '',
     ],
     [
@@ -318,14 +356,14 @@ export const MUTATIONS = [
     [
       'data that JSON changes is accepted',
       'src/store/append-request.ts',
-      'if (problem === null) return text',
-      'return text',
+      'if (copy !== undefined) return',
+      'return',
     ],
     [
       'NaN is accepted',
       'src/store/append-request.ts',
-      'return Number.isFinite(value) ? null : ` is ${value}`',
-      'return null',
+      'return Number.isFinite(value) ? value + 0 : undefined',
+      'return value',
     ],
   ),
   ...breaking('The expected version', { [CONTRACT]: ['A store on LevelDB'] }, [
@@ -875,19 +913,19 @@ export const MUTATIONS = [
     { [GOVERNOR]: ['pauses an account that refuses single calls twice as long each time'] },
     [
       'pauses are not doubled',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       'FIRST_PAUSE_MS * 2 ** (refusals - 1)',
       'FIRST_PAUSE_MS',
     ],
     [
       'pauses have no end',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       'Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (refusals - 1))',
       'FIRST_PAUSE_MS * 2 ** (refusals - 1)',
     ],
     [
       'an answer does not begin anew',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       '    refusals: 0,\n    limit: isUsed',
       '    limit: isUsed',
     ],
@@ -898,12 +936,12 @@ export const MUTATIONS = [
     [
       'a restart forgets refusals',
       'src/actors/agent/worker.ts',
-      'if (context.resumed && effect.task.refusals > 0) admission',
-      'if (context.resumed && effect.task.refusals > 1e9) admission',
+      'if (context.resumed && task.refusals > 0) admission',
+      'if (context.resumed && task.refusals > 1e9) admission',
     ],
     [
       'a restart begins with any number',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       'limit: Math.min(account.limit, 1), era: 1 }',
       'era: 1 }',
     ],
@@ -982,8 +1020,8 @@ export const MUTATIONS = [
     [
       'what became of a call is not looked up',
       'src/actors/agent/worker.ts',
-      'if (context.resumed && (await',
-      'if (context.resumed && effect.key.length === 0 && (await',
+      'const isDone = context.resumed && (await',
+      'const isDone = context.resumed && effect.key.length === 0 && (await',
     ],
   ),
   ...breaking(
@@ -1032,8 +1070,8 @@ export const MUTATIONS = [
     [
       'a lost session is begun without its conversation',
       'src/actors/agent/call.ts',
-      "prompt: `${before?.text ?? ''}${prompt}${noteOf(task)}`,",
-      'prompt: `${prompt}${noteOf(task)}`,',
+      "prompt: `${before?.text ?? ''}${asked}${noteOf(task)}`,",
+      'prompt: `${asked}${noteOf(task)}`,',
     ],
   ),
   ...breaking(
@@ -1077,7 +1115,7 @@ export const MUTATIONS = [
   ...breaking(
     'What listeners receive adds up to the answer',
     { 'tests/actors/agent/messages.test.ts': ['what a failed call has said is taken back'] },
-    ['nothing is taken back', 'src/actors/agent/worker.ts', '    takeBack(effect.task)\n', ''],
+    ['nothing is taken back', 'src/actors/agent/worker.ts', '    this.#takeBack(effect.task)\n', ''],
   ),
   ...breaking(
     'What a tool reads never costs an answer',
@@ -1256,14 +1294,35 @@ export const MUTATIONS = [
     [
       'a late answer is dropped',
       'src/actors/agent/worker.ts',
-      'if (signal.aborted) return record(() => keepLate(effect, ending, admitted))',
-      'if (signal.aborted) return',
+      'if (!context.isWanted) return this.#record(() => this.#keepLate(effect, ending, admitted))',
+      'if (!context.isWanted) return',
     ],
     [
       'its cost does not count',
       'src/actors/agent/state.ts',
       '    totals: withSpending(totals, data),\n    deadLetters',
       '    totals: withSpending(totals, { ...data, costUsd: 0 }),\n    deadLetters',
+    ],
+  ),
+  ...breaking(
+    'What a call cost counts when another process ends its task',
+    {
+      'tests/actors/agent/late-answers.test.ts': [
+        'after its supervisor had stopped the agent',
+        'and its agent has only been looked at since another process began it',
+      ],
+    },
+    [
+      'what nobody carries out is forgotten',
+      'src/actors/agent/agent.ts',
+      'if (!current || !call || actor.isWorking) return recorded',
+      'if (recorded) return recorded',
+    ],
+    [
+      'what a halted call told is forgotten',
+      'src/actors/agent/worker.ts',
+      'this.#asked.leftOpen.set(call.callId, ending)',
+      'this.#asked.leftOpen.delete(call.callId)',
     ],
   ),
 
@@ -1378,8 +1437,8 @@ export const MUTATIONS = [
     [
       'a step that a crash interrupted is another task',
       'src/patterns/runs/durable-ask.ts',
-      'const taskId = isOpen ? before.taskId : `${runId}.${stepKey}.${tries}`',
-      'const taskId = `${runId}.${stepKey}.${tries + (isOpen ? 1 : 0)}`',
+      'this.taskId = isOpen ? before.taskId : `${context.runId}.${step.stepKey}.${this.#tries}`',
+      'this.taskId = `${context.runId}.${step.stepKey}.${this.#tries + (isOpen ? 1 : 0)}`',
     ],
   ),
   ...breaking(
@@ -1448,8 +1507,8 @@ export const MUTATIONS = [
     [
       'what is no longer needed is not stopped',
       'src/patterns/runs/durable-ask.ts',
-      'if (!isOver) stop.abort(NO_LONGER_NEEDED)',
-      'if (isOver) stop.abort(NO_LONGER_NEEDED)',
+      'return () => interest.abort(NO_LONGER_NEEDED)',
+      'return () => {}',
     ],
   ),
   ...breaking(
@@ -1659,6 +1718,33 @@ export const MUTATIONS = [
       "if (method === '') return",
     ],
   ),
+  ...breaking(
+    'The inspector shows what an agent wrote as text, and git gets nothing from a log but names of snapshots',
+    {
+      'tests/inspector/files.test.ts': [
+        'names and texts are made visible, and no line passes for another one',
+        'a log that names an option of git instead of a snapshot runs nothing',
+      ],
+    },
+    [
+      'any name passes for a snapshot',
+      'src/workspaces/files/snapshot-reader.ts',
+      'if (/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(name)) return name',
+      "if (name !== '') return name",
+    ],
+    [
+      'names of files are sent as they are',
+      'src/inspector/text.ts',
+      'visible(name).replace(/[\\t\\n]/g, escaped)',
+      'name',
+    ],
+    [
+      'a line of a file ends a section of the patch',
+      'src/inspector/files.ts',
+      'if (piece.line.subarray(0, SECTION.length).equals(SECTION)) {',
+      'if (piece.line.includes(SECTION)) {',
+    ],
+  ),
 
   // Further promises
   ...breaking(
@@ -1769,8 +1855,8 @@ export const MUTATIONS = [
     [
       'a cancelled task ends the turn of those behind it',
       'src/actors/agent/worker.ts',
-      '        await begin(task, context)\n      } catch',
-      '        return await begin(task, context)\n      } catch',
+      '        await this.#begin(task, context)\n      } catch',
+      '        return await this.#begin(task, context)\n      } catch',
     ],
   ),
   ...breaking(
@@ -1826,7 +1912,7 @@ export const MUTATIONS = [
     },
     [
       'what may pass is not tried again',
-      'src/actors/engine/insistence.ts',
+      'src/actors/engine/effects.ts',
       'if (!wish.isWanted || !mayPass(error)) throw error',
       'if (!wish.isWanted || !mayPass(error) || delayMs > 0) throw error',
     ],
@@ -1940,7 +2026,7 @@ export const MUTATIONS = [
     { 'tests/claude/claude-cli-failures.test.ts': ['is reported after one request: the CLI does not retry'] },
     [
       'the CLI retries',
-      'src/claude/hopeless-call.ts',
+      'src/claude/classification.ts',
       '  if (retry === null || answered) return null',
       '  if (retry === null || answered || retry.status !== 0) return null',
     ],
@@ -2027,7 +2113,7 @@ export const MUTATIONS = [
     [
       'cached tokens are free',
       'src/actors/agent/worker.ts',
-      'recordedSpending(spent, admission.tokensOf(spent.usage))',
+      'recordedSpending(spent, this.#environment.admission.tokensOf(spent.usage))',
       'recordedSpending(spent, spent.usage.inputTokens + spent.usage.outputTokens)',
     ],
   ),
@@ -2367,7 +2453,7 @@ export const MUTATIONS = [
     [
       'only the task that met it waits',
       'src/actors/admission/admission.ts',
-      'return accounts.pause(account, news.window, news.leftMs)',
+      'await accounts.pause(account, news.window, news.leftMs)',
       'return',
     ],
   ),
@@ -2386,7 +2472,7 @@ export const MUTATIONS = [
     { [ACCOUNT_LIMITS]: ['lets no further call begin while the first ones have no answer'] },
     [
       'all calls begin when it ends',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       '{ inFlight, limit, openAt, isProven }: AdaptiveLimit, now: number): boolean =>\n  now >= openAt && inFlight < (isProven ? whole(limit) : Math.min(PROBES, whole(limit)))',
       '{ inFlight, limit, most, openAt, isProven }: AdaptiveLimit, now: number): boolean =>\n  now >= openAt && inFlight < (isProven ? whole(limit) : PROBES && most)',
     ],
@@ -2396,7 +2482,7 @@ export const MUTATIONS = [
     { [ACCOUNT_LIMITS]: ['is waited for once, by all agents of the account: three starts at most'] },
     [
       'all calls begin before one is answered',
-      'src/actors/admission/adaptive-limit.ts',
+      'src/actors/admission/governor.ts',
       '(isProven ? whole(limit) : Math.min(PROBES, whole(limit)))',
       '(isProven || PROBES > 0 ? whole(limit) : 0)',
     ],
@@ -2413,7 +2499,7 @@ export const MUTATIONS = [
     [
       'its other tasks are tried',
       'src/actors/admission/admission.ts',
-      'return accounts.hold(account, news.why)',
+      'await accounts.hold(account, news.why)',
       'return',
     ],
   ),
@@ -2524,8 +2610,8 @@ export const MUTATIONS = [
     [
       'its answer is lost',
       'src/actors/agent/worker.ts',
-      'await endBrokenTask(actor, environment, effect.task.taskId, error)\n    await keepLate(effect, ending, admitted)\n',
-      'await endBrokenTask(actor, environment, effect.task.taskId, error)\n',
+      'await this.#breakTask(task.taskId, error)\n    await this.#keepLate({ task, call }, ending, admitted)\n',
+      'await this.#breakTask(task.taskId, error)\n',
     ],
   ),
   ...breaking(
@@ -2533,9 +2619,9 @@ export const MUTATIONS = [
     { [BROKEN_TASKS]: ['if its call cannot be announced, and the tasks behind it take their turn'] },
     [
       'a task waits for an effect that has failed',
-      'src/actors/agent/broken-task.ts',
-      '  if (mayPass(error)) throw error\n  logger',
-      '  if (error !== undefined) throw error\n  logger',
+      'src/actors/agent/worker.ts',
+      '    if (mayPass(error)) throw error\n    this.#environment.logger',
+      '    if (error !== undefined) throw error\n    this.#environment.logger',
     ],
   ),
   ...breaking(
@@ -2554,8 +2640,8 @@ export const MUTATIONS = [
     [
       'its task waits for it',
       'src/actors/admission/admission.ts',
-      '          if (mayPass(error)) throw error\n',
-      '          if (error !== undefined) throw error\n',
+      '      if (mayPass(error)) throw error\n      logger',
+      '      if (error !== undefined) throw error\n      logger',
     ],
   ),
   ...breaking(

@@ -29,8 +29,12 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(delayMs, fire) {
-    const dueAt = performance.now() + delayMs
     let timer: NodeJS.Timeout
+    if (delayMs <= LONGEST_TIMER_MS) {
+      timer = setTimeout(fire, delayMs)
+      return () => clearTimeout(timer)
+    }
+    const dueAt = performance.now() + delayMs
     const arm = () => {
       const left = Math.max(0, dueAt - performance.now())
       timer = left > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS) : setTimeout(fire, left)
@@ -78,19 +82,19 @@ export function inTime<T, Late>(
   work: Promise<T>,
   withinMs: number,
   late: Late,
-  since?: AbortSignal,
+  since?: { whenAborted(begin: () => void): () => void },
 ): Promise<T | Late> {
   return new Promise((resolve, reject) => {
     let cancel = () => {}
     const begin = () => {
       cancel = clock.after(withinMs, () => resolve(late))
     }
+    if (!since) begin()
+    const forget = since?.whenAborted(begin)
     const end = () => {
       cancel()
-      since?.removeEventListener('abort', begin)
+      forget?.()
     }
-    if (!since || since.aborted) begin()
-    else since.addEventListener('abort', begin, { once: true })
     work.then(
       (value) => {
         end()

@@ -135,11 +135,11 @@ export type { FactSchema, FactsOf, OwnFact, OwnFacts, StandardSchema } from './e
 
 // Runners
 
-export type { AccountWindow } from './claude/account-window.ts'
 export { type ClaudeCliOptions, claudeCli } from './claude/claude-cli.ts'
 export { type CommandRunnerOptions, commandRunner } from './claude/command-runner.ts'
 export { type ListedProcess, listProcesses } from './claude/process/list.ts'
 export type {
+  AccountWindow,
   AgentRunner,
   Call,
   CallMessage,

@@ -18,9 +18,9 @@ import type { HeldTask, Rejection, Verdict } from './actors/agent/tasks/held.ts'
 import { HeldTasks, type OfAgent } from './actors/agent/tasks/held-tasks.ts'
 import { type LateAnswer, lateAnswersIn } from './actors/agent/tasks/late-answers.ts'
 import type { AskOptions } from './actors/agent/tasks/tasks.ts'
+import { mayPass } from './actors/engine/effects.ts'
 import type { StateAt, When } from './actors/engine/fold-at.ts'
 import type { AnyReplayStep, ReplayStep } from './actors/engine/history.ts'
-import { mayPass } from './actors/engine/insistence.ts'
 import { OwnActors } from './actors/own/actors.ts'
 import type { ActorRef, AnyStateMachine, OwnKind, SnapshotFrom } from './actors/own/definition.ts'
 import { Downfall, type FatalError } from './actors/supervision/downfall.ts'
@@ -160,21 +160,18 @@ export class Orchestrator implements AsyncDisposable {
       },
     }
     this.#runner = environment.runner.name ?? 'custom'
-    this.#agents = new AgentSystem(
-      environment,
-      options.maxAgents ?? ORCHESTRATOR.maxAgents.fallback,
-      options.agentDefaults ?? {},
-      {
-        most: options.limits?.agentsInMemory ?? LIMITS.agentsInMemory.fallback,
-        quietMs: options.limits?.quietMs ?? LIMITS.quietMs.fallback,
-      },
-    )
+    const residence = {
+      most: options.limits?.agentsInMemory ?? LIMITS.agentsInMemory.fallback,
+      quietMs: options.limits?.quietMs ?? LIMITS.quietMs.fallback,
+    }
+    const { maxAgents = ORCHESTRATOR.maxAgents.fallback, agentDefaults = {} } = options
+    this.#agents = new AgentSystem(environment, maxAgents, agentDefaults, residence)
     this.#heldTasks = new HeldTasks(this.#agents)
     const { workflows: offered = {} } = options
     const land: LandWork = async (...work) =>
       (await import('./landing/step-landing.ts')).landStep(this.landings, ...work)
     this.#runs = new Runs({ ...environment, budgets, offered, build, land }, this.#agents)
-    this.#ownActors = new OwnActors(environment, options.actors ?? [])
+    this.#ownActors = new OwnActors(environment, options.actors ?? [], residence)
     this.#downfall = new Downfall(logger, options.onFailure)
     this.#supervisors = new Supervisors({
       store,

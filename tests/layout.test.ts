@@ -75,6 +75,13 @@ const placeOf = (file: string) => ROOMS.find(([pattern]) => pattern.test(file))
 const roomOf = (file: string) => placeOf(file)?.[1] ?? file
 const floorOf = (file: string) => placeOf(file)?.[2] ?? -1
 
+const filesBelow = (folder: string): readonly string[] =>
+  readdirSync(folder, { withFileTypes: true })
+    .filter(({ name }) => name !== 'node_modules')
+    .flatMap((entry) =>
+      entry.isDirectory() ? filesBelow(join(folder, entry.name)) : [join(folder, entry.name)],
+    )
+
 /** The first circle that each node of a graph leads into, as a path. */
 function circles(nodes: readonly string[], next: (node: string) => readonly string[]): readonly string[] {
   const done = new Set<string>()
@@ -136,6 +143,21 @@ describe('the layout', () => {
     const filesIn = (folder: string) => folders.filter((one) => one === folder).length
     const full = [...new Set(folders)].filter((folder) => filesIn(folder) > (folder === '.' ? 6 : 20))
     expect(full).toEqual([])
+  })
+
+  test('what the benches and scripts take from dist/ has its source', () => {
+    const scripts = ['bench', 'scripts', 'tests']
+      .flatMap((folder) => filesBelow(join(SRC, '..', folder)))
+      // It makes the store of an old release, and so it runs that release.
+      .filter((file) => file.endsWith('.mjs') && !file.endsWith('make-release-0.1.0.mjs'))
+    const missing = scripts.flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/(?:\.\.\/dist|\$\{dist\})\/([\w/-]+)\.js['`]/g)]
+        .map(([, name = '']) => `${name}.ts`)
+        .filter((source) => !texts.has(source))
+        .map((source) => `${relative(SRC, file)} -> ${source}`),
+    )
+    expect(scripts.length).toBeGreaterThan(30)
+    expect(missing).toEqual([])
   })
 
   test('a library is used only where it belongs, and effect never by its root', () => {

@@ -1,7 +1,7 @@
 /** Warnings about agents that can act outside their workspace, each given once per agent. */
 import type { Logger } from '../logger.ts'
+import { grantsShell } from './arguments.ts'
 import type { AgentRunner, Call, CallSettings } from './runner.ts'
-import { grantsShell } from './tool-rules.ts'
 
 interface Caution {
   readonly applies: (settings: CallSettings) => boolean

@@ -1,11 +1,10 @@
 /** The environment of a call: what it inherits, what limits the CLI, and the markers that identify its processes. */
-
 import { join } from 'node:path'
 import { HOME_MARKER } from '../workspaces/directories.ts'
+import { grantsShell } from './arguments.ts'
 import { inheritedEnvironment, isLogin, type Variables } from './inherited-environment.ts'
-import { storedLogin } from './login/stored.ts'
+import { storedLogin } from './login/account.ts'
 import type { CallSettings } from './runner.ts'
-import { grantsShell } from './tool-rules.ts'
 import { knowsFileMentions, type Version } from './version.ts'
 
 export type Environment = Readonly<Record<string, string>>

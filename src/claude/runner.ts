@@ -4,7 +4,6 @@ import type { JsonObject } from '../events/json.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
 import type { FilesOperations } from '../workspaces/files/operations.ts'
-import type { AccountWindow } from './account-window.ts'
 
 /** One call: one run of an agent's program for a task. Everything in it was decided and logged before it starts. */
 export interface Call {
@@ -184,7 +183,7 @@ export interface AgentRunner {
    * to no agent, and any agent can continue any session.
    */
   branch?(sessionId: string, from: AgentDirectories, to: AgentDirectories): Promise<void>
-  /** The files of agents that work on a repository. Without it, no agent can. */
+  /** The files of agents, turn by turn. Without it, they are not kept, and no agent can work on a repository. */
   readonly files?: FilesOperations
   /** Deletes the directories of a removed agent, without following links. */
   discard?(directories: AgentDirectories): Promise<void>
@@ -195,4 +194,16 @@ export interface AgentRunner {
    * Returns how many.
    */
   sweep?(options: { readonly baseDir: string; readonly keep: readonly string[] }): Promise<number>
+}
+
+/** What a service said about one window of an account: a limit on what the account uses within some time. */
+export interface AccountWindow {
+  /** In the service's words, as `five_hour`, `seven_day`. */
+  readonly name: string
+  /** In the service's words: `allowed`, `allowed_warning`, `rejected`. */
+  readonly status: string
+  /** How much of it is used, 1 being all; null if unknown. */
+  readonly utilization: number | null
+  /** When it resets, in ms since the epoch; null if unknown. */
+  readonly resetsAt: number | null
 }

@@ -1,6 +1,7 @@
 /** Everything that can happen to an agent. */
 import * as Schema from 'effect/Schema'
 import { type FactOf, fact, factCatalog } from './catalog.ts'
+import type { Recorded } from './envelope.ts'
 import type { JsonObject } from './json.ts'
 import { Material, PlacedInput } from './material.ts'
 import { AgentConfig } from './options/agent.ts'
@@ -10,6 +11,15 @@ const NullableString = Schema.NullOr(Schema.String)
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 /** ISO 8601 in UTC. */
 const Instant = Schema.String
+
+/** The snapshot of a workspace without files: the empty tree of git, which is in every repository. */
+export const NO_FILES = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
+
+/** The snapshots of files that a fact names: they are kept as long as it is. */
+export function snapshotsNamed({ type, data }: Pick<Recorded, 'type' | 'data'>): readonly string[] {
+  const named = { FilesSaved: [data.commit], FilesRestored: [data.from, data.commit] }[type] ?? []
+  return named.filter((commit): commit is string => typeof commit === 'string' && commit !== NO_FILES)
+}
 
 export const Failure = Schema.Struct({
   tag: Schema.String,
@@ -42,6 +52,9 @@ const spendingIfKnown = {
   costUsd: Schema.optionalKey(spending.costUsd),
   usage: Schema.optionalKey(spending.usage),
 }
+
+/** Whether the files are as they were before the call. Otherwise, FilesRestored says what was brought back. */
+const leftFiles = { untouched: Schema.optionalKey(Schema.Literal(true)) }
 
 /** Why a task is held: it needs approval, its next call exceeds a budget, or its account cannot pay for one. */
 export const Hold = Schema.Union([
@@ -116,6 +129,8 @@ const definitions = {
       leftMs: Schema.optionalKey(Count),
       /** The parent cannot be continued: a new session gets its conversation as text. */
       rebuilt: Schema.optionalKey(Schema.Literal(true)),
+      /** Its workspace was empty, as ever before: there was nothing to save. */
+      empty: Schema.optionalKey(Schema.Literal(true)),
     }),
   ),
   /** The conversation for a rebuilt call was too long: what its prompt does not contain. */
@@ -124,7 +139,7 @@ const definitions = {
   InputsPlaced: fact(Schema.Struct({ ...callOfTask, inputs: Schema.Array(PlacedInput) })),
   /**
    * The files of its workspace as they were before a call or after it: a commit in the repository of snapshots, and how many
-   * files differ from the snapshot before. Only where the workspace is a worktree.
+   * files differ from the snapshot before. Only where there are any.
    */
   FilesSaved: fact(
     Schema.Struct({
@@ -182,9 +197,9 @@ const definitions = {
       harvested: Schema.Boolean,
     }),
   ),
-  CallFailed: fact(Schema.Struct({ ...callOfTask, error: Failure, ...spendingIfKnown })),
+  CallFailed: fact(Schema.Struct({ ...callOfTask, error: Failure, ...spendingIfKnown, ...leftFiles })),
   /** The orchestrator's process died during the call, and no answer was found: the call may have been paid for. */
-  CallOutcomeUnknown: fact(Schema.Struct({ ...callOfTask, ...spendingIfKnown })),
+  CallOutcomeUnknown: fact(Schema.Struct({ ...callOfTask, ...spendingIfKnown, ...leftFiles })),
   /** After a failed call: when the next one starts. */
   RetryScheduled: fact(
     Schema.Struct({

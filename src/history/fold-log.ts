@@ -1,12 +1,11 @@
 /** Folds a whole log in one pass, all streams side by side, in the order of positions. */
-
 import { type PlainFold, type PlainState, plainFold } from '../actors/engine/compiled-fold.ts'
 import type { AnyKind } from '../actors/engine/definition.ts'
 import { foldFact } from '../actors/engine/history.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { defined } from '../events/json.ts'
 import type { EventStore } from '../store/event-store.ts'
-import { factPages, type PagedFact } from '../store/level/fact-pages.ts'
+import { factPages, type PagedFact } from '../store/level/reader.ts'
 import { kindOf } from './kinds.ts'
 
 /** One stream during the fold. */

@@ -1,7 +1,6 @@
 /** Verifies a log by replaying it, and comparing the results with the recorded summaries, state hashes and snapshots. */
-
 import type { AnyKind } from '../actors/engine/definition.ts'
-import { foldName, stateDigest } from '../actors/engine/recorded-state.ts'
+import { foldName, stateDigest } from '../actors/engine/history.ts'
 import { savedState } from '../actors/engine/replayable.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { describeError } from '../events/errors/base.ts'
@@ -10,7 +9,7 @@ import { checkArgument } from '../events/options/decoding.ts'
 import { blobReferences } from '../store/blob-reference.ts'
 import type { BlobReference } from '../store/blobs.ts'
 import type { EventStore, StreamSummary } from '../store/event-store.ts'
-import type { PagedFact } from '../store/level/fact-pages.ts'
+import type { PagedFact } from '../store/level/reader.ts'
 import type { Snapshot } from '../store/snapshots.ts'
 import { type FoldedStream, foldLog } from './fold-log.ts'
 import { KINDS } from './kinds.ts'

@@ -1,16 +1,16 @@
 /** One actor at a position of the log: its state folded from its facts, its chart, and its sessions or steps. */
 import { type AccountState, pauseLeftMs } from '../actors/admission/account-machine.ts'
-import type { PlainState } from '../actors/engine/compiled-fold.ts'
 import { instant } from '../clock.ts'
 import { ClaudeAgentError } from '../events/errors/base.ts'
 import { ClosedError } from '../events/errors/usage.ts'
 import { stateChart } from '../history/state-chart.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { changeAt } from './facts.ts'
+import { filesAt } from './files.ts'
 import type { LogIndex } from './index/index.ts'
 import { timeAt } from './index/moment.ts'
 import { toneOfStatus } from './index/tones.ts'
-import { foldOne, type StreamTrack } from './index/track.ts'
+import { foldTo, type StreamTrack } from './index/track.ts'
 import { runAt } from './run.ts'
 import { sessionsAt } from './sessions.ts'
 import { bounded } from './text.ts'
@@ -35,17 +35,18 @@ export async function actorAt(
   const type = index.table.type(last)
   const [from, to] = change ?? [status, status]
   const rest = { ...known, last: { type, from, to, at: timeAt(index, last) } }
-  const nothing = { context: null, sessions: [], moreSessions: false, run: null }
+  const nothing = { context: null, files: null, sessions: [], moreSessions: false, run: null }
   const { damage } = track
   if (damage && version >= damage.version) return { ...rest, ...nothing, problem: damage.problem }
   try {
-    const state = await stateAt(store, track, version)
+    const state = await foldTo(store, track, version)
     const kind = withHistory ? track.actorKind : ''
     const { sessions, more } =
       kind === 'agent' ? await sessionsAt(store, stream, version) : { sessions: [], more: false }
     const run = kind === 'run' ? await runAt(store, index, stream, version, position) : null
     const context = state ? bounded(state.context, 'context').data : null
-    return { ...rest, context, sessions, moreSessions: more, run, problem: null }
+    const files = filesAt(index, track, position, state)
+    return { ...rest, context, files, sessions, moreSessions: more, run, problem: null }
   } catch (error) {
     if (!(error instanceof ClaudeAgentError) || error instanceof ClosedError) throw error
     return { ...rest, ...nothing, problem: error.summary }
@@ -68,27 +69,13 @@ export async function accountsAt(
     .slice(0, MOST_ACCOUNTS)) {
     const last = track.lastUpTo(position)
     if (last === 0 || track.damage) continue
-    const state = await stateAt(store, track, index.table.version(last))
+    const state = await foldTo(store, track, index.table.version(last))
     if (!state) continue
     const { account, windows, said, pauses } = state.context as unknown as AccountState
     const leftMs = pauseLeftMs(pauses, now)
     views.push({ account, windows, said, waitsUntil: leftMs > 0 ? instant(now + leftMs) : null })
   }
   return views
-}
-
-/** Folds from the last checkpoint of the index. */
-async function stateAt(
-  store: EventStore,
-  track: StreamTrack,
-  version: number,
-): Promise<PlainState | undefined> {
-  const checkpoint = track.checkpointBefore(version)
-  let { state } = checkpoint
-  for await (const recorded of store.read(track.name, { after: checkpoint.version, to: version })) {
-    state = foldOne(track.kind, state, recorded)
-  }
-  return state
 }
 
 const charts = new WeakMap<object, ChartView>()

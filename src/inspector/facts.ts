@@ -5,6 +5,7 @@ import { InvalidInputError } from '../events/errors/usage.ts'
 import { duration } from '../events/figures.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { factId } from '../store/fact-text.ts'
+import { changesFiles } from './files.ts'
 import type { LogIndex } from './index/index.ts'
 import { type LogEntry, readLogEntries } from './index/reading.ts'
 import { toneOfType, UNREADABLE } from './index/tones.ts'
@@ -47,6 +48,7 @@ export async function factView(
       correlationId: correlationId === null ? null : visible(correlationId),
       causationId: causationId === null ? null : visible(causationId),
       causePosition: causePosition(store, causationId),
+      changesFiles: changesFiles(index, position),
       ...bounded(recorded?.data ?? null, 'data'),
     }
   }

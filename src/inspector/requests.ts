@@ -3,6 +3,7 @@ import { InvalidInputError } from '../events/errors/usage.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { accountsAt, actorAt } from './actor.ts'
 import { bodyView, factLines, factView } from './facts.ts'
+import type { FilesRequest, InspectedFiles } from './files.ts'
 import type { LogIndex } from './index/index.ts'
 import { actorRows, logView, namesView, timeAt, totals } from './index/moment.ts'
 import { type Filter, type Matches, matchFrom, type Searches } from './index/search.ts'
@@ -13,9 +14,15 @@ export interface Inspected {
   readonly store: EventStore
   readonly index: LogIndex
   readonly searches: Searches
+  readonly files: InspectedFiles
 }
 
-export type RequestHandler = (inspected: Inspected, parameters: RequestParameters) => Promise<unknown>
+export type RequestHandler = (
+  inspected: Inspected,
+  parameters: RequestParameters,
+  /** Aborts when nobody waits for the answer. */
+  signal: AbortSignal,
+) => Promise<unknown>
 
 /** The handlers by path. All of them only read. */
 export const HANDLERS: Readonly<Record<string, RequestHandler>> = {
@@ -41,12 +48,24 @@ export const HANDLERS: Readonly<Record<string, RequestHandler>> = {
       firstLane: parameters.number('lane', 0),
     })
   },
+  '/api/files': ({ files, index }, parameters, signal) => files.list(filesRequest(index, parameters), signal),
+  '/api/file': ({ files, index }, parameters, signal) => files.file(filesRequest(index, parameters), signal),
+  '/api/changes': ({ files, index }, parameters, signal) =>
+    files.changes(filesRequest(index, parameters), signal),
   '/api/names': async ({ index }) => namesView(index),
   '/api/overview': async ({ store, index }, parameters) => {
     const columns = Math.min(MOST_COLUMNS, Math.max(1, parameters.number('columns', 400)))
     return overview(index, Math.max(1, await store.head()), columns)
   },
 }
+
+const filesRequest = (index: LogIndex, parameters: RequestParameters): FilesRequest => ({
+  stream: parameters.text('actor'),
+  position: Math.min(parameters.number('at', index.position), index.position),
+  text: parameters.text('text'),
+  key: parameters.text('key'),
+  isAll: parameters.text('all') !== '',
+})
 
 const MOST_COLUMNS = 4000
 const MOST_LANES = 100

@@ -62,10 +62,12 @@ export async function serveInspector(inspected: Inspected, port: number): Promis
     }
     const handle = Object.hasOwn(HANDLERS, url.pathname) ? HANDLERS[url.pathname] : undefined
     if (!handle) return sendProblem(response, 404, 'Not found.')
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
     try {
-      sendJson(response, 200, await handle(inspected, new RequestParameters(url.searchParams)))
+      sendJson(response, 200, await handle(inspected, new RequestParameters(url.searchParams), gone.signal))
     } catch (error) {
-      sendError(response, error)
+      if (!response.destroyed) sendError(response, error)
     }
   }
 

@@ -10,6 +10,9 @@ const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 /** Replaces control and hidden characters by escapes such as `\x1b`. */
 export const visible = (text: string): string => withoutHidden(text.replace(CONTROL, escaped), escaped)
 
+/** The same for a name, which is one line. */
+export const visibleName = (name: string): string => visible(name).replace(/[\t\n]/g, escaped)
+
 function escaped(character: string): string {
   const code = character.codePointAt(0) ?? 0
   if (code < 256) return `\\x${code.toString(16).padStart(2, '0')}`

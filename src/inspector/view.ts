@@ -85,6 +85,8 @@ export interface FactView extends FactLine {
   readonly causationId: string | null
   /** The position of the fact that caused this one. */
   readonly causePosition: number | null
+  /** Whether it tells of changes to an agent's files: `/api/changes?actor=S&at=P` returns them. */
+  readonly changesFiles: boolean
   /** Long texts are truncated; `bodies` locates them in full. */
   readonly data: Json
   readonly bodies: readonly BodyLocation[]
@@ -160,11 +162,21 @@ export interface ActorView {
   } | null
   /** The state's data, with long texts truncated. */
   readonly context: Json
+  /** An agent's files; null if none were saved. */
+  readonly files: FilesAt | null
   /** An agent's calls, if they were requested. */
   readonly sessions: readonly SessionNode[]
   readonly moreSessions: boolean
   /** A run's steps, if they were requested. */
   readonly run: RunView | null
+}
+
+/** What the log has of an agent's files at a moment. */
+export interface FilesAt {
+  /** The newest snapshot. */
+  readonly snapshot: string
+  /** The position of the last turn, or of what has changed the files since; null if nothing has. */
+  readonly changes: number | null
 }
 
 export interface ChartView {
@@ -245,6 +257,70 @@ export interface Lane {
 
 export type MarkKind = 'call' | 'retry' | 'failure' | 'answer'
 
+/** The files of an agent as they were at a moment. */
+export interface FilesView {
+  /** Why they cannot be shown; null if they can. */
+  readonly problem: string | null
+  readonly total: number
+  /** How many match the search. The first of them are in `files`. */
+  readonly matching: number
+  readonly files: readonly FileLine[]
+}
+
+export interface FileLine {
+  /** Names the file in requests, whatever its path is. */
+  readonly key: string
+  readonly path: string
+  readonly kind: 'file' | 'program' | 'link' | 'submodule'
+  readonly bytes: number
+}
+
+/** One file as it was at a moment. */
+export interface FileView {
+  /** Why it cannot be shown; null if it can. */
+  readonly problem: string | null
+  /** null if the snapshot does not have it. */
+  readonly file: FileLine | null
+  /** Its beginning, or where a link leads; null if that is not text. */
+  readonly text: string | null
+  /** How many bytes follow. */
+  readonly moreBytes: number
+}
+
+/** How the files of an agent differ between two snapshots. */
+export interface ChangesView {
+  /** Why they cannot be shown; null if they can. */
+  readonly problem: string | null
+  /** What has changed them. */
+  readonly by: 'turn' | 'call' | 'hand' | 'undo' | 'failure' | 'fork' | 'landing' | 'all'
+  /** The number of the turn; null if it is none. */
+  readonly turn: number | null
+  readonly total: number
+  /** In lines. */
+  readonly added: number
+  readonly removed: number
+  /** How many match the search. The first of them are in `files`. */
+  readonly matching: number
+  readonly files: readonly ChangeLine[]
+  /** The file that the patch is limited to; null if it has all of them. */
+  readonly only: string | null
+  readonly patch: readonly PatchLine[]
+  readonly moreLines: number
+  /** Whether there are even more than `moreLines`. */
+  readonly isMore: boolean
+}
+
+export interface ChangeLine {
+  readonly key: string
+  readonly path: string
+  readonly status: 'added' | 'changed' | 'removed'
+  /** In lines; null if it is binary, or too large to be compared. */
+  readonly added: number | null
+  readonly removed: number | null
+}
+
+export type PatchLine = readonly [kind: 'head' | 'hunk' | 'added' | 'removed' | 'same', text: string]
+
 /** Write activity over the whole log, one number per column. */
 export interface OverviewView {
   readonly head: number
@@ -261,4 +337,7 @@ export interface Answers {
   readonly timeline: TimelineView
   readonly overview: OverviewView
   readonly names: NamesView
+  readonly files: FilesView
+  readonly file: FileView
+  readonly changes: ChangesView
 }

@@ -1,16 +1,15 @@
 /** One landing queue at work: what its state asks for is done by git and by agents, and becomes the next facts. */
 import type { Agent } from '../actors/agent/agent.ts'
 import type { ActorEnvironment, EventSourcedActor } from '../actors/engine/actor.ts'
-import { mayPass } from '../actors/engine/insistence.ts'
+import { type EffectContext, mayPass } from '../actors/engine/effects.ts'
 import { Life } from '../actors/engine/life.ts'
-import type { EffectContext } from '../actors/engine/running-effects.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { describeError } from '../events/errors/base.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import type { LandingFact } from '../events/landing-facts.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
 import type { LandingOperations } from '../workspaces/files/landing.ts'
-import type { FilesOperations, FilesPlace } from '../workspaces/files/operations.ts'
+import type { FilesOperations, RepositoryPlace } from '../workspaces/files/operations.ts'
 import {
   type Attempt,
   gateOf,
@@ -348,7 +347,7 @@ export const isAtRest = ({ snapshot: { context } }: Agent): boolean =>
 export function worktreeOf(
   agent: Agent,
   { runner, directories }: Pick<LandingEnvironment, 'runner' | 'directories'>,
-): { readonly files: FilesOperations; readonly place: FilesPlace } {
+): { readonly files: FilesOperations; readonly place: RepositoryPlace } {
   const { config, files: known } = agent.snapshot.context
   const { workspace } = config ?? {}
   if (!workspace || !runner.files) {

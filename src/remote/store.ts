@@ -25,6 +25,7 @@ export function remoteStore(client: OwnerClient): ChainedStore {
     storeId,
     epoch,
     forReading,
+    baseDir: path,
     append: refuse,
     appendAll: refuse,
     blobs: {

@@ -2,9 +2,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { NewFact, Recorded } from '../events/envelope.ts'
 import { InvalidFactError } from '../events/errors/fact.ts'
-import { CommitConflict, RecordTooLarge, VersionConflict } from '../events/errors/store.ts'
+import { CommitConflict, Fenced, RecordTooLarge, VersionConflict } from '../events/errors/store.ts'
 import { InvalidIdError, InvalidInputError } from '../events/errors/usage.ts'
 import { checkStreamName } from '../events/ids.ts'
+import type { Json, JsonObject } from '../events/json.ts'
 import type { StreamAppend, StreamSummary } from './event-store.ts'
 import { type FactText, factId } from './fact-text.ts'
 
@@ -16,15 +17,26 @@ const COMMIT_ID = /^[\x21-\x7e]{1,200}$/
 /** A fact that is to be appended. Its cause is an id, or the index of an earlier fact of the same group. */
 export interface RequestedFact extends Omit<FactText, 'causationId'> {
   readonly cause: string | number | null
+  /** The data as a reader gets it. */
+  readonly copy: JsonObject
+}
+
+/** The fact as it is stored. */
+export interface PlacedFact extends FactText {
+  readonly copy: JsonObject
 }
 
 /** The fact as it is stored, once the position of the group's first fact is known. */
 export const placedFact = (
-  { cause, ...fact }: RequestedFact,
+  { type, v, data, copy, correlationId, cause }: RequestedFact,
   storeId: string,
   firstPosition: number,
-): FactText => ({
-  ...fact,
+): PlacedFact => ({
+  type,
+  v,
+  data,
+  copy,
+  correlationId,
   causationId: typeof cause === 'number' ? factId(storeId, firstPosition + cause) : cause,
 })
 
@@ -60,7 +72,7 @@ export function appendGroup(appends: readonly StreamAppend[], maxRecordBytes: nu
         expectedVersion: checkExpectedVersion(expectedVersion),
         commitId: commitId === undefined ? null : checkCommitId(commitId),
         token: token ?? null,
-        summary: JSON.parse(summaryText) as StreamSummary | null,
+        summary: (copyOf(summary) ?? JSON.parse(summaryText)) as StreamSummary | null,
         summaryText,
       }
     },
@@ -83,16 +95,16 @@ function requestedFact(fact: NewFact, earlier: readonly NewFact[], maxRecordByte
     typeof causationId === 'object' && causationId !== null ? earlier.lastIndexOf(causationId) : causationId
   if (cause === -1)
     throw new InvalidFactError({ type, problem: 'its cause is not an earlier fact of the same append' })
-  const data = dataText(fact)
+  const { data, copy } = checkedData(fact)
   // UTF-8 takes at most three bytes per UTF-16 unit: only a text that may be too long is measured.
   if (data.length * 3 > maxRecordBytes) {
     const bytes = Buffer.byteLength(data)
     if (bytes > maxRecordBytes) throw new RecordTooLarge({ type, bytes, limit: maxRecordBytes })
   }
-  return { type, v, data, correlationId, cause }
+  return { type, v, data, copy, correlationId, cause }
 }
 
-function dataText({ type, v, data }: NewFact): string {
+function checkedData({ type, v, data }: NewFact): Pick<RequestedFact, 'data' | 'copy'> {
   if (typeof type !== 'string')
     throw new InvalidFactError({ type: String(type), problem: 'its type is not a string' })
   if (!Number.isSafeInteger(v) || v < 1)
@@ -106,17 +118,48 @@ function dataText({ type, v, data }: NewFact): string {
       { cause },
     )
   }
-  if (text?.startsWith('{')) {
-    const problem = jsonProblem(data)
-    if (problem === null) return text
-    throw new InvalidFactError({ type, problem: `its data${problem}` })
+  if (!text?.startsWith('{')) throw new InvalidFactError({ type, problem: 'its data is not an object' })
+  const copy = copyOf(data)
+  if (copy !== undefined) return { data: text, copy: copy as JsonObject }
+  throw new InvalidFactError({ type, problem: `its data${jsonProblem(data)}` })
+}
+
+/** The value as a reader gets it, in objects of its own; undefined if JSON does not keep all of it. It has no circles. */
+function copyOf(value: unknown): Json | undefined {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
+  // JSON has no negative zero.
+  if (typeof value === 'number') return Number.isFinite(value) ? value + 0 : undefined
+  if (typeof value !== 'object') return undefined
+  if (Array.isArray(value)) {
+    const items: Json[] = []
+    // By index, which finds holes.
+    for (let index = 0; index < value.length; index++) {
+      const item = copyOf(value[index])
+      if (item === undefined) return undefined
+      items.push(item)
+    }
+    return items
   }
-  throw new InvalidFactError({ type, problem: 'its data is not an object' })
+  if (!isPlainObject(value)) return undefined
+  const fields: Record<string, Json> = {}
+  for (const name in value) {
+    const field = value[name]
+    if (field === undefined || !Object.hasOwn(value, name)) continue
+    const copy = copyOf(field)
+    if (copy === undefined) return undefined
+    if (name === '__proto__')
+      Object.defineProperty(fields, name, {
+        value: copy,
+        ...{ enumerable: true, configurable: true, writable: true },
+      })
+    else fields[name] = copy
+  }
+  return fields
 }
 
 /**
  * Where a value is not what a reader would get, and how, e.g. `.list[0] is NaN`; null if JSON keeps all of it. A field
- * that is undefined counts as left out. The value has no circles.
+ * that is undefined counts as left out.
  */
 function jsonProblem(value: unknown): string | null {
   if (typeof value === 'number') return Number.isFinite(value) ? null : ` is ${value}`
@@ -124,7 +167,6 @@ function jsonProblem(value: unknown): string | null {
   if (typeof value !== 'object')
     return ` is ${typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`}`
   if (Array.isArray(value)) {
-    // By index, which finds holes.
     for (let index = 0; index < value.length; index++) {
       const problem = jsonProblem(value[index])
       if (problem !== null) return `[${index}]${problem}`
@@ -264,4 +306,28 @@ export function perAppend(
     to += facts.length
     return recorded.slice(to - facts.length, to)
   })
+}
+
+/** The claims on the streams of a store: of the writers that carry a token, only the one that claimed last may append. */
+export class Claims {
+  readonly #epoch: number
+  readonly #tokens = new Map<string, string>()
+  #count = 0
+
+  /** @param epoch Of the store. No token of an earlier opening is valid in this one. */
+  constructor(epoch: number) {
+    this.#epoch = epoch
+  }
+
+  claim(stream: string): string {
+    const token = `${this.#epoch}.${++this.#count}`
+    this.#tokens.set(stream, token)
+    return token
+  }
+
+  /** The error for a group with a token that is no longer valid; null if there is none. */
+  refusal(group: AppendGroup): Fenced | null {
+    const stale = group.find(({ stream, token }) => token !== null && token !== this.#tokens.get(stream))
+    return stale ? new Fenced({ stream: stale.stream }) : null
+  }
 }

@@ -60,15 +60,23 @@ export function parseStored(storeId: string, position: number, text: string): Re
   }
 }
 
-/** The fact as `append` returns it: equal to what a reader gets, and a fresh object. */
-export const recordedFact = (stamp: FactStamp, fact: FactText): Recorded => ({
+/**
+ * The fact as `append` returns it: equal to what a reader gets, and a fresh object.
+ *
+ * @param data The same data, in objects that nothing else has.
+ */
+export const recordedFact = (
+  stamp: FactStamp,
+  fact: FactText,
+  data = JSON.parse(fact.data) as JsonObject,
+): Recorded => ({
   position: stamp.position,
   stream: stamp.stream,
   version: stamp.version,
   id: factId(stamp.storeId, stamp.position),
   type: fact.type,
   v: fact.v,
-  data: JSON.parse(fact.data) as JsonObject,
+  data,
   at: stamp.at,
   correlationId: fact.correlationId,
   causationId: fact.causationId,

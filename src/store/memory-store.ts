@@ -8,6 +8,7 @@ import { checkStreamName } from '../events/ids.ts'
 import {
   type AppendGroup,
   appendGroup,
+  Claims,
   type CommitPlace,
   commitConflict,
   DEFAULT_MAX_RECORD_BYTES,
@@ -19,7 +20,6 @@ import {
 } from './append-request.ts'
 import { blobReference, checkBlob, checkReference } from './blob-reference.ts'
 import type { Blobs } from './blobs.ts'
-import { Claims } from './claims.ts'
 import type { EventStore, StreamAppend, StreamSummary } from './event-store.ts'
 import { type FactStamp, recordedFact } from './fact-text.ts'
 import { Following, Watermark } from './follow.ts'

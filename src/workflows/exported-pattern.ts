@@ -1,5 +1,6 @@
 /** Loads patterns that a module exports, and checks that they are patterns. */
 import { hash } from 'node:crypto'
+import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { EMPTY } from 'rxjs'
@@ -19,9 +20,11 @@ interface LoadedModule {
 /** Loads a module as it is now. Its code runs with all rights of this process. Throws InvalidInputError. */
 export async function loadModule(file: string): Promise<LoadedModule> {
   const sha256 = await hashOfModule(file)
-  const address = pathToFileURL(resolve(file))
-  // Node loads an address once, and the file may have changed since.
+  const path = resolve(file)
+  const address = pathToFileURL(path)
+  // Node loads an address once, a CommonJS module by its path, and the file may have changed since.
   address.search = sha256
+  delete createRequire(import.meta.url).cache[path]
   try {
     return { exports: (await import(address.href)) as Record<string, unknown>, sha256 }
   } catch (cause) {

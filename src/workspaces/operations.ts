@@ -2,6 +2,7 @@
 
 import { type Clock, systemClock } from '../clock.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
+import type { Logger } from '../logger.ts'
 import type { AgentDirectories } from './directories.ts'
 import { type FilesOperations, filesOperations } from './files/operations.ts'
 import { type PlaceInputsOptions, placeInputs } from './inputs/placement.ts'
@@ -32,8 +33,10 @@ export interface DirectoryOperations {
 export function directoryOperations({
   clock = systemClock,
   inputs = {},
+  logger,
 }: {
   readonly clock?: Clock | undefined
+  readonly logger?: Logger | undefined
   readonly inputs?: InputOptions | undefined
 }): DirectoryOperations {
   return {
@@ -47,6 +50,6 @@ export function directoryOperations({
       return placeInputs(directories, material, { ...inputs, ...options, limits, clock, exclude })
     },
     discard: removeDirectories,
-    files: filesOperations(clock),
+    files: filesOperations(clock, logger),
   }
 }

@@ -62,7 +62,16 @@ test('nothing is served without the key, or with a wrong one of any length', asy
     `${token}x`,
     token.replace(/.$/, (end) => (end === 'A' ? 'B' : 'A')),
   ]
-  for (const path of ['/', '/page.js', '/api/moment', '/api/live', '/nothing']) {
+  for (const path of [
+    '/',
+    '/page.js',
+    '/api/moment',
+    '/api/files',
+    '/api/file',
+    '/api/changes',
+    '/api/live',
+    '/nothing',
+  ]) {
     expect(await get(port, path), path).toMatchObject({ status: 401 })
     for (const guess of wrong) {
       expect(await get(port, path, bearer(guess)), `${path} ${guess}`).toMatchObject({ status: 401 })

@@ -6,6 +6,7 @@ import { OverloadedError } from '../../src/events/errors/call.ts'
 import { CorruptRecord } from '../../src/events/errors/store.ts'
 import { KINDS } from '../../src/history/kinds.ts'
 import { damagedStore } from '../../src/inspector/damaged-store.ts'
+import { InspectedFiles } from '../../src/inspector/files.ts'
 import { LogIndex } from '../../src/inspector/index/index.ts'
 import { Searches } from '../../src/inspector/index/search.ts'
 import { HANDLERS, RequestParameters } from '../../src/inspector/requests.ts'
@@ -33,13 +34,14 @@ async function inspected(store: EventStore) {
   })
   const head = await store.head()
   await until(() => index.position >= head || index.ended !== null)
-  const target = { store, index, searches: new Searches(index, store) }
+  const files = new InspectedFiles(store, index, undefined)
+  const target = { store, index, searches: new Searches(index, store), files }
   return {
     index,
     async ask<What extends keyof Answers>(what: What, query: Record<string, string | number> = {}) {
       const entries = Object.entries(query).map(([name, value]) => [name, String(value)] as [string, string])
       const parameters = new RequestParameters(new URLSearchParams(entries))
-      return (await HANDLERS[`/api/${what}`]?.(target, parameters)) as Answers[What]
+      return (await HANDLERS[`/api/${what}`]?.(target, parameters, ending.signal)) as Answers[What]
     },
   }
 }

@@ -235,7 +235,10 @@ test('the diff of a run has what its own turns did, and nothing that was done be
   await orchestrator.run(inTurn, 'go', { id: 'r1' })
   await dev.ask('after')
   const { agents } = await orchestrator.runs.diff('r1', { patch: true })
-  expect(agents.map(({ agent }) => agent)).toEqual(['dev'])
+  expect(agents.map(({ agent, files }) => [agent, files.length])).toEqual([
+    ['dev', 3],
+    ['talker', 1],
+  ])
   expect(agents[0]?.files.map(({ path, status }) => `${path} ${status}`)).toEqual([
     'four.txt added',
     'one.txt added',

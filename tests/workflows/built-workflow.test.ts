@@ -49,6 +49,23 @@ test('A pipe in place of a module is refused, and nothing waits for its writer',
     })
 })
 
+test.each([
+  ['an ECMAScript module', 'flows.mjs', 'export const'],
+  ['a CommonJS module', 'flows.cjs', 'exports.'],
+])('%s that has changed is loaded as it is now', async (_, name, exporting) => {
+  const file = join((await files()).yaml, '..', name)
+  const asked: string[] = []
+  for (const prompt of ['first', 'second']) {
+    await writeFile(file, `${exporting} report = (ask) => () => ask('${prompt}', {})`)
+    const { pattern } = await buildWorkflow({ kind: 'module', file, export: 'report' })
+    pattern((worker) => {
+      asked.push(String(worker))
+      return EMPTY
+    })(EMPTY)
+  }
+  expect(asked).toEqual(['first', 'second'])
+})
+
 async function team(options: OrchestratorOptions = {}, script = by) {
   const here = await world()
   const { orchestrator, runner } = await here.open(script, options)

@@ -1,12 +1,12 @@
 /** The accounts that pay for calls: what is known of their limits, and whether a call may begin. */
-import type { AccountWindow } from '../../claude/account-window.ts'
+import type { AccountWindow } from '../../claude/runner.ts'
 import { durableTimer, instant, waitLeft } from '../../clock.ts'
 import type { AccountFact, ReportedWindow } from '../../events/account-facts.ts'
 import type { Hold } from '../../events/agent-facts.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
 import type { Effect } from '../engine/definition.ts'
-import { mayPass } from '../engine/insistence.ts'
+import { mayPass } from '../engine/effects.ts'
 import { Life } from '../engine/life.ts'
 import {
   type AccountState,

@@ -7,7 +7,7 @@ import type { AgentRunner, CallMessage, Usage } from '../../claude/runner.ts'
 import { type Clock, steadyTime } from '../../clock.ts'
 import type { Amount, Budget } from '../../events/options/budget.ts'
 import type { Logger } from '../../logger.ts'
-import { mayPass } from '../engine/insistence.ts'
+import { mayPass } from '../engine/effects.ts'
 import type { AccountHold, Accounts } from './accounts.ts'
 import { type BudgetHold, type BudgetInfo, budgetHoldInWords, scopeOf } from './budget.ts'
 import type { BudgetKeeper, BudgetManner, CallRequest } from './budgets.ts'
@@ -30,9 +30,9 @@ export interface Admitted {
   /** Learns from what the running call says. */
   hear(message: CallMessage): void
   /** Counts what it cost, before its end is recorded: it is paid for, whatever happens to the log. */
-  learn(cost: Amount): Promise<void>
+  learn(cost: Amount): Promise<void> | undefined
   /** Learns what its end says about the account. No further call of it begins before that is known. */
-  told(news: AccountNews): Promise<void>
+  told(news: AccountNews): Promise<void> | undefined
   /** It no longer runs: another call may. Idempotent. */
   leave(): void
 }
@@ -113,45 +113,8 @@ export function localAdmission({
   clock,
   logger,
 }: AdmissionParts): Admission {
+  const parts = { accounts, budgets, logger }
   const accountNow = () => runner.account?.() ?? UNNAMED
-
-  function admitted(request: CallRequest, account: string, slot: CallSlot, waitedMs: number): Admitted {
-    const learnFrom = async (news: AccountNews) => {
-      switch (news.said) {
-        case 'answered':
-          return slot.answered()
-        case 'cannot pay':
-          return accounts.hold(account, news.why)
-        case 'wait':
-          return accounts.pause(account, news.window, news.leftMs)
-        case 'fewer':
-          slot.refused(news.askedMs)
-          if (news.askedMs >= LONG_WAIT_MS) await accounts.pause(account, 'requests', news.askedMs)
-      }
-    }
-    return {
-      account,
-      waitedMs,
-      hear(message) {
-        if (message.type !== 'process') slot.begun()
-        if (message.type === 'text' || message.type === 'tool') slot.proven()
-        if (message.type === 'account') accounts.report(account, recordableWindows(message.windows))
-        if (message.type === 'retry' && ACCOUNT_STATUSES.includes(message.status))
-          slot.refused(message.retryAfterMs ?? 0)
-      },
-      learn: (cost) => budgets.learn(request, cost),
-      async told(news) {
-        try {
-          await learnFrom(news)
-        } catch (error) {
-          // An account whose facts cannot be written ends no task: this process knows what it was told.
-          if (mayPass(error)) throw error
-          logger.error({ account, error }, 'what a call says about its account was not recorded')
-        }
-      },
-      leave: slot.leave,
-    }
-  }
 
   return {
     get account() {
@@ -178,7 +141,8 @@ export function localAdmission({
         budgets.settle(callId)
         throw error
       }
-      if (!refused) return admitted(request, account, slot, Math.round(steadyTime(clock) - since))
+      if (!refused)
+        return new AdmittedCall(parts, request, account, slot, Math.round(steadyTime(clock) - since))
       slot.leave()
       return { hold: refused }
     },
@@ -189,13 +153,14 @@ export function localAdmission({
       if (!slot) return undefined
       // No budget is set, so it awaits nothing.
       void budgets.reserve(request)
-      return admitted(request, account, slot, 0)
+      return new AdmittedCall(parts, request, account, slot, 0)
     },
     adopt(request) {
       const account = accountNow()
       // Its facts may be anywhere in the stream.
       budgets.adopt({ ...request, agentVersion: 0 })
-      return admitted(request, account, governor.adopt({ agent: request.agent, account }), 0)
+      const slot = governor.adopt({ agent: request.agent, account })
+      return new AdmittedCall(parts, request, account, slot, 0)
     },
     settle: (callId) => budgets.settle(callId),
     changes(listener) {
@@ -217,3 +182,65 @@ export function localAdmission({
 }
 
 const NO_ACCOUNT: ReadonlySet<string> = new Set()
+
+class AdmittedCall implements Admitted {
+  readonly account: string
+  readonly waitedMs: number
+  readonly #parts: Pick<AdmissionParts, 'accounts' | 'budgets' | 'logger'>
+  readonly #request: CallRequest
+  readonly #slot: CallSlot
+
+  constructor(
+    parts: Pick<AdmissionParts, 'accounts' | 'budgets' | 'logger'>,
+    request: CallRequest,
+    account: string,
+    slot: CallSlot,
+    waitedMs: number,
+  ) {
+    this.account = account
+    this.waitedMs = waitedMs
+    this.#parts = parts
+    this.#request = request
+    this.#slot = slot
+  }
+
+  hear(message: CallMessage): void {
+    if (message.type !== 'process') this.#slot.begun()
+    if (message.type === 'text' || message.type === 'tool') this.#slot.proven()
+    if (message.type === 'account')
+      this.#parts.accounts.report(this.account, recordableWindows(message.windows))
+    if (message.type === 'retry' && ACCOUNT_STATUSES.includes(message.status))
+      this.#slot.refused(message.retryAfterMs ?? 0)
+  }
+
+  learn(cost: Amount): Promise<void> | undefined {
+    return this.#parts.budgets.learn(this.#request, cost)
+  }
+
+  told(news: AccountNews): Promise<void> | undefined {
+    if (news.said !== 'answered') return this.#record(news)
+    this.#slot.answered()
+    return undefined
+  }
+
+  leave(): void {
+    this.#slot.leave()
+  }
+
+  /** An account whose facts cannot be written ends no task: this process knows what it was told. */
+  async #record(news: Exclude<AccountNews, { readonly said: 'answered' }>): Promise<void> {
+    const { account } = this
+    const { accounts, logger } = this.#parts
+    try {
+      if (news.said === 'cannot pay') await accounts.hold(account, news.why)
+      else if (news.said === 'wait') await accounts.pause(account, news.window, news.leftMs)
+      else {
+        this.#slot.refused(news.askedMs)
+        if (news.askedMs >= LONG_WAIT_MS) await accounts.pause(account, 'requests', news.askedMs)
+      }
+    } catch (error) {
+      if (mayPass(error)) throw error
+      logger.error({ account, error }, 'what a call says about its account was not recorded')
+    }
+  }
+}

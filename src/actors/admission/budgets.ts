@@ -61,7 +61,7 @@ export interface BudgetKeeper {
   /** A call that an earlier process began continues in this one. */
   adopt(request: CallRequest): void
   /** Counts the cost of a call before its end is recorded: it is paid for, whatever happens to the log. */
-  learn(call: BudgetedCall, cost: Amount): Promise<void>
+  learn(call: BudgetedCall, cost: Amount): Promise<void> | undefined
   /** The call has ended or will not begin. Whatever is known of it is in the log by now. */
   settle(callId: string): void
   /** Sets a budget, effective at once: a field left out keeps its limit, null removes it. */
@@ -168,13 +168,16 @@ export class Budgets implements BudgetKeeper {
     }
   }
 
-  async learn(call: BudgetedCall, { usd, tokens }: Amount): Promise<void> {
+  learn(call: BudgetedCall, { usd, tokens }: Amount): Promise<void> | undefined {
     const cost = { usd: Math.max(0, usd), tokens }
     const begun = this.#begun.get(call.callId)
     // A budget that is being set counts the call as well.
     if (begun) this.#begun.set(call.callId, { ...begun, cost })
-    if (!this.areSet) return
-    for (const ledger of await this.#existing(scopesOf(call))) ledger.learn(call.callId, cost)
+    return this.areSet ? this.#learnIn(scopesOf(call), call.callId, cost) : undefined
+  }
+
+  async #learnIn(scopes: readonly BudgetScope[], callId: string, cost: Amount): Promise<void> {
+    for (const ledger of await this.#existing(scopes)) ledger.learn(callId, cost)
   }
 
   settle(callId: string): void {

@@ -19,6 +19,7 @@ import { AgentFiles } from './files.ts'
 import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
 import { type SessionLink, sessionLinks } from './session/chain.ts'
+import { totalTokens } from './state.ts'
 import { AgentSupervision, type SupervisedAgent } from './supervision.ts'
 import type { HoldListeners } from './tasks/channel.ts'
 import type { Reply, TaskHandle } from './tasks/handle.ts'
@@ -32,8 +33,7 @@ import {
 } from './tasks/held.ts'
 import type { TaskSpending } from './tasks/known-tasks.ts'
 import { AgentTasks, type AskOptions } from './tasks/tasks.ts'
-import { totalTokens } from './totals.ts'
-import { agentWorker } from './worker.ts'
+import { AgentWorker } from './worker.ts'
 
 /** Totals over an agent's life, of all calls, however they ended. */
 export interface AgentMetrics {
@@ -218,7 +218,7 @@ export class Agent {
     return this.#environment.directories(this.id).workspace
   }
 
-  /** Its files turn by turn, if it works on a repository. Throws InvalidInputError otherwise. */
+  /** Its files, turn by turn. Throws InvalidInputError if its runner does not keep them. */
   get files(): AgentFiles {
     return new AgentFiles(this.id, this.#life, this.#environment)
   }
@@ -233,10 +233,12 @@ export class Agent {
 
   /** Cancels all its tasks and refuses new ones until it is reset. */
   async stop(reason = 'asked to'): Promise<void> {
-    await this.#life.decide(({ context }) => [
-      ...cancelTasks(context, `the agent was stopped: ${reason}`),
-      { type: 'AgentStopped', data: { reason } },
-    ])
+    await this.endTasks(() =>
+      this.#life.decide(({ context }) => [
+        ...cancelTasks(context, `the agent was stopped: ${reason}`),
+        { type: 'AgentStopped', data: { reason } },
+      ]),
+    )
   }
 
   /** The session chain, oldest first; each link names its parent. A fork's chain begins with the original's. */
@@ -266,6 +268,23 @@ export class Agent {
     origin?: Causation,
   ): Promise<readonly Recorded[]> {
     return this.#life.decide(decision, origin)
+  }
+
+  /**
+   * Ends tasks by a decision. The call of one that nothing here carries out, because the agent was halted or only looked at,
+   * is ended as after a crash: what it answered or cost is in the log before this resolves.
+   */
+  async endTasks(decide: () => Promise<readonly Recorded[]>): Promise<readonly Recorded[]> {
+    const actor = this.#life.current ?? (await this.#life.use())
+    const { current } = this.snapshot.context
+    const recorded = await decide()
+    const { call } = current ?? {}
+    if (!current || !call || actor.isWorking) return recorded
+    if (this.snapshot.context.current?.call?.callId === call.callId) return recorded
+    await actor.quiet()
+    const worker = new AgentWorker(this.id, actor, this.#environment, this.#tasks)
+    await worker.abandon({ task: current, call })
+    return recorded
   }
 
   /** Resolves when no task runs and all queued ones are held. Throws ClosedError if the agent is closed before. */
@@ -340,6 +359,7 @@ export class Agent {
   get #tasks(): AgentTasks {
     this.#tasksHere ??= new AgentTasks(this.id, this.#life, this.#environment, {
       start: () => this.start(),
+      endTasks: (decide) => this.endTasks(decide),
       settled: this.#used,
     })
     return this.#tasksHere
@@ -348,7 +368,7 @@ export class Agent {
   #work(): void {
     const perform = (actor: AgentActor) => {
       this.#review()
-      const worker = agentWorker(this.id, actor, this.#environment, this.#tasks)
+      const worker = new AgentWorker(this.id, actor, this.#environment, this.#tasks)
       this.#tasks.worker = worker
       return worker.perform
     }

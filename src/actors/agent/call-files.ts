@@ -1,11 +1,13 @@
 /**
- * The files of a worktree around a call. Each call begins from the files that the last answer left, and what it did is a
- * snapshot; after an answer, its changes are a commit on the agent's branch.
+ * The files of an agent around a call. Each call begins from the files that the last answer left, and what it did is a
+ * snapshot; after an answer of an agent on a repository, its changes are a commit on its branch. Only that agent depends on
+ * git: without it, the files of the others are not kept.
  */
 import type { AgentRunner } from '../../claude/runner.ts'
-import type { AgentFact } from '../../events/agent-facts.ts'
+import { type AgentFact, NO_FILES } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
+import { GitNotInstalled, SnapshotMissing } from '../../events/errors/workspace.ts'
 import type { Logger } from '../../logger.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { SavedFiles } from '../../workspaces/files/file-history.ts'
@@ -31,29 +33,49 @@ interface CallFilesEnvironment {
   ) => Promise<readonly Recorded[]>
 }
 
+/** What an ended call has left of the files: facts that come before its ending, and what that says of them. */
+export interface LeftFiles {
+  readonly facts: readonly AgentFact[]
+  readonly said: { readonly untouched?: true }
+}
+
+type RestoredFact = Extract<AgentFact, { type: 'FilesRestored' }>
+
 export interface CallFiles {
-  /** After a call that did not end well, brings the files back to before it. Returns the call's ending if that fails. */
+  /** Whether its files are kept: otherwise there is nothing to do. */
+  readonly areKept: boolean
+  /** Whether there is nothing to save before a call. */
+  isEmpty(): boolean
+  /** What an earlier call that did not end well has left is taken back. Returns the call's ending if that fails. */
   begin(of: CallOfTask): Promise<CallEnding | undefined>
   /** Saves the files that the call begins from. Returns the call's ending if that fails. */
   saveBefore(of: CallOfTask): Promise<CallEnding | undefined>
   /** Saves the files that an answered call left. */
   saveAfter(task: QueuedTask, callId: string): Promise<SavedFiles | undefined>
+  /**
+   * Brings the files back to before a call that did not end well, at once: what somebody changes later is not its work. If
+   * that fails, the next call begins with it.
+   */
+  left(of: CallOfTask, ending: CallEnding): Promise<LeftFiles>
+  /** The same if its task has ended without it. A call that is still open in the log will be recovered. */
+  abandon(of: CallOfTask): Promise<void>
   /** Commits them to the agent's branch. */
   commit(task: QueuedTask, call: OpenCall, saved: SavedFiles): Promise<void>
 }
+
+/** The runners of those that were told that git is missing: once is enough. */
+const withoutGit = new WeakSet<FilesOperations>()
 
 export function callFiles(
   agent: string,
   actor: AgentActor,
   { runner, logger, directories, bodies, decide }: CallFilesEnvironment,
 ): CallFiles {
-  function worktree(): { readonly files: FilesOperations; readonly place: FilesPlace } | undefined {
-    const workspace = actor.snapshot.context.config?.workspace
-    if (!workspace || !runner.files) return undefined
-    return {
-      files: runner.files,
-      place: { agent, workspace, directories, last: actor.snapshot.context.files?.commit },
-    }
+  function kept(): { readonly files: FilesOperations; readonly place: FilesPlace } | undefined {
+    const { config, files: { commit: last } = {} } = actor.snapshot.context
+    if (!config || !runner.files) return undefined
+    const { workspace } = config
+    return { files: runner.files, place: { agent, workspace, directories, last } }
   }
 
   /** Does it in the open call, and records it there. */
@@ -61,24 +83,85 @@ export function callFiles(
     { task, call: { callId } }: CallOfTask,
     work: (files: FilesOperations, place: FilesPlace) => Promise<AgentFact | undefined>,
   ): Promise<CallEnding | undefined> {
-    const found = worktree()
+    const found = kept()
     if (!found) return undefined
     try {
       const fact = await work(found.files, found.place)
       if (fact) await decide(task, ({ current }) => (current?.call?.callId === callId ? [fact] : []))
       return undefined
     } catch (error) {
+      if (isDoneWithout(found, error)) return undefined
       return { type: 'CallFailed', error: callErrorData(error) }
     }
   }
 
+  /** Whether the work goes on without the files of its past, which is then said. */
+  function isDoneWithout(
+    { files, place: { workspace } }: NonNullable<ReturnType<typeof kept>>,
+    error: unknown,
+  ) {
+    if (workspace) return false
+    if (error instanceof SnapshotMissing)
+      logger.warn(
+        { agent, error },
+        'the files could not be brought back: its calls continue with the present ones',
+      )
+    else if (!(error instanceof GitNotInstalled)) return false
+    else if (!withoutGit.has(files)) {
+      withoutGit.add(files)
+      logger.warn(
+        { error },
+        'the files of agents are not kept: failed calls leave theirs, and nothing can be undone',
+      )
+    }
+    return true
+  }
+
+  async function restored(
+    files: FilesOperations,
+    place: FilesPlace,
+    to: string,
+    note: string,
+  ): Promise<RestoredFact> {
+    const { before, after } = await files.restore(place, to, note)
+    return { type: 'FilesRestored', data: { because: 'call', from: before.commit, to, ...after } }
+  }
+
+  async function takeBack({
+    task: { taskId },
+    call: { callId },
+  }: CallOfTask): Promise<RestoredFact | undefined> {
+    const found = kept()
+    const to = actor.snapshot.context.files?.before
+    if (!found || to === undefined) return undefined
+    try {
+      return await restored(found.files, found.place, to, `after call ${callId}, which did not end well`)
+    } catch (error) {
+      if (!isDoneWithout(found, error))
+        logger.warn(
+          { agent, taskId, error },
+          'the files are not as before a call: the next one begins with that',
+        )
+      return undefined
+    }
+  }
+
   return {
+    get areKept() {
+      return kept() !== undefined
+    },
+
+    isEmpty() {
+      const found = kept()
+      return found?.files.isEmpty(found.place) ?? false
+    },
+
     begin: (of) =>
       inCall(of, async (files, place) => {
+        await files.layOut(place)
         const to = actor.snapshot.context.files?.before
-        if (to === undefined) return undefined
-        const { before, after } = await files.restore(place, to, `before call ${of.call.callId}`)
-        return { type: 'FilesRestored', data: { because: 'call', from: before.commit, to, ...after } }
+        if (to === undefined || (to === NO_FILES && files.isEmpty(place))) return undefined
+        return restored(files, place, to, `before call ${of.call.callId}`)
       }),
 
     saveBefore: (of) =>
@@ -86,15 +169,17 @@ export function callFiles(
         const { taskId } = of.task
         const { callId } = of.call
         const saved = await files.save(place, `before call ${callId}`)
+        if (saved.commit === NO_FILES) return undefined
         return { type: 'FilesSaved', data: { taskId, callId, when: 'before', ...saved } }
       }),
 
     async saveAfter(task, callId) {
-      const found = worktree()
+      const found = kept()
       if (!found) return undefined
       const { taskId } = task
       try {
         const saved = await found.files.save(found.place, `after call ${callId}`)
+        if (saved.commit === NO_FILES) return undefined
         const data = { taskId, callId, when: 'after', ...saved } as const
         await decide(task, ({ current }) =>
           current?.call?.callId === callId ? [{ type: 'FilesSaved', data }] : [],
@@ -102,17 +187,33 @@ export function callFiles(
         return saved
       } catch (error) {
         // The answer is recorded without its files rather than not at all.
-        logger.warn(
-          { agent, taskId, error },
-          'the files after a call could not be saved: the next call saves them',
-        )
+        if (!isDoneWithout(found, error))
+          logger.warn(
+            { agent, taskId, error },
+            'the files after a call could not be saved: the next call saves them',
+          )
         return undefined
       }
     },
 
+    async left(of, ending) {
+      const fact = ending.type === 'CallSucceeded' ? undefined : await takeBack(of)
+      if (!fact) return { facts: [], said: {} }
+      return fact.data.from === fact.data.to
+        ? { facts: [], said: { untouched: true } }
+        : { facts: [fact], said: {} }
+    },
+
+    async abandon(of) {
+      if (actor.snapshot.context.current?.call?.callId === of.call.callId) return
+      const fact = await takeBack(of)
+      if (fact) await decide(of.task, () => [fact])
+    },
+
     async commit(task, { sessionId }, saved) {
-      const found = worktree()
-      if (!found) return
+      const found = kept()
+      const branch = found?.place.workspace?.branch
+      if (!found || branch === undefined) return
       const { taskId, runId } = task
       const run = runId === undefined ? '' : `Run: ${runId}\n`
       try {
@@ -120,7 +221,6 @@ export function callFiles(
         const message = `${shortened(subject)}\n\nAgent: ${agent}\nTask: ${taskId}\n${run}Session: ${sessionId}\n`
         const commit = await found.files.commit(found.place, saved, message)
         if (commit === null) return
-        const { branch } = found.place.workspace
         await decide(task, () => [{ type: 'FilesCommitted', data: { taskId, commit, branch } }])
       } catch (error) {
         logger.warn({ agent, taskId, error }, 'a turn could not be committed: the next commit contains it')

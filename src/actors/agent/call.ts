@@ -64,8 +64,9 @@ export async function composeCall(
 ): Promise<ComposedCall> {
   const { systemPrompt, allowedTools, maxTurns, model, permissions, loadProjectSettings } = config
   const { bodies, directories } = sources
-  const textInput = task.textInput === null ? undefined : await bodies.read(task.textInput)
-  const prompt = composePrompt(defined({ prompt: await bodies.read(task.prompt), textInput }))
+  const prompt = typeof task.prompt === 'string' ? task.prompt : await bodies.read(task.prompt)
+  const asked =
+    task.textInput === null ? prompt : composePrompt({ prompt, textInput: await bodies.read(task.textInput) })
   const before =
     rebuilt && parentSessionId !== null ? await conversationBefore(parentSessionId, sources) : null
   const call: Call = {
@@ -75,7 +76,7 @@ export async function composeCall(
     parentSessionId: rebuilt ? null : parentSessionId,
     taskId: task.taskId,
     attempt: task.attempt,
-    prompt: `${before?.text ?? ''}${prompt}${noteOf(task)}`,
+    prompt: `${before?.text ?? ''}${asked}${noteOf(task)}`,
     settings: defined({
       systemPrompt,
       allowedTools: allowedTools ?? undefined,
@@ -107,7 +108,7 @@ export async function carryOutCall(
   runner: AgentRunner,
   call: Call,
   signal: AbortSignal,
-  hear: (message: CallMessage) => void | Promise<void>,
+  hear: (message: CallMessage) => Promise<void> | undefined,
 ): Promise<CallEnding> {
   let given: { readonly result: CallResult } | undefined
   let spent: CallSpending | undefined
@@ -115,7 +116,8 @@ export async function carryOutCall(
     for await (const message of runner.start(call, { signal })) {
       if (message.type === 'result') given = { result: message.result }
       if (message.type === 'spent') spent = recordableSpending(message)
-      await hear(message)
+      const hearing = hear(message)
+      if (hearing) await hearing
     }
     if (!given) throw new NoResultError()
   } catch (error) {

@@ -4,8 +4,9 @@
  * one, and `agent.ts` and `system.ts` about the agent itself.
  */
 import { durableTimer, instant } from '../../clock.ts'
-import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
+import { type AgentFact, type Failure, type Hold, NO_FILES } from '../../events/agent-facts.ts'
 import { canonicalJson, defined } from '../../events/json.ts'
+import { hasMaterial } from '../../events/material.ts'
 import type { RecordedSpending } from '../../events/spending.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
@@ -13,8 +14,7 @@ import type { Circumstances, Effect } from '../engine/definition.ts'
 import type { Answered, CallEnding } from './call.ts'
 import { faultOf, rejectsRequest, retriesAfter, retryDelayMs } from './failure-policy.ts'
 import type { AgentSnapshot } from './machine.ts'
-import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
-import { totalTokens } from './totals.ts'
+import { type AgentContext, type CurrentTask, type OpenCall, type QueuedTask, totalTokens } from './state.ts'
 import { deadlineLeftMs, leftAfterRefusal, limitLeftMs, retryAfterMs } from './waits.ts'
 
 /** What runs while an agent is in a state. */
@@ -94,7 +94,13 @@ export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary
 export interface CallIds {
   readonly callId: string
   readonly sessionId: string
+  /** Whether it begins in a workspace without files. Default: false. */
+  readonly isEmpty?: boolean
 }
+
+/** The task that may have its next call: the current one between two calls, or one in the queue. */
+export const nextTask = ({ current, queue }: AgentContext, taskId: string): QueuedTask | undefined =>
+  current ? (current.taskId === taskId ? current : undefined) : queue.find((one) => one.taskId === taskId)
 
 /**
  * Announces a task's next call: its first one, or a retry that is due. No facts if the task can no longer begin.
@@ -102,29 +108,32 @@ export interface CallIds {
  * @param waitedMs How long the task waited for admission: its deadline moves by as much.
  */
 export function nextCall(
-  { current, queue, session, lostSession, config }: AgentContext,
-  taskId: string,
-  ids: CallIds,
+  { current, session, lostSession, config, files }: AgentContext,
+  task: Omit<QueuedTask, 'cause'> | undefined,
+  { callId, sessionId, isEmpty }: CallIds,
   { now }: Pick<Circumstances, 'now'>,
   waitedMs = 0,
 ): readonly AgentFact[] {
-  const task = [...(current ? [current] : queue)].find((one) => one.taskId === taskId)
   if (!task || !config || current?.call || task.hold?.reason === 'approval') return []
   const parentSessionId = { chain: session, run: task.continues ?? null, fresh: null }[task.session]
   const leftMs = current
     ? (current.leftMs ?? deadlineLeftMs(current, config, now - waitedMs))
     : config.timeoutMs
+  // Its inputs are still to come, or there are snapshots already: then one says what it begins from.
+  const empty = isEmpty && !hasMaterial(task.material) && (files?.commit ?? NO_FILES) === NO_FILES
   return [
     {
       type: 'CallStarted',
       data: {
-        ...ids,
+        callId,
+        sessionId,
         taskId: task.taskId,
         attempt: (task.attempt ?? 0) + 1,
         parentSessionId,
         deadlineAt: instant(now + leftMs),
         leftMs,
         ...(parentSessionId !== null && parentSessionId === lostSession ? { rebuilt: true as const } : {}),
+        ...(empty && { empty }),
       },
     },
   ]
@@ -231,10 +240,17 @@ export function holdForMoney(
   return [{ type: 'TaskHeld', data: { taskId, hold } }]
 }
 
-/** Fails the current task at its deadline, during a call or between two. */
-export function deadlinePassed({ current }: AgentContext, error: Failure): readonly AgentFact[] {
-  if (!current) return []
-  const { taskId, call } = current
+/** Fails a task for good, with its call if it has one, unless it has ended. A queued task leaves its agent as it is. */
+export function taskBroken(
+  { current, queue }: AgentContext,
+  taskId: string,
+  error: Failure,
+): readonly AgentFact[] {
+  if (current?.taskId !== taskId) {
+    if (!queue.some((task) => task.taskId === taskId)) return []
+    return [{ type: 'TaskFailed', data: { taskId, error, fatal: false } }]
+  }
+  const { call } = current
   const failed: AgentFact = { type: 'TaskFailed', data: { taskId, error, fatal: true } }
   return call ? [{ type: 'CallFailed', data: { taskId, callId: call.callId, error } }, failed] : [failed]
 }

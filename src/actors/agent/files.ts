@@ -1,5 +1,5 @@
-/** What an agent that works on a repository did to its files, turn by turn; and back to an earlier turn. */
-import { agentFacts } from '../../events/agent-facts.ts'
+/** What an agent did to its files, turn by turn; and back to an earlier turn. */
+import { agentFacts, NO_FILES } from '../../events/agent-facts.ts'
 import { AgentBusyError } from '../../events/errors/agent.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { EventStore } from '../../store/event-store.ts'
@@ -51,14 +51,13 @@ export class AgentFiles {
   readonly #files: FilesOperations
   readonly #where: FilesPlace
 
-  /** Throws InvalidInputError for an agent that does not work on a repository. */
+  /** Throws InvalidInputError if its runner keeps no files. */
   constructor(agent: string, life: AgentLife, { store, runner, directories }: AgentEnvironment) {
-    const workspace = life.snapshot.context.config?.workspace
-    if (!workspace || !runner.files) {
-      const problem = 'it does not work on a repository, and only there are its files kept by turn'
-      const hint = 'Create one that does: claude-agents agent create ID "..." --repo .'
-      throw new InvalidInputError({ what: `Agent "${agent}"`, problem, hint })
+    if (!runner.files) {
+      const problem = 'its runner does not keep the files of agents'
+      throw new InvalidInputError({ what: `Agent "${agent}"`, problem })
     }
+    const workspace = life.snapshot.context.config?.workspace
     this.#life = life
     this.#store = store
     this.#files = runner.files
@@ -79,7 +78,7 @@ export class AgentFiles {
     if (at === undefined) return this.#files.list(this.#place, await this.#now())
     const { state } = await foldAt(agentKind as unknown as AnyKind, this.#store, this.#life.stream, at)
     const { files } = state.context as unknown as AgentContext
-    return this.#files.list(this.#place, files?.commit ?? this.#place.workspace.commit)
+    return this.#files.list(this.#place, files?.commit ?? this.#place.workspace?.commit ?? NO_FILES)
   }
 
   /** How the files differ. Without options, from where the agent began to now. */
@@ -102,9 +101,14 @@ export class AgentFiles {
    */
   async undo({ to }: { readonly to?: number } = {}): Promise<Undone> {
     this.#assertIdle()
-    const { turns, standing } = await filesTurns(this.#store, this.#life.stream)
+    const { turns, standing, began } = await filesTurns(this.#store, this.#life.stream)
     await this.#files.save(this.#place, 'before undoing')
-    const target = to === undefined ? await this.#before(standing) : this.#after(turns, to)
+    const target =
+      to === undefined
+        ? await this.#before(standing)
+        : to === 0 && began !== undefined
+          ? began
+          : this.#turn(turns, to).after
     const { before, after } = await this.#files.restore(this.#place, target, 'undone')
     const data = { because: 'undo', from: before.commit, to: target, ...after } as const
     const recorded = await this.#life.decide(() => {
@@ -123,9 +127,10 @@ export class AgentFiles {
       const found = this.#turn(await this.turns(), turn)
       return { base: found.before, head: found.after }
     }
-    const base =
-      since === undefined ? this.#place.workspace.commit : await this.#files.find(this.#place, since)
-    return { base, head: await this.#now() }
+    const head = await this.#now()
+    if (since !== undefined) return { base: await this.#files.find(this.#place, since), head }
+    // Before its first call, an agent has changed nothing.
+    return { base: (await filesTurns(this.#store, this.#life.stream)).began ?? head, head }
   }
 
   /** A snapshot of the files as they are; while a call runs and changes them, the newest one. */
@@ -144,10 +149,6 @@ export class AgentFiles {
     throw new InvalidInputError({ what: `Agent "${agent}"`, problem: 'no turn is left to undo', hint })
   }
 
-  #after(turns: readonly FilesTurn[], to: number): string {
-    return to === 0 ? this.#place.workspace.commit : this.#turn(turns, to).after
-  }
-
   #turn(turns: readonly FilesTurn[], turn: number): FilesTurn {
     const found = turns[turn - 1]
     if (found) return found
@@ -156,24 +157,33 @@ export class AgentFiles {
   }
 }
 
-/** All turns of an agent, and those that stand: what was undone is not among them. */
+/** All turns of an agent, those that stand (what was undone is not among them), and where it began, once that is known. */
 export async function filesTurns(
   store: EventStore,
   stream: string,
-): Promise<{ readonly turns: readonly FilesTurn[]; readonly standing: readonly FilesTurn[] }> {
+): Promise<{
+  readonly turns: readonly FilesTurn[]
+  readonly standing: readonly FilesTurn[]
+  readonly began: string | undefined
+}> {
   const turns: FilesTurn[] = []
   const standingAfter: (readonly FilesTurn[])[] = []
   let standing: readonly FilesTurn[] = []
   let before = ''
   let after = ''
+  let began: string | undefined
   for await (const recorded of store.read(stream)) {
     const { type, data } = agentFacts.read(recorded)
     // Another agent may have had the id before.
-    if (type === 'AgentCreated') before = ''
+    if (type === 'AgentCreated') [before, began] = ['', data.config.workspace?.commit]
+    if (type === 'AgentConfigured') began = data.config.workspace?.commit ?? began
+    if (type === 'CallStarted') before = after = data.empty ? NO_FILES : ''
     if (type === 'FilesSaved') {
       if (data.when === 'before') before = data.commit
       after = data.commit
     }
+    if (type === 'FilesRestored' && data.because === 'fork') began ??= data.commit
+    if (before !== '') began ??= before
     if (type === 'CallSucceeded' && before !== '') {
       turns.push({ turn: turns.length + 1, taskId: data.taskId, before, after })
       standing = [...standing, ...turns.slice(-1)]
@@ -185,5 +195,5 @@ export async function filesTurns(
       standing = undone < 0 ? (standingAfter[restored] ?? []) : standing.slice(0, undone)
     }
   }
-  return { turns, standing }
+  return { turns, standing, began }
 }

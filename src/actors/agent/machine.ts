@@ -55,6 +55,7 @@ const late = {
 /** What can happen to an agent in every working state. */
 const always = {
   ...late,
+  FilesRestored: { actions: fold },
   AgentConfigured: { actions: fold },
   TaskAccepted: { actions: fold },
   TaskHeld: { guard: 'isQueued', actions: fold },
@@ -83,7 +84,6 @@ const free = {
     /** It was rejected, or it cannot begin. */
     TaskFailed: { guard: 'isQueued', actions: fold },
     TaskCancelled: { guard: 'isQueued', actions: fold },
-    FilesRestored: { actions: fold },
     AgentReset: { target: 'idle', actions: fold },
     AgentStopped: { guard: 'hasNoTask', target: 'stopped', actions: fold },
     AgentRemoved: { guard: 'hasNoTask', target: 'absent', actions: fold },
@@ -110,7 +110,6 @@ export const agentMachine = agent.createMachine({
         ],
         InputsPlaced: { guard: 'isOpenCall', actions: fold },
         FilesSaved: { guard: 'isOpenCall', actions: fold },
-        FilesRestored: { actions: fold },
         ProcessStarted: { guard: 'isOpenCall', actions: fold },
         CallSucceeded: { guard: 'isOpenCall', target: 'idle', actions: fold },
         CallFailed: { guard: 'isOpenCall', actions: fold },
@@ -137,6 +136,7 @@ export const agentMachine = agent.createMachine({
     stopped: {
       on: {
         ...late,
+        FilesRestored: { actions: fold },
         AgentConfigured: { actions: fold },
         AgentReset: { target: 'idle', actions: fold },
         AgentRestarted: { target: 'idle', actions: fold },

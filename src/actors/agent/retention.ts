@@ -45,7 +45,8 @@ export function agentRetention(rule: RetentionRule): Retention {
   const see = ({ stream, type, data, at, correlationId }: Recorded) => {
     if (stream.startsWith('run/')) {
       if (RUN_ENDS.has(type)) openRuns.delete(stream)
-      else openRuns.add(stream)
+      // A call that was cut off may tell what it has cost when the run is long over.
+      else if (type !== 'StepCostRecorded') openRuns.add(stream)
       const step = `${stream} ${data.stepKey}`
       if (type === 'StepScheduled') steps.set(step, taskKey(`agent/${data.worker}`, String(data.taskId)))
       if (type === 'StepSucceeded' && data.text === undefined) answers.add(steps.get(step) ?? '')

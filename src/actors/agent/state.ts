@@ -1,9 +1,9 @@
 /** The state of an agent, and how each fact changes it. Its size does not grow with the agent's history. */
-import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
+import { type AgentFact, type Failure, type Hold, NO_FILES } from '../../events/agent-facts.ts'
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
+import { spendingIn } from '../../events/spending.ts'
 import type { Body, Material, PlacedInput } from '../../events/task-input.ts'
-import { type AgentTotals, type CallCost, isFree, lastCostIn, withSpending } from './totals.ts'
 
 /** A task in the queue. */
 export interface QueuedTask {
@@ -89,7 +89,7 @@ export interface AgentContext {
   readonly deadLetters: number
   /** Why the last task failed, until one succeeds. */
   readonly failure: Failure | null
-  /** The files of its worktree. Absent before the first snapshot. */
+  /** The files of its workspace. Absent as long as nothing is known of them. */
   readonly files?: SavedState | undefined
 }
 
@@ -127,7 +127,9 @@ export const changes: {
     config,
     session: forkedFrom?.sessionId ?? null,
   }),
-  AgentConfigured: (_, { config }) => ({ config }),
+  // What was saved of a private workspace is nothing that a worktree begins from.
+  AgentConfigured: ({ config: before, files }, { config }) =>
+    files && config.workspace && !before?.workspace ? { config, files: undefined } : { config },
   TaskAccepted: ({ queue }, task, cause) => ({ queue: [...queue, { ...task, cause }] }),
   TaskHeld: ({ queue, current }, { taskId, hold }) =>
     current?.taskId === taskId
@@ -140,7 +142,17 @@ export const changes: {
   }),
   CallStarted(
     { queue, current },
-    { taskId, callId, attempt, sessionId, parentSessionId, deadlineAt, rebuilt = false, leftMs = null },
+    {
+      taskId,
+      callId,
+      attempt,
+      sessionId,
+      parentSessionId,
+      deadlineAt,
+      rebuilt = false,
+      leftMs = null,
+      empty,
+    },
     cause,
   ) {
     const task = current ?? queue.find((queued) => queued.taskId === taskId)
@@ -149,6 +161,7 @@ export const changes: {
     const { prompt, textInput, material, session, continues, outputSchema, runId } = task
     return {
       queue: queue.filter((queued) => queued.taskId !== taskId),
+      ...(empty && { files: { commit: NO_FILES, before: NO_FILES } }),
       current: {
         taskId,
         prompt,
@@ -250,7 +263,7 @@ function continuedBy(
   )
 }
 
-/** After an answer, the files that it left are what the next call begins from. */
+/** The present files are what the next call begins from. */
 const settledFiles = (files: SavedState | undefined) =>
   files === undefined ? {} : { files: { commit: files.commit } }
 
@@ -264,9 +277,77 @@ function queuedAgain(current: CurrentTask): QueuedTask {
 const excusedBy = (hold: Hold, { excused, dueAt }: CurrentTask) =>
   hold.reason === 'account' && dueAt === null ? { excused: excused + 1 } : {}
 
+type EndedCall = DataOf<'CallFailed' | 'CallOutcomeUnknown'>
+
 /** A call ended without an answer. The retry or the end of the task that follows is a fact of its own. */
-function endCall({ current, totals, lastCost }: AgentContext, data: object): Change {
-  const ended = current ? { current: { ...current, call: null } } : {}
+function endCall({ current, totals, lastCost, files }: AgentContext, data: EndedCall): Change {
+  const ended = {
+    ...(current && { current: { ...current, call: null } }),
+    ...(data.untouched && settledFiles(files)),
+  }
   if (isFree(data)) return ended
   return { ...ended, totals: withSpending(totals, data, 1), lastCost: lastCostIn(data) ?? lastCost }
 }
+
+/** What not every log has is absent while it is 0, so that states keep the hashes that old logs recorded. */
+export interface AgentTotals {
+  /** Answered calls. */
+  readonly interactions: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly costUsd: number
+  /** What budgets count beyond input and output: tokens written to the cache, and a share of those read from it. */
+  readonly cacheTokens?: number
+  /** Calls without an answer that cost something. */
+  readonly unanswered?: number
+  /** The part of the cost that is an estimate. */
+  readonly estimatedUsd?: number
+}
+
+/** The cost of a call. */
+export interface CallCost {
+  readonly usd: number
+  readonly tokens: number
+}
+
+/** The tokens of all calls, as budgets count them. */
+export const totalTokens = ({ inputTokens, outputTokens, cacheTokens = 0 }: AgentTotals): number =>
+  inputTokens + outputTokens + cacheTokens
+
+/**
+ * The totals with what the call that a fact ends has cost.
+ *
+ * @param unanswered How many calls without an answer that adds.
+ */
+export function withSpending(totals: AgentTotals, data: object, unanswered = 0): AgentTotals {
+  const spending = spendingIn({ data })
+  if (!spending) return totals
+  const { costUsd, usage, tokens, estimated } = spending
+  const { inputTokens, outputTokens } = usage
+  const seldom = {
+    cacheTokens: (totals.cacheTokens ?? 0) + tokens - inputTokens - outputTokens,
+    unanswered: (totals.unanswered ?? 0) + unanswered,
+    estimatedUsd: (totals.estimatedUsd ?? 0) + (estimated ? costUsd : 0),
+  }
+  return {
+    interactions: totals.interactions,
+    inputTokens: totals.inputTokens + inputTokens,
+    outputTokens: totals.outputTokens + outputTokens,
+    costUsd: totals.costUsd + costUsd,
+    ...Object.fromEntries(Object.entries(seldom).filter(([, amount]) => amount !== 0)),
+  }
+}
+
+/** What a call cost, unless it was cut off and says nothing about the next one. */
+export function lastCostIn(data: object): CallCost | undefined {
+  const spending = spendingIn({ data })
+  return spending && !spending.estimated ? { usd: spending.costUsd, tokens: spending.tokens } : undefined
+}
+
+export function isFree(data: object): boolean {
+  const spending = spendingIn({ data })
+  return !spending || (spending.costUsd === 0 && spending.tokens === 0)
+}
+
+/** Decides the state, so it is part of the kind's fingerprint. */
+export const TOTALS_FOLD = { spendingIn, withSpending, lastCostIn, isFree }

@@ -3,6 +3,7 @@
  * store keeps, and load no agent; the agents that live in this process are in a registry.
  */
 import { resolve } from 'node:path'
+import { type AgentFact, NO_FILES } from '../../events/agent-facts.ts'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
@@ -106,6 +107,12 @@ export class AgentSystem {
     const agent = await this.#here.get(id)
     if (agent.status !== 'absent') return agent
     throw new AgentNotFoundError({ agent: id, nearest: await this.#nearest(id) })
+  }
+
+  /** The agent, if it is in memory. */
+  here(id: string): Agent | undefined {
+    const agent = this.#here.peek(id)
+    return agent?.isHere && agent.status !== 'absent' ? agent : undefined
   }
 
   list(options?: { readonly open?: boolean }): Promise<readonly AgentInfo[]> {
@@ -258,18 +265,26 @@ export class AgentSystem {
     if (agent.version > 0) await runner.discard?.(directories(agent.id))
     await runner.prepare?.(directories(agent.id))
     const { workspace } = config
-    if (workspace)
-      await runner.files?.save(
-        { agent: agent.id, workspace, directories: directories(agent.id), last: fork?.files },
-        'when it was created',
-      )
-    const { forkedFrom, factId = null } = fork ?? {}
+    const { forkedFrom, factId = null, files: to = NO_FILES } = fork ?? {}
+    const place = { agent: agent.id, workspace, directories: directories(agent.id), last: fork?.files }
+    if (workspace) await runner.files?.save(place, 'when it was created')
+    const laidOut =
+      to === NO_FILES ? undefined : await runner.files?.restore(place, to, 'when it was created')
     if (forkedFrom?.sessionId)
       await runner.branch?.(forkedFrom.sessionId, directories(forkedFrom.agent), directories(agent.id))
     // The budget first: a crash must not leave an agent without its limit.
     if (budget) await admission.setBudget(agent.id, budget, 'new')
-    const data = defined({ config, forkedFrom })
-    await agent.record(() => [{ type: 'AgentCreated', data }], { causationId: factId })
+    const created: AgentFact = { type: 'AgentCreated', data: defined({ config, forkedFrom }) }
+    // What it begins from is known at once, also if its workspace is lost before its first call.
+    const files: readonly AgentFact[] = laidOut
+      ? [
+          {
+            type: 'FilesRestored',
+            data: { because: 'fork', from: laidOut.before.commit, to, ...laidOut.after },
+          },
+        ]
+      : []
+    await agent.record(() => [created, ...files], { causationId: factId })
     this.#count += 1
     return agent
   }
@@ -282,11 +297,12 @@ export class AgentSystem {
     // Its files first: a removal that fails can be repeated, and until then the agent is listed. A task that was asked
     // meanwhile may have put files there again.
     for (let isRemoved = false; !isRemoved; ) {
-      await agent.record(({ context }) => cancelTasks(context, 'the agent was removed'))
+      await agent.endTasks(() => agent.record(({ context }) => cancelTasks(context, 'the agent was removed')))
       // A late answer is still recorded.
       await agent.settled()
-      const { workspace } = agent.snapshot.context.config ?? {}
-      if (workspace) await runner.files?.release({ agent: id, workspace, directories: directories(id) })
+      const { config, files } = agent.snapshot.context
+      const place = { agent: id, workspace: config?.workspace, directories: directories(id) }
+      await runner.files?.release({ ...place, last: files?.commit })
       await runner.discard?.(directories(id))
       const removed = await agent.record((snapshot) =>
         isWithoutTasks(snapshot) ? [{ type: 'AgentRemoved', data: {} }] : [],

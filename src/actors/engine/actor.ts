@@ -27,13 +27,10 @@ import { callListener } from '../../events/listener.ts'
 import type { Logger } from '../../logger.ts'
 import type { EventStore, StreamAppend } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
-import { type FoldedActor, foldStream } from './history.ts'
-import { insist, mayPass, Wish } from './insistence.ts'
+import { insist, mayPass, type Perform, RunningEffects, Wish } from './effects.ts'
+import { type FoldedActor, foldStream, recordedState } from './history.ts'
 import { type Inspection, type LiveMachine, liveMachine } from './live-machine.ts'
-import { Part } from './part.ts'
-import { recordedState } from './recorded-state.ts'
 import { savedState } from './replayable.ts'
-import { type Perform, RunningEffects } from './running-effects.ts'
 
 /** What an actor needs from the world. */
 export interface ActorEnvironment {
@@ -65,7 +62,9 @@ interface Waiting<M extends AnyStateMachine> {
   readonly decision: Decision<M>
   readonly origin: Causation
   /** The decision of another actor that is taken together with it. */
-  readonly part?: Part
+  readonly part: Part | undefined
+  /** It shared an append that failed: it is taken again, alone. */
+  isAlone: boolean
   resolve(recorded: readonly Recorded[]): void
   reject(error: unknown): void
 }
@@ -78,6 +77,100 @@ interface Decided<M extends AnyStateMachine> {
   readonly joined: StreamAppend | undefined
 }
 
+/** What the actor that joins another one's decision does in it. */
+interface Joining {
+  readonly version: () => number
+  /** Takes the decision and returns what is to be appended. May be called more than once. */
+  readonly take: (cause: NewFact | undefined) => StreamAppend
+  readonly see: (recorded: readonly Recorded[]) => void
+  readonly fail: (error: unknown) => void
+}
+
+/** A decision of one actor that another one takes together with its own, all or nothing: see `join`. */
+export class Part {
+  readonly stream: string
+  /** Whether its facts cause those of the other actor; otherwise they are caused by them. */
+  readonly isFirst: boolean
+  readonly #joining: Joining
+  #isReady = false
+  #isOver = false
+  /** Made when it ends, or when it is first asked for. */
+  #outcome: Promise<readonly Recorded[]> | undefined
+  #end: (outcome: Promise<readonly Recorded[]>) => void = () => {}
+  #continueOther = () => {}
+  #continueOwn = () => {}
+
+  constructor(stream: string, isFirst: boolean, joining: Joining) {
+    this.stream = stream
+    this.isFirst = isFirst
+    this.#joining = joining
+  }
+
+  /** The version of its stream, to which its facts will be added. */
+  get version(): number {
+    return this.#joining.version()
+  }
+
+  /** Resolves with its facts once they are durable and folded; rejects if nothing was written. */
+  get recorded(): Promise<readonly Recorded[]> {
+    this.#outcome ??= new Promise((resolve) => {
+      this.#end = resolve
+    })
+    return this.#outcome
+  }
+
+  /** Whether its actor has come to it. Until it is over, that one decides nothing else. */
+  get isReady(): boolean {
+    return this.#isReady
+  }
+
+  /** Calls back when it is ready. Only one may wait for it. */
+  whenReady(ready: () => void): void {
+    this.#continueOther = ready
+  }
+
+  /** Its actor has come to it, and may go on when `over` is called. */
+  begin(over: () => void): void {
+    this.#isReady = true
+    if (this.#isOver) {
+      over()
+      return
+    }
+    this.#continueOwn = over
+    this.#continueOther()
+  }
+
+  take(cause: NewFact | undefined): StreamAppend {
+    return this.#joining.take(cause)
+  }
+
+  /** Lets its actor see what was appended. */
+  see(recorded: readonly Recorded[]): void {
+    this.#joining.see(recorded)
+    this.#finish(Promise.resolve(recorded))
+  }
+
+  /** Nothing was appended. */
+  fail(error: unknown): void {
+    this.#joining.fail(error)
+    const failed = Promise.reject(error)
+    // It may fail before anything waits for it.
+    failed.catch(() => {})
+    this.#finish(failed)
+  }
+
+  #finish(outcome: Promise<readonly Recorded[]>): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#end(outcome)
+    this.#outcome ??= outcome
+    this.#continueOwn()
+  }
+}
+
+/** What waits for it runs in the next microtask, for less than `queueMicrotask`. */
+const NOW = Promise.resolve()
+
 /** Bounds how many facts a load folds. An agent's task makes about four. */
 const FACTS_BETWEEN_SNAPSHOTS = 100
 
@@ -87,7 +180,9 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   readonly #environment: ActorEnvironment
   readonly #observers = new Set<(recorded: Recorded, snapshot: SnapshotFrom<M>) => void>()
   readonly #waiting: (Waiting<M> | Part)[] = []
-  #deciding: Promise<void> | undefined
+  #isDeciding = false
+  /** Called when it decides nothing any more. */
+  readonly #whenFree: (() => void)[] = []
   #effects: RunningEffects<E> | undefined
   /** Wanted until the actor closes. */
   readonly #life: Wish
@@ -179,7 +274,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
 
   /** Whether it decides nothing now, and no effect runs. */
   get isIdle(): boolean {
-    return this.#deciding === undefined && !this.#effects?.isRunning
+    return !this.#isDeciding && !this.#effects?.isRunning
   }
 
   /** Whether decisions are refused. */
@@ -220,8 +315,11 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
    */
   decide(decision: Decision<M>, origin: Causation = {}, part?: Part): Promise<readonly Recorded[]> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ decision, origin, ...(part && { part }), resolve, reject })
-      this.#deciding ??= this.#decideAll()
+      this.#waiting.push({ decision, origin, part, isAlone: false, resolve, reject })
+      if (this.#isDeciding) return
+      this.#isDeciding = true
+      // It returns before the decision is taken.
+      this.#nextLater()
     })
   }
 
@@ -230,18 +328,21 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
    * one at once, so that all actors come to their common decisions in one order, and none waits for another for ever.
    */
   join(decision: Decision<M>, origin: Causation & { readonly isFirst: boolean }): Part {
-    const take = (cause: NewFact | undefined) => {
-      this.#assertOpen(origin)
-      const facts = this.#drafts(decision(this.snapshot), origin, cause)
-      return this.#appendOf(facts, origin.commitId, this.#foresee(this.snapshot, facts))
-    }
-    const version = () => this.#version
-    const part = new Part(this.stream, origin.isFirst, version, take, {
+    const part = new Part(this.stream, origin.isFirst, {
+      version: () => this.#version,
+      take: (cause) => {
+        this.#assertOpen(origin)
+        const facts = this.#drafts(decision(this.snapshot), origin, cause)
+        return this.#appendOf(facts, origin.commitId, this.#foresee(this.snapshot, facts))
+      },
       see: (recorded) => this.#see(recorded),
       fail: (error) => this.#loseBy(error),
     })
     this.#waiting.push(part)
-    this.#deciding ??= this.#decideAll()
+    if (!this.#isDeciding) {
+      this.#isDeciding = true
+      this.#next()
+    }
     return part
   }
 
@@ -254,17 +355,15 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
    * Does work that writes to the log, and does it again as long as its failure may pass, such as that of a full disk. Does it
    * once more when the actor closes, as there may be room by then, and rejects with the failure before if that fails as well.
    */
-  async insist<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await insist(work, this.#life, (error) =>
-        this.#environment.logger.warn({ stream: this.stream, error }, 'a write is tried again'),
-      )
-    } catch (error) {
+  insist<T>(work: () => Promise<T>): Promise<T> {
+    const warn = (error: unknown) =>
+      this.#environment.logger.warn({ stream: this.stream, error }, 'a write is tried again')
+    return insist(work, this.#life, warn).catch((error) => {
       if (this.#life.isWanted || !mayPass(error)) throw error
       return work().catch(() => {
         throw error
       })
-    }
+    })
   }
 
   /** Runs a wanted effect again, because something outside the state has changed. */
@@ -301,27 +400,34 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     if (!insists) this.#life.abort()
     this.#ended = atOnce
     if (atOnce) this.#effects?.abort()
-    await Promise.all([this.#deciding, atOnce ? undefined : this.#effects?.stop()])
+    await Promise.all([this.#free(), atOnce ? undefined : this.#effects?.stop()])
     this.#ended = true
     this.#life.abort()
     await this.#saving
     this.#stop()
   }
 
-  async #decideAll(): Promise<void> {
-    // `decide` returns before its decision is taken.
-    await null
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      if (next instanceof Part) {
-        this.#waiting.shift()
-        await next.begin()
-        continue
-      }
-      // Waits only for the part of the first decision, which is the earliest of all that wait here: see `join`.
-      if (next.part && !next.part.isReady) await next.part.ready()
-      await this.#takeTurn(this.#nextTurn())
+  /** Takes the next turn, at whose end it is called again. */
+  readonly #next = (): void => {
+    const [next] = this.#waiting
+    if (next === undefined) {
+      this.#isDeciding = false
+      for (const free of this.#whenFree.splice(0)) free()
+    } else if (next instanceof Part) {
+      this.#waiting.shift()
+      next.begin(this.#nextLater)
     }
-    this.#deciding = undefined
+    // Waits only for the part of the first decision, which is the earliest of all that wait here: see `join`.
+    else if (next.part && !next.part.isReady) next.part.whenReady(this.#nextLater)
+    else void this.#takeTurn(this.#nextTurn())
+  }
+
+  /** What can go on now goes first: it may decide as well, and share the append. */
+  readonly #nextLater = (): void => void NOW.then(this.#next)
+
+  /** Resolves when it decides nothing. */
+  async #free(): Promise<void> {
+    if (this.#isDeciding) await new Promise<void>((resolve) => this.#whenFree.push(resolve))
   }
 
   /** The waiting decisions that share the next append. A commit id names one decision, so that one is alone. */
@@ -329,9 +435,10 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     const turn: Waiting<M>[] = []
     for (const next of this.#waiting) {
       if (next instanceof Part || (next.part && !next.part.isReady)) break
-      if (turn.length > 0 && next.origin.commitId !== undefined) break
+      const isAlone = next.isAlone || next.origin.commitId !== undefined
+      if (turn.length > 0 && isAlone) break
       turn.push(next)
-      if (next.origin.commitId !== undefined) break
+      if (isAlone) break
     }
     this.#waiting.splice(0, turn.length)
     return turn
@@ -370,23 +477,26 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
       for (const { waiting, from, to } of decided)
         waiting.resolve(decided.length === 1 ? recorded : recorded.slice(from, to))
     } catch (error) {
-      await this.#takeAgain(
+      this.#takeAgain(
         decided.map(({ waiting }) => waiting),
         error,
       )
     }
+    this.#nextLater()
   }
 
-  /** Takes decisions again whose append has failed. Those that fail by themselves are rejected. */
-  async #takeAgain(turn: readonly Waiting<M>[], error: unknown): Promise<void> {
+  /** Decisions whose append has failed are taken again, each alone: one that is invalid must not fail the others. */
+  #takeAgain(turn: readonly Waiting<M>[], error: unknown): void {
     this.#loseBy(error)
-    // One invalid decision must not fail the others.
-    if (turn.length > 1 && !this.#lost) for (const waiting of turn) await this.#takeTurn([waiting])
-    else
-      for (const { reject, part } of turn) {
-        reject(error)
-        part?.fail(error)
-      }
+    if (turn.length > 1 && !this.#lost) {
+      for (const waiting of turn) waiting.isAlone = true
+      this.#waiting.unshift(...turn)
+      return
+    }
+    for (const { reject, part } of turn) {
+      reject(error)
+      part?.fail(error)
+    }
   }
 
   /** Of two actors that decide together, only one may be lost. */
@@ -415,18 +525,20 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
 
   #drafts(
     facts: readonly FactOfMachine<M>[],
-    { correlationId = null, causationId = null, causationIds = [], consequences }: Causation,
+    { correlationId = null, causationId = null, causationIds, consequences }: Causation,
     cause: NewFact | undefined,
   ): NewFact[] {
     const drafts: NewFact[] = []
-    for (const [index, fact] of facts.entries()) {
+    for (const fact of facts) {
       const { type, v, data } = this.#definition.facts.write(fact)
-      const [first] = drafts
-      drafts.push(
-        consequences !== undefined && first
-          ? { type, v, data, correlationId: consequences, causationId: first }
-          : { type, v, data, correlationId, causationId: cause ?? causationIds[index] ?? causationId },
-      )
+      const isConsequence = consequences !== undefined && drafts.length > 0
+      drafts.push({
+        type,
+        v,
+        data,
+        correlationId: isConsequence ? consequences : correlationId,
+        causationId: (isConsequence ? drafts[0] : cause) ?? causationIds?.[drafts.length] ?? causationId,
+      })
     }
     return drafts
   }

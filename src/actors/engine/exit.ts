@@ -53,6 +53,11 @@ export class Ending {
     return this.#exit
   }
 
+  /** Whether anything waits for it. */
+  get isWatched(): boolean {
+    return this.#watchers.size > 0
+  }
+
   watch(ended: (exit: Exit) => void): () => void {
     if (this.#exit) {
       callListener(ended, this.#exit)

@@ -6,7 +6,9 @@ export class Mailbox {
   /** Settles as the work does. A failure does not stop the work posted after it. */
   post<T>(work: () => Promise<T> | T): Promise<T> {
     const turn = this.#last.then(work)
-    this.#last = turn.catch(() => {})
+    // Not its outcome, which may be large.
+    const over = () => {}
+    this.#last = turn.then(over, over)
     return turn
   }
 

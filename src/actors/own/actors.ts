@@ -1,19 +1,22 @@
-/** Users' own actors: spawned by kind and id, and resumed from the log. */
+/** Users' own actors: spawned by kind and id, resumed from the log, and in memory while something needs them. */
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import type { AnyKind } from '../engine/definition.ts'
+import { Registry, type Residence } from '../engine/registry.ts'
 import type { ActorRef, OwnKind } from './definition.ts'
 import { OwnActorRef, type OwnEnvironment } from './ref.ts'
 
 export class OwnActors {
   readonly #environment: OwnEnvironment
   readonly #kinds = new Map<string, OwnKind>()
-  readonly #refs = new Map<string, OwnActorRef<never, unknown, AnyStateMachine>>()
+  /** By stream. */
+  readonly #here: Registry<OwnActorRef<never, unknown, AnyStateMachine>>
 
-  constructor(environment: OwnEnvironment, kinds: readonly OwnKind[] = []) {
+  constructor(environment: OwnEnvironment, kinds: readonly OwnKind[], residence: Residence) {
     this.#environment = environment
+    this.#here = new Registry((stream) => this.#load(stream), environment.clock, residence)
     this.register(kinds)
   }
 
@@ -34,12 +37,7 @@ export class OwnActors {
     id: string,
   ): Promise<ActorRef<C, R, SnapshotFrom<M>>> {
     this.#register(kind as unknown as OwnKind)
-    const stream = streamName(kind.kind, id)
-    const known = this.#refs.get(stream) as OwnActorRef<C, R, M> | undefined
-    const ref = known ?? new OwnActorRef(kind, id, this.#environment)
-    if (!known) this.#refs.set(stream, ref as never)
-    await ref.start()
-    return ref
+    return (await this.#here.get(streamName(kind.kind, id))) as never
   }
 
   /** Spawns the actors of registered kinds whose state has effects. */
@@ -52,7 +50,21 @@ export class OwnActors {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#refs.values()].map((ref) => ref.stop('shutdown')))
+    this.#here.close()
+    await Promise.all((await this.#here.known()).map((ref) => ref.stop('shutdown')))
+  }
+
+  async #load(stream: string): Promise<OwnActorRef<never, unknown, AnyStateMachine>> {
+    const [kind = '', id = ''] = stream.split('/')
+    const own = this.#kinds.get(kind) as OwnKind
+    const ref: OwnActorRef<never, unknown, AnyStateMachine> = new OwnActorRef(
+      own,
+      id,
+      this.#environment,
+      () => this.#here.used(stream, ref),
+    )
+    await ref.use()
+    return ref
   }
 
   #register(kind: OwnKind): void {

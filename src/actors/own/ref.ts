@@ -7,9 +7,10 @@ import { callListener } from '../../events/listener.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
 import type { FactOfMachine } from '../engine/definition.ts'
+import type { EffectContext } from '../engine/effects.ts'
 import { crashedBy, Ending, type Exit, KILLED } from '../engine/exit.ts'
 import { type Decides, Life } from '../engine/life.ts'
-import type { EffectContext } from '../engine/running-effects.ts'
+import type { Resident } from '../engine/registry.ts'
 import { checkDecided } from './decided.ts'
 import type { ActorRef, OwnEffect, OwnKind } from './definition.ts'
 
@@ -25,22 +26,27 @@ interface OwnRun<C, R, M extends AnyStateMachine> {
   closed: Promise<void>
 }
 
-export class OwnActorRef<C, R, M extends AnyStateMachine> implements ActorRef<C, R, SnapshotFrom<M>> {
+export class OwnActorRef<C, R, M extends AnyStateMachine>
+  implements ActorRef<C, R, SnapshotFrom<M>>, Resident
+{
   readonly kind: string
   readonly id: string
   readonly stream: string
   readonly #own: OwnKind<C, R, M>
   readonly #environment: OwnEnvironment
+  readonly #used: () => void
   readonly #listeners = new Set<(snapshot: SnapshotFrom<M>) => void>()
   #run: OwnRun<C, R, M> | undefined
   #starting: Promise<void> | undefined
 
-  constructor(own: OwnKind<C, R, M>, id: string, environment: OwnEnvironment) {
+  /** @param used Called when it is in memory, and whenever it is used. */
+  constructor(own: OwnKind<C, R, M>, id: string, environment: OwnEnvironment, used: () => void) {
     this.kind = own.kind
     this.id = id
     this.stream = streamName(own.kind, id)
     this.#own = own
     this.#environment = environment
+    this.#used = used
   }
 
   get snapshot(): SnapshotFrom<M> {
@@ -55,13 +61,34 @@ export class OwnActorRef<C, R, M extends AnyStateMachine> implements ActorRef<C,
     return this.#run !== undefined && this.#run.ending.exit === undefined
   }
 
+  /** Whether nothing needs it in memory: no effect, no supervisor or other watcher, and no subscriber. */
+  get isIdle(): boolean {
+    if (!this.#run || this.#starting) return false
+    const { life, ending } = this.#run
+    if (ending.exit) return true
+    const isNeeded = ending.isWatched || this.#listeners.size > 0
+    // What has run and is still wanted would run again.
+    return life.isIdle && !isNeeded && !this.#own.definition.summarize(life.snapshot).open
+  }
+
+  get isHere(): boolean {
+    return this.isAlive && this.#run?.life.current !== undefined
+  }
+
   /** Loads and starts the actor unless it runs. */
-  async start(): Promise<void> {
-    if (this.isAlive) return
-    this.#starting ??= this.#start().finally(() => {
-      this.#starting = undefined
-    })
-    await this.#starting
+  async use(): Promise<void> {
+    if (!this.isAlive) {
+      this.#starting ??= this.#start().finally(() => {
+        this.#starting = undefined
+      })
+      await this.#starting
+    } else await this.#run?.life.use()
+    this.#used()
+  }
+
+  /** Evicts it from memory. It loads again when it is used. */
+  rest(): void {
+    this.#run?.life.rest()
   }
 
   async tell(command: C): Promise<void> {
@@ -104,8 +131,10 @@ export class OwnActorRef<C, R, M extends AnyStateMachine> implements ActorRef<C,
   async #start(): Promise<void> {
     await this.#run?.closed
     const life = await Life.load(this.#own.definition, this.id, this.#environment)
+    life.woken = this.#used
     const run: OwnRun<C, R, M> = { life, ending: new Ending(), closed: Promise.resolve() }
     life.observe((_, snapshot) => {
+      this.#used()
       for (const next of this.#listeners) callListener(next, snapshot)
     })
     this.#run = run

@@ -4,8 +4,7 @@
  * Measured on 2.1.197 and 2.1.330 with a command that reads its own environment, its parent's, and the parent's
  * descriptors: the CLI reads the key once, and what was read from a pipe is gone.
  */
-import type { LaunchPlan } from '../process/launch.ts'
-import { SECRET_DESCRIPTOR } from '../process/secret-descriptor.ts'
+import { type LaunchPlan, SECRET_DESCRIPTOR } from '../process/launch.ts'
 
 type Launch = Pick<LaunchPlan, 'environment' | 'arguments'>
 

@@ -1,11 +1,9 @@
 /** Copies a session of one agent so that another can continue it. The original files are not changed. */
-
 import { mkdir, open, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import { configDirectory } from '../environment.ts'
-import { readAnswers, recordAnswer } from './answers.ts'
-import { type SessionOrigin, sessionOrigin } from './origin.ts'
+import { readAnswers, recordAnswer, type SessionOrigin, sessionOrigin } from './origin.ts'
 import { containedReader, containsLine } from './transcript-reading.ts'
 import { eachLine } from './transcripts.ts'
 

@@ -5,8 +5,7 @@
  */
 import { rm, stat } from 'node:fs/promises'
 import type { Call } from '../runner.ts'
-import { readAnswers, recordAnswer, type SessionAnswer } from './answers.ts'
-import { costBefore, sessionOrigin } from './origin.ts'
+import { costBefore, readAnswers, recordAnswer, type SessionAnswer, sessionOrigin } from './origin.ts'
 import { containedReader, costReader, lastAnswerReader } from './transcript-reading.ts'
 import { eachLine, listTranscripts, type TranscriptFile } from './transcripts.ts'
 

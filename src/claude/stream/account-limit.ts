@@ -1,6 +1,6 @@
 /** What `claude` says about the limits of an account: how far a window is used, and when it resets. */
 import { LAST_INSTANT } from '../../clock.ts'
-import type { AccountWindow } from '../account-window.ts'
+import type { AccountWindow } from '../runner.ts'
 import {
   asRecord,
   label,

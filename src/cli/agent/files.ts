@@ -19,12 +19,12 @@ export function filesCommands(agent: Command): void {
     .action(withGlobals(path))
   agent
     .command('files <id>')
-    .description('list the files of an agent that works on a repository')
+    .description('list the files of an agent')
     .option('--at <version>', 'as they were at this version of its stream', oneOrMore)
     .action(withGlobals(files))
   agent
     .command('diff <id>')
-    .description('show what an agent has done to the files of its repository')
+    .description('show what an agent has done to its files')
     .option('--turn <n>', 'only what this turn has done', oneOrMore)
     .option('--since <ref>', 'since this commit (default: where the agent began)')
     .option('--stat', 'only how many lines of each file')

@@ -112,7 +112,10 @@ function wait(
       if (recorded.type === 'TaskHeld' || recorded.type === 'RunPaused') review()
     }
     if (signal.aborted) return
-    if (!isOver) throw new NotEndedError({ what: targetWords(target), seconds: timeout ?? 0 })
+    if (!isOver) {
+      const reason = await looked(resolve(globals.baseDir), (...now) => hindrance(...now, target))
+      throw new NotEndedError({ what: targetWords(target), seconds: timeout ?? 0, reason })
+    }
     const { print } = await outcomeOf(globals, target)
     print(screen)
   }

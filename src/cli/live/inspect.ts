@@ -34,8 +34,9 @@ async function inspect(globals: GlobalOptions, inspecting: InspectOptions): Prom
   const interruption = listenForInterruption()
   try {
     const options = { logger: await commandLogger(globals) }
-    await using store = await readingStore(resolve(globals.baseDir), options)
-    await serveInspector(store, inspecting, screen, interruption.signal)
+    const baseDir = resolve(globals.baseDir)
+    await using store = await readingStore(baseDir, options)
+    await serveInspector({ store, baseDir }, inspecting, screen, interruption.signal)
   } catch (error) {
     if (!isDamage(error)) throw error
     await inspectDamaged(globals, inspecting, error, interruption.signal)
@@ -46,13 +47,13 @@ async function inspect(globals: GlobalOptions, inspecting: InspectOptions): Prom
 
 /** Until Ctrl-C. */
 async function serveInspector(
-  store: EventStore,
+  inspected: { readonly store: EventStore; readonly baseDir: string },
   { port, open }: InspectOptions,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<void> {
   const { inspector } = await import('../../inspector/inspector.ts')
-  await using serving = await inspector(store, defined({ port }))
+  await using serving = await inspector(inspected, defined({ port }))
   if (terminal.json) terminal.value({ url: serving.url })
   else terminal.line(serving.url)
   const warning = 'Anyone who knows this address can read the log. Ctrl-C stops serving it.'
@@ -79,7 +80,7 @@ async function inspectDamaged(
   screen.note('claude-agents log verify lists all damage; log repair --to DIR saves what is intact.')
   const { damagedStore } = await import('../../inspector/damaged-store.ts')
   await using store = await damagedStore(globals.baseDir)
-  await serveInspector(store, options, screen, signal)
+  await serveInspector({ store, baseDir: resolve(globals.baseDir) }, options, screen, signal)
 }
 
 /** Without a browser the inspector goes on serving: the address can be opened by hand. */

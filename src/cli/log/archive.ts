@@ -21,7 +21,9 @@ import { escapedJson, inert } from '../terminal/text.ts'
 export function archiveCommands(log: Command): void {
   log
     .command('backup <file>')
-    .description('back up the log and its long bodies into one file, even while another process writes to it')
+    .description(
+      'back up the log, its long bodies and the files of agents into one file, even while another process writes to it',
+    )
     .option('--force', 'overwrite an existing file')
     .action(withGlobals(backup))
   log
@@ -61,7 +63,7 @@ async function backup(globals: GlobalOptions, file: string, { force }: Overwrite
   const done = await backupDirectory(requireStore(globals), file, { logger: await commandLogger(globals) })
   const { json, value, line } = terminal(globals)
   if (json) return value(done)
-  line(`Backed up ${plural(done.records, 'fact')} and ${largeBodies(done.blobs)}.`)
+  line(`Backed up ${plural(done.records, 'fact')} and ${largeBodies(done.blobs)}${andFiles(done)}.`)
   noteLost(globals, done)
 }
 
@@ -91,7 +93,7 @@ function printRestored(globals: GlobalOptions, to: string, restored: RestoredSto
     restored.forReading
       ? 'It is read-only: log, replay and agent show work on it, but its agents cannot be asked.'
       : 'It is a copy of the original store: continue with one of the two, never with both. ' +
-          'It does not contain the sessions and workspaces of the agents.',
+          'Agents whose files are kept get the newest ones with their next task; it does not contain their sessions.',
   )
 }
 
@@ -118,9 +120,12 @@ async function exportLog(
   const { json, value, line } = terminal(globals)
   const done = await library.exportLog(store, file, options)
   if (json) return value(done)
-  line(`Exported ${plural(done.records, 'fact')}${redact ? ', without their text' : ''}.`)
+  line(`Exported ${plural(done.records, 'fact')}${redact ? ', without their text' : andFiles(done)}.`)
   noteLost(globals, done)
 }
+
+const andFiles = ({ agentsWithFiles = 0 }: ArchiveSummary) =>
+  agentsWithFiles === 0 ? '' : `, and the files of ${plural(agentsWithFiles, 'agent')}`
 
 function noteLost(globals: GlobalOptions, { lostBlobs }: ArchiveSummary): void {
   if (lostBlobs === 0) return

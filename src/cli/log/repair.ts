@@ -49,7 +49,7 @@ async function repair(globals: GlobalOptions, { to }: { to: string }): Promise<v
 const nextSteps = (baseDir: string, to: string, { lost, quarantined }: LossReport) =>
   (lost.length + quarantined === 0 ? '' : `Full report: ${to}/loss-report.json. `) +
   `${baseDir} was not changed. To continue with the new store, copy ${baseDir}/agents (workspaces and sessions) ` +
-  `into ${to} and use --base-dir ${to}`
+  `and ${baseDir}/files.git (the files of agents, turn by turn) into ${to} and use --base-dir ${to}`
 
 function printReport(screen: Terminal, baseDir: string, report: VerifyReport): void {
   const { ok, facts, streams, blobs, findings, notes } = report

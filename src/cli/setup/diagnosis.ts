@@ -2,7 +2,7 @@
 import { access, constants, stat, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { locateProgram } from '../../claude/locate.ts'
-import { type LoginKind, loginKind } from '../../claude/login/kind.ts'
+import { type LoginKind, loginKind } from '../../claude/login/account.ts'
 import { formatVersion } from '../../claude/version.ts'
 import { describeError } from '../../events/errors/base.ts'
 import { LOG_IN } from '../../events/errors/phrases.ts'

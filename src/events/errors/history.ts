@@ -92,8 +92,8 @@ export class AmbiguousIdError extends defineError(
 /** The time to wait is over. */
 export class NotEndedError extends defineError(
   'NotEndedError',
-  ({ what, seconds }: { what: string; seconds: number }) => ({
-    message: `${what} has not ended within ${seconds} s.`,
+  ({ what, seconds, reason }: { what: string; seconds: number; reason: string | null }) => ({
+    message: `${what} has not ended within ${seconds} s.${reason === null ? '' : ` ${reason}`}`,
     hint: 'It was not stopped: wait again, or attach to it.',
     retryable: true,
   }),

@@ -12,6 +12,21 @@ export class WorkspaceError extends defineError(
   }),
 ) {}
 
+/** The files of an agent are kept with git, and there is none. */
+export class GitNotInstalled extends defineError('GitNotInstalled', ({ path }: { path: string }) => ({
+  message: `${path}: git is not installed.`,
+  hint: 'Install git 2.36 or later.',
+})) {}
+
+/** A snapshot that the log names is not in the repository of snapshots, or only part of it is. */
+export class SnapshotMissing extends defineError(
+  'SnapshotMissing',
+  ({ path, commit }: { path: string; commit: string }) => ({
+    message: `${path}: the snapshot ${commit} is missing.`,
+    hint: 'Bring back the directory files.git that belongs to this log, or restore a backup: claude-agents log restore FILE --to DIR',
+  }),
+) {}
+
 /** No landing queue has this entry. `nearest` is the one that was probably meant, if there is one. */
 export class LandingNotFoundError extends defineError(
   'LandingNotFoundError',

@@ -1,13 +1,12 @@
 /** One stream in the index: the positions of its facts, its current state, and checkpoints to fold other states from. */
-
-import type { AgentContext } from '../../actors/agent/state.ts'
-import { totalTokens } from '../../actors/agent/totals.ts'
+import { type AgentContext, totalTokens } from '../../actors/agent/state.ts'
 import { type PlainState, plainFold } from '../../actors/engine/compiled-fold.ts'
 import type { AnyKind } from '../../actors/engine/definition.ts'
 import { foldFact } from '../../actors/engine/history.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { kindOf } from '../../history/kinds.ts'
 import type { RunContext } from '../../patterns/runs/machine.ts'
+import type { EventStore } from '../../store/event-store.ts'
 import { counts } from './columns.ts'
 import { type Measures, nothingMeasured } from './table.ts'
 import { UNKNOWN } from './tones.ts'
@@ -24,6 +23,8 @@ export class StreamTrack {
   readonly positions = counts()
   /** Why its state is unknown, and from which version on; null if it is known. */
   damage: { readonly version: number; readonly problem: string } | null = null
+  /** From which position on the files of an agent have snapshots. */
+  filesFrom = Number.POSITIVE_INFINITY
   #version = 0
   #state: PlainState | undefined
   readonly #checkpoints: PlainState[] = []
@@ -51,6 +52,8 @@ export class StreamTrack {
   /** Adds a fact and returns the actor's state after it. */
   add(recorded: Recorded): { readonly status: string; readonly measures: Measures } {
     this.positions.push(recorded.position)
+    if (recorded.type === 'FilesSaved' || recorded.type === 'FilesRestored')
+      this.filesFrom = Math.min(this.filesFrom, recorded.position)
     const missing = recorded.version !== this.#version + 1
     this.#version = recorded.version
     if (missing) this.#markDamaged(recorded.version, 'A fact before this one cannot be read.')
@@ -75,6 +78,20 @@ export class StreamTrack {
   #markDamaged(version: number, problem: string): void {
     this.damage ??= { version, problem }
   }
+}
+
+/** An actor's state at a version, folded from the last checkpoint. */
+export async function foldTo(
+  store: EventStore,
+  track: StreamTrack,
+  version: number,
+): Promise<PlainState | undefined> {
+  const checkpoint = track.checkpointBefore(version)
+  let { state } = checkpoint
+  for await (const recorded of store.read(track.name, { after: checkpoint.version, to: version })) {
+    state = foldOne(track.kind, state, recorded)
+  }
+  return state
 }
 
 /**

@@ -2,18 +2,17 @@
 import type { ActorView } from '../view.ts'
 import { Payload } from './payload.tsx'
 import { SessionTree } from './session-tree.tsx'
-import { actor, aspect, moment } from './state.ts'
+import { actor, aspect, moment, pane, subject } from './state.ts'
 import { StateChartCard } from './state-chart.tsx'
 import { StepTree } from './step-tree.tsx'
 import { number } from './words.ts'
 
 export function ActorCard() {
   const view = moment.value?.actor
-  const subject = actor.value || moment.value?.fact?.stream
   if (!view) {
     return (
       <section class="card actor-card" aria-label="Actor">
-        <p class="empty">{subject ? `${subject} did not exist yet.` : 'No actor.'}</p>
+        <p class="empty">{subject.value ? `${subject.value} did not exist yet.` : 'No actor.'}</p>
       </section>
     )
   }
@@ -29,6 +28,18 @@ export function ActorCard() {
         <h2>{stream}</h2>
         <p class={`badge tone-${tone}`}>{status || 'no state'}</p>
         <p class="extent">version {number(version)}</p>
+        {view.files && (
+          <button
+            type="button"
+            class="quiet"
+            onClick={() => {
+              pane.value = 'files'
+            }}
+            title="Show its files at this moment (f)"
+          >
+            Files
+          </button>
+        )}
         {actor.value !== '' && (
           <button
             type="button"

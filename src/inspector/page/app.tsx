@@ -2,9 +2,9 @@
 import { ActorCard } from './actor-card.tsx'
 import { ActorList } from './actor-list.tsx'
 import { FactCard } from './fact-card.tsx'
-import { FactList } from './fact-list.tsx'
 import { Help } from './help.tsx'
 import { Lanes } from './lanes.tsx'
+import { Pane } from './pane.tsx'
 import { Scrubber } from './scrubber.tsx'
 import { Notices, TopBar } from './top-bar.tsx'
 
@@ -18,7 +18,7 @@ export function App() {
         <ActorList />
         <div class="middle">
           <Lanes />
-          <FactList />
+          <Pane />
         </div>
         <div class="details">
           <FactCard />

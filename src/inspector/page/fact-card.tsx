@@ -1,6 +1,6 @@
 /** The shown fact, in full. */
 import { Payload } from './payload.tsx'
-import { goTo, moment, stream } from './state.ts'
+import { actor, file, goTo, moment, pane, sinceBeginning, stream } from './state.ts'
 import { clock, day, number } from './words.ts'
 
 export function FactCard() {
@@ -79,6 +79,13 @@ export function FactCard() {
             </div>
           )}
         </dl>
+        {fact.changesFiles && (
+          <p class="more">
+            <button type="button" class="link" onClick={showChanges}>
+              Show what changed in the files
+            </button>
+          </p>
+        )}
         {problem === null ? (
           <Payload value={fact.data} path="data" whole={{ position, bodies: fact.bodies }} key={position} />
         ) : (
@@ -87,4 +94,12 @@ export function FactCard() {
       </div>
     </section>
   )
+}
+
+function showChanges(): void {
+  // Of this fact, and not of an actor that is pinned.
+  actor.value = ''
+  file.value = ''
+  sinceBeginning.value = false
+  pane.value = 'changes'
 }

@@ -1,5 +1,5 @@
 /** The list of facts, of any length: only visible rows are on the page, and they are fetched by the hundred. */
-import { signal } from '@preact/signals'
+import { computed, signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import type { FactLine } from '../view.ts'
 import { ask, latest } from './ask.ts'
@@ -59,6 +59,8 @@ export function FactList() {
   useEffect(() => {
     const element = list.current
     if (!element) return
+    // It may have been here before.
+    element.scrollTop = top.peek()
     const observer = new ResizeObserver(() => {
       height.value = element.clientHeight
     })
@@ -78,39 +80,36 @@ export function FactList() {
   const count = Math.max(0, Math.min(rows - first, rowCount()))
   void top.value
   return (
-    <section class="card facts" aria-label="Facts">
-      <header>
-        <h2>Facts</h2>
-        <p class="extent">
-          {filtered.value ? `${number(total.value)} match` : number(head.value)}
-          {filtered.value &&
-            searchedTo.value < head.value &&
-            `, searched ${number(searchedTo.value)} of ${number(head.value)}`}
-        </p>
-      </header>
-      <div
-        class="scroll"
-        ref={list}
-        tabIndex={0}
-        role="listbox"
-        aria-label="Facts"
-        aria-activedescendant={`fact-${position.value}`}
-        onScroll={({ currentTarget }) => {
-          top.value = currentTarget.scrollTop
-        }}
-      >
-        <div class="rows" style={{ height: `${rows * ROW}px` }}>
-          {Array.from({ length: count }, (_, index) => {
-            const row = first + index
-            const line = pages.value.get(Math.floor(row / PAGE))?.[row % PAGE]
-            return <Row key={row} row={row} line={line} />
-          })}
-        </div>
-        {rows === 0 && <p class="empty">{filtered.value ? 'Nothing matches.' : 'The log is empty.'}</p>}
+    <div
+      class="scroll"
+      ref={list}
+      tabIndex={0}
+      role="listbox"
+      aria-label="Facts"
+      aria-activedescendant={`fact-${position.value}`}
+      onScroll={({ currentTarget }) => {
+        top.value = currentTarget.scrollTop
+      }}
+    >
+      <div class="rows" style={{ height: `${rows * ROW}px` }}>
+        {Array.from({ length: count }, (_, index) => {
+          const row = first + index
+          const line = pages.value.get(Math.floor(row / PAGE))?.[row % PAGE]
+          return <Row key={row} row={row} line={line} />
+        })}
       </div>
-    </section>
+      {rows === 0 && <p class="empty">{filtered.value ? 'Nothing matches.' : 'The log is empty.'}</p>}
+    </div>
   )
 }
+
+/** How many facts there are, or match. */
+export const factExtent = computed(() => {
+  if (!filtered.value) return number(head.value)
+  const searched =
+    searchedTo.value < head.value ? `, searched ${number(searchedTo.value)} of ${number(head.value)}` : ''
+  return `${number(total.value)} match${searched}`
+})
 
 function Row({ row, line }: { readonly row: number; readonly line: FactLine | undefined }) {
   const style = { transform: `translateY(${row * ROW}px)` }

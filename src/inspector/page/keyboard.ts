@@ -1,6 +1,7 @@
 /** The keyboard shortcuts, as a table that the help shows as well. */
 import { step } from './loading.ts'
 import {
+  chooseFile,
   clearFilter,
   filtered,
   goTo,
@@ -9,6 +10,7 @@ import {
   moment,
   shownRange,
   toggleFollowing,
+  togglePane,
   zoom,
 } from './state.ts'
 import { nextTheme } from './theme.ts'
@@ -50,6 +52,20 @@ export const SHORTCUTS: readonly Key[] = [
   { keys: ['e', ']'], shown: 'e', does: 'next problem', act: () => step(1, 'problems') },
   { keys: ['E', '['], shown: '⇧ E', does: 'previous problem', act: () => step(-1, 'problems') },
   { keys: [' '], shown: 'Space', does: 'start or stop following the log', act: toggleFollowing },
+  {
+    keys: ['f'],
+    shown: 'f',
+    does: 'show or hide the files of the actor',
+    act: () => togglePane('files'),
+  },
+  {
+    keys: ['d'],
+    shown: 'd',
+    does: 'show or hide what was changed in them',
+    act: () => togglePane('changes'),
+  },
+  { keys: ['j'], shown: 'j', does: 'next file', act: () => chooseFile(1) },
+  { keys: ['k'], shown: 'k', does: 'previous file', act: () => chooseFile(-1) },
   { keys: ['/'], shown: '/', does: 'search', act: () => document.getElementById('search')?.focus() },
   { keys: ['+', '='], shown: '+', does: 'zoom in', act: () => zoom(0.5) },
   { keys: ['-'], shown: '−', does: 'zoom out', act: () => zoom(2) },
@@ -91,10 +107,14 @@ export function listenToKeys(): void {
   })
 }
 
+const SCROLLING = new Set(['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', 'Home', 'End', ' '])
+
 /** Whether a key is a shortcut here: not while typing into a field, and not a space that presses a button. */
 function isFree({ target, key }: KeyboardEvent): boolean {
   if (!(target instanceof HTMLElement) || key === 'Escape') return true
   if (target.matches('input[type=search], select')) return false
+  // Unlike a text that is read.
+  if (target.matches('.reader') && SCROLLING.has(key)) return false
   // A focused slider or list of facts must not keep the arrow keys for itself.
   return !(target.matches('button, summary') && key === ' ')
 }

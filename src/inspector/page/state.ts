@@ -24,10 +24,23 @@ export const actor = signal('')
 export const actorsText = signal('')
 
 export const moment = signal<MomentView | null>(null)
+/** The stream of the actor that is shown; empty for none. */
+export const subject = computed(() => actor.value || (moment.value?.fact?.stream ?? ''))
 export const timelineLanes = signal<TimelineView | null>(null)
 export const overviewBars = signal<OverviewView | null>(null)
 
 export const names = signal<NamesView>({ types: [], streams: [] })
+/** What is shown below the lanes. */
+export const pane = signal<'facts' | 'files' | 'changes'>('facts')
+/** Whether all changes since the agent began are shown, and not only those of the moment. */
+export const sinceBeginning = signal(false)
+/** The search in the paths of files. */
+export const filesText = signal('')
+/** The key of the file that is shown; empty for none. It stays chosen when the moment changes. */
+export const file = signal('')
+/** The files that can be chosen, in their order. */
+export const listedFiles = signal<readonly string[]>([])
+
 /** Which view of the actor is shown. */
 export const aspect = signal<'chart' | 'history' | 'state'>('chart')
 
@@ -48,6 +61,19 @@ export function goTo(target: number): void {
 export function toggleFollowing(): void {
   following.value = !following.value
   if (following.value) position.value = indexed.value
+}
+
+/** Shows the files or the changes of the actor; if they are shown, the facts again. */
+export function togglePane(name: 'files' | 'changes'): void {
+  pane.value = pane.value === name ? 'facts' : name
+}
+
+/** Chooses the file that comes `by` files later in the list. */
+export function chooseFile(by: number): void {
+  const files = listedFiles.value
+  const at = files.indexOf(file.value)
+  const next = at < 0 ? 0 : Math.max(0, Math.min(files.length - 1, at + by))
+  file.value = files[next] ?? ''
 }
 
 export function clearFilter(): void {

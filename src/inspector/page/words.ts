@@ -20,12 +20,13 @@ export function timeSpan(ms: number): string {
   return `${(ms / 86_400_000).toFixed(1)} days`
 }
 
-export function size(characters: number): string {
-  if (characters < 1000) return `${characters} characters`
-  return characters < 1_000_000
-    ? `${(characters / 1000).toFixed(0)} KB`
-    : `${(characters / 1_000_000).toFixed(1)} MB`
+export function size(amount: number, unit: 'characters' | 'bytes' = 'characters'): string {
+  if (amount < 1000) return `${amount} ${amount === 1 ? unit.slice(0, -1) : unit}`
+  return amount < 1_000_000 ? `${(amount / 1000).toFixed(0)} KB` : `${(amount / 1_000_000).toFixed(1)} MB`
 }
+
+export const several = (count: number, one: string): string =>
+  `${number(count)} ${one}${count === 1 ? '' : 's'}`
 
 const local = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat('en-GB', options)
 const CLOCK = local({ hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 })

@@ -16,13 +16,14 @@
 import { Observable } from 'rxjs'
 import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
-import type { AskingStep } from '../../actors/agent/tasks/channel.ts'
+import type { AnswerData, AskingStep } from '../../actors/agent/tasks/channel.ts'
 import { factOf, type Reply, rememberFact } from '../../actors/agent/tasks/handle.ts'
 import { taskSpending } from '../../actors/agent/tasks/known-tasks.ts'
+import type { Part } from '../../actors/engine/actor.ts'
 import type { Bodies } from '../../actors/engine/bodies.ts'
 import type { Effect } from '../../actors/engine/definition.ts'
+import { Interest } from '../../actors/engine/effects.ts'
 import type { Life } from '../../actors/engine/life.ts'
-import type { Part } from '../../actors/engine/part.ts'
 import type { Clock } from '../../clock.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
@@ -36,7 +37,7 @@ import { type Answer, carryMissing, rememberLost, stepError } from '../answers.t
 import { type Ask, type StepLanding, type StepOptions, stepName, type Worker } from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
 import { HandOver } from './hand-over.ts'
-import type { runMachine } from './machine.ts'
+import type { RunSnapshot, runMachine } from './machine.ts'
 import { type RecordedStep, stepCost } from './recorded-steps.ts'
 import { type Causes, StepCauses } from './step-causes.ts'
 import type { StepEvent } from './step-event.ts'
@@ -55,8 +56,8 @@ export interface AskContext {
   /** The session of asks that choose none; undefined in runs of older logs. */
   readonly session: StepOptions['session']
   readonly bodies: Bodies
-  /** The steps that the log records; kept up to date. */
-  readonly steps: Map<string, RecordedStep>
+  /** The steps that the log recorded before this execution. */
+  readonly steps: ReadonlyMap<string, RecordedStep>
   /** The texts of the recorded answers, by step key. */
   readonly answers: ReadonlyMap<string, string>
   /** Of the agents that the log names, so that recorded answers are found without awaiting anything (A2). */
@@ -74,7 +75,7 @@ export class DurableAsk {
   /** The sessions of the last answers in the run's own conversations, by worker. */
   readonly #conversations = new Map<string, string>()
   readonly #workers: Workers
-  readonly #open = new Map<Promise<void>, AbortController>()
+  readonly #open = new Map<Promise<void>, Interest>()
   /** Steps that an earlier execution scheduled and this one has not asked for yet. */
   readonly #unclaimed = new Map<string, RecordedStep>()
   /** Steps whose agent refused to answer for now, and kept the task. */
@@ -122,40 +123,34 @@ export class DurableAsk {
       const known = this.#recorded(asked)
       if (known) this.#converse(known, options)
       if (known && !options.land) return emit(known.text, known.factId)
-      const stop = new AbortController()
-      let isOver = false
+      const interest = new Interest()
       queueMicrotask(() => {
-        if (stop.signal.aborted) return end(undefined)
+        if (!interest.isWanted) return end(undefined)
         const answering =
           known && options.land
-            ? this.#land(known, options.land, stop.signal).then(() =>
+            ? this.#land(known, options.land, interest).then(() =>
                 rememberFact({ text: known.text }, known.factId),
               )
-            : this.#askWorker(worker, task, options, asked, stop.signal)
+            : this.#askWorker(worker, task, options, asked, interest)
         const asking = answering.then(
           (reply) => {
-            isOver = true
             this.#open.delete(asking)
             emit(reply.text, factOf(reply))
           },
           (error) => {
-            isOver = true
             this.#open.delete(asking)
             const failure = rememberLost(error, [stepError(agent, error)])
             end(factOf(error), () => subscriber.error(failure))
           },
         )
-        this.#open.set(asking, stop)
+        this.#open.set(asking, interest)
       })
-      return () => {
-        // Also called after the answer, when nothing is left to stop: an abort costs more than an answer.
-        if (!isOver) stop.abort(NO_LONGER_NEEDED)
-      }
+      return () => interest.abort(NO_LONGER_NEEDED)
     }).pipe(carryMissing(options.from))
 
   /** Cancels the asks that are still open: a pattern that ran out of stack does not unsubscribe from them. */
   abandon(): void {
-    for (const stop of this.#open.values()) if (!stop.signal.aborted) stop.abort(NO_LONGER_NEEDED)
+    for (const interest of this.#open.values()) interest.abort(NO_LONGER_NEEDED)
   }
 
   /**
@@ -191,7 +186,7 @@ export class DurableAsk {
     task: TaskInput,
     options: StepOptions,
     asked: NumberedAsk,
-    signal: AbortSignal,
+    interest: Interest,
   ): Promise<Reply> {
     const agent = stepName(worker)
     const stepKey = asked.stepKey ?? stepKeyOf(asked, await this.#fingerprint(agent))
@@ -199,13 +194,13 @@ export class DurableAsk {
     const previous = before?.state === 'scheduled' ? before.worker : undefined
     const assigned = await this.#workers.assign(worker, previous)
     try {
-      if (signal.aborted)
-        throw new TaskCancelledError({ agent, taskId: stepKey, reason: String(signal.reason) })
+      if (!interest.isWanted)
+        throw new TaskCancelledError({ agent, taskId: stepKey, reason: NO_LONGER_NEEDED })
       this.#unclaimed.delete(stepKey)
       const causes = this.causes.of(options.from ?? [], asked.leading)
-      const step = { stepKey, ask: asked.ask, agent, worker: assigned.agent, task, options, signal, causes }
+      const step = { stepKey, ask: asked.ask, agent, worker: assigned.agent, task, options, interest, causes }
       const reply = await this.#attempt(step, before)
-      if (options.land) await this.#land({ stepKey, worker: assigned.agent.id }, options.land, signal)
+      if (options.land) await this.#land({ stepKey, worker: assigned.agent.id }, options.land, interest)
       return reply
     } finally {
       assigned.release()
@@ -216,7 +211,7 @@ export class DurableAsk {
   #land(
     { stepKey, worker }: Pick<RecordedStep, 'stepKey' | 'worker'>,
     land: StepLanding,
-    signal: AbortSignal,
+    { signal }: Interest,
   ): Promise<void> {
     const { runId } = this.#context
     return this.#context.land(worker, { ...land, requestId: `${runId}.${stepKey}` }, signal)
@@ -224,96 +219,39 @@ export class DurableAsk {
 
   /** Schedules the step, asks its worker, and records the outcome. */
   async #attempt(step: AttemptedStep, before: RecordedStep | undefined): Promise<Reply> {
-    const { stepKey, agent, worker, task, signal, causes } = step
+    const { stepKey, worker, interest } = step
+    const { actor, runId } = this.#context
     const { from: _, land: __, session = this.#context.session, ...options } = step.options
-    const { actor, bodies, runId, notify } = this.#context
-    // Scheduled before a crash: the agent knows the task by its id, and may have answered it since.
-    const isOpen = before?.state === 'scheduled'
-    const tries = (before?.tries ?? 0) + (isOpen ? 0 : 1)
-    const taskId = isOpen ? before.taskId : `${runId}.${stepKey}.${tries}`
-    const scheduled = { stepKey, agent, worker: worker.id, taskId }
-    const event = { ...UNANSWERED, stepKey, ask: step.ask, agent }
-    let factId = causes.causationId
-    let isScheduled = false
-    const begin = (id: string) => {
-      isScheduled = true
-      factId = id
-      this.#context.steps.set(stepKey, { ...SCHEDULED, ...scheduled, tries, factId })
-      notify({ ...event, state: 'scheduled' })
-      return id
-    }
-    /** Records that the step is scheduled, if possible in one append with what accepts its task. */
-    const schedule = async (accepting?: Part): Promise<string> => {
-      const fact: RunFact = { type: 'StepScheduled', data: { ...scheduled, ...causes.uses } }
-      if (!accepting) return begin(await this.#record(fact, causes.causationId))
-      const origin = { correlationId: runId, causationId: causes.causationId }
-      const [recorded] = await actor.decide(() => [fact], origin, accepting)
-      return begin(recorded?.id ?? causes.causationId)
-    }
-    if (isOpen) begin(before.factId)
-    const asking: AskingStep = {
-      ...(isOpen ? {} : { schedule }),
-      succeed: (answering, { sessionId, durationMs, ...spent }) => {
-        const { costUsd, tokens } = taskSpending(spent)
-        const data = { stepKey, agent, sessionId, costUsd, tokens, durationMs }
-        // The text is in the agent's fact, which is in the same append.
-        const answered = (): RunFact => ({
-          type: 'StepSucceeded',
-          data: { ...data, answer: answering.version() + 1 },
-        })
-        return actor.decide(
-          ({ value }) => (value === 'running' ? [answered()] : []),
-          { correlationId: runId },
-          answering,
-        )
-      },
-    }
+    const attempt = new StepAttempt(this.#context, step, before)
+    const { taskId } = attempt
     try {
-      const reply = await worker.ask(task, {
+      const reply = await worker.ask(step.task, {
         taskId,
-        signal,
         ...options,
         ...(session === 'run' || session === undefined ? {} : { session }),
         origin: {
-          ...{ correlationId: runId, causationId: factId, runId, step: asking },
+          ...{ correlationId: runId, causationId: attempt.factId, runId, step: attempt, interest },
           ...(session === 'run' && { continues: this.#conversations.get(worker.id) ?? null }),
         },
-        onHeld: ({ message }) => notify({ ...event, state: 'held', problem: message }),
-        onReleased: () => notify({ ...event, state: 'released' }),
       })
-      const { text, sessionId, costUsd, tokens, durationMs } = reply
-      const succeeded =
-        this.#answered.get(stepKey) ??
-        (await this.#record(
-          {
-            type: 'StepSucceeded',
-            data: {
-              ...{ stepKey, agent, sessionId, costUsd, tokens, durationMs },
-              text: await actor.insist(() => bodies.keep(text)),
-            },
-          },
-          factOf(reply) ?? factId,
-        ))
+      const succeeded = this.#answered.get(stepKey) ?? (await attempt.recordAnswer(reply))
       this.#answered.delete(stepKey)
+      const { sessionId, costUsd, tokens, text } = reply
       this.#converse({ worker: worker.id, sessionId }, step.options)
-      notify({ ...event, state: 'succeeded', costUsd, tokens, text })
+      attempt.notify('succeeded', { costUsd, tokens, text })
       return rememberFact(reply, succeeded)
     } catch (error) {
       // The process ends: the next one continues the task, and with it the step.
       if (error instanceof ClosedError || actor.closed) throw error
-      if (!isScheduled) await schedule()
+      if (!attempt.isScheduled) await attempt.schedule()
       if (factOf(error) === undefined && mayHaveTask(worker, taskId, error)) {
-        this.#kept.set(stepKey, this.#context.steps.get(stepKey) as RecordedStep)
-        notify({ ...event, state: 'failed', problem: callErrorData(error).message })
+        this.#kept.set(stepKey, attempt.recorded)
+        attempt.notify('failed', { problem: callErrorData(error).message })
         throw error
       }
-      const isCancelled = signal.aborted || error instanceof TaskCancelledError
-      const spent = await stepCost(worker, taskId)
-      const data = { stepKey, agent, error: callErrorData(error), cancelled: isCancelled, ...spent }
-      rememberFact(error, await this.#record({ type: 'StepFailed', data }, factOf(error) ?? factId))
-      notify({ ...event, ...spent, state: isCancelled ? 'cancelled' : 'failed', problem: data.error.message })
+      await attempt.recordFailure(error)
       // The task was cancelled before this execution asked for it.
-      if (isOpen && error instanceof TaskCancelledError && !signal.aborted)
+      if (before?.state === 'scheduled' && error instanceof TaskCancelledError && interest.isWanted)
         return this.#attempt(step, { ...before, state: 'cancelled' })
       throw error
     }
@@ -326,13 +264,6 @@ export class DurableAsk {
   ): void {
     const isOwn = (session ?? this.#context.session) === 'run'
     if (isOwn && sessionId) this.#conversations.set(worker, sessionId)
-  }
-
-  /** Returns the id of the fact. Waits for room on a full disk: what happened to a step is not repeated. */
-  async #record(fact: RunFact, causationId: string): Promise<string> {
-    const { actor, runId: correlationId } = this.#context
-    const [recorded] = await actor.insist(() => actor.decide(() => [fact], { correlationId, causationId }))
-    return recorded?.id ?? causationId
   }
 
   async #fingerprint(agent: string): Promise<string> {
@@ -367,13 +298,123 @@ interface AttemptedStep {
   readonly worker: Agent
   readonly task: TaskInput
   readonly options: StepOptions
-  readonly signal: AbortSignal
+  readonly interest: Interest
   readonly causes: Causes
 }
 
+/** One try of a step: what is recorded and told of it. */
+class StepAttempt implements AskingStep {
+  readonly taskId: string
+  readonly #context: AskContext
+  readonly #step: AttemptedStep
+  readonly #tries: number
+  /** The fact that scheduled it; before, the one that caused it. */
+  #factId: string
+  #isScheduled = false
+
+  constructor(context: AskContext, step: AttemptedStep, before: RecordedStep | undefined) {
+    this.#context = context
+    this.#step = step
+    // Scheduled before a crash: the agent knows the task by its id, and may have answered it since.
+    const isOpen = before?.state === 'scheduled'
+    this.#tries = (before?.tries ?? 0) + (isOpen ? 0 : 1)
+    this.taskId = isOpen ? before.taskId : `${context.runId}.${step.stepKey}.${this.#tries}`
+    this.#factId = step.causes.causationId
+    if (isOpen) this.#scheduled(before.factId)
+  }
+
+  get factId(): string {
+    return this.#factId
+  }
+
+  get isScheduled(): boolean {
+    return this.#isScheduled
+  }
+
+  get recorded(): RecordedStep {
+    return { ...SCHEDULED, ...this.#names, tries: this.#tries, factId: this.#factId }
+  }
+
+  async schedule(accepting?: Part): Promise<string> {
+    const { causes } = this.#step
+    const fact: RunFact = { type: 'StepScheduled', data: { ...this.#names, ...causes.uses } }
+    if (!accepting) return this.#scheduled(await this.#record(fact, causes.causationId))
+    const { actor, runId } = this.#context
+    const origin = { correlationId: runId, causationId: causes.causationId }
+    const [recorded] = await actor.decide(() => [fact], origin, accepting)
+    return this.#scheduled(recorded?.id ?? causes.causationId)
+  }
+
+  succeed(answering: Part, answer: AnswerData): Promise<unknown> {
+    const { actor, runId } = this.#context
+    const { stepKey, agent } = this.#step
+    const { sessionId, durationMs } = answer
+    const { costUsd, tokens } = taskSpending(answer)
+    const data = { stepKey, agent, sessionId, costUsd, tokens, durationMs }
+    // The text is in the agent's fact, which is in the same append.
+    const answered = (): RunFact => ({
+      type: 'StepSucceeded',
+      data: { ...data, answer: answering.version + 1 },
+    })
+    const decision = ({ value }: RunSnapshot) => (value === 'running' ? [answered()] : [])
+    return actor.decide(decision, { correlationId: runId }, answering)
+  }
+
+  /** Records an answer that was not recorded together with that of its agent. Returns the id of the fact. */
+  async recordAnswer(reply: Reply): Promise<string> {
+    const { actor, bodies } = this.#context
+    const { stepKey, agent } = this.#step
+    const { sessionId, costUsd, tokens, durationMs } = reply
+    const text = await actor.insist(() => bodies.keep(reply.text))
+    const data = { stepKey, agent, sessionId, costUsd, tokens, durationMs, text }
+    return this.#record({ type: 'StepSucceeded', data }, factOf(reply) ?? this.#factId)
+  }
+
+  async recordFailure(error: unknown): Promise<void> {
+    const { stepKey, agent, worker, interest } = this.#step
+    const isCancelled = !interest.isWanted || error instanceof TaskCancelledError
+    const spent = await stepCost(worker, this.taskId)
+    const data = { stepKey, agent, error: callErrorData(error), cancelled: isCancelled, ...spent }
+    rememberFact(error, await this.#record({ type: 'StepFailed', data }, factOf(error) ?? this.#factId))
+    this.notify(isCancelled ? 'cancelled' : 'failed', { ...spent, problem: data.error.message })
+  }
+
+  notify(state: StepEvent['state'], news: Partial<StepEvent> = {}): void {
+    const { stepKey, ask, agent } = this.#step
+    const { costUsd = 0, tokens = 0, text = null, problem = null } = news
+    this.#context.notify({ stepKey, ask, agent, state, costUsd, tokens, text, problem })
+  }
+
+  onHeld({ message }: { readonly message: string }): void {
+    this.notify('held', { problem: message })
+  }
+
+  onReleased(): void {
+    this.notify('released')
+  }
+
+  get #names() {
+    const { stepKey, agent, worker } = this.#step
+    return { stepKey, agent, worker: worker.id, taskId: this.taskId }
+  }
+
+  #scheduled(factId: string): string {
+    this.#isScheduled = true
+    this.#factId = factId
+    this.notify('scheduled')
+    return factId
+  }
+
+  /** Returns the id of the fact. Waits for room on a full disk: what happened to a step is not repeated. */
+  async #record(fact: RunFact, causationId: string): Promise<string> {
+    const { actor, runId: correlationId } = this.#context
+    const [recorded] = await actor.insist(() => actor.decide(() => [fact], { correlationId, causationId }))
+    return recorded?.id ?? causationId
+  }
+}
+
 const NO_LONGER_NEEDED = 'the workflow no longer needs the answer'
-const UNANSWERED = { costUsd: 0, tokens: 0, text: null, problem: null } as const
 const SCHEDULED = {
-  ...UNANSWERED,
-  ...({ state: 'scheduled', sessionId: null, durationMs: 0, carriedFrom: null } as const),
+  ...{ state: 'scheduled' as const, sessionId: null, text: null, problem: null, carriedFrom: null },
+  ...{ costUsd: 0, tokens: 0, durationMs: 0 },
 } as const

@@ -1,13 +1,14 @@
 /** What the agents of a run did in it to the files of their repository: in the turns that were its steps. */
 import { type FilesDiff, filesTurns } from '../../actors/agent/files.ts'
 import type { AgentRunner } from '../../claude/runner.ts'
+import { NO_FILES } from '../../events/agent-facts.ts'
 import { streamName } from '../../events/ids.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { FileChange } from '../../workspaces/files/file-history.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 
-/** What each agent of a run did to its files; those without a repository are left out. */
+/** What each agent of a run did to its files; those that never had any are left out. */
 export interface RunDiff {
   readonly runId: string
   readonly agents: readonly AgentRunDiff[]
@@ -48,7 +49,7 @@ export async function runDiff(
   for (const [agent, tasks] of tasksByAgent(steps)) {
     const stretches = await stretchesOf(store, agent, tasks)
     const [first, last] = [stretches[0], stretches.at(-1)]
-    if (!files || !first || !last) continue
+    if (!files || !first || !last || (first.from === NO_FILES && last.to === NO_FILES)) continue
     const place = { agent, directories: directories(agent) }
     const changes: (readonly FileChange[])[] = []
     const patches: string[] = []

@@ -73,7 +73,10 @@ export class RecordedStepEvents {
       const step = { ...before, ask: ++this.#asks }
       this.#steps.set(stepKey, step)
       const event = eventOf(stepKey, step)
-      if (step.state === 'open') return [{ ...event, state: 'scheduled' }]
+      if (step.state === 'open') {
+        const scheduled = { ...event, state: 'scheduled' } as const
+        return step.isHeld ? [scheduled, { ...event, state: 'held' }] : [scheduled]
+      }
       const { costUsd, tokens, text } = step
       return [{ ...event, state: 'reused', costUsd, tokens, text }]
     })

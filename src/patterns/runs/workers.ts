@@ -16,6 +16,8 @@ interface Copies {
   readonly waiting: ((number: number) => void)[]
 }
 
+const NOTHING = () => {}
+
 /** How many runs of this process use each copy: a run that ends must not remove the copies of another. */
 export type CopyUse = Map<string, number>
 
@@ -41,9 +43,14 @@ export class Workers {
   }
 
   /** @param previous The agent that the step was assigned to before a crash: only it knows whether the step was done. */
-  async assign(worker: Worker, previous?: string): Promise<Assigned> {
+  assign(worker: Worker, previous?: string): Assigned | Promise<Assigned> {
     if (previous !== undefined) return this.#assignAgain(worker, previous)
-    if (typeof worker === 'string') return { agent: await this.#agents.get(worker), release: () => {} }
+    const agent = typeof worker === 'string' ? this.#agents.here(worker) : undefined
+    return agent ? { agent, release: NOTHING } : this.#assign(worker)
+  }
+
+  async #assign(worker: Worker): Promise<Assigned> {
+    if (typeof worker === 'string') return { agent: await this.#agents.get(worker), release: NOTHING }
     const number = await this.#take(worker)
     try {
       const agent = await this.#copy(worker.pool, number)
@@ -68,11 +75,11 @@ export class Workers {
   /** Does not wait for the worker to be free, and also finds a copy of a pool that is smaller now. */
   async #assignAgain(worker: Worker, previous: string): Promise<Assigned> {
     const [id = '', number] = previous.split('.')
-    if (number === undefined) return { agent: await this.#agents.get(id), release: () => {} }
+    if (number === undefined) return { agent: await this.#agents.get(id), release: NOTHING }
     const agent = await this.#copy(id, Number(number))
     const free = typeof worker === 'object' ? this.#copies(worker).free : []
     const index = free.indexOf(Number(number))
-    if (typeof worker === 'string' || index < 0) return { agent, release: () => {} }
+    if (typeof worker === 'string' || index < 0) return { agent, release: NOTHING }
     free.splice(index, 1)
     return { agent, release: () => this.#give(worker, Number(number)) }
   }

@@ -1,7 +1,6 @@
 /** Backups: a whole store in one file, taken while this process or another one keeps appending. */
 import { realpath } from 'node:fs/promises'
 import { StoreInUse } from '../../events/errors/store.ts'
-import { defined } from '../../events/json.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import { absolutePath } from '../directory.ts'
 import type { EventStore } from '../event-store.ts'
@@ -9,12 +8,12 @@ import { chainedStore } from '../level/chained-store.ts'
 import { atStore } from '../level/directory.ts'
 import { type LevelStoreOptions, levelStore } from '../level/store.ts'
 import { removeLeftOvers, unfinishedPath } from '../unfinished.ts'
-import { type ArchiveSummary, writeArchive } from './archive/writer.ts'
+import { type ArchiveSummary, type ExportOptions, writeArchive } from './archive/writer.ts'
 import { withLiveCopy } from './live-copy.ts'
 
 /**
- * Writes the log as of now, and the blobs it refers to, into one file. Facts appended meanwhile are not included. The file
- * appears once it is complete and on disk, and replaces one of the same name.
+ * Writes the log as of now, the blobs it refers to, and the files of agents turn by turn into one file. Facts appended
+ * meanwhile are not included. The file appears once it is complete and on disk, and replaces one of the same name.
  *
  * @throws CorruptRecord, SequenceGap, CorruptBlob: a damaged log cannot be backed up
  * @example
@@ -23,11 +22,11 @@ import { withLiveCopy } from './live-copy.ts'
 export async function backup(
   store: EventStore,
   file: string,
-  { to }: { readonly to?: number } = {},
+  options: Pick<ExportOptions, 'to' | 'baseDir'> = {},
 ): Promise<ArchiveSummary> {
   checkArgument('The store', store, 'a store')
   checkArgument('The file of the backup', file, 'a path')
-  return writeArchive(chainedStore(store), file, defined({ compressed: true, to }))
+  return writeArchive(chainedStore(store), file, { compressed: true, ...options })
 }
 
 /**
@@ -55,6 +54,6 @@ export async function backupDirectory(
   const base = await atStore(directory, () => realpath(directory))
   return withLiveCopy(base, folder, async (copy, acknowledged) => {
     await using store = await levelStore(copy, options)
-    return await backup(store, file, { to: acknowledged })
+    return await backup(store, file, { to: acknowledged, baseDir: base })
   })
 }

@@ -53,7 +53,7 @@ export async function compactStore(
   { dryRun = false }: { readonly dryRun?: boolean } = {},
 ): Promise<CompactionReport> {
   const paths = storePaths(await atStore(directory, () => realpath(directory)))
-  const { ok, storeId, findings } = await verifyStore(paths.base)
+  const { ok, storeId, findings } = await verifyStore(paths.base, { files: false })
   if (!ok || storeId === null) {
     throw new CompactionRefused({ path: paths.base, problem: findings[0]?.problem ?? 'it has no store.json' })
   }

@@ -1,6 +1,11 @@
 /** Creating a store from an archive: an identical one or, from a partial or redacted archive, a read-only one. */
 import { randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { appendFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { InvalidArchive } from '../../events/errors/archive.ts'
+import { type KeptSnapshots, unpackSnapshots } from '../../workspaces/files/snapshots.ts'
+import { FILE_MODE } from '../directory.ts'
 import { storedTextOf } from '../fact-text.ts'
 import { recordKey } from '../level/keys.ts'
 import { encodeRecord, encodeReduced, joinText } from '../level/record.ts'
@@ -19,8 +24,8 @@ export interface RestoredStore {
 }
 
 /**
- * Restores the store of a backup: the same id and the same hash chain, byte for byte (decision 6). The directory must be
- * empty.
+ * Restores the store of a backup: the same id and the same hash chain, byte for byte (decision 6), and the files of agents
+ * turn by turn: each gets its newest ones with its next task. The directory must be empty.
  *
  * @throws InvalidArchive, DirectoryNotEmpty, ArchiveNotWritten
  */
@@ -78,10 +83,35 @@ async function fill(
   content: OpenArchive['content'],
   toRecord: (record: ArchivedRecord) => ArchivedRecord,
 ): Promise<void> {
+  const snapshots = new IncomingSnapshots(builder.directory)
   for await (const item of content) {
-    if (item.kind === 'blob') await builder.blobs.put(item.blob.text)
+    if (item.kind === 'snapshots') snapshots.kept = item.snapshots
+    else if (item.kind === 'pack') await snapshots.add(item.bytes)
+    else if (item.kind === 'blob') await builder.blobs.put(item.blob.text)
     else if (item.kind === 'lost') builder.loseBody({ sha256: item.lost.lost, bytes: item.lost.bytes })
     else await builder.add(encoded(toRecord(item.record)))
+  }
+  await snapshots.unpack()
+}
+
+/** Of any size: the pack waits in a file until all of it is there. */
+class IncomingSnapshots {
+  kept: KeptSnapshots | undefined
+  readonly #directory: string
+  readonly #file: string
+
+  constructor(directory: string) {
+    this.#directory = directory
+    this.#file = join(directory, 'incoming.pack')
+  }
+
+  add(bytes: Buffer): Promise<void> {
+    return appendFile(this.#file, bytes, { mode: FILE_MODE })
+  }
+
+  async unpack(): Promise<void> {
+    if (this.kept) await unpackSnapshots(this.#directory, this.kept, createReadStream(this.#file))
+    await rm(this.#file, { force: true })
   }
 }
 

@@ -53,7 +53,7 @@ export async function buildStore(
     await makeDirectory(unfinished)
     await hideFromGit(unfinished)
     const database = await createLog(paths, storeId, openLevel)
-    const builder = new StoreBuilder(database, fileBlobs(paths.blobs), storeId)
+    const builder = new StoreBuilder(unfinished, database, fileBlobs(paths.blobs), storeId)
     try {
       await fill(builder)
       await builder.finish()
@@ -85,6 +85,8 @@ async function checkEmpty(path: string): Promise<void> {
 }
 
 export class StoreBuilder {
+  /** Where it is as long as it is not complete. */
+  readonly directory: string
   readonly blobs: Blobs
   readonly #database: LogDatabase
   readonly #index: StreamIndex
@@ -93,7 +95,8 @@ export class StoreBuilder {
   #length = 0
   #lost: BlobReference[] = []
 
-  constructor(database: LogDatabase, blobs: Blobs, storeId: string) {
+  constructor(directory: string, database: LogDatabase, blobs: Blobs, storeId: string) {
+    this.directory = directory
     this.blobs = blobs
     this.#database = database
     this.#index = new StreamIndex(database, 0, null)

@@ -20,16 +20,19 @@ import { Findings, type VerifyReport } from './verify/finding.ts'
 import { checkCheckpoints, IndexCheck, indexEntry } from './verify/index-check.ts'
 import { mergedEntries } from './verify/merged-entries.ts'
 import { RecordCheck } from './verify/record-check.ts'
+import { checkSnapshots } from './verify/snapshot-check.ts'
 
 /** Options of `verifyStore`. */
 export interface VerifyOptions {
   /** Aborts the verification, which rejects with the signal's reason. */
   readonly signal?: AbortSignal
+  /** Whether to check the snapshots of agents' files, too. Default: true. */
+  readonly files?: boolean
 }
 
 /**
- * Checks a store: the files, the facts with their hash chain, positions and versions, the index, `head`, `store.json` and
- * the blobs. Damage is reported, never thrown.
+ * Checks a store: the files, the facts with their hash chain, positions and versions, the index, `head`, `store.json`,
+ * the blobs and the snapshots of agents' files. Damage is reported, never thrown.
  *
  * @throws StoreInUse while a process has it open, StoreNotOpened, UnsupportedFormat
  * @example
@@ -41,7 +44,7 @@ export async function verifyStore(directory: string, options: VerifyOptions = {}
     const paths = storePaths(await realpath(directory))
     await checkNotInUse(paths)
     const current = await currentOf(paths)
-    const report = await new Verification(paths, options.signal).run()
+    const report = await new Verification(paths, options).run()
     // A process that opened the store meanwhile has changed the files while they were read.
     await checkNotInUse(paths)
     if ((await currentOf(paths)) !== current) throw new StoreInUse({ path: paths.base, pid: null })
@@ -59,11 +62,13 @@ const currentOf = ({ log }: StorePaths) => readPlainFile(join(log, 'CURRENT')).t
 class Verification {
   readonly #paths: StorePaths
   readonly #signal: AbortSignal | undefined
+  #files: boolean
   readonly #findings = new Findings()
 
-  constructor(paths: StorePaths, signal: AbortSignal | undefined) {
+  constructor(paths: StorePaths, { signal, files = true }: VerifyOptions) {
     this.#paths = paths
     this.#signal = signal
+    this.#files = files
   }
 
   async run(): Promise<VerifyReport> {
@@ -88,6 +93,7 @@ class Verification {
     await index.open(this.#entries(sources, KEY_PREFIX.open))
     await index.pointers(this.#entries(sources, KEY_PREFIX.pointers))
     await checkBlobs(blobs, records.blobs, await this.#lostBodies(sources), findings)
+    if (this.#files) await checkSnapshots(this.#paths.base, records.snapshots, findings)
     const list = findings.list((position) => index.streamAt.get(position))
     return {
       ok: list.length === 0,
@@ -102,7 +108,12 @@ class Verification {
 
   async #storeId(): Promise<string | null> {
     const file = this.#paths.storeFile
-    return this.#orFinding('store', file, async () => (await checkFormat(this.#paths))?.storeId)
+    return this.#orFinding('store', file, async () => {
+      const format = await checkFormat(this.#paths)
+      // A part of a log was imported without them.
+      if (format?.forReading) this.#files = false
+      return format?.storeId
+    })
   }
 
   async #head(): Promise<HeadFileContent | null> {

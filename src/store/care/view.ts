@@ -90,6 +90,7 @@ async function openCopy(base: string, folder: string, options: LevelStoreOptions
   return {
     storeId,
     forReading,
+    baseDir: base,
     epoch: recovered.epoch + 1,
     ...reading,
     ...refused,

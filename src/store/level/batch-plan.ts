@@ -6,12 +6,13 @@ import {
   type AppendRequest,
   type CommitPlace,
   factCount,
+  type PlacedFact,
   placedFact,
   type Repetition,
   repetitionIn,
   versionConflict,
 } from '../append-request.ts'
-import { type FactStamp, type FactText, recordedFact, storedText } from '../fact-text.ts'
+import { type FactStamp, recordedFact, storedText } from '../fact-text.ts'
 import type { HeadEntry } from './index-value.ts'
 import { recordKey } from './keys.ts'
 import { type CommitNote, encodeRecord } from './record.ts'
@@ -29,7 +30,7 @@ export interface PlannedRecord {
   readonly stream: string
   readonly version: number
   readonly stamp: FactStamp
-  readonly fact: FactText
+  readonly fact: PlacedFact
   readonly note: CommitNote | null
   /** The length of the record's text, in characters. */
   readonly length: number
@@ -87,10 +88,12 @@ export class BatchPlan {
     return { kind: 'written', first, count: factCount(group) }
   }
 
-  /** The facts of an outcome of this plan as a reader would get them: fresh objects. */
+  /** The facts of an outcome of this plan as a reader would get them, once. */
   recorded(first: number, count: number): Recorded[] {
     const start = first - this.#start - 1
-    return this.records.slice(start, start + count).map(({ stamp, fact }) => recordedFact(stamp, fact))
+    return this.records
+      .slice(start, start + count)
+      .map(({ stamp, fact }) => recordedFact(stamp, fact, fact.copy))
   }
 
   /** @param first The position of the group's first fact. */
@@ -113,7 +116,7 @@ export class BatchPlan {
   }
 
   /** @param request The one that ends with this fact. */
-  #append(stream: string, version: number, fact: FactText, request: AppendRequest | null): void {
+  #append(stream: string, version: number, fact: PlacedFact, request: AppendRequest | null): void {
     const position = this.#start + this.records.length + 1
     const key = recordKey(position)
     const { storeId, epoch, at } = this.#writer

@@ -7,6 +7,8 @@ import type { DecodedRecord } from './record.ts'
 export interface ChainedStore extends EventStore {
   /** Read-only, because it was imported from a partial or redacted log. */
   readonly forReading: boolean
+  /** The base directory that it is in. Absent if it is in none, such as a log in an archive. */
+  readonly baseDir?: string
   /** The records of a range of positions, each verified and linked to its predecessor. */
   chain(range?: ChainRange): AsyncIterable<DecodedRecord>
   /** The same in pages, for reading the whole log. */

@@ -2,7 +2,7 @@
 import type { Recorded } from '../../events/envelope.ts'
 import { CorruptRecord, SequenceGap } from '../../events/errors/store.ts'
 import { checkStreamName } from '../../events/ids.ts'
-import type { FollowOptions, ReadOptions, StreamHead, StreamsOptions } from '../event-store.ts'
+import type { EventStore, FollowOptions, ReadOptions, StreamHead, StreamsOptions } from '../event-store.ts'
 import { fileBlobs } from '../file-blobs.ts'
 import { Following, type Watermark } from '../follow.ts'
 import { chunks, type ReadRange, readRange } from '../read-range.ts'
@@ -226,4 +226,15 @@ async function* openHeads(
     for (const stream of page.map(nameIn)) yield { stream, ...(await index.head(stream)) }
     page = await database.keys({ ...range, gte: `${page.at(-1)}\x00` })
   }
+}
+
+/** A fact, with its commit note and seal if the store keeps them. */
+export type PagedFact = Pick<DecodedRecord, 'recorded'> & Partial<Pick<DecodedRecord, 'note' | 'seal'>>
+
+export function factPages(store: EventStore, range: ChainRange = {}): AsyncIterable<readonly PagedFact[]> {
+  return (store as Partial<ChainedStore>).pages?.(range) ?? single(store, range)
+}
+
+async function* single(store: EventStore, range: ChainRange): AsyncGenerator<readonly PagedFact[]> {
+  for await (const recorded of store.readAll(range)) yield [{ recorded }]
 }

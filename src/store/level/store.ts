@@ -194,6 +194,7 @@ function eventStore(open: OpenStore): ChainedStore {
   return {
     storeId,
     forReading,
+    baseDir: paths.base,
     epoch: writer.epoch,
     ...logReading({
       database,

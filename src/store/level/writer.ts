@@ -13,12 +13,12 @@ import { StoreLockLost, StoreReadOnly } from '../../events/errors/store.ts'
 import type { Logger } from '../../logger.ts'
 import {
   type AppendGroup,
+  Claims,
   type CommittedFact,
   commitConflict,
   positionsOf,
   type Repetition,
 } from '../append-request.ts'
-import { Claims } from '../claims.ts'
 import type { Watermark } from '../follow.ts'
 import { BatchPlan, type KnownLog, type LogEnd } from './batch-plan.ts'
 import { type LogDatabase, rootCause } from './database.ts'

@@ -9,8 +9,9 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync, lstatSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { NO_FILES } from '../../events/agent-facts.ts'
 import { codeOf } from '../../events/errors/phrases.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { type Directory, openDirectory } from '../inputs/directory.ts'
@@ -141,18 +142,28 @@ export class FileHistory {
 
   /** Whether the directory has had the files that it begins from. Until then, what is in it is not the work of anybody. */
   get isLaidOut(): boolean {
-    return existsSync(join(this.#own, 'laid-out'))
+    return existsSync(this.#sign) !== this.#isPrivate
   }
 
-  /** Fills a directory that is new, or that a crash has left in part. */
-  async layOut(commit: string, by: Author): Promise<void> {
-    await this.restore(commit, 'the files that it begins from', by)
-    await writeFile(join(this.#own, 'laid-out'), '')
+  /** Fills a directory that is new, or that a crash has left in part. Without a commit, it stays as it is. */
+  async layOut(commit: string | undefined, by: Author): Promise<void> {
+    if (commit !== undefined) await this.restore(commit, 'the files that it begins from', by)
+    await this.#noteLayout(true)
   }
 
   /** To be called when the directory is gone. */
-  async forgetLayout(): Promise<void> {
-    await rm(join(this.#own, 'laid-out'), { force: true })
+  forgetLayout(): Promise<void> {
+    return this.#noteLayout(false)
+  }
+
+  async #noteLayout(isLaidOut: boolean): Promise<void> {
+    await mkdir(this.#own, { recursive: true })
+    await (isLaidOut === this.#isPrivate ? rm(this.#sign, { force: true }) : writeFile(this.#sign, ''))
+  }
+
+  /** A working tree is laid out before its first use. A directory of the agent's own is there, unless it was lost. */
+  get #sign(): string {
+    return join(this.#own, this.#isPrivate ? 'lost' : 'laid-out')
   }
 
   /** Saves the files as they are now. Without a change since the last snapshot, that one is returned. */
@@ -170,6 +181,8 @@ export class FileHistory {
   ): Promise<SavedFiles> {
     const before = await this.#current()
     await using root = await openDirectory(this.#directory)
+    if (this.#isPrivate && before?.tree === NO_FILES && (await readdir(this.#directory)).length === 0)
+      return { commit: before.commit, tree: before.tree, ...count([]) }
     const { known, suspects } = await this.#listed()
     const inner = await this.#innerFiles(root, known, suspects)
     const { stamps = {} } = before ?? {}
@@ -181,18 +194,13 @@ export class FileHistory {
     if (before && looked.size === 0 && links.length === 0)
       return { commit: before.commit, tree: before.tree, ...count([]) }
     const changes: Change[] = []
-    const header = [
-      `commit ${this.ref}\nmark :1\n`,
-      `committer ${signatureOf(by)}\n`,
-      `data ${Buffer.byteLength(message)}\n${message}\n`,
-      before ? `from ${before.commit}\n` : '',
-    ].join('')
+    const header = this.#commitHeader(message, by, before?.commit)
     const output = await this.#repository.git(['fast-import', '--quiet', '--done'], {
       input: this.#commands(root, known, looked, links, header, before === undefined, changes),
     })
     const [commit = '', root040000 = ''] = output.toString().split('\n')
     if (commit === '') return { commit: before?.commit ?? '', tree: before?.tree ?? '', ...count(changes) }
-    const tree = / tree (\w+)/.exec(root040000)?.[1] ?? EMPTY_TREE
+    const tree = / tree (\w+)/.exec(root040000)?.[1] ?? NO_FILES
     const others = [...(before ? [before.commit] : []), ...(of === undefined ? [] : [of])]
     await this.#repository.own(commit, others, [tree, ...changes.map(({ oid }) => oid)])
     await this.#noteChanges(changes, { commit, tree, stamps: Object.fromEntries(inner) })
@@ -210,6 +218,8 @@ export class FileHistory {
     by: Author,
   ): Promise<{ readonly before: SavedFiles; readonly after: SavedFiles }> {
     const before = await this.save(message, by)
+    if (before.commit === commit) return { before, after: before }
+    await this.#repository.assertHas(commit)
     await using root = await openDirectory(this.#directory)
     const differences = await this.#differences(before.commit, commit)
     // What is in the way is removed first.
@@ -223,6 +233,26 @@ export class FileHistory {
         await this.#write(root, path, { mode: to.mode as FileMode, bytes: contents.get(to.oid) as Buffer })
     }
     return { before, after: await this.#save(message, by, { submodules, of: commit }) }
+  }
+
+  /** Saves the files, and lets the next one of this name begin without any. What was saved stays reachable. */
+  async end(message: string, by: Author): Promise<void> {
+    const { commit, tree } = await this.save(message, by)
+    if (tree !== NO_FILES) {
+      const input = [Buffer.from(`${this.#commitHeader(message, by, commit)}deleteall\ndone\n`)]
+      await this.#repository.git(['fast-import', '--quiet', '--done'], { input })
+    }
+    this.#mark = undefined
+    await rm(this.#own, { recursive: true, force: true })
+  }
+
+  #commitHeader(message: string, by: Author, from: string | undefined): string {
+    return [
+      `commit ${this.ref}\nmark :1\n`,
+      `committer ${signatureOf(by)}\n`,
+      `data ${Buffer.byteLength(message)}\n${message}\n`,
+      from === undefined ? '' : `from ${from}\n`,
+    ].join('')
   }
 
   async #write(root: Directory, path: FilePath, content: FileContent): Promise<void> {
@@ -465,8 +495,6 @@ function parentsOf(paths: readonly FilePath[]): ReadonlySet<FilePath> {
 const IN_THE_WAY = ['EISDIR', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'ELOOP']
 
 const isSubmodule = (known: Known | undefined): boolean => known?.mode === '160000'
-
-const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
 
 const oidOf = (bytes: Buffer): string =>
   createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')

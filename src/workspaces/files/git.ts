@@ -3,7 +3,8 @@
  * helper, editor, pager or prompt is started. The configuration of a repository may be hostile: what it could start is
  * overridden here, or not done at all (nothing is checked out, cleaned or fetched by git).
  */
-import { WorkspaceError } from '../../events/errors/workspace.ts'
+import { existsSync } from 'node:fs'
+import { GitNotInstalled, WorkspaceError } from '../../events/errors/workspace.ts'
 import { spawnWhenPossible } from '../descriptors.ts'
 import { UNCONFIGURED } from '../inputs/git-command.ts'
 
@@ -18,7 +19,7 @@ const SETTINGS = [
   ],
   ...['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.untrackedCache=false'],
   ...['core.attributesFile=/dev/null', 'core.excludesFile=/dev/null', 'core.pager=cat', 'credential.helper='],
-  ...['core.fsync=committed', 'core.fsyncMethod=batch', 'core.bigFileThreshold=8m'],
+  ...['core.fsync=committed,reference', 'core.fsyncMethod=batch', 'core.bigFileThreshold=8m'],
   ...['gc.auto=0', 'maintenance.auto=false', 'fastimport.unpackLimit=1000', 'advice.detachedHead=false'],
 ].flatMap((setting) => ['-c', setting])
 
@@ -59,11 +60,46 @@ export interface WorkingTree {
   readonly index: string
 }
 
-/** What git prints. Throws WorkspaceError if git fails, or is missing. */
-export async function git(
+/** What git prints. Throws WorkspaceError if git fails, and GitNotInstalled. */
+export async function git(command: readonly string[], call: GitCall): Promise<Buffer> {
+  const { problem, stdout } = await gitOutcome(command, call)
+  if (problem) throw problem
+  return stdout
+}
+
+/** What git says, also if it finds a problem. */
+export async function gitOutcome(
   command: readonly string[],
-  { repository, directory = repository, input, tree, by, settings = {}, mayBeOne, signal }: GitCall,
-): Promise<Buffer> {
+  call: GitCall,
+): Promise<{ readonly problem: Error | null; readonly stdout: Buffer; readonly stderr: Buffer }> {
+  const { child } = await started(command, call)
+  const { exitCode, stdout, stderr, cause } = await child
+  call.signal?.throwIfAborted()
+  const isFine = exitCode === 0 || (exitCode === 1 && call.mayBeOne)
+  const problem = isFine ? null : problemOf(command, call, String(Buffer.from(stderr)), cause)
+  return { problem, stdout: Buffer.from(stdout), stderr: Buffer.from(stderr) }
+}
+
+/** What git prints, in pieces as they come: for what may be larger than memory. Throws like {@link git}. */
+export async function* gitPieces(command: readonly string[], call: GitCall): AsyncGenerator<Buffer> {
+  const { child } = await started(command, call, { stdout: false })
+  let isRead = false
+  try {
+    for await (const piece of child.stdout) yield piece as Buffer
+    isRead = true
+  } finally {
+    if (!isRead) child.kill()
+  }
+  const { exitCode, stderr, cause } = await child
+  call.signal?.throwIfAborted()
+  if (exitCode !== 0) throw problemOf(command, call, String(Buffer.from(stderr)), cause)
+}
+
+async function started(
+  command: readonly string[],
+  { repository, directory = repository, input, tree, by, settings = {}, signal }: GitCall,
+  buffer: { readonly stdout: boolean } = { stdout: true },
+) {
   const { execa } = await import('execa')
   const start = () =>
     execa('git', [...SETTINGS, ...command], {
@@ -83,21 +119,25 @@ export async function git(
       ...(input ? { stdin: input as AsyncIterable<Buffer> } : { stdin: 'ignore' as const }),
       encoding: 'buffer',
       maxBuffer: Number.POSITIVE_INFINITY,
+      buffer,
       reject: false,
       ...(signal && { cancelSignal: signal }),
       windowsHide: true,
     })
-  const { child } = await spawnWhenPossible(start, signal ? { signal } : {})
-  const { exitCode, stdout, stderr, cause } = await child
-  if (exitCode === 0 || (exitCode === 1 && mayBeOne)) return Buffer.from(stdout as Uint8Array)
-  signal?.throwIfAborted()
+  return spawnWhenPossible(start, signal ? { signal } : {})
+}
+
+function problemOf(
+  [name]: readonly string[],
+  { repository, directory = repository }: GitCall,
+  stderr: string,
+  cause: unknown,
+): Error {
+  // Without the directory that it is to run in, it cannot start either.
   const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-  throw new WorkspaceError(
-    isMissing
-      ? { path: repository, problem: 'git is not installed', hint: 'Install git 2.36 or later.' }
-      : { path: repository, problem: `git ${command[0]} failed: ${lastLine(stderr as Uint8Array)}` },
-    { cause },
-  )
+  if (isMissing && existsSync(directory)) return new GitNotInstalled({ path: repository }, { cause })
+  const problem = `git ${name} failed: ${stderr.trim().split('\n').at(-1)}`
+  return new WorkspaceError({ path: repository, problem }, { cause })
 }
 
 /** In the environment, where a name may hold an equals sign. */
@@ -129,8 +169,3 @@ const signed = (author: string, at: Date) => ({
   email: `${author}@claude-agents`,
   date: `${Math.floor(at.getTime() / 1000)} +0000`,
 })
-
-function lastLine(stderr: Uint8Array): string {
-  const lines = Buffer.from(stderr).toString().trim().split('\n')
-  return lines.at(-1) ?? ''
-}

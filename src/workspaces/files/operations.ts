@@ -1,11 +1,14 @@
-/** What runners do with the files of agents that work on a repository: laid out, saved, brought back, compared. */
-import { existsSync } from 'node:fs'
+/** What runners do with the files of agents: laid out, saved, brought back, compared. */
+import { existsSync, readdirSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../clock.ts'
+import { NO_FILES } from '../../events/agent-facts.ts'
+import { codeOf } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
-import { WorkspaceError } from '../../events/errors/workspace.ts'
+import { GitNotInstalled, SnapshotMissing, WorkspaceError } from '../../events/errors/workspace.ts'
 import type { RepositoryOptions, RepositoryWorkspace } from '../../events/options/agent.ts'
+import type { Logger } from '../../logger.ts'
 import type { AgentDirectories } from '../directories.ts'
 import { prepareDirectories } from '../lifecycle.ts'
 import { type FileChange, FileHistory, type ListedFile, type SavedFiles } from './file-history.ts'
@@ -25,13 +28,22 @@ import {
   userRepository,
 } from './worktree.ts'
 
-/** An agent that works on a repository, and where. */
+/** Whose files these are, and where. */
 export interface FilesPlace {
   readonly agent: string
-  readonly workspace: RepositoryWorkspace
+  /** The repository that it works on; undefined if its workspace is a directory of its own. */
+  readonly workspace: RepositoryWorkspace | undefined
   readonly directories: AgentDirectories
-  /** The snapshot that a worktree which is not there is made from. Default: the commit that the agent began from. */
+  /**
+   * The newest snapshot in the log, from which a workspace that is gone is made again. Default: the commit that the agent
+   * began from, or no files.
+   */
   readonly last?: string | undefined
+}
+
+/** The same of an agent that works on a repository. */
+export interface RepositoryPlace extends FilesPlace {
+  readonly workspace: RepositoryWorkspace
 }
 
 /** Whose snapshots are read, whether or not the agent is still there. */
@@ -53,7 +65,11 @@ export interface MergedIn {
 export interface FilesOperations {
   /** The workspace that the options describe: its commit is what the base is now. Throws InvalidInputError. */
   resolve(options: Required<RepositoryOptions>): Promise<RepositoryWorkspace>
-  /** Saves the files as they are. A worktree that is gone is made again first, as in everything here. */
+  /** Whether there is nothing to save: no file in a directory that never had any. Costs no process. */
+  isEmpty(place: FilesPlace): boolean
+  /** Makes a workspace that is gone again, from the newest snapshot. Everything here that touches it does so first. */
+  layOut(place: FilesPlace): Promise<void>
+  /** Saves the files as they are. Of a workspace without files, the snapshot is `NO_FILES`. */
   save(place: FilesPlace, note: string): Promise<SavedFiles>
   /** Brings the files back to a snapshot, or to a commit of the repository. The present ones are saved first. */
   restore(
@@ -72,19 +88,19 @@ export interface FilesOperations {
   /** Commits the files of a snapshot to the agent's branch; null if the branch has them, or the agent has left it. */
   commit(place: FilesPlace, saved: SavedFiles, message: string): Promise<string | null>
   /** Where the agent's branch is, once it has what the files have; while they are being worked on, as it is. */
-  head(place: FilesPlace, isFree: () => boolean): Promise<string>
+  head(place: RepositoryPlace, isFree: () => boolean): Promise<string>
   /**
    * Merges a commit of the repository into the agent's branch and its files, in which conflicts are marked; null while they are
    * being worked on. Done once for each `name`, also if a crash comes between.
    *
    * @param merging `before`: the snapshot that they are brought back to first, if the last call did not end well.
    */
-  mergeIn(place: FilesPlace, commit: string, merging: Merging): Promise<MergedIn | null>
+  mergeIn(place: RepositoryPlace, commit: string, merging: Merging): Promise<MergedIn | null>
   /** Saves the files, and lets the repository forget the worktree. Its branch, its snapshots and its directory stay. */
   release(place: FilesPlace): Promise<void>
 }
 
-export function filesOperations(clock: Clock): FilesOperations {
+export function filesOperations(clock: Clock, logger?: Logger): FilesOperations {
   const histories = new Map<string, FileHistory>()
   const by = (agent: string) => ({ author: agent, at: new Date(clock.now()) })
 
@@ -101,33 +117,51 @@ export function filesOperations(clock: Clock): FilesOperations {
   const withHistory = <T>(place: FilesPlace, work: (history: FileHistory) => Promise<T>): Promise<T> =>
     inTurn(place, async () => work(await historyOf(place)))
 
-  async function historyOf({
-    agent,
-    workspace,
-    directories,
-    last: newest,
-  }: FilesPlace): Promise<FileHistory> {
-    const { workspace: directory, base } = directories
-    if (base === undefined)
-      throw new WorkspaceError({ path: directory, problem: 'the runner does not know the base directory' })
-    const known = histories.get(directory)
-    if (known && existsSync(join(directory, '.git'))) return known
+  async function historyOf(place: FilesPlace): Promise<FileHistory> {
+    const { agent, workspace, directories, last } = place
+    const known = histories.get(keyOf(place))
+    if (known && !isGone(place)) return known
+    const ours = new FilesRepository(repositoryAt(directories))
+    const history = await (workspace ? worktreeOf({ ...place, workspace }, ours) : privateOf(place, ours))
+    if (!history.isLaidOut)
+      await history.layOut(last ?? workspace?.commit, by(agent)).catch((error) => {
+        if (workspace || !(error instanceof SnapshotMissing)) throw error
+        logger?.warn({ agent, error }, 'the files of an agent are lost: it begins without them')
+        return history.layOut(undefined, by(agent))
+      })
+    histories.set(keyOf(place), history)
+    return history
+  }
+
+  async function worktreeOf(
+    { agent, workspace, directories }: FilesPlace & { readonly workspace: RepositoryWorkspace },
+    ours: FilesRepository,
+  ): Promise<FileHistory> {
+    const { workspace: directory } = directories
     const repository = await repositoryOf(workspace)
-    const ours = new FilesRepository(join(base, 'files.git'))
     await ours.borrow(objectsOf(repository))
     const ignored = { excludes: excludesOf(repository) }
     const history = new FileHistory({ repository: ours, agent, directory, ignored })
     await prepareDirectories(directories)
     if ((await readdir(directory)).length === 0) await history.forgetLayout()
     await addWorktree({ ...workspace, repository, directory })
-    if (!history.isLaidOut) await history.layOut(newest ?? workspace.commit, by(agent))
-    histories.set(directory, history)
+    return history
+  }
+
+  async function privateOf(
+    { agent, directories, last = NO_FILES }: FilesPlace,
+    ours: FilesRepository,
+  ): Promise<FileHistory> {
+    const { workspace: directory } = directories
+    const history = new FileHistory({ repository: ours, agent, directory })
+    if (last !== NO_FILES && !existsSync(directory)) await history.forgetLayout()
+    await prepareDirectories(directories)
     return history
   }
 
   /** Commits what the branch has not. Returns where it is then; null if the agent has left it. */
   async function committed(
-    { agent, workspace: { repo, branch }, directories }: FilesPlace,
+    { agent, workspace: { repo, branch }, directories }: RepositoryPlace,
     history: FileHistory,
     saved: SavedFiles,
     message: string,
@@ -138,11 +172,12 @@ export function filesOperations(clock: Clock): FilesOperations {
     const commit = await history.commit(saved, parent, message, by(agent))
     if (commit === null) return { tip: parent, isNew: false }
     const repository = await repositoryOf({ repo })
-    await advanceBranch({ repository, directory, branch }, { from: oursOf(directories), commit, parent })
+    await advanceBranch(
+      { repository, directory, branch },
+      { from: repositoryAt(directories), commit, parent },
+    )
     return { tip: commit, isNew: true }
   }
-
-  const oursOf = ({ base }: AgentDirectories) => join(base ?? '', 'files.git')
 
   async function tipOf({ repo, branch }: RepositoryWorkspace): Promise<string> {
     const tip = await refAt((await repositoryOf({ repo })).common, `refs/heads/${branch}`)
@@ -155,21 +190,36 @@ export function filesOperations(clock: Clock): FilesOperations {
       const repository = await userRepository(repo)
       return { repo: repository.path, base, commit: await commitOf(repository, base), branch }
     },
-    save: (place, note) => withHistory(place, (history) => history.save(note, by(place.agent))),
-    restore: (place, commit, note) =>
-      withHistory(place, (history) => history.restore(commit, note, by(place.agent))),
+    isEmpty: hasNothing,
+    async layOut(place) {
+      if (!hasNothing(place) && isGone(place)) await withHistory(place, async () => {})
+    },
+    async save(place, note) {
+      if (hasNothing(place)) return NOTHING
+      return withHistory(place, (history) => history.save(note, by(place.agent)))
+    },
+    async restore(place, commit, note) {
+      if (commit === NO_FILES && hasNothing(place)) return { before: NOTHING, after: NOTHING }
+      return withHistory(place, (history) => history.restore(commit, note, by(place.agent)))
+    },
     async find({ workspace, directories }, name) {
-      const ours = join(directories.base ?? '', 'files.git')
+      const ours = repositoryAt(directories)
+      const snapshot = () => commitOf({ path: ours, common: ours }, name, 'commit')
+      if (!workspace) return snapshot()
       return commitOf(await repositoryOf(workspace), name, 'commit').catch((unknown) =>
-        commitOf({ path: ours, common: ours }, name).catch(() => Promise.reject(unknown)),
+        snapshot().catch(() => Promise.reject(unknown)),
       )
     },
-    changes: (place, from, to) => reading(place).changes(from, to),
-    list: (place, commit) => reading(place).list(commit),
-    patch: (place, from, to) => reading(place).patch(from, to),
+    changes: async (place, from, to) =>
+      from === to ? [] : look(place, [from, to], (snapshots) => snapshots.changes(from, to)),
+    list: async (place, commit) =>
+      commit === NO_FILES ? [] : look(place, [commit], (snapshots) => snapshots.list(commit)),
+    patch: async (place, from, to) =>
+      from === to ? '' : look(place, [from, to], (snapshots) => snapshots.patch(from, to)),
     commit: (place, saved, message) =>
       withHistory(place, async (history) => {
-        const made = await committed(place, history, saved, message)
+        const { workspace } = place
+        const made = workspace ? await committed({ ...place, workspace }, history, saved, message) : null
         return made?.isNew ? made.tip : null
       }),
     head: (place, isFree) =>
@@ -187,7 +237,7 @@ export function filesOperations(clock: Clock): FilesOperations {
         const { agent, workspace, directories } = place
         const directory = directories.workspace
         const history = await historyOf(place)
-        const ours = new FilesRepository(oursOf(directories))
+        const ours = new FilesRepository(repositoryAt(directories))
         const ref = `refs/landing/${name}`
         const begun = await refAt(ours.path, ref)
         let tip = await headOf(directory, workspace.branch)
@@ -226,21 +276,66 @@ export function filesOperations(clock: Clock): FilesOperations {
         )
         return { conflicts, restored: { from: from.commit, to: merged, ...after } }
       }),
-    release: (place) =>
-      inTurn(place, async () => {
-        const { workspace, directories } = place
-        const repository = await repositoryOf(workspace).catch(() => null)
-        // Without its repository, there is nothing that its files could be saved in.
-        if (repository && existsSync(join(directories.workspace, '.git')))
-          await (await historyOf(place)).save('when its agent was removed', by(place.agent))
-        histories.delete(directories.workspace)
-        if (repository) await releaseWorktree(repository, directories.workspace)
-      }),
+    release: (place) => inTurn(place, () => release(place)),
+  }
+
+  /** Looks at snapshots, whatever has become of the files. Throws SnapshotMissing. */
+  async function look<Seen>(
+    { agent, directories }: SnapshotsPlace,
+    commits: readonly string[],
+    work: (snapshots: FileHistory) => Promise<Seen>,
+  ): Promise<Seen> {
+    const repository = new FilesRepository(repositoryAt(directories))
+    try {
+      return await work(new FileHistory({ repository, agent, directory: directories.workspace }))
+    } catch (error) {
+      for (const commit of commits) await repository.assertHas(commit)
+      throw error
+    }
+  }
+
+  async function release(place: FilesPlace): Promise<void> {
+    const { agent, workspace, directories } = place
+    const note = 'when its agent was removed'
+    // Without its repository, there is nothing that its files could be saved in.
+    const repository = workspace && (await repositoryOf(workspace).catch(() => null))
+    try {
+      if (repository && !isGone(place)) await (await historyOf(place)).save(note, by(agent))
+      if (!workspace && !isGone(place) && !hasNothing(place))
+        await (await historyOf(place)).end(note, by(agent))
+    } catch (error) {
+      if (workspace || !(error instanceof GitNotInstalled)) throw error
+    }
+    histories.delete(keyOf(place))
+    if (repository) await releaseWorktree(repository, directories.workspace)
   }
 }
 
-const reading = ({ agent, directories: { base = '', workspace } }: SnapshotsPlace) =>
-  new FileHistory({ repository: new FilesRepository(join(base, 'files.git')), agent, directory: workspace })
+const NOTHING: SavedFiles = { commit: NO_FILES, tree: NO_FILES, changed: 0, added: 0, removed: 0 }
+
+/** One index and one set of ignored files for each directory, and for what is in it. */
+const keyOf = ({ directories, workspace }: FilesPlace) => `${directories.workspace}\0${workspace?.repo}`
+
+/** Whether the workspace has to be made again: until then, nothing that is not there was removed by anybody. */
+const isGone = ({ directories: { workspace: directory }, workspace }: FilesPlace): boolean =>
+  !existsSync(workspace ? join(directory, '.git') : directory)
+
+/** Whether a directory of the agent's own has never had a file, as far as the log knows, and has none. */
+const hasNothing = ({ workspace, directories, last = NO_FILES }: FilesPlace): boolean =>
+  !workspace && last === NO_FILES && !hasEntries(directories.workspace)
+
+function hasEntries(directory: string): boolean {
+  try {
+    return readdirSync(directory).length > 0
+  } catch (error) {
+    return codeOf(error) !== 'ENOENT'
+  }
+}
+
+function repositoryAt({ base, workspace }: AgentDirectories): string {
+  if (base !== undefined) return join(base, 'files.git')
+  throw new WorkspaceError({ path: workspace, problem: 'the runner does not know the base directory' })
+}
 
 /** The subject of a commit of changes that no task has made. */
 const UNASKED = 'Keep what was changed between tasks'

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { GitNotInstalled, SnapshotMissing } from '../../events/errors/workspace.ts'
 import { type GitCall, git } from './git.ts'
 
 /** No attribute of a tree rewrites the bytes of a file. */
@@ -53,7 +54,18 @@ export class FilesRepository {
     await this.git(['pack-objects', '--quiet', '--revs', 'objects/pack/pack'], { input })
   }
 
-  /** What git prints. What it wrote is on the disk. Throws WorkspaceError if git fails, or is missing. */
+  /** Throws SnapshotMissing if it is not there. */
+  async assertHas(commit: string): Promise<void> {
+    const found = existsSync(this.path) && this.git(['cat-file', '-e', `${commit}^{tree}`])
+    if (!found) throw new SnapshotMissing({ path: this.path, commit })
+    await found.catch((cause) => {
+      throw cause instanceof GitNotInstalled
+        ? cause
+        : new SnapshotMissing({ path: this.path, commit }, { cause })
+    })
+  }
+
+  /** What git prints. What it wrote is on the disk. Throws WorkspaceError if git fails, and GitNotInstalled. */
   git(command: readonly string[], options: Omit<GitCall, 'repository' | 'directory'> = {}): Promise<Buffer> {
     return git(command, { ...options, repository: this.path })
   }

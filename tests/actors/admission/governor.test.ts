@@ -4,17 +4,15 @@ import { describe, expect, test } from 'vitest'
 import {
   adaptiveLimit,
   answered,
-  entered,
-  hasRoom,
-  left,
-  refused,
-} from '../../../src/actors/admission/adaptive-limit.ts'
-import {
   type Caller,
   type CallSlot,
+  entered,
   FairQueue,
   Governor,
   type GovernorLimits,
+  hasRoom,
+  left,
+  refused,
 } from '../../../src/actors/admission/governor.ts'
 import { MailboxFullError } from '../../../src/events/errors/agent.ts'
 import { OverloadedError, ProcessKilledError } from '../../../src/events/errors/call.ts'

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { AgentRunner } from '../../../src/claude/runner.ts'
 import { CallTimeoutError } from '../../../src/events/errors/call.ts'
+import type { Orchestrator } from '../../../src/orchestrator.ts'
 import type { EventStore } from '../../../src/store/event-store.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { ECHO, until, world } from '../world.ts'
@@ -116,5 +117,53 @@ describe('An answer that arrives after its task', () => {
     await orchestrator.createAgent(ECHO)
     expect(await orchestrator.lateAnswers()).toMatchObject([{ agent: 'echo', taskId: 't1' }])
     expect(await orchestrator.budgets.show()).toMatchObject({ spent: { usd: 2 } })
+  })
+})
+
+/** What ends the task of a call that was begun, and is not waited for any more. */
+const ENDS: Readonly<Record<string, (orchestrator: Orchestrator) => Promise<unknown>>> = {
+  cancelled: async (orchestrator) => (await orchestrator.agent('echo')).cancel('t1', 'not needed'),
+  'cancelled, with its agent stopped': async (orchestrator) => (await orchestrator.agent('echo')).stop(),
+  'cancelled, with its agent removed': (orchestrator) => orchestrator.removeAgent('echo'),
+}
+
+describe.each(Object.entries(ENDS))('What a call cost is recorded when its task is %s', (_, end) => {
+  const spent = {
+    costUsd: 2,
+    usage: { inputTokens: 3, outputTokens: 4, cacheReadTokens: 0, cacheCreationTokens: 0 },
+  }
+
+  async function booked(orchestrator: Orchestrator, store: EventStore) {
+    const costs: unknown[] = []
+    for await (const { type, data } of store.read('agent/echo'))
+      if (type === 'LateCostRecorded') costs.push(data.costUsd)
+    return { costs, ...(await orchestrator.budgets.show())?.spent }
+  }
+
+  test('after its supervisor had stopped the agent', async () => {
+    const here = await world()
+    const reply = () => ({ delayMs: 1000, spent })
+    const { orchestrator, runner } = await here.open({ reply }, { budget: { usd: 10 } })
+    const agent = await orchestrator.createAgent(ECHO)
+    const supervisor = await orchestrator.supervise({ id: 'top', children: [{ agent: 'echo' }] })
+    agent.ask('slow', { taskId: 't1' }).catch(() => {})
+    await until(() => runner.calls.length === 1)
+    await supervisor.stop()
+    await end(orchestrator)
+    expect(await booked(orchestrator, here.store)).toMatchObject({ costs: [2], usd: 2 })
+  })
+
+  test('and its agent has only been looked at since another process began it', async () => {
+    const here = await world()
+    const first = await here.open({ reply: () => ({ delayMs: 1000 }) }, { budget: { usd: 10 } })
+    const agent = await first.orchestrator.createAgent(ECHO)
+    agent.ask('slow', { taskId: 't1' }).catch(() => {})
+    await until(() => first.runner.calls.length === 1)
+    await first.orchestrator.close()
+    const recover = () => ({ outcome: 'unanswered', spent }) as const
+    const { orchestrator } = await here.open({ recover }, { resume: 'on-demand', budget: { usd: 10 } })
+    await end(orchestrator)
+    await (await orchestrator.agent('echo').catch(() => undefined))?.settled()
+    expect(await booked(orchestrator, here.store)).toMatchObject({ costs: [2], usd: 2 })
   })
 })

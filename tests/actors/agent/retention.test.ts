@@ -38,6 +38,13 @@ test('The tasks of a run keep their bodies until the run has ended', () => {
   expect(dropped([...facts, recorded('run/r', 'RunSucceeded', {})], { keep: 0 })).toHaveLength(2)
 })
 
+test('A cost that is told when its run has ended opens the run no more', () => {
+  const started = recorded('run/r', 'RunStarted', {})
+  const late = recorded('run/r', 'StepCostRecorded', { taskId: 'one', costUsd: 1, tokens: 1 })
+  const facts = [started, accepted('one', 'r'), answered('one'), recorded('run/r', 'RunCancelled', {}), late]
+  expect(dropped(facts, { keep: 0 })).toHaveLength(2)
+})
+
 test('A task that ended at the very instant keeps its bodies', () => {
   const facts = [accepted('one'), answered('one')]
   expect(dropped(facts, { before: new Date('2026-01-01T00:00:00.000Z') })).toEqual([])

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { foldStream } from '../../../src/actors/engine/history.ts'
-import { recordedState } from '../../../src/actors/engine/recorded-state.ts'
+import { foldStream, recordedState } from '../../../src/actors/engine/history.ts'
 import { type ChildTable, withChild, withoutChild } from '../../../src/actors/supervision/child-table.ts'
 import { supervisorKind } from '../../../src/actors/supervision/machine.ts'
 import type {

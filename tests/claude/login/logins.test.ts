@@ -1,8 +1,8 @@
 /** Where a login comes from, and how a key is kept out of the environment. */
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { storedLogin } from '../../../src/claude/login/account.ts'
 import { hideLogin } from '../../../src/claude/login/hidden.ts'
-import { storedLogin } from '../../../src/claude/login/stored.ts'
 
 const home = '/home/me'
 const isThere = () => true

@@ -1,6 +1,6 @@
 /** Who gets a slot, in which order, and that every slot is released. */
 import { expect, test } from 'vitest'
-import { semaphore } from '../../../src/claude/process/semaphore.ts'
+import { semaphore } from '../../../src/claude/process/runner.ts'
 
 const never = new AbortController().signal
 

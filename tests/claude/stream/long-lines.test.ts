@@ -1,9 +1,8 @@
 /** Lines that are longer than memory allows: what a tool read is skipped, and the result of the call is kept. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { lineSplitter } from '../../../src/claude/stream/line-splitter.ts'
+import { lineSplitter, recordTypeScanner } from '../../../src/claude/stream/line-splitter.ts'
 import { longRecord } from '../../../src/claude/stream/parser.ts'
-import { recordTypeScanner } from '../../../src/claude/stream/record-type.ts'
 
 const LIMITS = { lineBytes: 50, callBytes: 100, resultBytes: 200 }
 const line = (record: object) => `${JSON.stringify(record)}\n`

@@ -95,7 +95,7 @@ test('wait prints what the attached command prints, and exits as it does', async
 })
 
 test('wait and attach outlive the owner, say once that no process works on it, and continue with the next', async () => {
-  const { folder, start } = await commandLine()
+  const { folder, run, start } = await commandLine()
   const runs: Runs = [['short', 'wait', 'r1']]
   const stop = await service(folder, runs, [['t1', 'wait']])
   const waiting = [
@@ -118,6 +118,11 @@ test('wait and attach outlive the owner, say once that no process works on it, a
     said('No process works on it'),
     said('claude-agents serve'),
   ])
+  const late = await run(['wait', 't1', '--timeout', '0', '--json'])
+  expect(late).toMatchObject({ exitCode: 124, stdout: '' })
+  expect(JSON.parse(late.stderr.split('\n').at(-1) ?? '').error.message).toMatch(
+    /has not ended within 0 s\. No process works on it: .* claude-agents serve$/,
+  )
   const stopAgain = await service(folder, runs, [], 'answers-all')
   const [task, result, facts] = await Promise.all(waiting)
   expect(task).toMatchObject({ exitCode: 0, stdout: said('a\\u001b[31m heard wait') })

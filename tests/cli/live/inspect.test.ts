@@ -1,11 +1,11 @@
 /** `claude-agents inspect`, as a program runs it. */
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Subprocess } from 'execa'
+import { execaSync, type Subprocess } from 'execa'
 import { expect, test } from 'vitest'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { counted } from '../../store/store-kit.ts'
-import { commandLine } from '../command.ts'
+import { commandLine, quickCommandLine } from '../command.ts'
 
 /** The first line of what it prints. */
 async function firstLine({ stdout }: Subprocess): Promise<string> {
@@ -91,4 +91,31 @@ test('a store that cannot be opened is shown as far as its files are readable', 
   const { exitCode, stderr } = await showing
   expect(exitCode).toBe(130)
   expect(stderr).toContain('Showing what its files still contain')
+})
+
+test('shows the files of an agent on a repository, without a service', async () => {
+  const { folder, start, run } = await quickCommandLine()
+  const git = (...command: string[]) =>
+    execaSync('git', ['-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command], {
+      cwd: folder,
+    })
+  git('init', '-q')
+  await writeFile(join(folder, 'a.txt'), 'one\n')
+  git('add', 'a.txt')
+  git('commit', '-qm', 'first')
+  expect(await run(['agent', 'create', 'dev', 'You work.', '--repo', '.'])).toMatchObject({ exitCode: 0 })
+  const inspecting = start('--json', 'inspect')
+  const url = new URL(JSON.parse(await firstLine(inspecting)).url)
+  const headers = { authorization: `Bearer ${url.searchParams.get('token')}` }
+  const files = () => fetch(new URL('/api/files?actor=agent/dev', url.origin), { headers })
+  // Until the index has read the log, there is no such agent.
+  let response = await files()
+  while (!response.ok) response = await files()
+  expect(await response.json()).toMatchObject({
+    total: 1,
+    files: [{ path: 'a.txt', bytes: 4 }],
+    problem: null,
+  })
+  inspecting.kill('SIGINT')
+  await inspecting
 })

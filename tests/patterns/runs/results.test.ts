@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { AuthenticationError } from '../../../src/events/errors/call.ts'
 import { canonicalJson } from '../../../src/events/json.ts'
+import { approved } from '../../../src/patterns/approved.ts'
 import { parallel } from '../../../src/patterns/parallel.ts'
 import type { Pattern } from '../../../src/patterns/pattern.ts'
 import { pipeline } from '../../../src/patterns/pipeline.ts'
@@ -104,6 +105,31 @@ describe('the result of a run', () => {
       }),
       { numRuns: 25 },
     ))
+
+  test('tells again what holds a step when the run resumes', async () => {
+    const here = await world()
+    const pattern = sequential([approved('a')])
+    const first = await here.open()
+    await first.orchestrator.createAgent({ id: 'a', systemPrompt: 'You are a.' })
+    const begun = first.orchestrator.run(pattern, 'go', { id: 'r1' })
+    outcome(begun)
+    const states: string[] = []
+    begun.subscribe(({ state }) => void states.push(state))
+    await until(() => states.includes('held'))
+    await first.orchestrator.close()
+
+    const { orchestrator } = await here.open()
+    const run = orchestrator.runs.resume('r1', pattern)
+    run.subscribe(({ state }) => void states.push(state))
+    await until(() => states.filter((state) => state === 'held').length === 2)
+    const [task] = await orchestrator.held.list()
+    await orchestrator.held.approve(task?.taskId ?? '')
+    await run
+    const recorded = new RecordedStepEvents()
+    const seen: string[] = []
+    for await (const fact of here.store.readAll()) seen.push(...recorded.take(fact).map(({ state }) => state))
+    expect(seen).toEqual(states)
+  })
 
   test('is waited for by any process, until the run has ended', async () => {
     const here = await world()

@@ -304,7 +304,7 @@ describe('A restore', () => {
     ['something else', () => 'hello\nworld\n', { line: 1 }],
     [
       'an archive of a newer version',
-      (lines) => lines.map((line) => line.replace('"version":1,"storeId"', '"version":2,"storeId"')),
+      (lines) => lines.map((line) => line.replace('"version":1,"storeId"', '"version":3,"storeId"')),
       { line: 1, hint: expect.stringContaining('Upgrade') },
     ],
   ]

@@ -3,16 +3,25 @@ import type { CallMessage } from '../../../claude/runner.ts'
 import type { AgentFact, Hold, TaskOutcome } from '../../../events/agent-facts.ts'
 import type { Identified } from '../../../events/envelope.ts'
 import { callListener } from '../../../events/listener.ts'
-import type { Part } from '../../engine/part.ts'
+import type { Part } from '../../engine/actor.ts'
 import type { HeldTask } from './held.ts'
 
-/** A step of a run that asks: what it records in one append with its task. */
-export interface AskingStep {
-  /** Records that it is scheduled, with the acceptance of its task if that can begin at once. Returns the id of the fact.
-   * No method if it already is. */
-  schedule?(accepting?: Part): Promise<string>
+export interface HoldListeners {
+  /** Called when the task is held: it needs approval, or its next call does not fit into a budget. */
+  readonly onHeld?: (held: HeldTask) => void
+  /** Called when a held task resumes. */
+  readonly onReleased?: () => void
+}
+
+export type AnswerData = Extract<AgentFact, { type: 'CallSucceeded' }>['data']
+
+/** A step of a run that asks: what it records in one append with its task. It hears when that is held. */
+export interface AskingStep extends HoldListeners {
+  readonly isScheduled: boolean
+  /** Records that it is scheduled, with the acceptance of its task if that can begin at once. Returns the id of the fact. */
+  schedule(accepting?: Part): Promise<string>
   /** Records its answer, with that of the agent. */
-  succeed(answering: Part, answer: Extract<AgentFact, { type: 'CallSucceeded' }>['data']): Promise<unknown>
+  succeed(answering: Part, answer: AnswerData): Promise<unknown>
 }
 
 /** What is heard of a task. */
@@ -24,15 +33,11 @@ export type TaskNews =
   /** How it ends will not be known in this process. */
   | { readonly type: 'given up'; readonly reason: unknown }
 
-export interface ExpectedOutcome {
-  readonly outcome: Promise<Identified<TaskOutcome>>
-  /** The caller no longer waits. */
-  forget(): void
-}
+type Listener = (news: TaskNews) => void
 
 export class TaskChannel {
-  /** By task, which may have several. */
-  readonly #listeners = new Map<string, Set<(news: TaskNews) => void>>()
+  /** By task, which may have several. No list is empty. */
+  readonly #listeners = new Map<string, readonly Listener[]>()
 
   /** Whether anything listens. */
   get isHeard(): boolean {
@@ -40,8 +45,7 @@ export class TaskChannel {
   }
 
   tell(taskId: string, news: TaskNews): void {
-    const listeners = this.#listeners.get(taskId)
-    if (listeners) for (const listener of [...listeners]) listener(news)
+    for (const listener of this.#listeners.get(taskId) ?? NONE) listener(news)
   }
 
   /** No outcome will be known in this process. */
@@ -50,71 +54,79 @@ export class TaskChannel {
   }
 
   /** Returns the function that stops listening. */
-  listen(taskId: string, listener: (news: TaskNews) => void): () => void {
-    const listeners = this.#listeners.get(taskId) ?? new Set()
-    this.#listeners.set(taskId, listeners.add(listener))
+  listen(taskId: string, listener: Listener): () => void {
+    this.#listeners.set(taskId, [...(this.#listeners.get(taskId) ?? NONE), listener])
     return () => {
-      listeners.delete(listener)
-      if (listeners.size === 0 && this.#listeners.get(taskId) === listeners) this.#listeners.delete(taskId)
+      const others = (this.#listeners.get(taskId) ?? NONE).filter((one) => one !== listener)
+      if (others.length > 0) this.#listeners.set(taskId, others)
+      else this.#listeners.delete(taskId)
+    }
+  }
+}
+
+const NONE: readonly Listener[] = []
+
+/** A caller that waits for the outcome of a task, and hears when it is held and released. */
+export class TaskCaller {
+  readonly #listeners: HoldListeners
+  readonly #describe: (hold: Hold) => Promise<HeldTask>
+  readonly #ignore: () => void
+  #end: Extract<TaskNews, { readonly type: 'ended' | 'given up' }> | undefined
+  #ended = () => {}
+  #isHeld = false
+  #lastHold: string | undefined
+
+  /** @param describe Turns the hold into what the caller is told. */
+  constructor(
+    channel: TaskChannel,
+    taskId: string,
+    listeners: HoldListeners,
+    describe: (hold: Hold) => Promise<HeldTask>,
+  ) {
+    this.#listeners = listeners
+    this.#describe = describe
+    this.#ignore = channel.listen(taskId, (news) => this.#hear(news))
+  }
+
+  /** How the task ends. Rejects if that will not be known in this process. */
+  async outcome(): Promise<Identified<TaskOutcome>> {
+    if (!this.#end) await new Promise<void>((resolve) => (this.#ended = resolve))
+    if (this.#end?.type === 'ended') return this.#end.outcome
+    throw this.#end?.reason
+  }
+
+  /** It no longer waits. */
+  leave(): void {
+    this.#isHeld = false
+    this.#ignore()
+  }
+
+  #hear(news: TaskNews): void {
+    switch (news.type) {
+      case 'held':
+        this.#held(news.hold)
+        return
+      case 'released':
+        if (this.#isHeld) callListener(() => this.#listeners.onReleased?.())
+        this.#isHeld = false
+        this.#lastHold = undefined
+        return
+      case 'ended':
+      case 'given up':
+        this.#end ??= news
+        this.#ended()
     }
   }
 
-  expect(taskId: string): ExpectedOutcome {
-    let forget = () => {}
-    const outcome = new Promise<Identified<TaskOutcome>>((resolve, reject) => {
-      forget = this.listen(taskId, (news) => {
-        if (news.type === 'ended') resolve(news.outcome)
-        if (news.type === 'given up') reject(news.reason)
-      })
-    })
-    // It may reject before the caller awaits it.
-    outcome.catch(() => {})
-    return { outcome, forget }
-  }
-}
-
-export interface HoldListeners {
-  /** Called when the task is held: it needs approval, or its next call does not fit into a budget. */
-  readonly onHeld?: (held: HeldTask) => void
-  /** Called when a held task resumes. */
-  readonly onReleased?: () => void
-}
-
-/**
- * Tells the listeners of a task when it is held and released. Returns the function that stops it.
- *
- * @param describe Turns the hold into what the caller is told.
- */
-export function noticeHolds(
-  channel: TaskChannel,
-  taskId: string,
-  { onHeld, onReleased }: HoldListeners,
-  describe: (hold: Hold) => Promise<HeldTask>,
-): () => void {
-  if (!onHeld && !onReleased) return () => {}
-  let isHeld = false
-  let lastReason: string | undefined
-  const held = (hold: Hold) => {
-    isHeld = true
+  #held(hold: Hold): void {
+    this.#isHeld = true
     // A held task is reconsidered whenever something changes; the caller hears of each reason once.
     const reason = JSON.stringify(hold)
-    if (reason === lastReason) return
-    lastReason = reason
+    if (reason === this.#lastHold) return
+    this.#lastHold = reason
+    if (!this.#listeners.onHeld) return
     // By then the task may have resumed or ended, or the store may be closing.
-    const tell = (task: HeldTask) => isHeld && callListener(onHeld, task)
-    describe(hold).then(tell, () => {})
-  }
-  const released = () => {
-    if (isHeld) callListener(onReleased)
-    isHeld = false
-    lastReason = undefined
-  }
-  const ignore = channel.listen(taskId, (news) => {
-    if (news.type === 'held') held(news.hold)
-    if (news.type === 'released') released()
-  })
-  return () => {
-    isHeld = false
-    ignore()
+    const tell = (task: HeldTask) => this.#isHeld && callListener(() => this.#listeners.onHeld?.(task))
+    this.#describe(hold).then(tell, () => {})
   }
 }

@@ -8,21 +8,23 @@ import { CommitConflict } from '../../../events/errors/store.ts'
 import { TaskCancelledError, TaskConflictError } from '../../../events/errors/task.ts'
 import { ClosedError } from '../../../events/errors/usage.ts'
 import { checkTaskId } from '../../../events/ids.ts'
-import { defined, type JsonObject } from '../../../events/json.ts'
+import type { JsonObject } from '../../../events/json.ts'
 import { withoutCredentials } from '../../../events/material.ts'
 import { type KnownKeys, refuseUnknownKeys } from '../../../events/options/known-keys.ts'
 import { checkTaskInput, type Material, type TaskInput } from '../../../events/task-input.ts'
 import { isForReading } from '../../../store/level/chained-store.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
+import { Interest } from '../../engine/effects.ts'
+import type { CallEnding } from '../call.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from '../decisions.ts'
 import type { AgentEnvironment, AgentLife } from '../environment.ts'
 import type { AgentSnapshot } from '../machine.ts'
 import { isSameTask } from '../retention.ts'
-import { changes } from '../state.ts'
+import type { AgentContext } from '../state.ts'
 import type { AgentWorker, ReadyCall } from '../worker.ts'
-import { type AskingStep, type HoldListeners, noticeHolds, TaskChannel } from './channel.ts'
+import { type AskingStep, type HoldListeners, TaskCaller, TaskChannel } from './channel.ts'
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
-import { type HeldTask, heldTask } from './held.ts'
+import { heldTask } from './held.ts'
 import {
   endsTask,
   outcomeElsewhere,
@@ -34,7 +36,6 @@ import {
   type TaskSpending,
   taskSpending,
 } from './known-tasks.ts'
-import { RunConversations } from './run-conversations.ts'
 
 /** Options of `ask`. */
 export interface AskOptions extends HoldListeners {
@@ -56,6 +57,8 @@ export interface AskOptions extends HoldListeners {
     readonly runId?: string
     /** That step: what it records together with its task. */
     readonly step?: AskingStep
+    /** Aborting it cancels the task, as `signal` does. */
+    readonly interest?: Interest
     /**
      * The last answer's session in the conversation that the task continues instead of the agent's own; null if it
      * begins one.
@@ -83,6 +86,16 @@ const ASK_OPTIONS: KnownKeys<AskOptions> = {
 type Accepted = Extract<AgentFact, { type: 'TaskAccepted' }>['data']
 type AcceptedTexts = Pick<Accepted, 'prompt' | 'textInput'>
 
+/** What an agent does for its tasks. */
+interface AgentDoes {
+  /** Called once a task is valid. */
+  readonly start: () => void
+  /** Takes a decision by which tasks end. */
+  readonly endTasks: (decide: () => Promise<readonly Recorded[]>) => Promise<readonly Recorded[]>
+  /** Called when an ask has ended. */
+  readonly settled: () => void
+}
+
 export class AgentTasks {
   readonly bodies: Bodies
   readonly channel = new TaskChannel()
@@ -92,13 +105,15 @@ export class AgentTasks {
   readonly cancelling = new Map<string, Promise<unknown>>()
   /** The steps of runs that wait for their tasks. */
   readonly steps = new Map<string, AskingStep>()
+  /** How calls ended that the agent left open when it was halted, by their ids. */
+  readonly leftOpen = new Map<string, CallEnding>()
   /** Set when the agent is started. */
   worker: AgentWorker | undefined
   readonly #agent: string
   readonly #life: AgentLife
   #refusal: ClaudeAgentError | undefined
   readonly #environment: AgentEnvironment
-  readonly #agentDoes: { readonly start: () => void; readonly settled: () => void }
+  readonly #agentDoes: AgentDoes
   readonly #unobserve: () => void
   readonly #conversations = new RunConversations()
   /** How many tasks are being accepted. */
@@ -109,13 +124,7 @@ export class AgentTasks {
   #lastWritten: Promise<unknown> = Promise.resolve()
   #writing = 0
 
-  /** @param agentDoes `start` is called once a task is valid, `settled` when an ask has ended. */
-  constructor(
-    agent: string,
-    life: AgentLife,
-    environment: AgentEnvironment,
-    agentDoes: { readonly start: () => void; readonly settled: () => void },
-  ) {
+  constructor(agent: string, life: AgentLife, environment: AgentEnvironment, agentDoes: AgentDoes) {
     this.#agent = agent
     this.#life = life
     this.#environment = environment
@@ -160,8 +169,7 @@ export class AgentTasks {
   /** Waits for the reply to an accepted task. Throws the error that ended the task otherwise, and TaskNotFoundError. */
   async reply(taskId: string, listeners: HoldListeners): Promise<Reply> {
     this.#agentDoes.start()
-    const expected = this.channel.expect(taskId)
-    const ignoreHolds = noticeHolds(this.channel, taskId, listeners, (hold) => this.#held(taskId, hold))
+    const caller = this.#caller(taskId, listeners)
     try {
       await this.#life.use()
       this.#reviewHold(taskId)
@@ -171,11 +179,10 @@ export class AgentTasks {
       if (!known) throw new TaskNotFoundError({ taskId, agent: this.#agent })
       if (!known.outcome && this.#refusal) throw this.#refusal
       const { store } = this.#environment
-      const coming = () => (isForReading(store) ? outcomeElsewhere(known.accepted, store) : expected.outcome)
+      const coming = () => (isForReading(store) ? outcomeElsewhere(known.accepted, store) : caller.outcome())
       return await this.#reply(known.outcome ?? (await coming()))
     } finally {
-      ignoreHolds()
-      expected.forget()
+      caller.leave()
     }
   }
 
@@ -241,38 +248,42 @@ export class AgentTasks {
     if (!this.#life.current) await this.#life.use()
     if (this.#refusal) return this.#replyDespite(this.#refusal, data)
     // A task that was accepted before has to be cancelled, durably.
-    if (signal?.aborted && !(await this.#known(taskId)))
-      throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(signal.reason) })
-    this.materials.set(taskId, material)
+    const interest = origin?.interest ?? new Interest()
+    const lose = () => interest.abort(signal?.reason)
+    if (signal?.aborted) lose()
+    if (!interest.isWanted && !(await this.#known(taskId)))
+      throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(interest.reason) })
+    if (material.repos) this.materials.set(taskId, material)
     if (origin?.step) this.steps.set(taskId, origin.step)
     this.#agentDoes.start()
-    const cancel = () => void this.cancel(taskId, String(signal?.reason)).catch(() => {})
-    const expected = this.channel.expect(taskId)
-    const ignoreHolds = noticeHolds(this.channel, taskId, listeners, (hold) => this.#held(taskId, hold))
+    signal?.addEventListener('abort', lose, { once: true })
+    let forget = () => {}
+    const caller = this.#caller(taskId, origin?.step ?? listeners)
     try {
       const before = await this.#accept(data, origin, holdFor(approval))
       accepted()
       this.#reviewHold(taskId)
-      signal?.addEventListener('abort', cancel, { once: true })
-      if (signal?.aborted) cancel()
+      forget = interest.whenAborted(() => {
+        this.cancel(taskId, String(interest.reason)).catch(() => {})
+      })
       const past =
         before === undefined
           ? undefined
           : await outcomeInLog(taskId, this.#environment.store, this.#life.stream, before)
-      return await this.#reply(past ?? (await expected.outcome))
+      return await this.#reply(past ?? (await caller.outcome()))
     } finally {
-      expected.forget()
-      ignoreHolds()
-      signal?.removeEventListener('abort', cancel)
+      caller.leave()
+      forget()
+      signal?.removeEventListener('abort', lose)
       this.materials.delete(taskId)
       this.steps.delete(taskId)
     }
   }
 
   async #cancel(taskId: string, reason: string): Promise<boolean> {
-    const cancelled = await this.#life.insist(() =>
-      this.#life.decide(({ context }) => cancelTasks(context, reason, taskId), { correlationId: taskId }),
-    )
+    const decide = () =>
+      this.#life.decide(({ context }) => cancelTasks(context, reason, taskId), { correlationId: taskId })
+    const cancelled = await this.#agentDoes.endTasks(() => this.#life.insist(decide))
     return cancelled.length > 0
   }
 
@@ -312,11 +323,11 @@ export class AgentTasks {
     const call = isAlone && !hold ? this.worker?.readyCall(data) : undefined
     this.#accepting += 1
     try {
-      const schedule = origin?.step?.schedule
-      if (!origin || !schedule) return await this.#acceptAlone(data, origin, hold, call)
-      if (call && (await this.#acceptWithStep(data, origin, call, schedule))) return undefined
+      const step = origin?.step
+      if (!origin || !step || step.isScheduled) return await this.#acceptAlone(data, origin, hold, call)
+      if (call && (await this.#acceptWithStep(data, origin, call, step))) return undefined
       call?.end()
-      const causationId = await schedule()
+      const causationId = await step.schedule()
       return await this.#acceptAlone(data, { ...origin, causationId }, hold, undefined)
     } finally {
       this.#accepting -= 1
@@ -329,7 +340,7 @@ export class AgentTasks {
     data: Accepted,
     { correlationId }: NonNullable<AskOptions['origin']>,
     call: ReadyCall,
-    schedule: NonNullable<AskingStep['schedule']>,
+    step: AskingStep,
   ): Promise<boolean> {
     const { taskId } = data
     const actor = this.#life.current
@@ -339,7 +350,7 @@ export class AgentTasks {
       isFirst: false,
     })
     try {
-      await schedule(part)
+      await step.schedule(part)
       return true
     } catch {
       // Nothing of it is in the log, and each part meets its own problem.
@@ -362,12 +373,10 @@ export class AgentTasks {
     const refusal = refusalIn(snapshot, this.#agent, this.#environment.mailbox)
     if (refusal) throw refusal
     const continues = data.session === 'run' ? this.#conversations.of(data.runId) : undefined
-    const accepted = { ...data, ...defined({ continues }) }
+    const accepted = continues === undefined ? data : { ...data, continues }
     const facts: AgentFact[] = [{ type: 'TaskAccepted', data: accepted }]
     if (hold) facts.push({ type: 'TaskHeld', data: { taskId, hold } })
-    const { context } = snapshot
-    if (call && isFree(snapshot))
-      facts.push(...call.announce({ ...context, ...changes.TaskAccepted(context, accepted, '') }))
+    if (call && isFree(snapshot)) facts.push(...call.announce(snapshot.context, accepted))
     return facts
   }
 
@@ -453,8 +462,10 @@ export class AgentTasks {
     if (task && isHeldForMoney(task)) this.#life.again(BEGIN_HELD)
   }
 
-  #held(taskId: string, hold: Hold): Promise<HeldTask> {
-    return heldTask({ agent: this.#agent, taskId }, hold, this.#environment.admission)
+  #caller(taskId: string, listeners: HoldListeners): TaskCaller {
+    return new TaskCaller(this.channel, taskId, listeners, (hold) =>
+      heldTask({ agent: this.#agent, taskId }, hold, this.#environment.admission),
+    )
   }
 
   #observe(): () => void {
@@ -480,7 +491,7 @@ export class AgentTasks {
     const reply = {
       taskId,
       agent: this.#agent,
-      text: await this.bodies.read(text),
+      text: typeof text === 'string' ? text : await this.bodies.read(text),
       sessionId,
       parentSessionId,
       ...(attempt === 1 ? taskSpending(data) : await this.spentOn(taskId)),
@@ -500,3 +511,48 @@ function holdFor(approval: AskOptions['approval']): Hold | undefined {
   if (approval === undefined || approval === false) return undefined
   return { reason: 'approval', note: typeof approval === 'string' ? approval : null }
 }
+
+/** Runs beyond these begin to be forgotten, those first that were answered longest ago. */
+const MOST_RUNS = 1000
+
+/**
+ * Where the conversations of runs with an agent stand, as far as this process has seen them grow. A run knows that itself;
+ * but of several tasks that it asks at once, one may be answered while the next is being accepted.
+ */
+class RunConversations {
+  /** The runs of the open tasks. */
+  readonly #runOf = new Map<string, string>()
+  /** The session of the last answer, by run. */
+  readonly #sessions = new Map<string, string>()
+
+  /** Learns the tasks that are open when the agent is loaded. */
+  load({ current, queue }: AgentContext): void {
+    for (const task of [...(current ? [current] : []), ...queue]) this.#accept({ ...task })
+  }
+
+  see({ type, data }: Recorded): void {
+    if (type === 'TaskAccepted') this.#accept(data)
+    const runId = this.#runOf.get(String(data.taskId))
+    if (runId === undefined) return
+    if (type === 'CallSucceeded') this.#answer(runId, String(data.sessionId))
+    if (ENDS.has(type)) this.#runOf.delete(String(data.taskId))
+  }
+
+  /** The session that a task of the run continues; undefined if this process has seen no answer to one. */
+  of(runId: string | undefined): string | undefined {
+    return runId === undefined ? undefined : this.#sessions.get(runId)
+  }
+
+  #accept({ taskId, runId, session }: { taskId?: unknown; runId?: unknown; session?: unknown }): void {
+    if (session === 'run' && typeof runId === 'string') this.#runOf.set(String(taskId), runId)
+  }
+
+  #answer(runId: string, sessionId: string): void {
+    this.#sessions.delete(runId)
+    this.#sessions.set(runId, sessionId)
+    const [oldest] = this.#sessions.keys()
+    if (this.#sessions.size > MOST_RUNS && oldest !== undefined) this.#sessions.delete(oldest)
+  }
+}
+
+const ENDS = new Set(['CallSucceeded', 'TaskFailed', 'TaskCancelled'])

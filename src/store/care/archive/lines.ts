@@ -1,15 +1,19 @@
 /**
  * The archive format: a log as lines of JSON, for backups (compressed) and exports (plain). A header; the facts in order
- * with their hashes, each after the blobs that it refers to, or lines saying that these are lost; and an end with a
- * checksum over all lines before it, so that a truncated or altered archive is detected.
+ * with their hashes, each after the blobs that it refers to, or lines saying that these are lost; then the snapshots of
+ * files, if there are any; and an end with a checksum over all lines before it, so that a truncated or altered archive is
+ * detected.
  */
 import * as Schema from 'effect/Schema'
 import type { Recorded } from '../../../events/envelope.ts'
+import { COMMIT, REF } from '../../../workspaces/files/snapshots.ts'
 import type { CommitNote } from '../../level/record.ts'
 
 export const ARCHIVE = 'claude-multi-agent log'
-/** The version that is written, and the newest that is read. */
-export const ARCHIVE_VERSION = 1
+/** The newest version that is read. */
+export const ARCHIVE_VERSION = 2
+/** The version of an archive without snapshots, which older programs read. */
+export const WITHOUT_SNAPSHOTS = 1
 
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 const NullableString = Schema.NullOr(Schema.String)
@@ -19,7 +23,7 @@ const Fields = Schema.Record(Schema.String, Schema.Unknown)
 
 const Header = Schema.Struct({
   archive: Schema.Literal(ARCHIVE),
-  version: Schema.Literal(ARCHIVE_VERSION),
+  version: Schema.Literals([WITHOUT_SNAPSHOTS, ARCHIVE_VERSION]),
   storeId: StoreId,
   /** The only stream in the archive; null for all streams. */
   stream: NullableString,
@@ -41,6 +45,20 @@ const LostLine = Schema.Struct({
   bytes: Count,
 })
 export type LostLine = typeof LostLine.Type
+
+const Commit = Schema.String.check(Schema.isPattern(COMMIT))
+/** Which snapshots of the files of agents there are. A pack of git with all that they consist of follows. */
+const SnapshotsLine = Schema.Struct({
+  snapshots: Schema.Struct({
+    refs: Schema.Array(Schema.Tuple([Schema.String.check(Schema.isPattern(REF)), Commit])),
+    shallow: Schema.Array(Commit),
+  }),
+})
+export type SnapshotsLine = typeof SnapshotsLine.Type
+
+/** A piece of the pack, in base64. */
+const PackLine = Schema.Struct({ pack: Schema.String })
+export type PackLine = typeof PackLine.Type
 
 const Note = Schema.Struct({
   commitId: Schema.optionalKey(Schema.String),
@@ -95,6 +113,8 @@ export type ArchiveLine =
   | { readonly kind: 'blob'; readonly blob: BlobLine }
   | { readonly kind: 'lost'; readonly lost: LostLine }
   | { readonly kind: 'record'; readonly record: RecordLine }
+  | { readonly kind: 'snapshots'; readonly snapshots: SnapshotsLine }
+  | { readonly kind: 'pack'; readonly pack: PackLine }
   | { readonly kind: 'end'; readonly end: ArchiveEnd }
 
 const check = {
@@ -102,6 +122,8 @@ const check = {
   blob: Schema.decodeUnknownSync(BlobLine),
   lost: Schema.decodeUnknownSync(LostLine),
   record: Schema.decodeUnknownSync(RecordLine),
+  snapshots: Schema.decodeUnknownSync(SnapshotsLine),
+  pack: Schema.decodeUnknownSync(PackLine),
   end: Schema.decodeUnknownSync(End),
 }
 
@@ -111,6 +133,8 @@ const MARKS = [
   ['position', 'record'],
   ['blob', 'blob'],
   ['lost', 'lost'],
+  ['snapshots', 'snapshots'],
+  ['pack', 'pack'],
 ] as const
 
 /** Parses and validates a line, or throws. Returns the parsed value, not the decoded one, so that keys keep their order. */

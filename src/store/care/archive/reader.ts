@@ -6,6 +6,7 @@ import { ClaudeAgentError } from '../../../events/errors/base.ts'
 import { WRITTEN_BY_NEWER } from '../../../events/errors/phrases.ts'
 import { checkStreamName } from '../../../events/ids.ts'
 import { defined } from '../../../events/json.ts'
+import type { KeptSnapshots } from '../../../workspaces/files/snapshots.ts'
 import { blobReferences, checkBlob } from '../../blob-reference.ts'
 import { parseStored, storedTextOf } from '../../fact-text.ts'
 import { recordKey } from '../../level/keys.ts'
@@ -45,6 +46,8 @@ export type ArchiveContent =
   | { readonly kind: 'blob'; readonly blob: BlobLine }
   | { readonly kind: 'lost'; readonly lost: LostLine }
   | { readonly kind: 'record'; readonly record: ArchivedRecord }
+  | { readonly kind: 'snapshots'; readonly snapshots: KeptSnapshots }
+  | { readonly kind: 'pack'; readonly bytes: Buffer }
 
 /** A fact of an archive, with everything that its record in a log needs. */
 export interface ArchivedRecord {
@@ -120,7 +123,9 @@ class ContentReader {
       else if (line.kind === 'lost') {
         this.#blobs.add(line.lost.lost)
         yield line
-      } else yield { kind: 'record', record: this.#checkedRecord(line.record) }
+      } else if (line.kind === 'snapshots') yield { kind: 'snapshots', ...line.snapshots }
+      else if (line.kind === 'pack') yield { kind: 'pack', bytes: Buffer.from(line.pack.pack, 'base64') }
+      else yield { kind: 'record', record: this.#checkedRecord(line.record) }
     }
     if (!ended) throw this.#invalid('its end is missing: the file is incomplete')
   }

@@ -7,7 +7,7 @@ import { blobReference, checkBlob, checkReference } from '../../blob-reference.t
 import type { EventStore, StreamSummary } from '../../event-store.ts'
 import { Following, Watermark } from '../../follow.ts'
 import type { ChainedStore, ChainRange } from '../../level/chained-store.ts'
-import type { PagedFact } from '../../level/fact-pages.ts'
+import type { PagedFact } from '../../level/reader.ts'
 import { readRange } from '../../read-range.ts'
 import { memorySnapshots } from '../../snapshots.ts'
 import { type CheckFact, readArchive } from './reader.ts'
@@ -30,7 +30,7 @@ export async function archiveStore(source: ArchiveSource, check: CheckFact): Pro
       bodies.set(reference.sha256, body)
       continue
     }
-    if (item.kind === 'lost') continue
+    if (item.kind !== 'record') continue
     const { note, seal } = item.record
     const recorded = { ...item.record.recorded, position: log.length + 1 }
     const stream = streams.get(recorded.stream) ?? { facts: [], summary: null }

@@ -8,6 +8,7 @@ import { ArchiveNotWritten, BodyLost } from '../../../events/errors/archive.ts'
 import { ClaudeAgentError } from '../../../events/errors/base.ts'
 import { systemProblem } from '../../../events/errors/phrases.ts'
 import { checkStreamName } from '../../../events/ids.ts'
+import { keptSnapshots, packedSnapshots } from '../../../workspaces/files/snapshots.ts'
 import { blobReferences } from '../../blob-reference.ts'
 import type { BlobReference } from '../../blobs.ts'
 import { FILE_MODE, isMissing, syncDirectory } from '../../directory.ts'
@@ -22,7 +23,10 @@ import {
   type ArchiveHeader,
   type BlobLine,
   type LostLine,
+  type PackLine,
   type RecordLine,
+  type SnapshotsLine,
+  WITHOUT_SNAPSHOTS,
 } from './lines.ts'
 import { redactedData, redactedNote } from './redaction.ts'
 
@@ -36,6 +40,8 @@ export interface ExportOptions {
   readonly to?: number
   /** Replaces prompts, answers and all other texts by their lengths. */
   readonly redacted?: boolean
+  /** The base directory whose snapshots of files belong to the log. Default: where the store is. */
+  readonly baseDir?: string
 }
 
 /** What an export or a backup wrote. */
@@ -47,6 +53,8 @@ export interface ArchiveSummary {
   readonly blobs: number
   /** The number of bodies that were lost before the store was repaired. The archive records them as lost. */
   readonly lostBlobs: number
+  /** The number of agents, also removed ones, whose files it contains, turn by turn. Absent if there are none. */
+  readonly agentsWithFiles?: number
 }
 
 /** The summary while the archive is being written. */
@@ -78,6 +86,8 @@ export async function* archiveText(
     piece += text
     if ('blob' in line) tally.blobs++
     if ('lost' in line) tally.lostBlobs++
+    if ('snapshots' in line)
+      tally.agentsWithFiles = line.snapshots.refs.filter(([ref]) => ref.startsWith('refs/agents/')).length
     if ('position' in line) {
       tally.records++
       tally.position = line.position
@@ -96,13 +106,20 @@ const PIECE_LENGTH = 64 * 1024
 
 async function* archiveLines(
   store: ChainedStore,
-  { stream, after = 0, to, redacted = false }: ExportOptions,
-): AsyncGenerator<ArchiveHeader | BlobLine | LostLine | RecordLine, void, undefined> {
+  { stream, after = 0, to, redacted = false, baseDir = store.baseDir }: ExportOptions,
+): AsyncGenerator<
+  ArchiveHeader | BlobLine | LostLine | RecordLine | SnapshotsLine | PackLine,
+  void,
+  undefined
+> {
   if (stream !== undefined) checkStreamName(stream)
   const { storeId, forReading } = store
-  const version = ARCHIVE_VERSION
-  yield { archive: ARCHIVE, version, storeId, stream: stream ?? null, after, redacted, forReading }
   const last = Math.min(to ?? Number.POSITIVE_INFINITY, await store.head())
+  const isWhole = stream === undefined && after === 0 && !redacted
+  // A snapshot is there before the fact that names it, so all that these facts name are in what is read after them.
+  const files = isWhole && baseDir !== undefined && (await keptSnapshots(baseDir)) ? baseDir : null
+  const version = files === null ? WITHOUT_SNAPSHOTS : ARCHIVE_VERSION
+  yield { archive: ARCHIVE, version, storeId, stream: stream ?? null, after, redacted, forReading }
   const written = new Set<string>()
   for await (const record of store.chain({ after: stream === undefined ? after : 0, to: last })) {
     const { recorded } = record
@@ -118,6 +135,10 @@ async function* archiveLines(
     }
     yield recordLine(storeId, record)
   }
+  const snapshots = files && (await keptSnapshots(files))
+  if (!files || !snapshots || snapshots.refs.length === 0) return
+  yield { snapshots }
+  for await (const piece of packedSnapshots(files, snapshots)) yield { pack: piece.toString('base64') }
 }
 
 async function bodyLine({ blobs }: ChainedStore, reference: BlobReference): Promise<BlobLine | LostLine> {

@@ -3,9 +3,10 @@
 /**
  * `file`: a file that fails LevelDB's checksums, or is missing. `record`: a fact that is not what was written. `chain`: a
  * fact that does not follow the previous one. `gap`: missing facts. `index`: an index entry that disagrees with the facts.
- * `head`, `store`: the files `head` and `store.json`. `blob`: a missing or changed blob.
+ * `head`, `store`: the files `head` and `store.json`. `blob`: a missing or changed blob. `files`: a snapshot of an agent's
+ * files that is missing or damaged; the log itself is not, and work can continue.
  */
-export type FindingKind = 'file' | 'record' | 'chain' | 'gap' | 'index' | 'head' | 'store' | 'blob'
+export type FindingKind = 'file' | 'record' | 'chain' | 'gap' | 'index' | 'head' | 'store' | 'blob' | 'files'
 
 export interface Finding {
   readonly kind: FindingKind

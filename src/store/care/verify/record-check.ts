@@ -1,4 +1,5 @@
 /** Checks that the facts are what was written: each matches its hash, follows its predecessor, and none is missing. */
+import { snapshotsNamed } from '../../../events/agent-facts.ts'
 import { CorruptRecord } from '../../../events/errors/store.ts'
 import { blobReferences } from '../../blob-reference.ts'
 import type { BlobReference } from '../../blobs.ts'
@@ -40,6 +41,8 @@ export class RecordCheck {
   readonly streams = new Map<string, CheckedStream>()
   /** The first use of each blob. */
   readonly blobs = new Map<string, BlobUse>()
+  /** Where each snapshot of files is named first. */
+  readonly snapshots = new Map<string, Pick<BlobUse, 'position' | 'stream'>>()
   facts = 0
   /** The position of the last fact, intact or not. */
   last = 0
@@ -123,6 +126,8 @@ export class RecordCheck {
     for (const { sha256, bytes } of blobReferences(recorded.data)) {
       if (!this.blobs.has(sha256)) this.blobs.set(sha256, { sha256, bytes, position, stream })
     }
+    for (const commit of snapshotsNamed(recorded))
+      if (!this.snapshots.has(commit)) this.snapshots.set(commit, { position, stream })
   }
 
   #checkStream({ recorded: { position, stream, version }, note }: DecodedRecord, file: string): void {

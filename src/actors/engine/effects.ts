@@ -1,0 +1,251 @@
+/**
+ * What an actor does because of its state: missing effects are started, unwanted ones aborted. Work that may fail for a
+ * while, such as a write to a full disk, is tried again until it is done or no longer wanted.
+ */
+import type { Clock } from '../../clock.ts'
+import { ClaudeAgentError } from '../../events/errors/base.ts'
+import type { Logger } from '../../logger.ts'
+import type { Effect } from './definition.ts'
+
+/** Delays between attempts, in ms: they double up to the last one. */
+const FIRST_RETRY_MS = 500
+const LAST_RETRY_MS = 30_000
+
+/** Whether the same work may well succeed later. */
+export const mayPass = (error: unknown): boolean => error instanceof ClaudeAgentError && error.retryable
+
+/**
+ * Tries work again as long as its failure may pass. Throws the last error if that does not pass, or once the work is no
+ * longer wanted.
+ *
+ * @param failed Called before each further attempt.
+ */
+export function insist<T>(
+  work: () => Promise<T>,
+  wish: Pick<Wish, 'isWanted' | 'pause'>,
+  failed: (error: unknown) => void = () => {},
+  delayMs = FIRST_RETRY_MS,
+): Promise<T> {
+  return work().catch(async (error) => {
+    if (!wish.isWanted || !mayPass(error)) throw error
+    failed(error)
+    await wish.pause(delayMs)
+    if (!wish.isWanted) throw error
+    return insist(work, wish, failed, Math.min(delayMs * 2, LAST_RETRY_MS))
+  })
+}
+
+/** Something that is wanted until it is aborted. An AbortController says the same at the cost of a whole turn. */
+export class Interest {
+  /** Made for the first listener. */
+  #listeners: Set<() => void> | undefined
+  #controller: AbortController | undefined
+  #isWanted = true
+  #reason: unknown
+
+  get isWanted(): boolean {
+    return this.#isWanted
+  }
+
+  /** Why it was aborted. */
+  get reason(): unknown {
+    return this.#reason
+  }
+
+  /** The same for code that takes a signal. Made when it is first read. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      const controller = new AbortController()
+      this.whenAborted(() => controller.abort(this.#reason))
+      this.#controller = controller
+    }
+    return this.#controller.signal
+  }
+
+  abort(reason?: unknown): void {
+    if (!this.#isWanted) return
+    this.#isWanted = false
+    this.#reason = reason
+    for (const aborted of this.#listeners ?? []) aborted()
+    this.#listeners = undefined
+  }
+
+  /** Calls back once it is aborted, or at once if it is. Returns the function that stops that. */
+  whenAborted(listener: () => void): () => void {
+    if (!this.#isWanted) {
+      listener()
+      return () => {}
+    }
+    this.#listeners ??= new Set()
+    this.#listeners.add(listener)
+    return () => this.#listeners?.delete(listener)
+  }
+}
+
+/** An interest that can wait. An abort ends its waits. */
+export class Wish extends Interest {
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    super()
+    this.#clock = clock
+  }
+
+  /** Waits this many ms, or until it is aborted. */
+  pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.after(delayMs, resolve, resolve))
+  }
+
+  /** Calls `fire` after this many ms, or `aborted` once it is aborted before. */
+  after(delayMs: number, fire: () => void, aborted: () => void = () => {}): void {
+    if (!this.isWanted) {
+      aborted()
+      return
+    }
+    const cancel = this.#clock.after(delayMs, () => {
+      forget()
+      fire()
+    })
+    const forget = this.whenAborted(() => {
+      cancel()
+      aborted()
+    })
+  }
+}
+
+/** Wanted as long as the state asks for the effect. */
+export interface EffectContext extends Pick<Wish, 'isWanted' | 'signal' | 'whenAborted' | 'pause'> {
+  /** An earlier attempt, or an earlier process, may already have carried it out. */
+  readonly resumed: boolean
+  /** Carries the effect out in this many ms, if it is still wanted. Until then it is a timer, and nothing of it runs. */
+  later(delayMs: number, work: () => Promise<void>): void
+}
+
+/** Carries out an effect. */
+export type Perform<E extends Effect> = (effect: E, context: EffectContext) => Promise<void>
+
+/** The reason of an abort. A string, because the default reason is an error, whose stack costs more than the rest of a turn. */
+const NOT_WANTED = 'the state of the actor no longer asks for it'
+
+/** The running effects of one actor. */
+export class RunningEffects<E extends Effect> {
+  readonly #perform: Perform<E>
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #stream: string
+  readonly #failed: (error: unknown) => void
+  readonly #running = new Map<string, RunningEffect>()
+  /** Unwanted effects included, until they have ended. */
+  readonly #ending = new Set<RunningEffect>()
+
+  /** @param failed Called when an effect failed permanently; it is not retried. */
+  constructor(
+    perform: Perform<E>,
+    { clock, logger }: { clock: Clock; logger: Logger },
+    stream: string,
+    failed: (error: unknown) => void,
+  ) {
+    this.#perform = perform
+    this.#clock = clock
+    this.#logger = logger
+    this.#stream = stream
+    this.#failed = failed
+  }
+
+  /** Starts what is missing and aborts what is unwanted. An effect that has ended is not started again while it stays wanted. */
+  reconcile(effects: readonly E[], resumed: boolean): void {
+    const isNew = this.#running.size === 0 || effects.length === 0
+    const wanted = isNew ? NONE : new Set(effects.map(({ key }) => key))
+    for (const [key, running] of this.#running) {
+      if (wanted.has(key)) continue
+      this.#running.delete(key)
+      running.abort(NOT_WANTED)
+    }
+    for (const effect of effects) {
+      const { key } = effect
+      if (this.#running.has(key)) continue
+      const running = new RunningEffect(this, this.#clock, key, resumed)
+      this.#running.set(key, running)
+      this.carryOut(running, () => this.#perform(effect, running))
+    }
+  }
+
+  /** Forgets an effect, so that the next `reconcile` starts it again: something outside the state has changed. */
+  again(key: string): void {
+    this.#running.get(key)?.abort(NOT_WANTED)
+    this.#running.delete(key)
+  }
+
+  /** Whether any has not ended. */
+  get isRunning(): boolean {
+    return this.#ending.size > 0
+  }
+
+  /** Resolves when the effects that run now have ended. */
+  async quiet(): Promise<void> {
+    await Promise.all([...this.#ending].map(({ ended }) => ended))
+  }
+
+  /** Aborts all. */
+  abort(): void {
+    for (const running of this.#running.values()) running.abort(NOT_WANTED)
+  }
+
+  /** Aborts all and waits for them to end. */
+  async stop(): Promise<void> {
+    this.abort()
+    await this.quiet()
+  }
+
+  /** Does the work of an effect. */
+  carryOut(running: RunningEffect, work: () => Promise<void>): void {
+    this.#ending.add(running)
+    running.ended = this.#carriedOut(running, work)
+  }
+
+  async #carriedOut(running: RunningEffect, work: () => Promise<void>): Promise<void> {
+    try {
+      await insist(work, running, (error) => {
+        this.#report(running, error, true)
+        running.resumed = true
+      })
+    } catch (error) {
+      if (!running.isWanted) return
+      this.#report(running, error, false)
+      this.#failed(error)
+    } finally {
+      this.#ending.delete(running)
+    }
+  }
+
+  #report({ key: effect }: RunningEffect, error: unknown, passing: boolean): void {
+    this.#logger.error({ stream: this.#stream, effect, error, passing }, 'an effect failed')
+  }
+}
+
+const NONE: ReadonlySet<string> = new Set()
+
+/** One effect that runs. */
+class RunningEffect extends Wish implements EffectContext {
+  readonly key: string
+  readonly #effects: Pick<RunningEffects<Effect>, 'carryOut'>
+  resumed: boolean
+  /** Never rejects. */
+  ended: Promise<void> | undefined
+
+  constructor(
+    effects: Pick<RunningEffects<Effect>, 'carryOut'>,
+    clock: Clock,
+    key: string,
+    resumed: boolean,
+  ) {
+    super(clock)
+    this.#effects = effects
+    this.key = key
+    this.resumed = resumed
+  }
+
+  later(delayMs: number, work: () => Promise<void>): void {
+    this.after(delayMs, () => this.#effects.carryOut(this, work))
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Snapshots of the files of agents, read and nothing else: beside the process that works with them, or after it. What is
+ * read is not kept, so it may be of any size.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { WorkspaceError } from '../../events/errors/workspace.ts'
+import { gitPieces } from './git.ts'
+import { type FilePath, fromTree } from './paths.ts'
+
+/** A file of a snapshot. */
+export interface SnapshotFile {
+  readonly path: FilePath
+  /** As git has it: `100644`, `100755`, `120000` for a link, `160000` for a submodule. */
+  readonly mode: string
+  readonly oid: string
+  readonly bytes: number
+}
+
+/** A piece of the difference between two snapshots: first each file, then how many lines of each, then the patch. */
+export type DifferencePiece =
+  | {
+      readonly part: 'file'
+      readonly path: FilePath
+      readonly status: 'added' | 'changed' | 'removed'
+      /** In how many sections the patch has it: two where a file becomes a link, or a link a file. */
+      readonly sections: number
+    }
+  /** null if it is binary, or too large to be compared by line. */
+  | {
+      readonly part: 'count'
+      readonly path: FilePath
+      readonly added: number | null
+      readonly removed: number | null
+    }
+  | { readonly part: 'line'; readonly line: Buffer }
+
+export class SnapshotReader {
+  readonly #repository: string
+
+  /** @param base The base directory. */
+  constructor(base: string) {
+    this.#repository = join(base, 'files.git')
+  }
+
+  /** The files of a snapshot, by path. Throws WorkspaceError. */
+  async *files(commit: string, signal: AbortSignal): AsyncGenerator<SnapshotFile> {
+    if (EMPTY.includes(commit)) return
+    const listing = this.#read(['ls-tree', '-r', '-z', '--long', objectName(commit)], signal)
+    for await (const record of pieces(listing, () => NUL)) {
+      const line = record.toString('latin1')
+      const tab = line.indexOf('\t')
+      const [mode = '', , oid = '', bytes] = line.slice(0, tab).split(/ +/)
+      yield { path: fromTree(line.slice(tab + 1)), mode, oid, bytes: Number(bytes) || 0 }
+    }
+  }
+
+  /**
+   * The difference between two snapshots; from null, that of all files to none. Its patch has one section for each file, in
+   * the order of the files, that begins with `diff --git`. Throws WorkspaceError.
+   */
+  async *difference(from: string | null, to: string, signal: AbortSignal): AsyncGenerator<DifferencePiece> {
+    const head = objectName(to)
+    if (from === null && EMPTY.includes(head)) return
+    const base = from === null ? noFiles(head) : objectName(from)
+    const command = ['diff-tree', '-r', '-z', '--raw', '--numstat', '-p', ...PLAIN, base, head]
+    let entry: string | undefined
+    let isPatch = false
+    for await (const piece of pieces(this.#read(command, signal), () => (isPatch ? LINE_FEED : NUL))) {
+      if (isPatch) yield { part: 'line', line: piece }
+      else if (entry !== undefined) {
+        yield { part: 'file', path: fromTree(piece.toString('latin1')), ...meaning(entry) }
+        entry = undefined
+      } else if (piece.length === 0) isPatch = true
+      else if (piece[0] === COLON) entry = piece.toString('latin1')
+      else {
+        const [added = '', removed = '', ...path] = piece.toString('latin1').split('\t')
+        yield {
+          part: 'count',
+          path: fromTree(path.join('\t')),
+          added: countIn(added),
+          removed: countIn(removed),
+        }
+      }
+    }
+  }
+
+  /** The beginning of a file. Throws WorkspaceError. */
+  async beginning({ oid }: SnapshotFile, most: number, signal: AbortSignal): Promise<Buffer> {
+    const chunks: Buffer[] = []
+    let length = 0
+    for await (const chunk of this.#read(['cat-file', 'blob', objectName(oid)], signal)) {
+      chunks.push(chunk)
+      length += chunk.length
+      if (length >= most) break
+    }
+    return Buffer.concat(chunks).subarray(0, most)
+  }
+
+  async *#read(command: readonly string[], signal: AbortSignal): AsyncGenerator<Buffer> {
+    const path = this.#repository
+    if (!existsSync(join(path, 'HEAD')))
+      throw new WorkspaceError({ path, problem: 'there are no snapshots here', hint: COPY })
+    try {
+      yield* gitPieces(command, { repository: path, signal })
+    } catch (cause) {
+      if (!(cause instanceof WorkspaceError) || cause.hint !== '') throw cause
+      throw new WorkspaceError(
+        { path, problem: `a snapshot cannot be read (${cause.details.problem})`, hint: GONE },
+        { cause },
+      )
+    }
+  }
+}
+
+const COPY = 'If the log was copied here, copy that directory as well.'
+const GONE = 'Part of that directory is missing: bring it back from a backup.'
+
+const PLAIN = ['--no-renames', '--no-ext-diff', '--no-textconv', '--no-color']
+const [NUL, LINE_FEED, COLON] = [0, 10, 58]
+/** What git calls a tree without files. */
+const EMPTY = [
+  '4b825dc642cb6eb9a060e54bf8d69288fbee4904',
+  '6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321',
+]
+/** The one of the same length as another name. */
+const noFiles = (name: string): string => EMPTY.find(({ length }) => length === name.length) ?? name
+
+/** A log may come from elsewhere: what it names could be an option of git. */
+function objectName(name: string): string {
+  if (/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(name)) return name
+  throw new WorkspaceError({ path: JSON.stringify(name), problem: 'this is not the name of a snapshot' })
+}
+
+/** Of an entry such as `:100644 100755 OID OID M`. */
+function meaning(entry: string): Pick<DifferencePiece & { part: 'file' }, 'status' | 'sections'> {
+  const [from, to, , , letter = ''] = entry.slice(1).split(' ')
+  if (from === '000000') return { status: 'added', sections: 1 }
+  if (to === '000000') return { status: 'removed', sections: 1 }
+  return { status: 'changed', sections: letter.startsWith('T') ? 2 : 1 }
+}
+
+const countIn = (lines: string): number | null => (lines === '-' ? null : Number(lines))
+
+/** Cuts what is read at a byte, which may be another one after each piece. */
+async function* pieces(output: AsyncIterable<Buffer>, separator: () => number): AsyncGenerator<Buffer> {
+  let begun: Buffer[] = []
+  for await (const chunk of output) {
+    let from = 0
+    for (let end = chunk.indexOf(separator()); end >= 0; end = chunk.indexOf(separator(), from)) {
+      yield Buffer.concat([...begun, chunk.subarray(from, end)])
+      begun = []
+      from = end + 1
+    }
+    begun.push(chunk.subarray(from))
+  }
+  const rest = Buffer.concat(begun)
+  if (rest.length > 0) yield rest
+}

@@ -1,0 +1,80 @@
+/** The snapshots of a log as a whole: they go along with its copies, and are checked with it. */
+import { existsSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { GitNotInstalled } from '../../events/errors/workspace.ts'
+import { gitOutcome, gitPieces } from './git.ts'
+import { FilesRepository } from './repository.ts'
+
+/** What is kept: all snapshots are reachable from these refs. */
+export interface KeptSnapshots {
+  readonly refs: readonly (readonly [ref: string, commit: string])[]
+  /** Commits of a user whose history is not here. */
+  readonly shallow: readonly string[]
+}
+
+export const REF = /^refs\/[a-z]+\/[\w./-]+$/
+export const COMMIT = /^[0-9a-f]{40}$/
+
+const repositoryOf = (baseDir: string) => new FilesRepository(join(baseDir, 'files.git'))
+
+const linesOf = (text: string) => text.split('\n').filter((line) => line !== '')
+
+/** What the log in a base directory keeps; null if there never was a snapshot. Throws GitNotInstalled. */
+export async function keptSnapshots(baseDir: string): Promise<KeptSnapshots | null> {
+  const repository = repositoryOf(baseDir)
+  if (!existsSync(repository.path)) return null
+  const refs = await repository.git(['for-each-ref', '--format=%(refname) %(objectname)'])
+  const shallow = await readFile(join(repository.path, 'shallow'), 'utf8').catch(() => '')
+  return {
+    refs: linesOf(refs.toString()).map((line) => line.split(' ') as [string, string]),
+    shallow: linesOf(shallow),
+  }
+}
+
+/** All that they consist of, as a pack of git, in pieces: what is borrowed from repositories of users, too. */
+export function packedSnapshots(baseDir: string, { refs }: KeptSnapshots): AsyncIterable<Buffer> {
+  const input = [Buffer.from(refs.map(([, commit]) => `${commit}\n`).join(''))]
+  const command = ['pack-objects', '--quiet', '--revs', '--stdout', '--delta-base-offset']
+  return gitPieces(command, { repository: repositoryOf(baseDir).path, input })
+}
+
+/** Makes the repository of snapshots of a new log. Throws WorkspaceError if the pack is damaged, and GitNotInstalled. */
+export async function unpackSnapshots(
+  baseDir: string,
+  { refs, shallow }: KeptSnapshots,
+  pack: AsyncIterable<Buffer>,
+): Promise<void> {
+  const repository = repositoryOf(baseDir)
+  await repository.prepare()
+  if (shallow.length > 0) await writeFile(join(repository.path, 'shallow'), `${shallow.join('\n')}\n`)
+  await repository.git(['index-pack', '--stdin'], { input: pack })
+  const input = [Buffer.from(refs.map(([ref, commit]) => `create ${ref} ${commit}\n`).join(''))]
+  await repository.git(['update-ref', '--stdin'], { input })
+}
+
+/** What is wrong with the snapshots. `commits`: those that must be there. Reads all objects of the repository. */
+export async function snapshotProblems(
+  baseDir: string,
+  commits: readonly string[],
+): Promise<{ readonly missing: ReadonlySet<string>; readonly others: readonly string[] }> {
+  const repository = repositoryOf(baseDir)
+  if (!existsSync(repository.path)) return { missing: new Set(commits), others: [] }
+  const input = [Buffer.from(commits.map((commit) => `${commit}\n`).join(''))]
+  const found = await repository.git(['cat-file', '--batch-check=%(objectname) %(objecttype)'], { input })
+  const missing = linesOf(found.toString())
+    .filter((line) => !line.endsWith(' commit'))
+    .map((line) => line.split(' ', 1)[0] as string)
+  const { problem, stdout, stderr } = await gitOutcome(
+    ['fsck', '--no-full', '--no-dangling', '--no-progress'],
+    {
+      repository: repository.path,
+    },
+  )
+  if (problem instanceof GitNotInstalled) throw problem
+  const said = problem ? linesOf(`${stdout}${stderr}`).filter((line) => !OPINION.test(line)) : []
+  return { missing: new Set(missing), others: said }
+}
+
+/** What git thinks of files that agents have written is no damage. */
+const OPINION = /^(?:warning|error) in \w+ [0-9a-f]+: |^notice: /

@@ -1,0 +1,174 @@
+/** The snapshots of agents' files go along with the copies of a log, and are checked with it. With real git. */
+import { existsSync, mkdtempSync } from 'node:fs'
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execaSync } from 'execa'
+import { expect, test } from 'vitest'
+import { systemClock } from '../../../src/clock.ts'
+import { SnapshotMissing } from '../../../src/events/errors/workspace.ts'
+import { exportLog, exportText, importLog, openExport, restore } from '../../../src/history/log-archive.ts'
+import { Orchestrator } from '../../../src/orchestrator.ts'
+import { backup, backupDirectory } from '../../../src/store/care/backup.ts'
+import { verifyStore } from '../../../src/store/care/verification.ts'
+import { levelStore } from '../../../src/store/level/store.ts'
+import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
+import { directoryOperations } from '../../../src/workspaces/operations.ts'
+
+const user = (cwd: string, ...command: string[]) =>
+  execaSync('git', ['-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command], { cwd }).stdout
+
+const filesIn = async (directory: string) =>
+  (await readdir(directory)).filter((name) => name !== '.git').sort()
+
+const open = (baseDir: string) =>
+  Orchestrator.open({
+    baseDir,
+    runner: {
+      ...scriptedRunner({
+        async reply({ agent, directories: { workspace }, prompt }) {
+          await mkdir(workspace, { recursive: true })
+          await writeFile(join(workspace, prompt), `${prompt} of ${agent}\n`)
+          return 'done'
+        },
+      }),
+      ...directoryOperations({ clock: systemClock }),
+    },
+    serve: false,
+  })
+
+/** A log with an agent in a directory of its own, and one on a repository with a file `a.txt`. */
+async function world() {
+  const folder = mkdtempSync(join(tmpdir(), 'snapshots-'))
+  const repo = join(folder, 'repo')
+  await mkdir(repo)
+  user(repo, 'init', '-q', '-b', 'main')
+  await writeFile(join(repo, 'a.txt'), 'one\n')
+  user(repo, 'add', '-A')
+  user(repo, 'commit', '-qm', 'first')
+  const base = join(folder, 'base')
+  await using orchestrator = await open(base)
+  const ROLE = { systemPrompt: 'You work.' }
+  await orchestrator.createAgent({ id: 'own', ...ROLE })
+  await orchestrator.createAgent({ id: 'dev', ...ROLE, workspace: { repo } })
+  for (const agent of ['own', 'dev']) {
+    await orchestrator.sendTask(agent, 'one')
+    await orchestrator.sendTask(agent, 'two')
+  }
+  return { folder, repo, base, copy: join(folder, 'copy') }
+}
+
+const COPIES = [
+  ['a backup', async (base: string, file: string) => backupDirectory(base, file), restore],
+  [
+    'a backup of an open store',
+    async (base: string, file: string) => {
+      await using store = await levelStore(base)
+      return await backup(store, file)
+    },
+    restore,
+  ],
+  [
+    'a backup beside an owner',
+    async (base: string, file: string) => {
+      await using _owner = await levelStore(base)
+      return await backupDirectory(base, file)
+    },
+    restore,
+  ],
+  [
+    'an export',
+    async (base: string, file: string) => {
+      await using store = await levelStore(base)
+      return await exportLog(store, file)
+    },
+    importLog,
+  ],
+] as const
+
+test.each(COPIES)('%s carries the files, also to where their repository is not', async (_, take, bring) => {
+  const { folder, repo, base, copy } = await world()
+  const file = join(folder, 'archive')
+  expect(await take(base, file)).toMatchObject({ agentsWithFiles: 2 })
+  await rm(base, { recursive: true })
+  await rm(repo, { recursive: true })
+  await bring(file, copy)
+  expect(await verifyStore(copy)).toMatchObject({ ok: true, findings: [] })
+  await using orchestrator = await open(copy)
+  const own = await orchestrator.agent('own')
+  await own.ask('three')
+  expect(await filesIn(own.workspace)).toEqual(['one', 'three', 'two'])
+  await own.files.undo({ to: 1 })
+  expect(await filesIn(own.workspace)).toEqual(['one'])
+  // What was borrowed from the repository is there.
+  const dev = await orchestrator.agent('dev')
+  expect((await dev.files.list({ at: dev.version })).map(({ path }) => path)).toEqual(['a.txt', 'one', 'two'])
+  expect(await dev.files.patch({ turn: 2 })).toContain('+two of dev')
+  await expect(dev.ask('three')).rejects.toThrow('there is no such directory')
+})
+
+test('an archive without snapshots is as before, and so is a log that is restored from it', async () => {
+  const { folder, base, copy } = await world()
+  const file = join(folder, 'part')
+  await using store = await levelStore(base)
+  const summary = await exportLog(store, file, { stream: 'agent/own' })
+  expect(summary).not.toHaveProperty('agentsWithFiles')
+  expect(JSON.parse((await readFile(file, 'utf8')).split('\n', 1)[0] ?? '')).toMatchObject({ version: 1 })
+  await importLog(file, copy)
+  expect(existsSync(join(copy, 'files.git'))).toBe(false)
+  expect(await verifyStore(copy)).toMatchObject({ ok: true })
+  const redacted = join(folder, 'redacted')
+  expect(await exportLog(store, redacted, { redacted: true })).not.toHaveProperty('agentsWithFiles')
+})
+
+test('an archive with snapshots can be looked at without a store', async () => {
+  const { base } = await world()
+  const pieces: string[] = []
+  {
+    await using store = await levelStore(base)
+    for await (const piece of exportText(store)) pieces.push(piece)
+  }
+  const bytes = (async function* () {
+    yield Buffer.from(pieces.join(''))
+  })()
+  await using store = await openExport({ name: 'export', bytes })
+  expect(await store.head('agent/own')).toBeGreaterThan(0)
+})
+
+test('a log whose snapshots are lost is readable and works, and each that is missing is named', async () => {
+  const { base, repo } = await world()
+  await rm(join(base, 'files.git'), { recursive: true })
+  await rm(join(base, 'agents'), { recursive: true })
+  const { ok, findings } = await verifyStore(base)
+  expect(ok).toBe(false)
+  expect(new Set(findings.map(({ kind }) => kind))).toEqual(new Set(['files']))
+  expect(findings[0]).toMatchObject({
+    stream: expect.stringMatching(/^agent\//),
+    problem: expect.stringMatching(/^the snapshot [0-9a-f]{40} is missing$/),
+  })
+  await using orchestrator = await open(base)
+  const own = await orchestrator.agent('own')
+  await expect(own.files.list({ at: own.version })).rejects.toThrow(SnapshotMissing)
+  await own.ask('three')
+  expect(await filesIn(own.workspace)).toEqual(['three'])
+  // On a repository, nothing is built on files that nobody knows.
+  user(repo, 'worktree', 'prune')
+  await expect(orchestrator.sendTask('dev', 'three')).rejects.toThrow('is missing')
+})
+
+test('a file of a snapshot that is lost or changed is found', async () => {
+  const { base } = await world()
+  const objects = join(base, 'files.git', 'objects')
+  const oid = user(join(base, 'files.git'), 'rev-parse', 'refs/agents/own:two')
+  const file = join(objects, oid.slice(0, 2), oid.slice(2))
+  const content = await readFile(file)
+  await chmod(file, 0o600)
+  await writeFile(file, Buffer.concat([content.subarray(0, -4), Buffer.from('oops')]))
+  expect((await verifyStore(base)).findings).toContainEqual(
+    expect.objectContaining({ kind: 'files', problem: expect.stringContaining(oid) }),
+  )
+  await rm(file)
+  expect((await verifyStore(base)).findings).toContainEqual(
+    expect.objectContaining({ kind: 'files', problem: expect.stringContaining(oid) }),
+  )
+})
