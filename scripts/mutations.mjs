@@ -109,6 +109,33 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'The work of a step lands once',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'while its work lands continues to land it, once',
+        'what passes lands, and what does not stays on its branch, and is said',
+      ],
+    },
+    [
+      'a recorded answer lands nothing',
+      'src/patterns/runs/durable-ask.ts',
+      'if (known && !options.land) return emit(known.text, known.factId)',
+      'if (known) return emit(known.text, known.factId)',
+    ],
+    [
+      'it is queued again by another name',
+      'src/patterns/runs/durable-ask.ts',
+      '{ ...land, requestId: `${runId}.${stepKey}` }',
+      '{ ...land, requestId: `${runId}.${stepKey}.${Math.random()}` }',
+    ],
+    [
+      'work that was set aside counts as landed',
+      'src/landing/step-landing.ts',
+      "if (status !== 'landed') throw new WorkNotLandedError({ agent, reason })",
+      'void [status, reason]',
+    ],
+  ),
+  ...breaking(
     'A run creates all missing agents of its team, or none',
     {
       'tests/patterns/fleet.test.ts': [
