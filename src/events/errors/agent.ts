@@ -56,8 +56,8 @@ export class TooManyAgentsError extends defineError(
 ) {}
 
 /** The agent has done work on a repository that is nowhere else, so it is not removed. */
-export class WorkNotLandedError extends defineError(
-  'WorkNotLandedError',
+export class UnlandedWorkError extends defineError(
+  'UnlandedWorkError',
   ({ agent, repository, branch, commits, files, problem }: NotLanded) => {
     const lost = [
       ...(commits > 0 ? [`${plural(commits, 'commit')} that no other branch of ${repository} has`] : []),

@@ -16,7 +16,7 @@ test('an agent is not removed while its commits are on no other branch, and keep
   await agent.ask('two')
   const waiting = agent.ask('three', { approval: true }).catch((error) => error)
   await expect(orchestrator.removeAgent('dev')).rejects.toMatchObject({
-    _tag: 'WorkNotLandedError',
+    _tag: 'UnlandedWorkError',
     details: { agent: 'dev', repository: repo, branch: 'claude-agents/dev', commits: 2, files: 0 },
     message: expect.stringContaining(`2 commits that no other branch of ${repo} has`),
     hint: expect.stringContaining('--force'),
@@ -124,7 +124,7 @@ test('an agent whose repository is gone is removed by force only, and its snapsh
   await writeFile(join(workspace, 'by-hand'), '')
   await rm(repo, { recursive: true })
   await expect(orchestrator.removeAgent('dev')).rejects.toMatchObject({
-    _tag: 'WorkNotLandedError',
+    _tag: 'UnlandedWorkError',
     message: expect.stringContaining('there is no such directory'),
   })
   const { kept } = await orchestrator.removeAgent('dev', { force: true })
