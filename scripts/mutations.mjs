@@ -153,6 +153,20 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'Snapshots are small',
+    {
+      'tests/workspaces/files/size.test.ts': [
+        'many turns that change 2 KB each take at most 3 times the changes, and all of them are there',
+      ],
+    },
+    [
+      'they are never packed',
+      'src/workspaces/files/repository.ts',
+      'if (loose < MOST_LOOSE) return',
+      'if (loose >= 0) return',
+    ],
+  ),
+  ...breaking(
     'The size of files bounds memory, not work',
     {
       'tests/workspaces/files/limits.test.ts': [

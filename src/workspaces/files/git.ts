@@ -20,6 +20,7 @@ const SETTINGS = [
   ...['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.untrackedCache=false'],
   ...['core.attributesFile=/dev/null', 'core.excludesFile=/dev/null', 'core.pager=cat', 'credential.helper='],
   ...['core.fsync=committed,reference', 'core.fsyncMethod=batch', 'core.bigFileThreshold=8m'],
+  ...['pack.threads=1', 'pack.windowMemory=64m'],
   ...['gc.auto=0', 'maintenance.auto=false', 'fastimport.unpackLimit=1000', 'advice.detachedHead=false'],
 ].flatMap((setting) => ['-c', setting])
 
