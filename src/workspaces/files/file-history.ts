@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, lstatSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pause, systemClock } from '../../clock.ts'
 import { NO_FILES } from '../../events/agent-facts.ts'
 import { codeOf } from '../../events/errors/phrases.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
@@ -30,6 +31,7 @@ import {
 import type { FilesRepository } from './repository.ts'
 import {
   directoriesBelow,
+  endPipes,
   type FileContent,
   type FileMode,
   filesBelow,
@@ -119,6 +121,8 @@ const LARGEST = 100 * 1024 * 1024
 const MOST_NAMED = 20
 /** So many files without their times in the index are compared by content; more are looked at once, and then known. */
 const MOST_UNKNOWN = 64
+/** How long git may look at the files before we look for pipes that it waits for. */
+const PATIENCE_MS = 1000
 const NOTHING: Known = { mode: '0', oid: '0'.repeat(40) }
 
 export class FileHistory {
@@ -361,7 +365,7 @@ export class FileHistory {
   async #listed(): Promise<{ known: Map<FilePath, Known>; suspects: Set<FilePath> }> {
     const known = new Map<FilePath, Known>()
     const suspects = new Set<FilePath>()
-    for (const line of fieldsOf(await this.#repository.git(this.#listing, { tree: this.#tree }))) {
+    for (const line of fieldsOf(await this.#inTree(this.#listing))) {
       const tag = line[0]
       if (tag === '?') {
         suspects.add(line.slice(2))
@@ -467,8 +471,27 @@ export class FileHistory {
 
   async #refresh(): Promise<void> {
     // It says by its exit code that files differ.
-    await this.#repository.git(['update-index', '-q', '--refresh'], { tree: this.#tree }).catch(() => {})
+    await this.#inTree(['update-index', '-q', '--refresh']).catch(() => {})
     this.#unknown = 0
+  }
+
+  /** A command that looks at the files. Git would wait, for ever, for the writer of a pipe that an agent made of these. */
+  async #inTree(command: readonly string[]): Promise<Buffer> {
+    const done = new AbortController()
+    const looking = (async () => {
+      for (;;) {
+        await pause(systemClock, PATIENCE_MS, done.signal)
+        if (done.signal.aborted) return
+        await using root = await openDirectory(this.#directory)
+        await endPipes(root, ['.gitignore', '.gitattributes'])
+      }
+    })()
+    try {
+      return await this.#repository.git(command, { tree: this.#tree })
+    } finally {
+      done.abort()
+      await looking.catch(() => {})
+    }
   }
 
   async #differences(from: string, to: string): Promise<readonly Difference[]> {

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import { GitNotInstalled, WorkspaceError } from '../../events/errors/workspace.ts'
 import { spawnWhenPossible } from '../descriptors.ts'
-import { UNCONFIGURED } from '../inputs/git-command.ts'
+import { absoluteEntries, UNCONFIGURED } from '../inputs/git-command.ts'
 
 const SETTINGS = [
   // The bytes as they are, under the names that they have.
@@ -141,7 +141,7 @@ async function started(
     execa('git', [...SETTINGS, ...command], {
       cwd: directory,
       env: {
-        PATH: process.env.PATH,
+        PATH: absoluteEntries(process.env.PATH ?? ''),
         HOME: '/nonexistent',
         ...ENVIRONMENT,
         GIT_DIR: repository,
@@ -193,14 +193,20 @@ export const signatureOf = ({ author, at }: Author): string => {
 }
 
 function identityOf({ author, at }: Author): Readonly<Record<string, string>> {
-  const { name, email, date } = signed(author, at)
+  const { date } = signed(author, at)
+  return { ...authorVariables(author), GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date }
+}
+
+/** What tells git who commits. */
+export function authorVariables(author: string): Readonly<Record<string, string>> {
+  const { name, email } = signed(author)
   return {
-    ...{ GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_AUTHOR_DATE: date },
-    ...{ GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email, GIT_COMMITTER_DATE: date },
+    ...{ GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email },
+    ...{ GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email },
   }
 }
 
-const signed = (author: string, at: Date) => ({
+const signed = (author: string, at = new Date(0)) => ({
   name: author,
   email: `${author}@claude-agents`,
   date: `${Math.floor(at.getTime() / 1000)} +0000`,

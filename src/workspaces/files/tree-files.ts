@@ -172,6 +172,21 @@ export async function* directoriesBelow(root: Directory): AsyncGenerator<FilePat
   }
 }
 
+/** Ends the wait of a program that reads pipes of these names, at any depth below a directory. */
+export async function endPipes(root: Directory, names: readonly string[]): Promise<void> {
+  const flags = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+  for await (const path of directoriesBelow(root))
+    await within(root, path === '' ? [] : stepsOf(path), openChildIfThere, async (directory) => {
+      for (const name of names) {
+        if (!(await lstatIfThere(directory.at(name)))?.isFIFO()) continue
+        // It opens only while something reads it, which then finds nothing in it.
+        const pipe = await open(directory.at(name), flags).catch(() => null)
+        await pipe?.close()
+      }
+      return null
+    })
+}
+
 export interface SeenFile {
   readonly path: FilePath
   readonly stamp: string
