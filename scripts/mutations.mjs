@@ -109,6 +109,33 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'The work of a step lands once',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'while its work lands continues to land it, once',
+        'what passes lands, and what does not stays on its branch, and is said',
+      ],
+    },
+    [
+      'a recorded answer lands nothing',
+      'src/patterns/runs/durable-ask.ts',
+      'if (known && !options.land) return emit(known.text, known.factId)',
+      'if (known) return emit(known.text, known.factId)',
+    ],
+    [
+      'it is queued again by another name',
+      'src/patterns/runs/durable-ask.ts',
+      '{ ...land, requestId: `${runId}.${stepKey}` }',
+      '{ ...land, requestId: `${runId}.${stepKey}.${Math.random()}` }',
+    ],
+    [
+      'work that was set aside counts as landed',
+      'src/landing/step-landing.ts',
+      "if (status !== 'landed') throw new WorkNotLandedError({ agent, reason })",
+      'void [status, reason]',
+    ],
+  ),
+  ...breaking(
     'A run creates all missing agents of its team, or none',
     {
       'tests/patterns/fleet.test.ts': [
@@ -187,6 +214,20 @@ export const MUTATIONS = [
       'src/actors/agent/call-files.ts',
       "ending.type === 'CallSucceeded' ? undefined : await takeBack(of)",
       'undefined',
+    ],
+  ),
+  ...breaking(
+    'The size of files bounds memory, not work',
+    {
+      'tests/workspaces/files/limits.test.ts': [
+        'a file over the limit is named, and neither saved nor touched, until it is smaller',
+      ],
+    },
+    [
+      'a file of any size is read',
+      'src/workspaces/files/tree-files.ts',
+      "if (opened.size > largest) return 'left'",
+      "if (opened.size < 0) return 'left'",
     ],
   ),
   ...breaking(
@@ -1210,16 +1251,21 @@ export const MUTATIONS = [
         'a sweep spares the sweeping process',
       ],
     },
-    ['a sweep kills nothing', 'src/claude/process/sweep.ts', '    await killAll(doomed, context)\n', ''],
+    [
+      'a sweep kills nothing',
+      'src/claude/process/termination.ts',
+      '    await killAll(doomed, context)\n',
+      '',
+    ],
     [
       'a sweep spares no call',
-      'src/claude/process/sweep.ts',
+      'src/claude/process/termination.ts',
       "if (!keep.has(markers.get(CALL_MARKER) ?? '')) marked.push(entry)",
       'marked.push(entry)\n      if (keep.size < 0) continue',
     ],
     [
       'a sweep spares no ancestor',
-      'src/claude/process/sweep.ts',
+      'src/claude/process/termination.ts',
       'new Set([...ancestorsOf(process.pid, entries), process.pid])',
       'new Set<number>()',
     ],

@@ -81,7 +81,13 @@ const callOfTask = { ...onlyTask, callId: Schema.String }
 const ProjectInCall = Schema.Struct({ hash: Schema.String, counts: Schema.Boolean })
 export type ProjectInCall = typeof ProjectInCall.Type
 
-const fileCounts = { changed: Count, added: Count, removed: Count }
+const fileCounts = {
+  changed: Count,
+  added: Count,
+  removed: Count,
+  /** Files that are neither saved nor touched: the first ones. Absent if there are none. */
+  left: Schema.optionalKey(Schema.Array(Schema.String)),
+}
 
 const definitions = {
   AgentCreated: fact(

@@ -95,6 +95,41 @@ export async function* gitPieces(command: readonly string[], call: GitCall): Asy
   if (exitCode !== 0) throw problemOf(command, call, String(Buffer.from(stderr)), cause)
 }
 
+/** Reads pieces line by line, or so many bytes at a time. */
+export class PieceReader {
+  readonly #pieces: AsyncIterator<Buffer>
+  #rest: Buffer = Buffer.alloc(0)
+
+  constructor(pieces: AsyncIterable<Buffer>) {
+    this.#pieces = pieces[Symbol.asyncIterator]()
+  }
+
+  /** Without its end; what is left if there is none. */
+  async line(): Promise<string> {
+    for (;;) {
+      const end = this.#rest.indexOf(10)
+      if (end >= 0) return String((await this.take(end + 1)).subarray(0, end))
+      const { done, value } = await this.#pieces.next()
+      if (done) return String(await this.take(this.#rest.length))
+      this.#rest = Buffer.concat([this.#rest, value])
+    }
+  }
+
+  /** Fewer at the end. */
+  async take(count: number): Promise<Buffer> {
+    const parts = [this.#rest]
+    for (let left = count - this.#rest.length; left > 0; ) {
+      const { done, value } = await this.#pieces.next()
+      if (done) break
+      parts.push(value)
+      left -= value.length
+    }
+    const all = parts.length === 1 ? this.#rest : Buffer.concat(parts)
+    this.#rest = all.subarray(count)
+    return all.subarray(0, count)
+  }
+}
+
 async function started(
   command: readonly string[],
   { repository, directory = repository, input, tree, by, settings = {}, signal }: GitCall,
