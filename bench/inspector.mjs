@@ -169,7 +169,7 @@ function agent(stream) {
       timeoutMs: 1000,
       retry,
     },
-    ...{ permissions: 'workspace', loadProjectSettings: false },
+    ...{ permissions: 'workspace' },
   }
   const usage = { inputTokens: 100, outputTokens: 50, cacheReadTokens: 0, cacheCreationTokens: 0 }
   const error = { tag: 'OverloadedError', message: 'Overloaded.', hint: '', retryable: true, details: {} }

@@ -102,7 +102,6 @@ async function fill(directory) {
       timeoutMs: 300_000,
       retry: { attempts: 3, minDelayMs: 1000, maxDelayMs: 60_000 },
       permissions: 'workspace',
-      loadProjectSettings: false,
     }
     const agents = Array.from({ length: AGENTS }, (_, number) => `agent/a${number}`)
     const info = { currentSession: null, queue: 1, totalInteractions: 4, totalCostUsd: 0.04 }

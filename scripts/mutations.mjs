@@ -42,8 +42,45 @@ export const MUTATIONS = [
     [
       'a call that failed counts as settled',
       'src/actors/agent/state.ts',
-      "...(when === 'before' ? { before: commit } : {})",
-      '...{}',
+      '{ commit, before: commit, ',
+      '{ commit, ',
+    ],
+  ),
+  ...breaking(
+    "A project's own settings count only as the user has seen them",
+    {
+      'tests/actors/agent/project.test.ts': [
+        'settings that were trusted count until the agent changes them, and again when the user has looked at them',
+      ],
+    },
+    ['any content is trusted', 'src/config/trust.ts', 'update(`${place}\\0${text}`)', 'update(place)'],
+  ),
+  ...breaking(
+    "A project's own settings count only as the user has seen them",
+    {
+      'tests/actors/agent/project.test.ts': [
+        'a declaration trusts what the repository had, and not what the agent has made of it',
+      ],
+    },
+    [
+      'a declaration trusts what the agent has made',
+      'src/actors/agent/system.ts',
+      'text: workspace.settings',
+      'text: (await runner.files.project({ agent: id, workspace, directories: directories(id) })).hash',
+    ],
+  ),
+  ...breaking(
+    "A project's own settings count only as the user has seen them",
+    {
+      'tests/workspaces/files/project.test.ts': [
+        'the hash of the settings changes with what claude would load, and with nothing else',
+      ],
+    },
+    [
+      'what lies in other directories is not seen',
+      'src/workspaces/files/project.ts',
+      'else if (entry.isDirectory()) await search(join(path, name))',
+      'else void entry.isDirectory()',
     ],
   ),
   ...breaking(
@@ -69,6 +106,33 @@ export const MUTATIONS = [
       'src/patterns/fleet.ts',
       'JSON.stringify([name, task, nth])',
       'JSON.stringify([task, nth])',
+    ],
+  ),
+  ...breaking(
+    'The work of a step lands once',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'while its work lands continues to land it, once',
+        'what passes lands, and what does not stays on its branch, and is said',
+      ],
+    },
+    [
+      'a recorded answer lands nothing',
+      'src/patterns/runs/durable-ask.ts',
+      'if (known && !options.land) return emit(known.text, known.factId)',
+      'if (known) return emit(known.text, known.factId)',
+    ],
+    [
+      'it is queued again by another name',
+      'src/patterns/runs/durable-ask.ts',
+      '{ ...land, requestId: `${runId}.${stepKey}` }',
+      '{ ...land, requestId: `${runId}.${stepKey}.${Math.random()}` }',
+    ],
+    [
+      'work that was set aside counts as landed',
+      'src/landing/step-landing.ts',
+      "if (status !== 'landed') throw new WorkNotLandedError({ agent, reason })",
+      'void [status, reason]',
     ],
   ),
   ...breaking(
@@ -153,6 +217,20 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'The size of files bounds memory, not work',
+    {
+      'tests/workspaces/files/limits.test.ts': [
+        'a file over the limit is named, and neither saved nor touched, until it is smaller',
+      ],
+    },
+    [
+      'a file of any size is read',
+      'src/workspaces/files/tree-files.ts',
+      "if (opened.size > largest) return 'left'",
+      "if (opened.size < 0) return 'left'",
+    ],
+  ),
+  ...breaking(
     'Where there are no files, keeping them costs nothing',
     {
       'tests/actors/agent/private-files.test.ts': [
@@ -188,6 +266,60 @@ export const MUTATIONS = [
       'src/workspaces/files/git.ts',
       "'core.hooksPath=/dev/null', 'core.fsmonitor=false'",
       "'core.fsmonitor=false'",
+    ],
+  ),
+  ...breaking(
+    "The user's repository stays as it is, and nothing of it runs.",
+    {
+      'tests/workspaces/files/hostile-repository.test.ts': [
+        'nothing of a hostile repository is started by anything that an agent on it does',
+      ],
+    },
+    [
+      'its own git is found on the PATH',
+      'src/workspaces/files/git.ts',
+      "absoluteEntries(process.env.PATH ?? '')",
+      'process.env.PATH',
+    ],
+    [
+      'what a partial clone lacks is fetched',
+      'src/workspaces/files/git.ts',
+      "  GIT_NO_LAZY_FETCH: '1',\n  GIT_ALLOW_PROTOCOL: '',",
+      '',
+    ],
+    [
+      'git checks out the files',
+      'src/workspaces/files/worktree.ts',
+      "'--quiet', '--no-checkout'",
+      "'--quiet'",
+    ],
+  ),
+  ...breaking(
+    'Hooks of a repository run only where it is trusted',
+    {
+      'tests/claude/environment.test.ts': [
+        'an agent on a repository is the author of its commits, and hooks run in them only if the repository is trusted',
+      ],
+    },
+    [
+      'they run at the commits of an agent',
+      'src/claude/environment.ts',
+      "'core.hooksPath': '/dev/null', ",
+      '',
+    ],
+  ),
+  ...breaking(
+    'A pipe in a repository stops nothing',
+    {
+      'tests/workspaces/files/hostile-repository.test.ts': [
+        'a pipe in place of %s is told, and not waited for',
+      ],
+    },
+    [
+      'pipes are not looked for',
+      'src/workspaces/files/worktree.ts',
+      '  refusePipes(directory, repository)\n',
+      '',
     ],
   ),
   // The log
@@ -1119,16 +1251,21 @@ export const MUTATIONS = [
         'a sweep spares the sweeping process',
       ],
     },
-    ['a sweep kills nothing', 'src/claude/process/sweep.ts', '    await killAll(doomed, context)\n', ''],
+    [
+      'a sweep kills nothing',
+      'src/claude/process/termination.ts',
+      '    await killAll(doomed, context)\n',
+      '',
+    ],
     [
       'a sweep spares no call',
-      'src/claude/process/sweep.ts',
+      'src/claude/process/termination.ts',
       "if (!keep.has(markers.get(CALL_MARKER) ?? '')) marked.push(entry)",
       'marked.push(entry)\n      if (keep.size < 0) continue',
     ],
     [
       'a sweep spares no ancestor',
-      'src/claude/process/sweep.ts',
+      'src/claude/process/termination.ts',
       'new Set([...ancestorsOf(process.pid, entries), process.pid])',
       'new Set<number>()',
     ],

@@ -51,6 +51,7 @@ import type { ReplayOptions } from './history/replay-stream.ts'
 import type { RecordedFact } from './history/typed-facts.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
 import type { LandingEntry, Landings, LandOptions } from './landing/landings.ts'
+import type { LandWork } from './landing/step-landing.ts'
 import { hostLogger, type Logger } from './logger.ts'
 import type { Notifier } from './notifications/notifier.ts'
 import { OPTIONS, type OrchestratorOptions } from './orchestrator-options.ts'
@@ -167,7 +168,9 @@ export class Orchestrator implements AsyncDisposable {
     this.#agents = new AgentSystem(environment, maxAgents, agentDefaults, residence)
     this.#heldTasks = new HeldTasks(this.#agents)
     const { workflows: offered = {} } = options
-    this.#runs = new Runs({ ...environment, budgets, offered, build }, this.#agents)
+    const land: LandWork = async (...work) =>
+      (await import('./landing/step-landing.ts')).landStep(this.landings, ...work)
+    this.#runs = new Runs({ ...environment, budgets, offered, build, land }, this.#agents)
     this.#ownActors = new OwnActors(environment, options.actors ?? [], residence)
     this.#downfall = new Downfall(logger, options.onFailure)
     this.#supervisors = new Supervisors({

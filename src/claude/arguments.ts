@@ -2,6 +2,7 @@
  * The arguments of `claude` for a call: a pure function of the call, the CLI's version and the path of the system prompt.
  * `claude-cli.ts` prepends `--resume-session-at` where a session is forked before its end.
  */
+import { dirname, join } from 'node:path'
 import { InvalidInvocationError, OutputSchemaError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import { isToolRule } from '../events/options/tools.ts'
@@ -13,6 +14,8 @@ export interface ArgumentsContext {
   readonly version: Version
   /** The path of the file that holds the system prompt; null if there is none. */
   readonly systemPromptFile: string | null
+  /** The working tree of a project whose own settings count, and whether it has MCP servers. */
+  readonly project?: { readonly directory: string; readonly hasServers: boolean } | undefined
 }
 
 /** No leading dash: a value must not be read as a flag. */
@@ -34,10 +37,7 @@ export function claudeArguments(
     // Plain json loses the cause of startup errors; stream-json requires --verbose.
     ...['--output-format', 'stream-json', '--verbose', '--include-partial-messages'],
     ...sessionArguments(call),
-    // Settings, hooks and servers in the workspace are untrusted code: none is loaded by default.
-    ...(settings.loadProjectSettings
-      ? ['--setting-sources', 'project,local']
-      : ['--setting-sources', '', '--strict-mcp-config']),
+    ...projectArguments(context),
     '--disable-slash-commands',
     ...(settings.permissions === 'bypass'
       ? ['--dangerously-skip-permissions']
@@ -52,6 +52,34 @@ export function claudeArguments(
     ...(allowed.length === 0 ? [] : ['--allowedTools', ...allowed]),
     ...['--disallowedTools', ...disallowed],
   ]
+}
+
+/**
+ * Settings, hooks and servers in the workspace are untrusted code: by default, none is loaded. What a project has at its top
+ * is loaded if it is trusted: not the `local` settings, which only the agent can have written, and not the instructions and
+ * servers of the folders around.
+ */
+function projectArguments({ project }: ArgumentsContext): string[] {
+  if (!project) return ['--setting-sources', '', '--strict-mcp-config']
+  const { directory, hasServers } = project
+  return [
+    ...[
+      '--setting-sources',
+      'project',
+      '--strict-mcp-config',
+      ...(hasServers ? ['--mcp-config', '.mcp.json'] : []),
+    ],
+    ...['--settings', JSON.stringify({ claudeMdExcludes: ['**/node_modules/**', ...aroundOf(directory)] })],
+  ]
+}
+
+/** Patterns for the instructions of the folders that a directory is in. */
+function aroundOf(directory: string): string[] {
+  const above = dirname(directory)
+  const own = ['CLAUDE.md', 'CLAUDE.local.md', '.claude/CLAUDE.md', '.claude/rules/**'].map((name) =>
+    join(above, name),
+  )
+  return above === directory ? [] : [...own, ...aroundOf(above)]
 }
 
 type SessionPart = 'sessionId' | 'parentSessionId'

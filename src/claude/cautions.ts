@@ -17,8 +17,8 @@ const CAUTIONS: readonly Caution[] = [
     text: `runs without permission checks: it can do whatever your user can do, without asking. ${CONTAINER}`,
   },
   {
-    applies: ({ loadProjectSettings }) => loadProjectSettings === true,
-    text: 'loads settings, hooks and servers from its workspace: anyone who wrote them can run commands as your user.',
+    applies: ({ project }) => project === true,
+    text: 'loads settings, hooks and servers of its repository: anyone who wrote them can run commands as your user.',
   },
   {
     applies: grantsShell,

@@ -1,6 +1,7 @@
 /** The environment of a call: what it inherits, what limits the CLI, and the markers that identify its processes. */
 import { join } from 'node:path'
 import { HOME_MARKER } from '../workspaces/directories.ts'
+import { authorVariables } from '../workspaces/files/git.ts'
 import { grantsShell } from './arguments.ts'
 import { inheritedEnvironment, isLogin, type Variables } from './inherited-environment.ts'
 import { storedLogin } from './login/account.ts'
@@ -46,14 +47,32 @@ const withoutFileMentions = (version: Version): Environment =>
  * with all of these disabled.
  */
 const withoutRepository = (settings: CallSettings): Environment =>
-  settings.loadProjectSettings
+  settings.project
     ? {}
     : {
+        // Without it, rules in a directory are loaded with the first file that is read there.
+        CLAUDE_CODE_DISABLE_CLAUDE_MDS: '1',
         CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS: '1',
         ...(grantsShell(settings) ? {} : { GIT_DIR: '/dev/null' }),
       }
 
+/** For the commits that an agent on a repository makes itself. Hooks run in them only if the repository is trusted. */
+const asAuthor = (agent: string, { project }: CallSettings): Environment => {
+  if (project === undefined) return {}
+  const off = { 'core.hooksPath': '/dev/null', 'core.fsmonitor': 'false', 'commit.gpgSign': 'false' }
+  const settings = project ? [] : Object.entries(off)
+  const variables = settings.flatMap(([key, value], index) => [
+    [`GIT_CONFIG_KEY_${index}`, key],
+    [`GIT_CONFIG_VALUE_${index}`, value],
+  ])
+  return {
+    ...authorVariables(agent),
+    ...(project ? {} : { GIT_CONFIG_COUNT: String(settings.length), ...Object.fromEntries(variables) }),
+  }
+}
+
 export interface CallEnvironment {
+  readonly agent: string
   readonly callId: string
   readonly taskId: string
   readonly home: string
@@ -73,6 +92,7 @@ export const temporaryDirectory = (home: string): string => join(home, 'tmp')
 
 /** The complete environment of a call: nothing else is inherited. */
 export function callEnvironment({
+  agent,
   callId,
   taskId,
   home,
@@ -91,6 +111,7 @@ export function callEnvironment({
     ...BOUNDS,
     ...withoutFileMentions(version),
     ...withoutRepository(settings),
+    ...asAuthor(agent, settings),
     ...added,
     HOME: home,
     CLAUDE_CONFIG_DIR: configDirectory(home),

@@ -6,8 +6,8 @@
  * AWS_ENDPOINT_URL, and the CLAUDE_CODE_* variables of a session that we may be running in.
  */
 
-import { delimiter, isAbsolute } from 'node:path'
 import { defined } from '../events/json.ts'
+import { absoluteEntries } from '../workspaces/inputs/git-command.ts'
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
@@ -84,6 +84,3 @@ export function inheritedEnvironment(inherited: Variables, withLogin: boolean): 
     ...Object.fromEntries(passed),
   }
 }
-
-/** Without relative entries, which would resolve to programs in the workspace. */
-const absoluteEntries = (path: string) => path.split(delimiter).filter(isAbsolute).join(delimiter)

@@ -1,5 +1,6 @@
 /** What to spawn for a call, decided as data. */
 import { randomUUID } from 'node:crypto'
+import { existsSync, realpathSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { secretsOf } from '../events/redaction.ts'
@@ -31,11 +32,14 @@ export interface CallPlan extends LaunchPlan {
 /** The launch plan of a call. {@link writeSystemPrompt} writes the file that it refers to. */
 export function launchPlan(call: Call, { program, inherited, added }: PlanOptions): CallPlan {
   const { home, workspace } = call.directories
-  const { callId, taskId, settings } = call
+  const { agent, callId, taskId, settings } = call
   const { path, version } = program
-  const environment = callEnvironment({ callId, taskId, home, version, settings, inherited, added })
+  const environment = callEnvironment({ agent, callId, taskId, home, version, settings, inherited, added })
   const given = claudeArguments(call, {
     version,
+    project: settings.project
+      ? { directory: realpathSync(workspace), hasServers: existsSync(join(workspace, '.mcp.json')) }
+      : undefined,
     systemPromptFile: settings.systemPrompt === '' ? null : systemPromptFile(home),
   })
   const start = { environment, arguments: given }

@@ -34,8 +34,11 @@ export interface CallSettings {
    * `allowedTools` names. `bypass`: everything.
    */
   readonly permissions?: 'workspace' | 'bypass'
-  /** Whether settings, hooks, servers and instructions in the workspace are loaded. Their author can run commands. */
-  readonly loadProjectSettings?: boolean
+  /**
+   * Whether the repository that the agent works on is trusted: its settings, hooks, servers and instructions are loaded, and
+   * their author can run commands. Absent: it works on none.
+   */
+  readonly project?: boolean
 }
 
 /** A process as the log knows it. The pid alone is not enough: it may have been reused. */

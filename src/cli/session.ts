@@ -40,6 +40,9 @@ type Work = (session: Session) => Promise<void>
 /** The session that the commands of an interactive one share: it is opened once. */
 const shared = new AsyncLocalStorage<Session>()
 
+/** Whether the command is a line of an interactive session, which reads the keys. */
+export const isConversation = (): boolean => shared.getStore() !== undefined
+
 /** Runs something whose commands all work in this session. */
 export const sharing = <T>(session: Session, run: () => Promise<T>): Promise<T> => shared.run(session, run)
 

@@ -24,7 +24,7 @@ import { inCode } from './names.ts'
 import { describeMistake } from './problems.ts'
 import { ConfigFile, type ConfigValues } from './schema.ts'
 import { type DeclaredTree, declaredTree } from './supervision.ts'
-import { privilegesOf, type ReadFile, trustOf } from './trust.ts'
+import { privilegesOf, type Trustable, trustOf } from './trust.ts'
 import type { NamedWorkflow } from './workflow-definition.ts'
 import { namedWorkflows } from './workflows.ts'
 
@@ -35,8 +35,8 @@ const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
 /** More than a person writes; less than a malicious file. */
 const LARGEST_FILE = 1024 * 1024
 
-/** An agent declared in the file. A file cannot bypass its permission checks or load the settings of its workspace. */
-export type DeclaredAgent = Omit<AgentOptions, 'permissions' | 'loadProjectSettings'>
+/** An agent declared in the file. A file cannot bypass its permission checks. */
+export type DeclaredAgent = Omit<AgentOptions, 'permissions'>
 
 /** The values that were set, named like the options of `Orchestrator.open`. Paths are absolute. */
 export interface Config {
@@ -76,7 +76,7 @@ export interface ConfigSources {
   readonly file?: string | undefined
   /**
    * What to do about a file that was found, is not trusted (`claude-agents config trust`), and does what only a trusted one
-   * may: leave its folder, grant tools, or name a program. Default: `refuse`.
+   * may: leave its folder, grant tools, name a program, or let the settings of a project count. Default: `refuse`.
    */
   readonly untrusted?: 'refuse' | 'load'
   /** Default: that of the process. `{}` ignores it. */
@@ -189,14 +189,14 @@ const namesProgram = ({ claude, notify = [] }: ConfigValues, origins: ReadonlyMa
   notify.some(({ command }) => command !== undefined)
 
 /** The parser of YAML takes a while to load, so it is loaded only for a file. */
-async function documentOf({ path, text }: ReadFile) {
+async function documentOf({ path, text }: Trustable) {
   const { ConfigDocument } = await import('./document.ts')
   return new ConfigDocument(path, text)
 }
 
 /** What a file does that only a trusted one may; nothing if it is trusted. Throws ConfigNotTrustedError. */
 async function problemsOfTrust(
-  file: ReadFile,
+  file: Trustable,
   environment: NonNullable<ConfigSources['environment']>,
   untrusted: 'refuse' | 'load',
   examined: Parameters<typeof privilegesOf>[0],

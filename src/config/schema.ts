@@ -38,7 +38,7 @@ const { max_turns, model, allowed_tools } = inFile(AGENT)
 /** As milliseconds still a whole number. */
 const MOST_SECONDS = Math.floor(Number.MAX_SAFE_INTEGER / 1000)
 
-/** Without `permissions` and `loadProjectSettings`: a file is not trusted with them. */
+/** Without `permissions`: a file is not trusted with them. */
 const AGENT_DEFAULTS = section({
   max_turns,
   timeout: setting(

@@ -1,7 +1,7 @@
 /**
- * Which configuration files the user trusts. A file that was found by searching may have come with a repository: it is
- * trusted once the user has said so, as it was then, and as `direnv` does it. Each permission is a file of the user's own,
- * named by a hash of the configuration's path and content.
+ * What the user trusts, as it was when they said so, and as `direnv` does it: a configuration file that was found by
+ * searching, or the settings for Claude Code that a repository brings along. Each answer is a file of the user's own, named by
+ * a hash of place and content.
  */
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
@@ -9,64 +9,86 @@ import { lstat, mkdir, open, readdir, realpath, rm, stat, writeFile } from 'node
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import type { ConfigProblem } from '../events/errors/config.ts'
 import type { ValuePath } from '../events/options/decoding.ts'
+import { unless } from '../workspaces/inputs/file-problems.ts'
 import { userStateDirectory } from '../workspaces/place.ts'
 import type { ConfigValues } from './schema.ts'
 
-/** A configuration file as it was read. */
-export interface ReadFile {
+/** Something that can be trusted: where it lies, and what it is now. */
+export interface Trustable {
   readonly path: string
   readonly text: string
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** `trusted`: the user has seen exactly this. `changed`: another content of this file. */
-export type Trust = 'trusted' | 'changed' | 'unknown'
+/** What the user has said about exactly this; `changed`: they trust another content of it. */
+export type Trust = 'trusted' | 'refused' | 'changed' | 'unknown'
 
-export async function trustOf(file: ReadFile, environment: Environment): Promise<Trust> {
-  const folder = permissionsFolder(environment)
-  const place = await placeOf(file.path)
-  if ((await permission(join(folder, nameOf(place, file.text)))) === place) return 'trusted'
-  return (await permissionsFor(place, folder)).length > 0 ? 'changed' : 'unknown'
+export async function trustOf(it: Trustable, environment: Environment): Promise<Trust> {
+  const place = await placeOf(it.path)
+  for (const said of ['trusted', 'refused'] as const)
+    if ((await answerIn(fileOf(said, it.text, place, environment))) === place) return said
+  return (await answersFor('trusted', place, environment)).length > 0 ? 'changed' : 'unknown'
 }
 
-/** Trusts the file with this content, and no longer with another. */
-export async function trustFile(file: ReadFile, environment: Environment): Promise<void> {
-  const folder = permissionsFolder(environment)
-  const place = await placeOf(file.path)
-  const name = nameOf(place, file.text)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  for (const other of await permissionsFor(place, folder)) await rm(join(folder, other), { force: true })
-  await writeFile(join(folder, name), place, { flag: 'wx', mode: 0o600 })
+/** Trusts this content. `alone`: and no other of it any longer. */
+export async function trust(
+  it: Trustable,
+  environment: Environment,
+  { alone = false }: { readonly alone?: boolean } = {},
+): Promise<void> {
+  if (alone) await untrust(it.path, environment)
+  await say('trusted', it, environment)
 }
 
-/** Whether the file was trusted, with whatever content. */
-export async function untrustFile(path: string, environment: Environment): Promise<boolean> {
-  const folder = permissionsFolder(environment)
-  const names = await permissionsFor(await placeOf(path), folder)
-  for (const name of names) await rm(join(folder, name), { force: true })
-  return names.length > 0
+/** Refuses this content: the user is not asked about it again. */
+export const refuse = (it: Trustable, environment: Environment): Promise<void> =>
+  say('refused', it, environment)
+
+/** Forgets every answer. Whether something was trusted, with whatever content. */
+export async function untrust(path: string, environment: Environment): Promise<boolean> {
+  const place = await placeOf(path)
+  const trusted = await answersFor('trusted', place, environment)
+  const all = [...trusted, ...(await answersFor('refused', place, environment))]
+  for (const file of all) await rm(file, { force: true })
+  return trusted.length > 0
+}
+
+type Answer = 'trusted' | 'refused'
+
+async function say(answer: Answer, { path, text }: Trustable, environment: Environment): Promise<void> {
+  const place = await placeOf(path)
+  await rm(fileOf(answer === 'trusted' ? 'refused' : 'trusted', text, place, environment), { force: true })
+  const file = fileOf(answer, text, place, environment)
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  // An older answer is replaced, and no link is followed.
+  await rm(file, { force: true })
+  await unless(['EEXIST'], writeFile(file, place, { flag: 'wx', mode: 0o600 }))
 }
 
 /** The relative paths in a file start at its folder, so the same file by another name is another one. */
 const placeOf = async (path: string) => join(await realpath(dirname(path)), basename(path))
 
-const nameOf = (place: string, text: string) => createHash('sha256').update(`${place}\0${text}`).digest('hex')
+const fileOf = (answer: Answer, text: string, place: string, environment: Environment) =>
+  join(folderOf(answer, environment), createHash('sha256').update(`${place}\0${text}`).digest('hex'))
 
-function permissionsFolder(environment: Environment): string {
-  return join(userStateDirectory(environment), 'trusted')
-}
+const folderOf = (answer: Answer, environment: Environment) => join(userStateDirectory(environment), answer)
 
-async function permissionsFor(place: string, folder: string): Promise<readonly string[]> {
-  const names = await readdir(folder).catch(() => [])
-  const places = await Promise.all(names.map((name) => permission(join(folder, name))))
-  return names.filter((_, index) => places[index] === place)
+async function answersFor(
+  answer: Answer,
+  place: string,
+  environment: Environment,
+): Promise<readonly string[]> {
+  const folder = folderOf(answer, environment)
+  const files = (await readdir(folder).catch(() => [])).map((name) => join(folder, name))
+  const places = await Promise.all(files.map(answerIn))
+  return files.filter((_, index) => places[index] === place)
 }
 
 const LONGEST_PLACE = 64 * 1024
 
-/** The place that a permission is for; null if it is none of the user's own. */
-async function permission(path: string): Promise<string | null> {
+/** The place that an answer is for; null if it is none of the user's own. */
+async function answerIn(path: string): Promise<string | null> {
   const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants
   const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch(() => null)
   if (file === null) return null
@@ -120,6 +142,10 @@ export async function privilegesOf({
   for (const [index, { id, workspace }] of agents.entries())
     if (workspace && !(await liesIn(resolve(dirname(path), workspace.repo), dirname(path))))
       add(['agents', index, 'workspace'], `it lets ${id} work on a repository outside of its folder`)
+  agents.forEach(({ id, workspace }, index) => {
+    if (workspace?.project)
+      add(['agents', index, 'workspace'], `it lets the settings of a project count for ${id}`)
+  })
   agents.forEach(({ id, allowed_tools }, index) => {
     if (hasTools(allowed_tools)) add(['agents', index, 'allowed_tools'], `it grants tools to ${id}`)
   })

@@ -7,7 +7,7 @@ export { type HierarchicalOptions, hierarchical } from '../patterns/hierarchical
 export { type DebateOptions, debate, type LoopOptions, loopUntil } from '../patterns/loop-until.ts'
 export { type MapReduceOptions, mapReduce } from '../patterns/map-reduce.ts'
 export { type ParallelOptions, parallel } from '../patterns/parallel.ts'
-export type { Ask, Pattern, Pool, Step, StepOptions, Worker } from '../patterns/pattern.ts'
+export type { Ask, Pattern, Pool, Step, StepLanding, StepOptions, Worker } from '../patterns/pattern.ts'
 export { pipeline, type Stage } from '../patterns/pipeline.ts'
 export { pool } from '../patterns/pool.ts'
 export { type RaceOptions, race } from '../patterns/race.ts'

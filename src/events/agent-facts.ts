@@ -78,7 +78,16 @@ export type Hold = typeof Hold.Type
 const onlyTask = { taskId: Schema.String }
 const callOfTask = { ...onlyTask, callId: Schema.String }
 
-const fileCounts = { changed: Count, added: Count, removed: Count }
+const ProjectInCall = Schema.Struct({ hash: Schema.String, counts: Schema.Boolean })
+export type ProjectInCall = typeof ProjectInCall.Type
+
+const fileCounts = {
+  changed: Count,
+  added: Count,
+  removed: Count,
+  /** Files that are neither saved nor touched: the first ones. Absent if there are none. */
+  left: Schema.optionalKey(Schema.Array(Schema.String)),
+}
 
 const definitions = {
   AgentCreated: fact(
@@ -139,7 +148,8 @@ const definitions = {
   InputsPlaced: fact(Schema.Struct({ ...callOfTask, inputs: Schema.Array(PlacedInput) })),
   /**
    * The files of its workspace as they were before a call or after it: a commit in the repository of snapshots, and how many
-   * files differ from the snapshot before. Only where there are any.
+   * files differ from the snapshot before. Only where there are any. `project`: the hash of the project's own settings, if it
+   * has any, and whether they count in this call.
    */
   FilesSaved: fact(
     Schema.Struct({
@@ -148,6 +158,7 @@ const definitions = {
       commit: Schema.String,
       tree: Schema.String,
       ...fileCounts,
+      project: Schema.optionalKey(ProjectInCall),
     }),
   ),
   /** What a turn changed is a commit on the agent's branch. */

@@ -49,6 +49,8 @@ export const AGENT_COMMANDS: readonly string[] = [
   'files.diff',
   'files.patch',
   'files.undo',
+  'files.project',
+  'files.trust',
 ]
 
 /** The commands, of both kinds, that change nothing. */
@@ -67,6 +69,7 @@ export const READING_COMMANDS: ReadonlySet<string> = new Set([
   'files.list',
   'files.diff',
   'files.patch',
+  'files.project',
 ])
 
 /** Methods of the orchestrator that work only in the owner, each with what it does, for the error. */

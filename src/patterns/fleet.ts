@@ -7,7 +7,7 @@ import { type AgentOptions, agentConfig } from '../events/options/agent.ts'
 import { checkArgument } from '../events/options/decoding.ts'
 import { type KnownKeys, refuseUnknownKeys } from '../events/options/known-keys.ts'
 import { parallel } from './parallel.ts'
-import { type Pattern, patternOf } from './pattern.ts'
+import { type Pattern, patternOf, type StepLanding } from './pattern.ts'
 import { checkCount } from './steps.ts'
 
 /** A task of a fleet, with what its agent has of its own. A type rather than an interface, because it must be JSON. */
@@ -33,12 +33,15 @@ export type FleetOptions = {
   readonly name?: string
   /** Further options of the agents that are created: a model, tools, a deadline. */
   readonly agents?: Partial<Omit<AgentOptions, 'id' | 'workspace' | 'budget'>>
+  /** Whether the work of each task lands once it is answered, and how: `{ gate: 'npm test' }`. Default: it stays on its branch. */
+  readonly land?: StepLanding
 }
 
 const TASK: KnownKeys<FleetTask> = { task: true, id: true, base: true, model: true }
 const OPTIONS: KnownKeys<FleetOptions> = {
-  ...{ repo: true, base: true, concurrency: true, name: true, agents: true },
+  ...{ repo: true, base: true, concurrency: true, name: true, agents: true, land: true },
 }
+const LANDING: KnownKeys<StepLanding> = { into: true, gate: true, squash: true }
 
 const ROLE = `You are an experienced software developer who works alone on one task, in a git worktree of a repository.
 Read the code around a change before you make it, and follow its style. Do what you are asked in the simplest way that is
@@ -57,12 +60,13 @@ Say what you changed and why, what you tested, and what remains to be done.`
 export function fleet(tasks: readonly (string | FleetTask)[], options: FleetOptions): Pattern {
   checkArgument('The options of fleet', options, 'an object')
   refuseUnknownKeys(options, OPTIONS, { what: 'The options of fleet', noun: 'option' })
-  const { repo, base, concurrency = Number.POSITIVE_INFINITY, name, agents = {} } = options
+  const { repo, base, concurrency = Number.POSITIVE_INFINITY, name, agents = {}, land } = options
   checkArgument('repo', repo, 'a path')
   checkCount('concurrency', concurrency)
+  if (land !== undefined) checkLanding(land)
   const members = fleetTasks(tasks, name)
   const steps = members.map(({ id, task }) =>
-    patternOf([id], (ask, input) => ask(id, { ...input, prompt: task })),
+    patternOf([id], (ask, input) => ask(id, { ...input, prompt: task }, defined({ land }))),
   )
   const team = members.map(
     ({ id, model, base: own = base }): AgentOptions => ({
@@ -72,6 +76,17 @@ export function fleet(tasks: readonly (string | FleetTask)[], options: FleetOpti
   )
   for (const member of team) agentConfig(member)
   return Object.assign(parallel(steps, { concurrency }), { team })
+}
+
+/** Before anything is asked: what cannot land has cost money all the same. */
+function checkLanding(land: StepLanding): void {
+  checkArgument('land', land, 'an object')
+  refuseUnknownKeys(land, LANDING, { what: 'land', noun: 'option' })
+  for (const [name, value] of Object.entries({ into: land.into, gate: land.gate }))
+    if (value !== undefined) {
+      checkArgument(name, value, 'a text')
+      if (value.trim() === '') throw new InvalidInputError({ what: name, problem: 'it is empty' })
+    }
 }
 
 /**

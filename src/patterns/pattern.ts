@@ -3,6 +3,7 @@ import { concatMap, type Observable, type OperatorFunction, of } from 'rxjs'
 import type { JsonObject } from '../events/json.ts'
 import type { AgentOptions } from '../events/options/agent.ts'
 import type { TaskInput } from '../events/task-input.ts'
+import type { LandOptions } from '../landing/landings.ts'
 import { type Answer, carryMissing } from './answers.ts'
 
 /** Copies of an agent that work side by side, because an agent does one task at a time. */
@@ -13,6 +14,9 @@ export interface Pool {
 
 /** Who is asked: an agent by its id, or a pool of its copies. */
 export type Worker = string | Pool
+
+/** How the work of a step lands. */
+export type StepLanding = Omit<LandOptions, 'requestId'>
 
 /** How a step asks its agent. */
 export interface StepOptions {
@@ -26,6 +30,11 @@ export interface StepOptions {
   readonly outputSchema?: JsonObject
   /** Whether the ask must be approved first: see `approved`. A string gives the reason. */
   readonly approval?: boolean | string
+  /**
+   * Whether the agent's work lands once it has answered, and how. The answer comes when it has landed; if it does not, the
+   * step fails.
+   */
+  readonly land?: StepLanding
   /**
    * The answers that the task was made from. What is missing from them is missing from this answer too, and the log names
    * them as what led to it.

@@ -1,4 +1,5 @@
 /** The command line of a call: every flag, and nothing that could be mistaken for one. */
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { claudeArguments } from '../../src/claude/arguments.ts'
 import type { Version } from '../../src/claude/version.ts'
@@ -93,9 +94,16 @@ test('permissions are bypassed only if the settings say so', () => {
   expect(argv).not.toContain('Bash')
 })
 
-test('project settings are loaded only if the settings say so', () => {
-  const settings = { systemPrompt: '', loadProjectSettings: true }
-  const argv = claudeArguments({ ...first, settings }, oldest)
-  expect(after(argv, '--setting-sources')).toBe('project,local')
-  expect(argv).not.toContain('--strict-mcp-config')
+test('the settings of a project are loaded, but none of an agent or of the folders around', () => {
+  const of = (hasServers: boolean) =>
+    claudeArguments(first, { ...oldest, project: { directory: '/base/agents/a', hasServers } })
+  const argv = of(true)
+  expect(after(argv, '--setting-sources')).toBe('project')
+  expect(after(argv, '--mcp-config')).toBe('.mcp.json')
+  expect(of(false)).not.toContain('--mcp-config')
+  expect(of(false)).toContain('--strict-mcp-config')
+  const { claudeMdExcludes } = JSON.parse(after(argv, '--settings') ?? '{}')
+  for (const above of ['/base/agents', '/base', '/'])
+    expect(claudeMdExcludes).toContain(join(above, 'CLAUDE.md'))
+  expect(claudeMdExcludes).not.toContain('/base/agents/a/CLAUDE.md')
 })

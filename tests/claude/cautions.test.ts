@@ -12,8 +12,8 @@ test.each<[Partial<CallSettings>, string | null]>([
   [{ allowedTools: ['Read', 'Write', 'WebFetch'] }, null],
   [{ allowedTools: ['Bash'] }, 'can run commands'],
   [{ allowedTools: ['Bash(git *)'] }, 'can run commands'],
-  [{ loadProjectSettings: true }, 'loads settings, hooks and servers'],
-  [{ permissions: 'bypass', loadProjectSettings: true }, 'runs without permission checks'],
+  [{ project: true }, 'loads settings, hooks and servers'],
+  [{ permissions: 'bypass', project: true }, 'runs without permission checks'],
 ])('an agent with %j: %s', (given, expected) => {
   expect(of(given)).toEqual(expected === null ? null : expect.stringContaining(expected))
 })

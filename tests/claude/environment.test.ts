@@ -5,6 +5,7 @@ import { type CallEnvironment, callEnvironment } from '../../src/claude/environm
 const HOME = '/base/agents/a/home'
 const environmentOf = (inherited: CallEnvironment['inherited'], more: Partial<CallEnvironment> = {}) =>
   callEnvironment({
+    agent: 'a',
     taskId: 'task',
     callId: 'call-1',
     home: HOME,
@@ -139,7 +140,17 @@ test('an agent without a shell finds no repository; git status does not run unle
   expect(of({})).toMatchObject({ GIT_DIR: '/dev/null', CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS: '1' })
   expect(of({ allowedTools: ['Bash'] })).not.toHaveProperty('GIT_DIR')
   expect(of({ allowedTools: ['Bash'] })).toHaveProperty('CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS', '1')
-  expect(of({ loadProjectSettings: true })).not.toHaveProperty('CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS')
+  expect(of({ project: true })).not.toHaveProperty('CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS')
+})
+
+test('an agent on a repository is the author of its commits, and hooks run in them only if the repository is trusted', () => {
+  const of = (project?: boolean) =>
+    environmentOf({}, { settings: { systemPrompt: '', ...(project === undefined ? {} : { project }) } })
+  expect(of()).not.toHaveProperty('GIT_AUTHOR_NAME')
+  for (const project of [true, false])
+    expect(of(project)).toMatchObject({ GIT_AUTHOR_NAME: 'a', GIT_COMMITTER_EMAIL: 'a@claude-agents' })
+  expect(of(false)).toMatchObject({ GIT_CONFIG_KEY_0: 'core.hooksPath', GIT_CONFIG_VALUE_0: '/dev/null' })
+  expect(of(true)).not.toHaveProperty('GIT_CONFIG_COUNT')
 })
 
 test('IS_SANDBOX is inherited only by an agent without permission checks', () => {

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { type ConfigSources, loadConfig, readConfigFile } from '../../src/config/configuration.ts'
-import { trustFile, untrustFile } from '../../src/config/trust.ts'
+import { trust as trustContent, untrust } from '../../src/config/trust.ts'
 
 let root: string
 let folder: string
@@ -33,7 +33,8 @@ beforeEach(async () => {
 })
 
 const load = (sources: ConfigSources = {}) => loadConfig({ directory: folder, environment, ...sources })
-const trust = async (path = file) => trustFile({ path, text: await readConfigFile(path) }, environment)
+const trust = async (path = file) =>
+  trustContent({ path, text: await readConfigFile(path) }, environment, { alone: true })
 const refusal = async (sources?: ConfigSources): Promise<string> => {
   const error = await load(sources).then(
     () => expect.unreachable('it was loaded'),
@@ -82,7 +83,7 @@ describe('a file that the user has not trusted', () => {
     if (!text.includes('claude')) expect(await load({ file })).toMatchObject({ file })
     await trust()
     expect((await load()).untrusted).toBeUndefined()
-    expect(await untrustFile(file, environment)).toBe(true)
+    expect(await untrust(file, environment)).toBe(true)
     await refusal()
   })
 
@@ -175,6 +176,6 @@ describe('trust', () => {
   })
 
   test('that was never given cannot be taken back', async () => {
-    expect(await untrustFile(file, environment)).toBe(false)
+    expect(await untrust(file, environment)).toBe(false)
   })
 })

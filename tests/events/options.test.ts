@@ -332,7 +332,6 @@ describe('a default is defined once:', () => {
       timeoutMs: 1_800_000,
       retry: { attempts: 3, minDelayMs: 1000, maxDelayMs: 60_000 },
       permissions: 'workspace',
-      loadProjectSettings: false,
     })
   })
 
@@ -397,7 +396,11 @@ describe('a mistake in code is reported with its place:', () => {
     ],
     ['model: "-x" is not the name of a model.', agent({ model: '-x' })],
     ['permissions: "all" is neither "workspace" nor "bypass".', agent({ permissions: 'all' })],
-    ['loadProjectSettings: "yes" is neither true nor false.', agent({ loadProjectSettings: 'yes' })],
+    ['agent "a": there is no option "loadProjectSettings".', agent({ loadProjectSettings: true })],
+    [
+      'workspace.project: "yes" is neither true nor false.',
+      agent({ workspace: { repo: '.', project: 'yes' } }),
+    ],
     ['budget.usd: -1 is not an amount of dollars. As in { usd: 3 }', agent({ budget: { usd: -1 } })],
     [
       'agentDefaults: there is no option "timeout". Did you mean "timeoutMs"?',

@@ -32,7 +32,7 @@ test('events are told apart by their type, and have their data as the newest ver
   }
   expect(costUsd).toBeGreaterThanOrEqual(0)
   const [created] = await firstValueFrom(orchestrator.events().pipe(take(1), toArray()))
-  const { permissions, loadProjectSettings, ...older } = (created as RecordedFact<'AgentCreated'>).data.config
+  const { permissions, ...older } = (created as RecordedFact<'AgentCreated'>).data.config
   const old = { ...created, v: 1, data: { config: older } } as unknown as Recorded
   expect(currentFact(old)).toMatchObject({ v: 2, data: { config: { permissions: 'workspace' } } })
   // What is not known here stays as it was written.

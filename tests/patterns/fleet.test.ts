@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execaSync } from 'execa'
 import fc from 'fast-check'
-import { concatMap } from 'rxjs'
+import { concatMap, filter, firstValueFrom } from 'rxjs'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { ClaudeAgentError } from '../../src/events/errors/base.ts'
@@ -42,7 +42,9 @@ async function world() {
         asked.push(prompt)
         if (prompt === stuck) return { text: '', delayMs: 1e9 }
         if (prompt.startsWith('fail')) return new RefusedError()
-        await writeFile(join(directories.workspace, `${prompt.split('\n')[0]}.txt`), 'by an agent\n')
+        const [name = ''] = prompt.split('\n')
+        // Whoever is asked to repair something does nothing.
+        if (/^\w+$/.test(name)) await writeFile(join(directories.workspace, `${name}.txt`), 'by an agent\n')
         return { text: `did ${prompt}`, costUsd: 0.5 }
       },
     })
@@ -159,6 +161,61 @@ test('if one agent cannot be created, the others are not left behind, and there 
   expect(await orchestrator.runs.list()).toEqual([])
 })
 
+test('what passes lands, and what does not stays on its branch, and is said', async () => {
+  const { repo, open } = await world()
+  await using orchestrator = await open()
+  const land = { gate: 'test ! -e bad.txt' }
+  const run = orchestrator.run(fleet(['apples', 'bad', 'plums'], { repo, land }), 'go', { id: 'r1' })
+  const { success, errors } = await run
+  const bad = run.agents[1]
+  expect({ success, errors }).toEqual({
+    success: false,
+    errors: [
+      { agent: bad, code: 'WorkNotLandedError', message: expect.stringContaining(`"${bad}" has not landed`) },
+    ],
+  })
+  expect(user(repo, 'ls-tree', '--name-only', 'main').split('\n')).toEqual([
+    'a.txt',
+    'apples.txt',
+    'plums.txt',
+  ])
+  expect(user(repo, 'ls-tree', '--name-only', `claude-agents/${bad}`)).toContain('bad.txt')
+  // Run again, nothing is asked and nothing is queued again.
+  const entries = await orchestrator.landings.list()
+  await orchestrator.run(fleet(['apples', 'bad', 'plums'], { repo, land }), 'go', { id: 'r1' })
+  expect(await orchestrator.landings.list()).toEqual(entries)
+  expect(entries.map(({ status }) => status).sort()).toEqual(['landed', 'landed', 'set-aside'])
+})
+
+test.each(['closed', 'paused'])(
+  'a fleet that is %s while its work lands continues to land it, once',
+  async (how) => {
+    const { repo, open } = await world()
+    const pipe = join(repo, '..', 'pipe')
+    execaSync('mkfifo', [pipe])
+    // The gate waits for a word.
+    const land = { gate: `test "$(cat '${pipe}')" = yes` }
+    const workflow = { kind: 'fleet', tasks: fleetTasks(['one']), repo, land } as const
+    {
+      await using first = await open()
+      const run = first.run(workflow, '1 task', { id: 'r1' })
+      run.catch(() => {})
+      await firstValueFrom(first.landings.changes().pipe(filter(({ status }) => status === 'gating')))
+      if (how === 'paused') await run.pause()
+    }
+    await using second = await open()
+    const result = how === 'paused' ? second.runs.resume('r1') : second.runs.result('r1')
+    await writeFile(pipe, 'yes')
+    expect(await result).toMatchObject({ success: true })
+    expect(await second.landings.list()).toMatchObject([{ status: 'landed', target: 'main' }])
+    expect(
+      user(repo, 'log', '--format=%s', 'main')
+        .split('\n')
+        .filter((title) => title === 'one'),
+    ).toHaveLength(1)
+  },
+)
+
 test('the diff of a run has what its own turns did, and nothing that was done between them', async () => {
   const { repo, open } = await world()
   await using orchestrator = await open()
@@ -255,6 +312,8 @@ test.each<[what: string, tasks: unknown, options: unknown, message: string]>([
   ['an id that is none', [{ task: 'one', id: 'A b' }], { repo: '.' }, 'A b'],
   ['no repository', ['one'], {}, 'repo'],
   ['a wrong option', ['one'], { repo: '.', bse: 'main' }, 'Did you mean "base"'],
+  ['an empty gate', ['one'], { repo: '.', land: { gate: ' ' } }, 'gate'],
+  ['a wrong way to land', ['one'], { repo: '.', land: { gat: 'true' } }, 'Did you mean "gate"'],
   ['no agents at once', ['one'], { repo: '.', concurrency: 0 }, 'concurrency'],
 ])('%s is refused', (_, tasks, options, message) => {
   const refused = vi.fn(() => fleet(tasks as never, options as never))

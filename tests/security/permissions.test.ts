@@ -36,7 +36,7 @@ const made = (workspace: string) =>
 test('by default an agent writes only in its workspace and runs nothing, without a warning', async () => {
   const { asked, config, workspace } = await letAgent([], OUTSIDE)
   expect(made(workspace)).toEqual(['inside.txt'])
-  expect(config).toMatchObject({ permissions: 'workspace', loadProjectSettings: false })
+  expect(config).toMatchObject({ permissions: 'workspace' })
   expect(asked.stderr).toBe('')
 })
 

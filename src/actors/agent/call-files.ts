@@ -8,6 +8,7 @@ import { type AgentFact, NO_FILES } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { GitNotInstalled, SnapshotMissing } from '../../events/errors/workspace.ts'
+import type { MESSAGE_PARTS } from '../../events/options/agent.ts'
 import type { Logger } from '../../logger.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { SavedFiles } from '../../workspaces/files/file-history.ts'
@@ -15,6 +16,7 @@ import type { FilesOperations, FilesPlace } from '../../workspaces/files/operati
 import type { Bodies } from '../engine/bodies.ts'
 import type { CallEnding } from './call.ts'
 import type { AgentActor } from './environment.ts'
+import { type ProjectInfo, projectOf } from './files.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
 
 interface CallOfTask {
@@ -27,6 +29,7 @@ interface CallFilesEnvironment {
   readonly logger: Logger
   readonly directories: AgentDirectories
   readonly bodies: Bodies
+  readonly warn: (task: QueuedTask, message: string) => void
   readonly decide: (
     task: QueuedTask,
     decision: (context: AgentContext) => readonly AgentFact[],
@@ -69,7 +72,7 @@ const withoutGit = new WeakSet<FilesOperations>()
 export function callFiles(
   agent: string,
   actor: AgentActor,
-  { runner, logger, directories, bodies, decide }: CallFilesEnvironment,
+  { runner, logger, directories, bodies, decide, warn }: CallFilesEnvironment,
 ): CallFiles {
   function kept(): { readonly files: FilesOperations; readonly place: FilesPlace } | undefined {
     const { config, files: { commit: last } = {} } = actor.snapshot.context
@@ -93,6 +96,21 @@ export function callFiles(
       if (isDoneWithout(found, error)) return undefined
       return { type: 'CallFailed', error: callErrorData(error) }
     }
+  }
+
+  /** Whether the project's own settings count in a call that begins now. Says why they do not, once. */
+  async function projectInCall(task: QueuedTask, files: FilesOperations, place: FilesPlace) {
+    const { trust, hash, files: names, problem } = await projectOf(files, place)
+    if (trust === 'none' || trust === 'never') return {}
+    const counts = trust === 'trusted'
+    const before = actor.snapshot.context.files?.project
+    const isSaid = trust === 'refused' || (before?.hash === hash && !before.counts)
+    if (!counts && !isSaid)
+      warn(
+        task,
+        `The project's own settings do not count (${names.join(', ')}): ${whyNot(trust, problem)}. Look at them. If you want them: claude-agents config trust ${place.directories.workspace}`,
+      )
+    return { project: { hash, counts } }
   }
 
   /** Whether the work goes on without the files of its past, which is then said. */
@@ -170,7 +188,8 @@ export function callFiles(
         const { callId } = of.call
         const saved = await files.save(place, `before call ${callId}`)
         if (saved.commit === NO_FILES) return undefined
-        return { type: 'FilesSaved', data: { taskId, callId, when: 'before', ...saved } }
+        const project = await projectInCall(of.task, files, place)
+        return { type: 'FilesSaved', data: { taskId, callId, when: 'before', ...saved, ...project } }
       }),
 
     async saveAfter(task, callId) {
@@ -212,22 +231,37 @@ export function callFiles(
 
     async commit(task, { sessionId }, saved) {
       const found = kept()
-      const branch = found?.place.workspace?.branch
-      if (!found || branch === undefined) return
+      const workspace = found?.place.workspace
+      if (!found || !workspace || workspace.commits === 'agent') return
       const { taskId, runId } = task
       const run = runId === undefined ? '' : `Run: ${runId}\n`
       try {
-        const [subject = ''] = (await bodies.read(task.prompt)).trim().split(/[\r\n]/, 1)
-        const message = `${shortened(subject)}\n\nAgent: ${agent}\nTask: ${taskId}\n${run}Session: ${sessionId}\n`
+        const [first = ''] = (await bodies.read(task.prompt)).trim().split(/[\r\n]/, 1)
+        const parts: Parts = { subject: shortened(first), agent, task: taskId, run: runId ?? '' }
+        const text = messageFrom(workspace.message ?? '{subject}', parts)
+        const message = `${text}\n\nAgent: ${agent}\nTask: ${taskId}\n${run}Session: ${sessionId}\n`
         const commit = await found.files.commit(found.place, saved, message)
         if (commit === null) return
-        await decide(task, () => [{ type: 'FilesCommitted', data: { taskId, commit, branch } }])
+        await decide(task, () => [
+          { type: 'FilesCommitted', data: { taskId, commit, branch: workspace.branch } },
+        ])
       } catch (error) {
         logger.warn({ agent, taskId, error }, 'a turn could not be committed: the next commit contains it')
       }
     },
   }
 }
+
+function whyNot(trust: ProjectInfo['trust'], problem: string | undefined): string {
+  if (problem !== undefined) return problem
+  return trust === 'changed' ? 'they have changed since you trusted them' : 'you have not trusted them'
+}
+
+type Parts = Readonly<Record<(typeof MESSAGE_PARTS)[number], string>>
+
+/** What a part contains is not looked at for further ones. */
+const messageFrom = (template: string, parts: Parts): string =>
+  template.replaceAll(/\{(\w+)\}/g, (_, part: keyof Parts) => parts[part]).trim() || parts.subject
 
 /** In characters, as git log shows it. */
 const LONGEST_SUBJECT = 72

@@ -46,6 +46,8 @@ export interface CallSources {
   readonly stream: string
   readonly bodies: Bodies
   readonly directories: AgentDirectories
+  /** Whether the settings of its project count. undefined: it does not work on a repository. */
+  readonly project?: boolean | undefined
 }
 
 /** A call, and what its prompt leaves out of a conversation that had to be rebuilt. */
@@ -62,8 +64,8 @@ export async function composeCall(
   { callId, sessionId, parentSessionId, rebuilt }: OpenCall,
   sources: CallSources,
 ): Promise<ComposedCall> {
-  const { systemPrompt, allowedTools, maxTurns, model, permissions, loadProjectSettings } = config
-  const { bodies, directories } = sources
+  const { systemPrompt, allowedTools, maxTurns, model, permissions } = config
+  const { bodies, directories, project } = sources
   const prompt = typeof task.prompt === 'string' ? task.prompt : await bodies.read(task.prompt)
   const asked =
     task.textInput === null ? prompt : composePrompt({ prompt, textInput: await bodies.read(task.textInput) })
@@ -84,7 +86,7 @@ export async function composeCall(
       model: model ?? undefined,
       outputSchema: task.outputSchema,
       permissions,
-      loadProjectSettings,
+      project,
     }),
     directories,
   }

@@ -1,7 +1,9 @@
 /** What an agent did to its files, turn by turn; and back to an earlier turn. */
+import { refuse, type Trust, trust, trustOf } from '../../config/trust.ts'
 import { agentFacts, NO_FILES } from '../../events/agent-facts.ts'
 import { AgentBusyError } from '../../events/errors/agent.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
+import { WorkspaceError } from '../../events/errors/workspace.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { FileChange, ListedFile } from '../../workspaces/files/file-history.ts'
 import type { FilesOperations, FilesPlace } from '../../workspaces/files/operations.ts'
@@ -33,6 +35,32 @@ export interface FilesDiff {
   readonly base: string
   readonly head: string
   readonly files: readonly FileChange[]
+}
+
+/** The project's own settings in the worktree of an agent: `CLAUDE.md`, `.claude/`, `.mcp.json`. */
+export interface ProjectInfo {
+  /** Relative to the worktree. */
+  readonly files: readonly string[]
+  /** Of these files as they are now; empty if there are none. */
+  readonly hash: string
+  /**
+   * `trusted`: they count. `changed`: others of this repository are trusted. `unknown`: you have said nothing of them.
+   * `refused`: you said no. `never`: they never count for this agent. `none`: there are none.
+   */
+  readonly trust: Trust | 'never' | 'none'
+  /** Why they cannot be loaded, whatever you say. */
+  readonly problem?: string
+}
+
+/** What the user has said of the project's settings as they are now. */
+export async function projectOf(files: FilesOperations, place: FilesPlace): Promise<ProjectInfo> {
+  const { workspace } = place
+  if (!workspace) return { files: [], hash: '', trust: 'none' }
+  const { repository, ...found } = await files.project({ ...place, workspace })
+  if (found.files.length === 0) return { ...found, trust: 'none' }
+  if (workspace.project === false) return { ...found, trust: 'never' }
+  const trust = await trustOf({ path: repository, text: found.hash }, process.env)
+  return { ...found, trust: found.problem !== undefined && trust === 'trusted' ? 'unknown' : trust }
 }
 
 /** Where files were brought back to. */
@@ -116,6 +144,41 @@ export class AgentFiles {
       return [{ type: 'FilesRestored', data }]
     })
     return { agent: this.#place.agent, version: recorded[0]?.version ?? 0, commit: after.commit }
+  }
+
+  /** The project's own settings in its worktree, and whether they count. */
+  project(): Promise<ProjectInfo> {
+    return projectOf(this.#files, this.#place)
+  }
+
+  /**
+   * Lets the project's own settings count from the next call on, as they are now, or (`counts: false`) not. That is remembered
+   * for all agents on the repository, until the settings change. `hash`: those that the user has seen. Throws InvalidInputError
+   * if they have changed since, and WorkspaceError if they cannot be loaded.
+   */
+  async trust({
+    hash,
+    counts = true,
+  }: {
+    readonly hash: string
+    readonly counts?: boolean
+  }): Promise<ProjectInfo> {
+    const what = `The project's settings of agent "${this.#place.agent}"`
+    const { workspace } = this.#place
+    if (!workspace) throw new InvalidInputError({ what, problem: 'it does not work on a repository' })
+    if (counts && workspace.project === false) {
+      const hint = 'Create another agent with --project, or without --no-project.'
+      throw new InvalidInputError({ what, problem: 'it was created not to load them', hint })
+    }
+    const { repository, ...found } = await this.#files.project({ ...this.#place, workspace })
+    if (found.hash !== hash) {
+      const hint = `Look at them again: claude-agents agent show ${this.#place.agent}`
+      throw new InvalidInputError({ what, problem: 'they have changed meanwhile', hint })
+    }
+    const path = this.#place.directories.workspace
+    if (counts && found.problem !== undefined) throw new WorkspaceError({ path, problem: found.problem })
+    await (counts ? trust : refuse)({ path: repository, text: hash }, process.env)
+    return this.project()
   }
 
   #assertIdle(): void {

@@ -1,5 +1,11 @@
 /** The state of an agent, and how each fact changes it. Its size does not grow with the agent's history. */
-import { type AgentFact, type Failure, type Hold, NO_FILES } from '../../events/agent-facts.ts'
+import {
+  type AgentFact,
+  type Failure,
+  type Hold,
+  NO_FILES,
+  type ProjectInCall,
+} from '../../events/agent-facts.ts'
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import { spendingIn } from '../../events/spending.ts'
@@ -99,6 +105,8 @@ export interface SavedState {
   readonly commit: string
   /** The snapshot before the call that is open, or that did not end well: the next call begins from it. */
   readonly before?: string
+  /** The project's own settings at the newest call. Absent if there were none. */
+  readonly project?: ProjectInCall
 }
 
 export const absent: AgentContext = {
@@ -190,11 +198,11 @@ export const changes: {
     const incomplete = inputs.filter(({ leftOut }) => leftOut !== undefined)
     return { current: { ...current, placed: true, ...(incomplete.length > 0 ? { incomplete } : {}) } }
   },
-  FilesSaved: ({ files }, { when, commit }) => ({
-    files: { ...files, commit, ...(when === 'before' ? { before: commit } : {}) },
+  FilesSaved: ({ files }, { when, commit, project }) => ({
+    files: when === 'after' ? { ...files, commit } : { commit, before: commit, ...(project && { project }) },
   }),
   FilesCommitted: () => ({}),
-  FilesRestored: (_, { commit }) => ({ files: { commit } }),
+  FilesRestored: ({ files }, { commit }) => ({ files: { ...(files && restingFiles(files)), commit } }),
   ProcessStarted: ({ current }, { pid, startTime, machine, home }) => {
     if (!current?.call) return {}
     const process: PlacedProcess = {
@@ -210,7 +218,7 @@ export const changes: {
     session: (current?.session ?? 'chain') === 'chain' ? data.sessionId : session,
     queue: continuedBy(queue, current, data.sessionId),
     failure: null,
-    ...settledFiles(files),
+    ...(files && { files: restingFiles(files) }),
     totals: { ...withSpending(totals, data), interactions: totals.interactions + 1 },
     lastCost: lastCostIn(data) ?? lastCost,
   }),
@@ -264,8 +272,7 @@ function continuedBy(
 }
 
 /** The present files are what the next call begins from. */
-const settledFiles = (files: SavedState | undefined) =>
-  files === undefined ? {} : { files: { commit: files.commit } }
+const restingFiles = ({ before: _, ...resting }: SavedState): SavedState => resting
 
 /** A task that returns to the queue between two calls. Its next call gets a new deadline. */
 function queuedAgain(current: CurrentTask): QueuedTask {
@@ -283,7 +290,7 @@ type EndedCall = DataOf<'CallFailed' | 'CallOutcomeUnknown'>
 function endCall({ current, totals, lastCost, files }: AgentContext, data: EndedCall): Change {
   const ended = {
     ...(current && { current: { ...current, call: null } }),
-    ...(data.untouched && settledFiles(files)),
+    ...(data.untouched && files && { files: restingFiles(files) }),
   }
   if (isFree(data)) return ended
   return { ...ended, totals: withSpending(totals, data, 1), lastCost: lastCostIn(data) ?? lastCost }

@@ -3,10 +3,12 @@
  * store keeps, and load no agent; the agents that live in this process are in a registry.
  */
 import { resolve } from 'node:path'
+import { trust } from '../../config/trust.ts'
 import { type AgentFact, NO_FILES } from '../../events/agent-facts.ts'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
+import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
 import { canonicalJson, defined } from '../../events/json.ts'
 import { nearestName } from '../../events/nearest-name.ts'
@@ -15,10 +17,12 @@ import {
   type AgentDefaults,
   type AgentOptions,
   agentConfig,
+  type RepositoryWorkspace,
 } from '../../events/options/agent.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import { countStreams, isThere } from '../../store/stream-count.ts'
+import type { RepositoryPlace } from '../../workspaces/files/operations.ts'
 import { foldStream } from '../engine/history.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import { Registry, type Residence } from '../engine/registry.ts'
@@ -236,16 +240,18 @@ export class AgentSystem {
       throw new InvalidInputError({ what: `The repository of agent "${id}"`, problem })
     }
     const known = (await this.#here.get(id)).snapshot.context.config?.workspace
-    const { repo, base = 'HEAD', branch = branchOf(id) } = workspace
+    const { repo, base = 'HEAD', branch = branchOf(id), project, commit, message } = workspace
+    const said = { project, message, commits: commit === 'agent' ? commit : undefined }
     if (known && resolve(repo) === known.repo && base === known.base && branch === known.branch)
-      return { ...config, workspace: known }
-    return { ...config, workspace: await files.resolve({ repo, base, branch }) }
+      return { ...config, workspace: defined({ ...known, ...said }) }
+    return { ...config, workspace: defined({ ...(await files.resolve({ repo, base, branch })), ...said }) }
   }
 
   async #declare(id: string, config: AgentConfig, budget: Budget | undefined): Promise<void> {
     const agent = await this.#here.get(id)
     if (agent.status === 'absent') return void (await this.#create(agent, config, { budget }))
     if (budget) await this.#environment.admission.setBudget(id, budget, 'declared')
+    await this.#trustDeclared(id, config)
     await agent.record(({ context }) =>
       canonicalJson(context.config) === canonicalJson(config)
         ? []
@@ -264,17 +270,22 @@ export class AgentSystem {
     // Its id was used before: whatever a removal left behind is not for the new agent.
     if (agent.version > 0) await runner.discard?.(directories(agent.id))
     await runner.prepare?.(directories(agent.id))
-    const { workspace } = config
     const { forkedFrom, factId = null, files: to = NO_FILES } = fork ?? {}
+    const { workspace } = config
     const place = { agent: agent.id, workspace, directories: directories(agent.id), last: fork?.files }
     if (workspace) await runner.files?.save(place, 'when it was created')
+    // What a fork takes along is the work of an agent.
+    const whole =
+      workspace && !fork
+        ? { ...config, workspace: await this.#withSettings({ ...place, workspace }) }
+        : config
     const laidOut =
       to === NO_FILES ? undefined : await runner.files?.restore(place, to, 'when it was created')
     if (forkedFrom?.sessionId)
       await runner.branch?.(forkedFrom.sessionId, directories(forkedFrom.agent), directories(agent.id))
     // The budget first: a crash must not leave an agent without its limit.
     if (budget) await admission.setBudget(agent.id, budget, 'new')
-    const created: AgentFact = { type: 'AgentCreated', data: defined({ config, forkedFrom }) }
+    const created: AgentFact = { type: 'AgentCreated', data: defined({ config: whole, forkedFrom }) }
     // What it begins from is known at once, also if its workspace is lost before its first call.
     const files: readonly AgentFact[] = laidOut
       ? [
@@ -287,6 +298,37 @@ export class AgentSystem {
     await agent.record(() => [created, ...files], { causationId: factId })
     this.#count += 1
     return agent
+  }
+
+  /** The workspace with what the repository has of settings where the agent begins, which it trusts if it is to. */
+  async #withSettings(place: RepositoryPlace): Promise<RepositoryWorkspace> {
+    const { workspace } = place
+    const { files } = this.#environment.runner
+    const { repository, hash, problem } = (await files?.project(place)) ?? NO_SETTINGS
+    if (hash === '') return workspace
+    if (workspace.project && problem !== undefined)
+      throw new WorkspaceError({ path: workspace.repo, problem, hint: 'Create the agent without --project.' })
+    if (workspace.project) await trust({ path: repository, text: hash }, process.env)
+    return { ...workspace, settings: hash }
+  }
+
+  /** Trusts what the repository had of settings where the agent began, whatever the agent has made of them. */
+  async #trustDeclared(id: string, { workspace }: AgentConfig): Promise<void> {
+    const { runner, directories, logger } = this.#environment
+    if (!workspace?.project || workspace.settings === undefined || !runner.files) return
+    try {
+      const { repository } = await runner.files.project({
+        agent: id,
+        workspace,
+        directories: directories(id),
+      })
+      await trust({ path: repository, text: workspace.settings }, process.env)
+    } catch (error) {
+      logger.warn(
+        { agent: id, error },
+        "the project's own settings do not count: its repository is not there",
+      )
+    }
   }
 
   async #remove(id: string): Promise<void> {
@@ -338,6 +380,8 @@ export class AgentSystem {
     return { ids, areAll: true }
   }
 }
+
+const NO_SETTINGS = { repository: '', hash: '', problem: undefined }
 
 /** Two agents never work on one branch. */
 const ownBranch = (config: AgentConfig, id: string): AgentConfig =>

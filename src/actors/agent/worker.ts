@@ -104,6 +104,7 @@ export class AgentWorker {
     this.#files = callFiles(agent, actor, {
       ...{ runner, logger, bodies: asked.bodies, directories: this.#directories },
       decide: (task, decision) => this.#decide(task, decision),
+      warn: (task, message) => this.#caution(task, message),
     })
   }
 
@@ -423,10 +424,7 @@ export class AgentWorker {
       return { type: 'CallFailed', error: callErrorData(error) }
     }
     await this.#decideInCall({ task, call }, { type: 'InputsPlaced', data: { taskId, callId, inputs } })
-    const tell = (message: string) => {
-      this.#warn(task, message)
-      this.#tell(task, { type: 'warning', message })
-    }
+    const tell = (message: string) => this.#caution(task, message)
     for (const input of inputs) {
       const { target, kept } = input
       if (kept !== undefined) tell(`${target} was replaced; the agent's work is in ${kept}`)
@@ -441,12 +439,13 @@ export class AgentWorker {
     const agent = this.#agent
     const { store } = this.#environment
     try {
-      const { config, current } = this.#actor.snapshot.context
+      const { config, current, files } = this.#actor.snapshot.context
       if (!config) throw new Error(`agent ${agent} has a call and no configuration`)
       // Its inputs were placed after the effect was computed.
       const asked = current?.call?.callId === call.callId ? current : task
       const { bodies } = this.#asked
-      const sources = { store, stream: this.#actor.stream, bodies, directories: this.#directories }
+      const project = config.workspace && (files?.project?.counts ?? false)
+      const sources = { store, stream: this.#actor.stream, bodies, directories: this.#directories, project }
       return await composeCall(agent, config, asked, call, sources)
     } catch (error) {
       if (!(error instanceof ClaudeAgentError) || error.retryable) throw error
@@ -479,6 +478,12 @@ export class AgentWorker {
     if (message.type === 'text') this.#said.characters += message.text.length
     if (message.type === 'retract') this.#said.characters -= message.characters
     this.#asked.channel.tell(taskId, { type: 'message', message })
+  }
+
+  /** Warns in the log, and tells those who listen to the task. */
+  #caution(task: QueuedTask, message: string): void {
+    this.#warn(task, message)
+    this.#tell(task, { type: 'warning', message })
   }
 
   #warn({ taskId }: QueuedTask, message: string, details: object = {}): void {

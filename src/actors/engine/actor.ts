@@ -577,23 +577,21 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   ): StreamAppend {
     const { stream } = this
     const summary = recordedState(this.#definition, foreseen)
-    return {
-      ...{ stream, facts, expectedVersion: this.#version, summary },
-      ...(commitId !== undefined && { commitId }),
-    }
+    const append = { stream, facts, expectedVersion: this.#version, summary }
+    return commitId === undefined ? append : { ...append, commitId }
   }
 
   /** Appends the facts of a turn, those of other actors included, and lets all of them see theirs. */
   async #append(own: StreamAppend, decided: readonly Decided<M>[]): Promise<readonly Recorded[]> {
     const { store } = this.#environment
-    const joined = decided.flatMap(({ waiting: { part }, joined }) =>
-      part && joined ? [{ part, joined }] : [],
-    )
-    if (joined.length === 0) {
+    if (decided.every(({ joined }) => joined === undefined)) {
       const recorded = own.facts.length === 0 ? [] : await store.append(own.stream, own.facts, own)
       this.#see(recorded)
       return recorded
     }
+    const joined = decided.flatMap(({ waiting: { part }, joined }) =>
+      part && joined ? [{ part, joined }] : [],
+    )
     // Causes come first.
     const leading = joined.filter(({ part }) => part.isFirst)
     const following = joined.filter(({ part }) => !part.isFirst)

@@ -13,7 +13,7 @@ interface HidingMethod {
   /** The CLI ignores these once `variable` is set, so they are removed as well. */
   readonly replaces: readonly string[]
   readonly environment: Readonly<Record<string, string>>
-  readonly arguments?: readonly string[]
+  readonly settings?: Readonly<Record<string, string>>
   readonly platform?: NodeJS.Platform
 }
 
@@ -30,7 +30,7 @@ const METHODS: readonly HidingMethod[] = [
     variable: 'ANTHROPIC_AUTH_TOKEN',
     replaces: ['CLAUDE_CODE_OAUTH_TOKEN'],
     environment: { CLAUDE_CODE_API_KEY_HELPER_TTL_MS: String(24 * 60 * 60 * 1000) },
-    arguments: ['--settings', JSON.stringify({ apiKeyHelper: `cat /proc/$PPID/fd/${SECRET_DESCRIPTOR}` })],
+    settings: { apiKeyHelper: `cat /proc/$PPID/fd/${SECRET_DESCRIPTOR}` },
     platform: 'linux',
   },
   {
@@ -58,7 +58,17 @@ export function hideLogin(
   )
   return {
     environment: { ...Object.fromEntries(visible), ...method.environment },
-    arguments: [...(method.arguments ?? []), ...launch.arguments],
+    arguments: method.settings ? withSettings(launch.arguments, method.settings) : launch.arguments,
     secret,
   }
+}
+
+/** The CLI takes the option once. */
+function withSettings(
+  given: readonly string[],
+  settings: Readonly<Record<string, string>>,
+): readonly string[] {
+  const at = given.indexOf('--settings')
+  if (at < 0) return ['--settings', JSON.stringify(settings), ...given]
+  return given.with(at + 1, JSON.stringify({ ...JSON.parse(given[at + 1] ?? '{}'), ...settings }))
 }

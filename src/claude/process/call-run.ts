@@ -21,8 +21,7 @@ import {
 } from '../stream/line-splitter.ts'
 import type { OutputFiles } from './call-output.ts'
 import { type CallProcess, type LaunchPlan, type ProcessExit, startProcess } from './launch.ts'
-import { sweepCall } from './sweep.ts'
-import { type TerminationContext, terminate, within } from './termination.ts'
+import { sweepCall, type TerminationContext, terminate, within } from './termination.ts'
 
 export interface CallRun {
   readonly process: CallProcess

@@ -1,6 +1,5 @@
 /** Reads from a session's transcript how an unobserved call ended: pure functions over its lines. */
 
-import { estimatedCost } from '../prices.ts'
 import { recordable } from '../recordable.ts'
 import type { CallResult, Usage } from '../runner.ts'
 import { asksForTheRest } from '../stream/parser.ts'
@@ -13,7 +12,7 @@ import {
   stringAt,
   type UntrustedRecord,
 } from '../stream/untrusted-json.ts'
-import { addUsage, NO_USAGE, usageOf } from '../usage.ts'
+import { addUsage, estimatedCost, NO_USAGE, usageOf } from '../usage.ts'
 
 /** These end an answer. Any other reason means that the model wanted a tool, or was cut off. */
 const FINAL = new Set(['end_turn', 'stop_sequence'])

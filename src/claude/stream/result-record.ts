@@ -1,9 +1,8 @@
 /** Interprets the `result` line that ends a call. */
 import { oneLine, type Redact } from '../../events/redaction.ts'
-import { estimatedCost } from '../prices.ts'
 import { MOST_DENIALS, recordable } from '../recordable.ts'
 import type { CallResult, CallSpending } from '../runner.ts'
-import { NO_USAGE, usageOf } from '../usage.ts'
+import { estimatedCost, NO_USAGE, usageOf } from '../usage.ts'
 import type { StreamFacts } from './parser.ts'
 import {
   jsonText,

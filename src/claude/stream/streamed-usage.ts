@@ -1,7 +1,7 @@
 /** Estimates what a call has cost from what has streamed so far, for a call that is cut off before its result. */
-import { estimatedCost } from '../prices.ts'
+
 import type { CallSpending, Usage } from '../runner.ts'
-import { addUsage, NO_USAGE, usageOf } from '../usage.ts'
+import { addUsage, estimatedCost, NO_USAGE, usageOf } from '../usage.ts'
 import { jsonText, labelAt, recordAt, recordsAt, stringAt, type UntrustedRecord } from './untrusted-json.ts'
 
 export interface StreamedUsage {

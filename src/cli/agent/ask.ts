@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
+import type { Agent } from '../../actors/agent/agent.ts'
 import type { Reply, TaskHandle } from '../../actors/agent/tasks/handle.ts'
 import type { AskOptions } from '../../actors/agent/tasks/tasks.ts'
 import type { CallMessage } from '../../claude/runner.ts'
@@ -21,6 +22,7 @@ import { pipedText, readAll, standardInput } from '../standard-input.ts'
 import { markdownStream } from '../terminal/markdown-stream.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
+import { tellFiles } from './project.ts'
 
 export function askCommand(agent: Command): void {
   agent
@@ -32,6 +34,8 @@ export function askCommand(agent: Command): void {
     .option('--file <src[:target]>', 'copy a file into the workspace first (repeatable)', mappings)
     .option('--folder <src[:target]>', 'copy a folder into the workspace first (repeatable)', mappings)
     .option('--repo <url[#ref]>', 'clone a repository into the workspace first (repeatable)', repos)
+    .option('--project', "load the project's own settings from now on, as they are in its worktree")
+    .option('--no-project', 'do not load them, and do not ask again')
     .option('--replace', 'place them even where the agent has changed them: its work is kept beside')
     .option('--task-id <id>', 'id of the task; asking again under the same id returns the recorded answer')
     .option('--approval [why]', 'hold the task until you approve it (agent approve TASK)')
@@ -45,6 +49,7 @@ interface AskCommandOptions {
   readonly folder?: NonNullable<TaskInput['folders']>
   readonly repo?: NonNullable<TaskInput['repos']>
   readonly replace?: boolean
+  readonly project?: boolean
   readonly taskId?: string
   readonly approval?: boolean | string
   readonly detach?: boolean
@@ -53,11 +58,17 @@ interface AskCommandOptions {
 async function ask(globals: GlobalOptions, id: string, prompt: string, options: AskCommandOptions) {
   requireAgents(globals, id)
   const input = await readInput(prompt, options, terminal(globals).note)
-  const { taskId, approval, detach } = options
+  const { taskId, approval, detach, project } = options
+  const before: Before = (agent, terminal) => tellFiles(agent, terminal, project)
   if (detach)
-    return leaveTask(globals, id, input, { taskId: taskId ?? randomUUID(), ...defined({ approval }) })
-  return withSession(globals, (session) => printReply(session, id, input, defined({ taskId, approval })))
+    return leaveTask(globals, id, input, { taskId: taskId ?? randomUUID(), ...defined({ approval }) }, before)
+  return withSession(globals, (session) =>
+    printReply(session, id, input, defined({ taskId, approval }), before),
+  )
 }
+
+/** What is said of an agent before it is asked. */
+type Before = (agent: Agent, terminal: Terminal) => Promise<void>
 
 /** `--detach`: prints the id of the task as soon as it is durable. Its owner outlives this process. */
 async function leaveTask(
@@ -65,13 +76,16 @@ async function leaveTask(
   id: string,
   input: TaskInput,
   options: AskOptions & { readonly taskId: string },
+  before: Before,
 ): Promise<void> {
   // What is wrong is told before an owner is started for it.
   checkTaskId(options.taskId)
   checkTaskInput(input, { allowLocalRepos: true })
   await requireKnown(globals, [id])
   const accept = async ({ orchestrator, terminal, owner, leave }: Session) => {
-    const taskId = await (await orchestrator.agent(id)).accept(input, options)
+    const agent = await orchestrator.agent(id)
+    await before(agent, terminal)
+    const taskId = await agent.accept(input, options)
     if (owner === null) leave()
     if (terminal.json) return terminal.value({ taskId, agent: id })
     terminal.line(taskId)
@@ -87,8 +101,10 @@ export async function printReply(
   id: string,
   input: TaskInput,
   options: AskOptions,
+  before?: Before,
 ): Promise<void> {
   const agent = await orchestrator.agent(id)
+  await before?.(agent, terminal)
   // A held task may wait for days. It is kept, and the user is told how to go on.
   let leave: (error: Error) => void = () => {}
   const held = new Promise<never>((_, reject) => {

@@ -1,7 +1,7 @@
 /** `agent`: create, list, show and remove agents, and ask them something. */
 
 import { resolve } from 'node:path'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentInfo } from '../../actors/agent/list.ts'
 import { TaskNotFoundError } from '../../events/errors/history.ts'
@@ -23,6 +23,7 @@ import { cut } from '../terminal/text.ts'
 import { readAgent, withAgent } from './agents.ts'
 import { askCommand } from './ask.ts'
 import { filesCommands } from './files.ts'
+import { projectInWords, tellFiles } from './project.ts'
 
 export function agentCommands(agent: Command): void {
   agent
@@ -36,10 +37,21 @@ export function agentCommands(agent: Command): void {
     .option('--repo <directory>', 'let it work on a git repository: in a worktree, on a branch of its own')
     .option('--base <ref>', 'with --repo: the commit that its work begins from (default: HEAD)')
     .option('--branch <name>', 'with --repo: its branch (default: claude-agents/ID)')
-    .option(
-      '--load-project-settings',
-      'load settings, hooks and servers from its workspace: they can run commands',
+    .addOption(
+      new Option(
+        '--commit <who>',
+        'with --repo: turn (default) makes a commit of each answered task, agent leaves it to the agent',
+      ).choices(['turn', 'agent']),
     )
+    .option(
+      '--message <template>',
+      'with --repo: the message of these commits, with {subject}, {agent}, {task}, {run}',
+    )
+    .option(
+      '--project',
+      "with --repo: load the project's own settings, which can run commands (default: ask)",
+    )
+    .option('--no-project', 'with --repo: never load them')
     .option(
       '--dangerously-skip-permissions',
       'let it do anything without asking: use this only in a container',
@@ -85,13 +97,14 @@ interface CreateOptions {
   readonly repo?: string
   readonly base?: string
   readonly branch?: string
-  readonly loadProjectSettings?: boolean
+  readonly project?: boolean
+  readonly commit?: 'turn' | 'agent'
+  readonly message?: string
   readonly dangerouslySkipPermissions?: boolean
 }
 
 function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
-  const { tools, maxTurns, model, timeout, retries, loadProjectSettings, dangerouslySkipPermissions } =
-    options
+  const { tools, maxTurns, model, timeout, retries, dangerouslySkipPermissions } = options
   const agentOptions = defined({
     id,
     systemPrompt,
@@ -100,7 +113,6 @@ function create(globals: GlobalOptions, id: string, systemPrompt: string, option
     model,
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
     retry: retries === undefined ? undefined : { attempts: retries },
-    loadProjectSettings,
     workspace: repositoryOf(options),
     permissions: dangerouslySkipPermissions ? ('bypass' as const) : undefined,
   })
@@ -114,16 +126,27 @@ function create(globals: GlobalOptions, id: string, systemPrompt: string, option
         terminal.note(`warning: ${id} can do anything you can, without asking: run it in a container`)
       if (terminal.json) return terminal.value(await describe(agent))
       terminal.line(`Created ${id}.`)
-      if (options.repo !== undefined) terminal.note(`It works in ${agent.workspace}`)
+      await tellFiles(agent, terminal)
+      if (options.commit === 'agent' && !(tools ?? []).some((tool) => /^bash/i.test(tool)))
+        terminal.note("It commits by itself, and needs git for that: --tools 'Bash(git *)'")
       terminal.note(`Ask it something: claude-agents agent ask ${id} "..."`)
     },
     'change',
   )
 }
 
-function repositoryOf({ repo, base, branch }: CreateOptions): AgentOptions['workspace'] {
-  if (repo !== undefined) return defined({ repo: resolve(repo), base, branch })
-  const option = base === undefined ? branch && '--branch' : '--base'
+function repositoryOf({
+  repo,
+  base,
+  branch,
+  project,
+  commit,
+  message,
+}: CreateOptions): AgentOptions['workspace'] {
+  if (repo !== undefined) return defined({ repo: resolve(repo), base, branch, project, commit, message })
+  const of = { '--base': base, '--branch': branch, '--commit': commit, '--message': message }
+  const given = { ...of, [project ? '--project' : '--no-project']: project }
+  const [option] = Object.keys(defined(given))
   if (option === undefined) return undefined
   throw new InvalidInputError({ what: option, problem: 'it needs --repo DIRECTORY' })
 }
@@ -197,7 +220,8 @@ function show(globals: GlobalOptions, id: string) {
     ]
     for (const { taskId, message, hint } of view.held)
       pairs.push([`held ${taskId}`.slice(0, 13), asTyped(`${message} ${hint}`)])
-    if (view.workspace) pairs.splice(3, 0, ['files', view.workspace.path])
+    if (view.workspace && view.project)
+      pairs.splice(3, 0, ['files', view.workspace.path], ['project', projectInWords(view.project)])
     if (view.failure) pairs.push(['last failure', view.failure.message])
     for (const line of details(terminal, pairs)) terminal.line(line)
   })
@@ -289,7 +313,10 @@ async function describe(agent: Agent) {
     status: value,
     version: agent.version,
     systemPrompt: context.config?.systemPrompt ?? '',
-    ...(context.config?.workspace && { workspace: { ...context.config.workspace, path: agent.workspace } }),
+    ...(context.config?.workspace && {
+      workspace: { ...context.config.workspace, path: agent.workspace },
+      project: await agent.files.project(),
+    }),
     currentSession: context.session,
     sessions: await agent.sessions(),
     current: context.current && { taskId: context.current.taskId, attempt: context.current.attempt },

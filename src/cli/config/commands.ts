@@ -1,14 +1,17 @@
 /** `config show | validate | path`: which settings apply here, and where they come from. */
+import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { findConfigFile, loadConfig, readConfigFile } from '../../config/configuration.ts'
 import type { ResolvedSetting } from '../../config/layers.ts'
-import { trustFile, untrustFile } from '../../config/trust.ts'
+import { trust, untrust } from '../../config/trust.ts'
 import { ConfigError, type ConfigProblem } from '../../events/errors/config.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import { receiverId } from '../../events/options/notify.ts'
+import { type ProjectSettings, projectSettings } from '../../workspaces/files/project.ts'
+import { userRepository } from '../../workspaces/files/worktree.ts'
 import { completeOptions, type GivenOptions, type GlobalOptions, withGiven } from '../global-options.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
@@ -28,13 +31,15 @@ export function configCommands(config: Command): void {
     .description('print the path of the configuration file in use')
     .action(withGiven(path))
   config
-    .command('trust [file]')
-    .description('let a configuration file, as it is now, leave its folder and grant tools')
-    .action(withGiven(trust))
+    .command('trust [path]')
+    .description(
+      'let a configuration file, as it is now, leave its folder and grant tools; or, given a directory, let the settings for Claude Code of its repository count',
+    )
+    .action(withGiven(trustPath))
   config
-    .command('untrust [file]')
-    .description('take the trust in a configuration file back')
-    .action(withGiven(untrust))
+    .command('untrust [path]')
+    .description('take the trust in a configuration file or a repository back')
+    .action(withGiven(untrustPath))
 }
 
 const NO_FILE = 'There is no configuration file here or in a parent directory.'
@@ -126,24 +131,61 @@ async function path(given: GivenOptions): Promise<void> {
 }
 
 /** Trusts what was read: a file that changes meanwhile is another one. */
-async function trust(given: GivenOptions, named: string | undefined): Promise<void> {
+async function trustPath(given: GivenOptions, named: string | undefined): Promise<void> {
   const screen = terminal(given)
   const path = await fileOf(given, named)
+  const settings = await settingsIn(path)
+  if (settings) return trustSettings(screen, settings)
   const text = await readConfigFile(path)
   // A file with mistakes is not trusted: what it does is unknown.
   await loadConfig({ file: path, environment: {} })
-  await trustFile({ path, text }, process.env)
+  await trust({ path, text }, process.env, { alone: true })
   if (screen.json) return screen.value({ file: path, trusted: true })
   screen.line(`Trusted ${inert(path)} as it is now.`)
   screen.note('When it changes, it has to be trusted again. To take this back: claude-agents config untrust')
 }
 
-async function untrust(given: GivenOptions, named: string | undefined): Promise<void> {
+async function trustSettings(
+  screen: Terminal,
+  { tree, repository, files, hash, problem }: SettingsOfTree,
+): Promise<void> {
+  if (files.length === 0 || problem !== undefined)
+    throw new InvalidInputError({
+      what: `The settings for Claude Code in ${tree}`,
+      problem: problem ?? 'there are none: no CLAUDE.md, no .claude, no .mcp.json',
+    })
+  await trust({ path: repository, text: hash }, process.env)
+  if (screen.json) return screen.value({ directory: tree, files, trusted: true })
+  screen.line(`Trusted the settings of ${inert(tree)} as they are now: ${inert(files.join(', '))}.`)
+  screen.note(
+    `When they change, you are asked again. To take this back: claude-agents config untrust ${tree}`,
+  )
+}
+
+async function untrustPath(given: GivenOptions, named: string | undefined): Promise<void> {
   const screen = terminal(given)
   const path = await fileOf(given, named)
-  const wasTrusted = await untrustFile(path, process.env)
-  if (screen.json) return screen.value({ file: path, trusted: false })
-  screen.line(wasTrusted ? `${inert(path)} is no longer trusted.` : `${inert(path)} was not trusted.`)
+  const settings = await settingsIn(path)
+  const wasTrusted = await untrust(settings?.repository ?? path, process.env)
+  const what = settings?.tree ?? path
+  if (screen.json) return screen.value({ [settings ? 'directory' : 'file']: what, trusted: false })
+  screen.line(wasTrusted ? `${inert(what)} is no longer trusted.` : `${inert(what)} was not trusted.`)
+}
+
+interface SettingsOfTree extends ProjectSettings {
+  readonly tree: string
+  readonly repository: string
+}
+
+/** The settings for Claude Code in the tree of a directory; null if it is none. */
+async function settingsIn(path: string): Promise<SettingsOfTree | null> {
+  const isDirectory = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
+  if (!isDirectory) return null
+  const { path: tree, common: repository } = await userRepository(path)
+  return { tree, repository, ...(await projectSettings(tree)) }
 }
 
 async function fileOf(given: GivenOptions, named: string | undefined): Promise<string> {

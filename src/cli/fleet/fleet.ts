@@ -12,6 +12,7 @@ import { checkId } from '../../events/ids.ts'
 import { defined } from '../../events/json.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import { type FleetOptions, type FleetTask, fleet, fleetTasks } from '../../patterns/fleet.ts'
+import type { StepLanding } from '../../patterns/pattern.ts'
 import { listedNames, oneOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { checkFolder, type OverwriteOptions, refuseToOverwrite } from '../overwriting.ts'
@@ -31,6 +32,16 @@ export function fleetCommand(command: Command): void {
     .option('--repo <directory>', 'the git repository', '.')
     .option('--from <file>', 'tasks of a file, or of stdin with -: one a line, or a list in YAML or JSON')
     .option('--base <ref>', 'the commit that the work begins from (default: HEAD)')
+    .option('--land', 'land the work of each task that succeeds')
+    .option(
+      '--into <branch>',
+      'with --land: the branch to land on (default: the one that the work began from)',
+    )
+    .option(
+      '--gate <command>',
+      'with --land: a command that has to succeed on the merged files, such as "npm test"',
+    )
+    .option('--squash', 'with --land: make one commit of the work of a task')
     .option('--concurrency <n>', 'how many agents may work at once', oneOrMore)
     .option('--budget <limits>', 'the most that the run may spend: usd=5 or usd=5,tokens=200000', limits)
     .option('--model <name>', 'model to use')
@@ -47,6 +58,10 @@ interface FleetCommandOptions extends OverwriteOptions {
   readonly repo: string
   readonly from?: string
   readonly base?: string
+  readonly land?: boolean
+  readonly into?: string
+  readonly gate?: string
+  readonly squash?: boolean
   readonly concurrency?: number
   readonly budget?: Budget
   readonly model?: string
@@ -68,13 +83,27 @@ async function runFleet(globals: GlobalOptions, words: readonly string[], option
   const files = await reportFiles(options)
   const given = await givenTasks(words, options.from, terminal(globals).note)
   const tasks = fleetTasks(given.tasks, id)
-  const made = await fleetOf(tasks, options)
+  const made = await fleetOf(tasks, options, globals)
   const titles = cut(tasks.map(({ task }) => task).join('; '), LONGEST_TITLE)
   const input = { prompt: `${plural(tasks.length, 'task')}: ${titles}`, ...textOf(given.textInput) }
   await startRun(globals, { kind: 'fleet', tasks, ...made }, input, defined({ id, budget, detach }), {
     check: (session) => refuseOthersAgents(session, id, given.tasks),
+    ...(made.land && { watch: (session) => watchLandings(session, new Set(tasks.map((task) => task.id))) }),
     report: (report) => writeReport(files, report),
   })
+}
+
+/** Says where the work of these agents stands on its way to a branch. */
+function watchLandings(
+  { orchestrator, terminal }: Session,
+  agents: ReadonlySet<string | undefined>,
+): () => void {
+  const changes = orchestrator.landings.changes().subscribe({
+    next: ({ agent, status }) => agents.has(agent) && terminal.progress(`${agent}: ${status}`),
+    // The run says so as well.
+    error: () => {},
+  })
+  return () => changes.unsubscribe()
 }
 
 const textOf = (textInput: string | undefined) => defined({ textInput })
@@ -85,17 +114,39 @@ const LONGEST_TITLE = 200
 /** Throws InvalidInputError before a store is made: for a wrong option, and for what is not in the repository. */
 async function fleetOf(
   tasks: readonly FleetTask[],
-  { repo, base, concurrency, model, tools }: FleetCommandOptions,
+  { repo, base, concurrency, model, tools, ...words }: FleetCommandOptions,
+  { baseDir }: GlobalOptions,
 ): Promise<FleetOptions> {
   const agents = defined({ model, allowedTools: tools })
-  const options = defined({ repo: resolve(repo), base, concurrency, agents })
+  const options = defined({ repo: resolve(repo), base, concurrency, agents, land: landingOf(words) })
   fleet(tasks, options)
   const { filesOperations } = await import('../../workspaces/files/operations.ts')
+  const { landingOperations } = await import('../../workspaces/files/landing.ts')
   const files = filesOperations(systemClock)
+  const landing = landingOperations(resolve(baseDir), systemClock)
   let found = options.repo
-  for (const one of new Set(tasks.map((task) => task.base ?? base ?? 'HEAD')))
+  for (const one of new Set(tasks.map((task) => task.base ?? base ?? 'HEAD'))) {
     found = (await files.resolve({ repo: options.repo, base: one, branch: '' })).repo
+    if (options.land) await landing.targetOf(found, options.land.into, one)
+  }
   return { ...options, repo: found }
+}
+
+function landingOf({
+  land,
+  into,
+  gate,
+  squash,
+}: Pick<FleetCommandOptions, 'land' | 'into' | 'gate' | 'squash'>): StepLanding | undefined {
+  const options = defined({ into, gate, squash })
+  const [option] = Object.keys(options)
+  if (!land && option !== undefined)
+    throw new InvalidInputError({
+      what: `--${option}`,
+      problem: 'it needs --land',
+      hint: 'Without it, work stays on its branch.',
+    })
+  return land ? options : undefined
 }
 
 /** Throws AgentExistsError: the agents of a fleet are its own. Those that are named after the run are. */

@@ -9,6 +9,8 @@ import { cut, inert } from '../terminal/text.ts'
 
 export interface FleetReport {
   readonly runId: string
+  /** Whether the work was to land. */
+  readonly lands: boolean
   readonly tasks: readonly TaskReport[]
 }
 
@@ -22,35 +24,40 @@ interface TaskReport {
   readonly branch: string
   /** What the agent said; empty if it gave no answer. */
   readonly answer: string
-  /** Why there is no answer. */
+  /** Why there is no answer, why it did not land, or what the user can do about where it landed. */
   readonly problem: string | null
 }
 
 /** The report of a run; null if it is no fleet. */
 export async function fleetReport(
-  { runs }: Orchestrator,
-  { metadata: { runId }, results }: WorkflowResult,
+  { runs, landings }: Orchestrator,
+  { metadata: { runId }, results, errors }: WorkflowResult,
 ): Promise<FleetReport | null> {
   const { workflow, taken } = await runs.show(runId)
   if (workflow?.kind !== 'fleet') return null
-  const { tasks, name } = workflow as WorkflowReference & { readonly kind: 'fleet' }
+  const { tasks, name, land } = workflow as WorkflowReference & { readonly kind: 'fleet' }
   const { agents } = await runs.diff(runId)
+  const entries = land === undefined ? [] : await landings.list()
   const changes = new Map(agents.map(({ agent, files }) => [agent, files]))
   return {
     runId,
+    lands: land !== undefined,
     tasks: fleetTasks(tasks, name).map(({ id, task }): TaskReport => {
       const steps = taken.filter(({ agent }) => agent === id)
       const { state = 'scheduled', problem = null } = steps.at(-1) ?? {}
+      // Of work that was answered: it did not land.
+      const error = errors.find(({ agent }) => agent === id)
       return {
         agent: id,
         task,
         outcome: state === 'scheduled' ? 'waiting' : state,
         costUsd: steps.reduce((sum, { costUsd }) => sum + costUsd, 0),
         changes: changes.get(id) ?? [],
-        landed: false,
+        landed: land !== undefined && state === 'succeeded' && error === undefined,
         branch: `claude-agents/${id}`,
         answer: results[id] ?? '',
-        problem,
+        // Landed work has a reason if it is not where it should be.
+        problem: error?.message ?? problem ?? entries.findLast(({ agent }) => agent === id)?.reason ?? null,
       }
     }),
   }
@@ -69,15 +76,18 @@ function sums(changes: readonly FileChange[]) {
   return { files: changes.length, added: sum('added'), removed: sum('removed') }
 }
 
+const stateOf = ({ outcome, landed }: TaskReport) => (landed ? 'landed' : outcome)
+
 function stat(changes: readonly FileChange[]): string {
   const { files, added, removed } = sums(changes)
   return files === 0 ? 'nothing' : `${plural(files, 'file')}, +${added} −${removed}`
 }
 
-function headline({ tasks }: FleetReport): string {
+function headline({ tasks, lands }: FleetReport): string {
   const done = tasks.filter(({ outcome }) => outcome === 'succeeded').length
   const cost = tasks.reduce((sum, { costUsd }) => sum + costUsd, 0)
-  return `${done} of ${plural(tasks.length, 'task')} succeeded, ${dollars(cost)}`
+  const landed = lands ? `, ${tasks.filter((task) => task.landed).length} landed` : ''
+  return `${done} of ${plural(tasks.length, 'task')} succeeded${landed}, ${dollars(cost)}`
 }
 
 /** In characters, of a task in a table. */
@@ -86,8 +96,10 @@ const LONGEST_PROBLEM = 300
 
 export function markdownReport(report: FleetReport): string {
   const { runId, tasks } = report
-  const rows = tasks.map(({ task, outcome, costUsd, changes, branch }) =>
-    [cut(task, LONGEST_TASK), outcome, dollars(costUsd), stat(changes), branch].map(plain).join(' | '),
+  const rows = tasks.map((row) =>
+    [cut(row.task, LONGEST_TASK), stateOf(row), dollars(row.costUsd), stat(row.changes), row.branch]
+      .map(plain)
+      .join(' | '),
   )
   const problems = tasks.flatMap(({ agent, problem }) =>
     problem === null ? [] : [`- ${plain(agent)}: ${plain(cut(problem, LONGEST_PROBLEM))}`],
@@ -116,13 +128,13 @@ const plain = (text: string): string =>
 export function pageReport(report: FleetReport): string {
   const { runId, tasks } = report
   const rows = tasks.map(
-    ({ agent, task, outcome, costUsd, changes, branch }, index) => `<tr>
-<td><a href="#task-${index + 1}">${html(cut(task, LONGEST_TASK))}</a></td>
-<td class="${outcome}">${outcome}</td>
-<td class="figure">${dollars(costUsd)}</td>
-<td>${html(stat(changes))}</td>
-<td>${html(agent)}</td>
-<td><code>${html(branch)}</code></td>
+    (row, index) => `<tr>
+<td><a href="#task-${index + 1}">${html(cut(row.task, LONGEST_TASK))}</a></td>
+<td class="${row.outcome}">${stateOf(row)}</td>
+<td class="figure">${dollars(row.costUsd)}</td>
+<td>${html(stat(row.changes))}</td>
+<td>${html(row.agent)}</td>
+<td><code>${html(row.branch)}</code></td>
 </tr>`,
   )
   const details = tasks.map(

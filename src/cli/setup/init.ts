@@ -2,7 +2,7 @@
 import { appendFile, lstat, readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { trustFile } from '../../config/trust.ts'
+import { trust } from '../../config/trust.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { type GivenOptions, withGiven } from '../global-options.ts'
 import { terminal } from '../terminal/output.ts'
@@ -50,7 +50,7 @@ async function init(given: GivenOptions, options: InitOptions): Promise<void> {
   }
   const text = configText(wishes)
   await write(path, text, options.force ?? false)
-  await trustFile({ path, text }, process.env)
+  await trust({ path, text }, process.env, { alone: true })
   const ignored = await ignore(resolve('.gitignore'))
   if (screen.json) return screen.value({ file: path, agents: wishes.agents, ignored })
   screen.line(`Wrote ${inert(path)}${ignored.length > 0 ? `, and ${ignored.join(', ')} to .gitignore` : ''}.`)

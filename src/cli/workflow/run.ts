@@ -36,6 +36,8 @@ interface RunNaming extends Pick<RunOptions, 'id' | 'session' | 'budget'> {
 interface RunCommand {
   /** Called before it starts. */
   readonly check?: (session: Session) => Promise<void>
+  /** Called when it is followed; returns what to call when that is over. */
+  readonly watch?: (session: Session) => () => void
   /** Called with the report of a fleet. */
   readonly report?: (report: FleetReport) => Promise<void>
 }
@@ -83,7 +85,7 @@ export async function startRun(
   reference: WorkflowReference,
   task: TaskInput,
   { detach, ...naming }: RunNaming,
-  { check = async () => {}, report }: RunCommand = {},
+  { check = async () => {}, watch = () => () => {}, report }: RunCommand = {},
 ): Promise<void> {
   if (detach) {
     // What is wrong is told before an owner is started for it.
@@ -95,7 +97,9 @@ export async function startRun(
   return withSession(globals, async (session) => {
     await check(session)
     const { signal } = session
-    await follow(session, session.orchestrator.run(reference, task, { ...naming, signal }), report)
+    const stop = watch(session)
+    const running = session.orchestrator.run(reference, task, { ...naming, signal })
+    await follow(session, running, report).finally(stop)
   })
 }
 

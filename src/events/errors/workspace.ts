@@ -168,3 +168,12 @@ export class CloneTimeoutError extends defineError(
     retryable: true,
   }),
 ) {}
+
+/** The work of a step was answered, and did not land. It stays on the branch of its agent. */
+export class WorkNotLandedError extends defineError(
+  'WorkNotLandedError',
+  ({ agent, reason }: { agent: string; reason: string | null }) => ({
+    message: `The work of "${agent}" has not landed: ${reason ?? 'that was cancelled'}.`,
+    hint: `It is still on its branch. To land it again: claude-agents land ${agent}`,
+  }),
+) {}

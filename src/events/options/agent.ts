@@ -32,11 +32,6 @@ export interface AgentOptions {
    */
   readonly permissions?: AgentConfig['permissions']
   /**
-   * Whether to load settings, hooks, MCP servers and CLAUDE.md from the workspace. Their author can then run commands as
-   * you. Default: false.
-   */
-  readonly loadProjectSettings?: boolean
-  /**
    * Where it works: in an empty directory of its own (the default), or in a worktree of a git repository, on a branch of its
    * own. The repository's working tree, index, configuration and other branches stay as they are.
    */
@@ -53,6 +48,22 @@ export interface RepositoryOptions {
   readonly base?: string
   /** The branch of its work. Default: `claude-agents/<id>`. */
   readonly branch?: string
+  /**
+   * Whether the project's own settings for Claude Code count: `CLAUDE.md`, `.claude/`, `.mcp.json`. `true` trusts them as they
+   * are where the work begins: their author can then run commands as you. `false`: never. Default: only if you have trusted
+   * exactly these before (`claude-agents config trust DIRECTORY`).
+   */
+  readonly project?: boolean
+  /**
+   * Who commits: `'turn'` (the default) makes one commit of each answered task with changes; `'agent'` leaves it to the agent,
+   * which needs git for that (`allowedTools: ['Bash(git *)']`).
+   */
+  readonly commit?: 'turn' | 'agent'
+  /**
+   * The message of these commits: a text with `{subject}` (the first line of the task), `{agent}`, `{task}` and `{run}`.
+   * Trailers with agent, task, run and session follow it. Default: `{subject}`.
+   */
+  readonly message?: string
 }
 
 /** Options for every agent that does not set them itself. */
@@ -79,8 +90,8 @@ export type AgentConfig = {
   readonly retry: RetryPolicy
   /** `bypass`: the agent may do everything without asking. */
   readonly permissions: 'workspace' | 'bypass'
-  /** Whether settings, hooks, servers and instructions from the workspace are loaded. */
-  readonly loadProjectSettings: boolean
+  /** What `workspace.project` was in versions that had no trust in repositories. It no longer counts. */
+  readonly loadProjectSettings?: boolean
   /** The repository that it works on. Absent: it has a directory of its own. */
   readonly workspace?: RepositoryWorkspace
 }
@@ -93,6 +104,14 @@ export type RepositoryWorkspace = {
   readonly base: string
   readonly commit: string
   readonly branch: string
+  /** What was said of the project's own settings. Absent: nothing. */
+  readonly project?: boolean
+  /** Absent: one commit for each answered task. */
+  readonly commits?: 'agent'
+  /** The template of their messages. Absent: the first line of the task. */
+  readonly message?: string
+  /** A hash of these settings where the agent began. Absent: the repository had none. */
+  readonly settings?: string
 }
 
 /** In bytes: the system prompt is part of a fact, so it is bounded. */
@@ -138,15 +157,31 @@ export const AGENT = {
     'what it may do without being asked',
     'workspace',
   ),
-  loadProjectSettings: setting(
-    Schema.Boolean,
-    'whether settings, hooks, servers and instructions that lie in the workspace count',
-    false,
-  ),
 }
 
 const BranchName = Text.check(Schema.isPattern(/^(?!-)[^\0-\x20\x7f~^:?*[\\]+$/)).annotate({
   problem: 'is not a name for a branch or a commit',
+})
+
+/** What a template of a commit's message may name. */
+export const MESSAGE_PARTS = ['subject', 'agent', 'task', 'run'] as const
+
+const LONGEST_MESSAGE = 4096
+
+const CommitMessage = Text.check(
+  Schema.makeFilter(
+    (text) =>
+      [...text.matchAll(/\{(\w+)\}/g)].every(([, part]) => MESSAGE_PARTS.some((known) => known === part)),
+    {
+      problem: 'names something that no commit has',
+      hint: `Use ${MESSAGE_PARTS.map((part) => `{${part}}`).join(', ')}.`,
+    },
+  ),
+  Schema.makeFilter((text) => text.length <= LONGEST_MESSAGE && !text.includes('\0'), {
+    problem: `is longer than ${LONGEST_MESSAGE} characters, or has a zero byte`,
+  }),
+).annotate({
+  description: 'The message of the commits: a text with {subject}, {agent}, {task} and {run}.',
 })
 
 /** The fields of a workspace, in code and in the configuration file. */
@@ -161,11 +196,33 @@ export const RepositoryOptions: Schema.Codec<RepositoryOptions> = explainedBy<Re
     branch: Schema.optionalKey(
       BranchName.annotate({ description: 'The branch of its work: claude-agents/ID by default.' }),
     ),
+    project: Schema.optionalKey(
+      Schema.Boolean.annotate({
+        description:
+          "Whether the project's own settings for Claude Code count: by default only if you have trusted them.",
+      }),
+    ),
+    commit: Schema.optionalKey(
+      Schema.Literals(['turn', 'agent']).annotate({
+        description: 'Who commits: turn makes a commit of each answered task, agent leaves it to the agent.',
+        problem: 'is neither "turn" nor "agent"',
+      }),
+    ),
+    message: Schema.optionalKey(CommitMessage),
   }).annotate({ noun: 'option' }),
 )
 
 const RepositoryWorkspace: Schema.Codec<RepositoryWorkspace> = explainedBy<RepositoryWorkspace>()(
-  Schema.Struct({ repo: Schema.String, base: Schema.String, commit: Schema.String, branch: Schema.String }),
+  Schema.Struct({
+    repo: Schema.String,
+    base: Schema.String,
+    commit: Schema.String,
+    branch: Schema.String,
+    project: Schema.optionalKey(Schema.Boolean),
+    settings: Schema.optionalKey(Schema.String),
+    commits: Schema.optionalKey(Schema.Literal('agent')),
+    message: Schema.optionalKey(Schema.String),
+  }),
 )
 
 export const RetryPolicy: Schema.Codec<RetryPolicy> = explainedBy<RetryPolicy>()(Schema.Struct(whole(RETRY)))
@@ -177,6 +234,7 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
     // As it was written: the tools of Claude Code change.
     allowedTools: Schema.NullOr(Schema.Array(Schema.String)),
     retry: RetryPolicy,
+    loadProjectSettings: Schema.optionalKey(Schema.Boolean),
     workspace: Schema.optionalKey(RepositoryWorkspace),
   }),
 )

@@ -32,8 +32,9 @@ import { TaskCancelledError } from '../../events/errors/task.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import type { RunFact } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
+import type { LandWork } from '../../landing/step-landing.ts'
 import { type Answer, carryMissing, rememberLost, stepError } from '../answers.ts'
-import { type Ask, type StepOptions, stepName, type Worker } from '../pattern.ts'
+import { type Ask, type StepLanding, type StepOptions, stepName, type Worker } from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
 import { HandOver } from './hand-over.ts'
 import type { RunSnapshot, runMachine } from './machine.ts'
@@ -62,6 +63,7 @@ export interface AskContext {
   /** Of the agents that the log names, so that recorded answers are found without awaiting anything (A2). */
   readonly fingerprints: Map<string, string>
   readonly copyUse: CopyUse
+  readonly land: LandWork
   notify(event: StepEvent): void
 }
 
@@ -119,14 +121,18 @@ export class DurableAsk {
           subscriber.complete()
         })
       const known = this.#recorded(asked)
-      if (known) {
-        this.#converse(known, options)
-        return emit(known.text, known.factId)
-      }
+      if (known) this.#converse(known, options)
+      if (known && !options.land) return emit(known.text, known.factId)
       const interest = new Interest()
       queueMicrotask(() => {
         if (!interest.isWanted) return end(undefined)
-        const asking = this.#askWorker(worker, task, options, asked, interest).then(
+        const answering =
+          known && options.land
+            ? this.#land(known, options.land, interest).then(() =>
+                rememberFact({ text: known.text }, known.factId),
+              )
+            : this.#askWorker(worker, task, options, asked, interest)
+        const asking = answering.then(
           (reply) => {
             this.#open.delete(asking)
             emit(reply.text, factOf(reply))
@@ -193,17 +199,29 @@ export class DurableAsk {
       this.#unclaimed.delete(stepKey)
       const causes = this.causes.of(options.from ?? [], asked.leading)
       const step = { stepKey, ask: asked.ask, agent, worker: assigned.agent, task, options, interest, causes }
-      return await this.#attempt(step, before)
+      const reply = await this.#attempt(step, before)
+      if (options.land) await this.#land({ stepKey, worker: assigned.agent.id }, options.land, interest)
+      return reply
     } finally {
       assigned.release()
     }
+  }
+
+  /** The request has the name of the step, so it is queued once. */
+  #land(
+    { stepKey, worker }: Pick<RecordedStep, 'stepKey' | 'worker'>,
+    land: StepLanding,
+    { signal }: Interest,
+  ): Promise<void> {
+    const { runId } = this.#context
+    return this.#context.land(worker, { ...land, requestId: `${runId}.${stepKey}` }, signal)
   }
 
   /** Schedules the step, asks its worker, and records the outcome. */
   async #attempt(step: AttemptedStep, before: RecordedStep | undefined): Promise<Reply> {
     const { stepKey, worker, interest } = step
     const { actor, runId } = this.#context
-    const { from: _, session = this.#context.session, ...options } = step.options
+    const { from: _, land: __, session = this.#context.session, ...options } = step.options
     const attempt = new StepAttempt(this.#context, step, before)
     const { taskId } = attempt
     try {

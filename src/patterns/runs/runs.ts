@@ -29,6 +29,7 @@ import { type Amount, type Budget, checkBudget } from '../../events/options/budg
 import { checkArgument } from '../../events/options/decoding.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
+import type { LandWork } from '../../landing/step-landing.ts'
 import { followOnly } from '../../store/follow.ts'
 import type { Pattern } from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
@@ -66,6 +67,7 @@ interface RunsEnvironment extends ActorEnvironment, RunFilesEnvironment {
   /** The patterns that the program offers by name. */
   readonly offered: Readonly<Record<string, Pattern>>
   readonly build: BuildWorkflow
+  readonly land: LandWork
 }
 
 /** A run that this process executes. */
@@ -493,6 +495,7 @@ export class Runs {
       answers: await this.#texts(steps),
       fingerprints,
       copyUse: this.#copyUse,
+      land: this.#environment.land,
     }
     return { context, pattern, task }
   }

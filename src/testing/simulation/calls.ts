@@ -107,6 +107,8 @@ export class LastingCalls {
   async #recover(call: Call, signal: AbortSignal, owner: Owner): Promise<Recovered> {
     const lasting = this.all.get(call.callId)
     if (!lasting || lasting.state === 'starting') return { outcome: 'unsent' }
+    // What an owner was told is its successor's to write down, who may die with it.
+    lasting.toldTo = owner.number
     const { ends, outlives } = lasting.behaviour
     if (lasting.state === 'sent' && outlives) {
       const { clock } = owner
@@ -114,12 +116,12 @@ export class LastingCalls {
     }
     if (lasting.state === 'sent' && (!outlives || signal.aborted)) lasting.state = 'ended'
     if (lasting.state === 'ended' || (!outlives && lasting.toldUsd === null))
-      return { outcome: 'unanswered', ...toldAgain(lasting, owner) }
+      return { outcome: 'unanswered', ...toldAgain(lasting) }
     const outcome = this.#end(lasting)
     if (outcome.outcome === 'answered') tell(lasting, owner)
     if (outcome.outcome !== 'failed') return outcome
     if (lasting.behaviour.tellsCost) tell(lasting, owner)
-    return { ...outcome, ...toldAgain(lasting, owner) }
+    return { ...outcome, ...toldAgain(lasting) }
   }
 
   #end(lasting: LastingCall): Recovered {
@@ -147,12 +149,10 @@ function tell(lasting: LastingCall, { number }: Owner): void {
   lasting.toldTo = number
 }
 
-/** What an owner was told is told to its successor, who may die with it. */
-function toldAgain(lasting: LastingCall, { number }: Owner): { readonly spent?: CallSpending } {
-  const { costUsd, usage } = lasting.behaviour.result
-  if (lasting.toldUsd === null) return {}
-  lasting.toldTo = number
-  return { spent: { costUsd, usage } }
+/** What an owner was told is told to its successor. */
+function toldAgain({ toldUsd, behaviour }: LastingCall): { readonly spent?: CallSpending } {
+  const { costUsd, usage } = behaviour.result
+  return toldUsd === null ? {} : { spent: { costUsd, usage } }
 }
 
 const errorOf = (type: CallErrorClass) => new type({ said: 'as the script has it' })

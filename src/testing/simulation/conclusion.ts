@@ -117,14 +117,16 @@ function checkTasks({ laws }: World): void {
 }
 
 /** What the runner told this process that a call cost is in the log, once. */
-function checkBooked({ laws, calls, cutOff }: World): void {
+function checkBooked({ laws, calls, cutOff, cancelledIn }: World): void {
   for (const { call, toldUsd, toldTo } of calls.all.values()) {
     if (toldUsd === null) continue
     const booked = laws.booked.get(call.callId)
     // An agent that was halted leaves its call to the next life.
     if (laws.task(call.agent, call.taskId)?.end === null) continue
-    // It ended before it could write that down, and nothing may be left that tells it again.
-    if (booked === undefined && cutOff.has(toldTo)) continue
+    // It ended before it could write that down, and nothing may be left that tells it again: of a task that was cancelled
+    // before, the next one does not ask.
+    const lives = [toldTo, cancelledIn.get(`${call.taskId} agent/${call.agent}`) ?? toldTo]
+    if (booked === undefined && lives.some((life) => cutOff.has(life))) continue
     if (booked !== toldUsd)
       throw new Violation(
         'what is booked is what was reported',

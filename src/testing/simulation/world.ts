@@ -58,6 +58,8 @@ export class World {
   readonly told = new Map<number, { readonly actor: string; isAcknowledged: boolean | null }>()
   /** The lives that may not have written what they knew: they ended in a crash, or were closed while the disk was full. */
   readonly cutOff = new Set<number>()
+  /** In which life each task was cancelled, by its id and its agent's stream. */
+  readonly cancelledIn = new Map<string, number>()
   lives = 0
   life: SimulatedLife
   #broken: Violation | undefined
@@ -202,6 +204,8 @@ export class World {
         return new StoreReadOnly({ path: 'simulated', problem: 'no space left on device' })
       },
       written: (facts) => {
+        for (const { stream, type, data } of facts)
+          if (type === 'TaskCancelled') this.cancelledIn.set(`${data.taskId} ${stream}`, number)
         try {
           this.laws.check(facts)
         } catch (error) {

@@ -11,11 +11,12 @@ import { createHash } from 'node:crypto'
 import { existsSync, lstatSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pause, systemClock } from '../../clock.ts'
 import { NO_FILES } from '../../events/agent-facts.ts'
 import { codeOf } from '../../events/errors/phrases.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { type Directory, openDirectory } from '../inputs/directory.ts'
-import { type Author, signatureOf, type WorkingTree } from './git.ts'
+import { type Author, PieceReader, signatureOf, type WorkingTree } from './git.ts'
 import {
   directoryOf,
   type FilePath,
@@ -30,9 +31,11 @@ import {
 import type { FilesRepository } from './repository.ts'
 import {
   directoriesBelow,
+  endPipes,
   type FileContent,
   type FileMode,
   filesBelow,
+  kindAt,
   readFileAt,
   removeFileAt,
   stampOf,
@@ -47,6 +50,8 @@ export interface SavedFiles {
   readonly changed: number
   readonly added: number
   readonly removed: number
+  /** Files that are neither saved nor touched, because they are too large or of another user: the first ones. */
+  readonly left?: readonly string[]
 }
 
 /** How a file differs between two snapshots. */
@@ -77,6 +82,8 @@ export interface HistoryPlace {
    * everything is saved.
    */
   readonly ignored?: { readonly excludes?: string }
+  /** In bytes: what is larger is neither saved nor touched. Default: 100 MB. */
+  readonly largest?: number
 }
 
 /** What the index holds of a file. */
@@ -108,10 +115,14 @@ interface Mark {
   readonly stamps: Stamps
 }
 
+/** The largest file that is saved, in bytes: one at a time is in memory. */
+const LARGEST = 100 * 1024 * 1024
+/** How many of those that are left are named. */
+const MOST_NAMED = 20
 /** So many files without their times in the index are compared by content; more are looked at once, and then known. */
 const MOST_UNKNOWN = 64
-/** How many contents are read from git at once. */
-const CONTENTS = 256
+/** How long git may look at the files before we look for pipes that it waits for. */
+const PATIENCE_MS = 1000
 const NOTHING: Known = { mode: '0', oid: '0'.repeat(40) }
 
 export class FileHistory {
@@ -122,10 +133,14 @@ export class FileHistory {
   readonly #tree: WorkingTree
   readonly #listing: readonly string[]
   readonly #isPrivate: boolean
+  readonly #largest: number
   #mark: Mark | undefined
   #unknown = 0
+  /** Of the last saving. */
+  #left = new Set<FilePath>()
 
-  constructor({ repository, agent, directory, ignored }: HistoryPlace) {
+  constructor({ repository, agent, directory, ignored, largest = LARGEST }: HistoryPlace) {
+    this.#largest = largest
     this.ref = `refs/agents/${agent}`
     this.#repository = repository
     this.#directory = directory
@@ -179,6 +194,7 @@ export class FileHistory {
       submodules: [],
     },
   ): Promise<SavedFiles> {
+    this.#left = new Set()
     const before = await this.#current()
     await using root = await openDirectory(this.#directory)
     if (this.#isPrivate && before?.tree === NO_FILES && (await readdir(this.#directory)).length === 0)
@@ -199,12 +215,14 @@ export class FileHistory {
       input: this.#commands(root, known, looked, links, header, before === undefined, changes),
     })
     const [commit = '', root040000 = ''] = output.toString().split('\n')
-    if (commit === '') return { commit: before?.commit ?? '', tree: before?.tree ?? '', ...count(changes) }
+    const left = this.#left.size > 0 && { left: [...this.#left].slice(0, MOST_NAMED).map(readable) }
+    if (commit === '')
+      return { commit: before?.commit ?? '', tree: before?.tree ?? '', ...count([]), ...left }
     const tree = / tree (\w+)/.exec(root040000)?.[1] ?? NO_FILES
     const others = [...(before ? [before.commit] : []), ...(of === undefined ? [] : [of])]
     await this.#repository.own(commit, others, [tree, ...changes.map(({ oid }) => oid)])
     await this.#noteChanges(changes, { commit, tree, stamps: Object.fromEntries(inner) })
-    return { commit, tree, ...count(changes) }
+    return { commit, tree, ...count(changes), ...left }
   }
 
   /**
@@ -221,17 +239,13 @@ export class FileHistory {
     if (before.commit === commit) return { before, after: before }
     await this.#repository.assertHas(commit)
     await using root = await openDirectory(this.#directory)
-    const differences = await this.#differences(before.commit, commit)
+    const left = this.#left
+    const differences = (await this.#differences(before.commit, commit)).filter(({ path }) => !left.has(path))
     // What is in the way is removed first.
     for (const { path, to } of differences) if (to === undefined) await removeFileAt(root, path)
     const written = differences.flatMap(({ path, to }) => (to && !isSubmodule(to) ? [{ path, to }] : []))
     const submodules = differences.filter(({ from, to }) => isSubmodule(from) || isSubmodule(to))
-    for (let from = 0; from < written.length; from += CONTENTS) {
-      const part = written.slice(from, from + CONTENTS)
-      const contents = await this.#contents(part.map(({ to }) => to.oid))
-      for (const { path, to } of part)
-        await this.#write(root, path, { mode: to.mode as FileMode, bytes: contents.get(to.oid) as Buffer })
-    }
+    await this.#writeAll(root, written)
     return { before, after: await this.#save(message, by, { submodules, of: commit }) }
   }
 
@@ -253,6 +267,15 @@ export class FileHistory {
       `data ${Buffer.byteLength(message)}\n${message}\n`,
       from === undefined ? '' : `from ${from}\n`,
     ].join('')
+  }
+
+  async #writeAll(root: Directory, files: readonly { path: FilePath; to: Known }[]): Promise<void> {
+    if (files.length === 0) return
+    const places = new Map<string, typeof files>()
+    for (const file of files) places.set(file.to.oid, [...(places.get(file.to.oid) ?? []), file])
+    for await (const [oid, bytes] of this.#contents(places.keys()))
+      for (const { path, to } of places.get(oid) ?? [])
+        await this.#write(root, path, { mode: to.mode as FileMode, bytes })
   }
 
   async #write(root: Directory, path: FilePath, content: FileContent): Promise<void> {
@@ -342,7 +365,7 @@ export class FileHistory {
   async #listed(): Promise<{ known: Map<FilePath, Known>; suspects: Set<FilePath> }> {
     const known = new Map<FilePath, Known>()
     const suspects = new Set<FilePath>()
-    for (const line of fieldsOf(await this.#repository.git(this.#listing, { tree: this.#tree }))) {
+    for (const line of fieldsOf(await this.#inTree(this.#listing))) {
       const tag = line[0]
       if (tag === '?') {
         suspects.add(line.slice(2))
@@ -411,22 +434,23 @@ export class FileHistory {
       const name = fastImportPath(toTree(path))
       yield* tell(to ? `M ${to.mode} ${to.oid} ${name}\n` : `D ${name}\n`)
     }
-    const found: [FilePath, FileContent][] = []
     // A file may have become a directory: what is gone is told first.
     for (const path of looked) {
-      const was = known.get(path)
-      const read = await readFileAt(root, path)
-      const content = read?.mode === '120000' && isRefusedLink(path) ? null : read
-      if (content && was) {
-        if (was.mode !== content.mode || was.oid !== oidOf(content.bytes)) found.push([path, content])
-      } else if (content) found.push([path, content])
-      else if (was) {
-        changes.push({ path, kind: 'removed', ...NOTHING })
-        yield* tell(`D ${fastImportPath(toTree(path))}\n`)
-      }
+      if (!known.has(path)) continue
+      const kind = await kindAt(root, path)
+      if (kind === 'file' || (kind === 'link' && !isRefusedLink(path))) continue
+      changes.push({ path, kind: 'removed', ...NOTHING })
+      yield* tell(`D ${fastImportPath(toTree(path))}\n`)
     }
-    for (const [path, { mode, bytes }] of found) {
-      changes.push({ path, kind: known.has(path) ? 'changed' : 'added', mode, oid: oidOf(bytes) })
+    for (const path of looked) {
+      const content = await readFileAt(root, path, this.#largest)
+      if (content === 'left') this.#left.add(path)
+      if (!content || content === 'left' || (content.mode === '120000' && isRefusedLink(path))) continue
+      const { mode, bytes } = content
+      const was = known.get(path)
+      const oid = oidOf(bytes)
+      if (was?.mode === mode && was.oid === oid) continue
+      changes.push({ path, kind: was ? 'changed' : 'added', mode, oid })
       yield* tell(`M ${mode} inline ${fastImportPath(toTree(path))}\n`, bytes)
     }
     yield Buffer.from(begun ? 'get-mark :1\nls :1 ""\ndone\n' : 'done\n')
@@ -447,8 +471,27 @@ export class FileHistory {
 
   async #refresh(): Promise<void> {
     // It says by its exit code that files differ.
-    await this.#repository.git(['update-index', '-q', '--refresh'], { tree: this.#tree }).catch(() => {})
+    await this.#inTree(['update-index', '-q', '--refresh']).catch(() => {})
     this.#unknown = 0
+  }
+
+  /** A command that looks at the files. Git would wait, for ever, for the writer of a pipe that an agent made of these. */
+  async #inTree(command: readonly string[]): Promise<Buffer> {
+    const done = new AbortController()
+    const looking = (async () => {
+      for (;;) {
+        await pause(systemClock, PATIENCE_MS, done.signal)
+        if (done.signal.aborted) return
+        await using root = await openDirectory(this.#directory)
+        await endPipes(root, ['.gitignore', '.gitattributes'])
+      }
+    })()
+    try {
+      return await this.#repository.git(command, { tree: this.#tree })
+    } finally {
+      done.abort()
+      await looking.catch(() => {})
+    }
   }
 
   async #differences(from: string, to: string): Promise<readonly Difference[]> {
@@ -467,20 +510,18 @@ export class FileHistory {
     return differences
   }
 
-  async #contents(oids: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
-    const input = [Buffer.from([...new Set(oids)].map((oid) => `${oid}\n`).join(''))]
-    const output = await this.#repository.git(['cat-file', '--batch'], { input })
-    const contents = new Map<string, Buffer>()
-    for (let at = 0; at < output.length; ) {
-      const end = output.indexOf(10, at)
-      const [oid = '', type, size = ''] = output.toString('latin1', at, end).split(' ')
+  /** The contents of objects, one at a time: they may be larger than memory together. */
+  async *#contents(oids: Iterable<string>): AsyncGenerator<readonly [oid: string, bytes: Buffer]> {
+    const wanted = [...new Set(oids)]
+    const input = [Buffer.from(wanted.map((oid) => `${oid}\n`).join(''))]
+    const output = new PieceReader(this.#repository.pieces(['cat-file', '--batch'], { input }))
+    for (const oid of wanted) {
+      const [, type, size = ''] = (await output.line()).split(' ')
       if (type !== 'blob')
         throw new WorkspaceError({ path: this.#repository.path, problem: `the object ${oid} is missing` })
-      const from = end + 1
-      contents.set(oid, output.subarray(from, from + Number(size)))
-      at = from + Number(size) + 1
+      yield [oid, await output.take(Number(size))]
+      await output.take(1)
     }
-    return contents
   }
 }
 

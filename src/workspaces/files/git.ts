@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import { GitNotInstalled, WorkspaceError } from '../../events/errors/workspace.ts'
 import { spawnWhenPossible } from '../descriptors.ts'
-import { UNCONFIGURED } from '../inputs/git-command.ts'
+import { absoluteEntries, UNCONFIGURED } from '../inputs/git-command.ts'
 
 const SETTINGS = [
   // The bytes as they are, under the names that they have.
@@ -99,6 +99,41 @@ export async function* gitPieces(command: readonly string[], call: GitCall): Asy
   if (exitCode !== 0) throw problemOf(command, call, String(Buffer.from(stderr)), cause)
 }
 
+/** Reads pieces line by line, or so many bytes at a time. */
+export class PieceReader {
+  readonly #pieces: AsyncIterator<Buffer>
+  #rest: Buffer = Buffer.alloc(0)
+
+  constructor(pieces: AsyncIterable<Buffer>) {
+    this.#pieces = pieces[Symbol.asyncIterator]()
+  }
+
+  /** Without its end; what is left if there is none. */
+  async line(): Promise<string> {
+    for (;;) {
+      const end = this.#rest.indexOf(10)
+      if (end >= 0) return String((await this.take(end + 1)).subarray(0, end))
+      const { done, value } = await this.#pieces.next()
+      if (done) return String(await this.take(this.#rest.length))
+      this.#rest = Buffer.concat([this.#rest, value])
+    }
+  }
+
+  /** Fewer at the end. */
+  async take(count: number): Promise<Buffer> {
+    const parts = [this.#rest]
+    for (let left = count - this.#rest.length; left > 0; ) {
+      const { done, value } = await this.#pieces.next()
+      if (done) break
+      parts.push(value)
+      left -= value.length
+    }
+    const all = parts.length === 1 ? this.#rest : Buffer.concat(parts)
+    this.#rest = all.subarray(count)
+    return all.subarray(0, count)
+  }
+}
+
 async function started(
   command: readonly string[],
   { repository, directory = repository, input, tree, by, settings = {}, signal }: GitCall,
@@ -109,7 +144,7 @@ async function started(
     execa('git', [...SETTINGS, ...command], {
       cwd: directory,
       env: {
-        PATH: process.env.PATH,
+        PATH: absoluteEntries(process.env.PATH ?? ''),
         HOME: '/nonexistent',
         ...ENVIRONMENT,
         GIT_DIR: repository,
@@ -161,14 +196,20 @@ export const signatureOf = ({ author, at }: Author): string => {
 }
 
 function identityOf({ author, at }: Author): Readonly<Record<string, string>> {
-  const { name, email, date } = signed(author, at)
+  const { date } = signed(author, at)
+  return { ...authorVariables(author), GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date }
+}
+
+/** What tells git who commits. */
+export function authorVariables(author: string): Readonly<Record<string, string>> {
+  const { name, email } = signed(author)
   return {
-    ...{ GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_AUTHOR_DATE: date },
-    ...{ GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email, GIT_COMMITTER_DATE: date },
+    ...{ GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email },
+    ...{ GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email },
   }
 }
 
-const signed = (author: string, at: Date) => ({
+const signed = (author: string, at = new Date(0)) => ({
   name: author,
   email: `${author}@claude-agents`,
   date: `${Math.floor(at.getTime() / 1000)} +0000`,

@@ -196,11 +196,11 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
         const now = await refAt(common, ref)
         if (now !== null && (await isAncestor(common, commit, now))) return moved
         if (now !== tip) return { outcome: 'missed' }
-        if (tries === 1) await handOver(repository, { from: ours.path, commit, known: [tip, ...heads] })
-        const tree = await treeWith(repository, target)
-        const problem = tree && (await hindrance(tree, move, ours, base))
-        if (tree && problem) return offered(tree.directory, problem)
         try {
+          await handOver(repository, { from: ours.path, commit, known: [tip, ...heads] })
+          const tree = await treeWith(repository, target)
+          const problem = tree && (await hindrance(tree, move, ours, base))
+          if (tree && problem) return await offered(tree.directory, problem)
           if (tree) await bringAlong(tree.directory, target, commit, new Date(clock.now()))
           else await moveRef(repository, ref, commit, tip)
         } catch (error) {
@@ -209,6 +209,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
             await pause(clock, FIRST_PAUSE_MS * 2 ** tries)
             continue
           }
+          const tree = await treeWith(repository, target)
           if (!tree) throw error
           return offered(tree.directory, 'git cannot change it there')
         }

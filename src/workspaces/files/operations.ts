@@ -13,6 +13,7 @@ import type { AgentDirectories } from '../directories.ts'
 import { prepareDirectories } from '../lifecycle.ts'
 import { type FileChange, FileHistory, type ListedFile, type SavedFiles } from './file-history.ts'
 import { commitTree, mergeTrees } from './merge.ts'
+import { type ProjectSettings, projectSettings } from './project.ts'
 import { FilesRepository } from './repository.ts'
 import {
   addWorktree,
@@ -64,7 +65,9 @@ export interface MergedIn {
 
 export interface FilesOperations {
   /** The workspace that the options describe: its commit is what the base is now. Throws InvalidInputError. */
-  resolve(options: Required<RepositoryOptions>): Promise<RepositoryWorkspace>
+  resolve(
+    options: Required<Pick<RepositoryOptions, 'repo' | 'base' | 'branch'>>,
+  ): Promise<RepositoryWorkspace>
   /** Whether there is nothing to save: no file in a directory that never had any. Costs no process. */
   isEmpty(place: FilesPlace): boolean
   /** Makes a workspace that is gone again, from the newest snapshot. Everything here that touches it does so first. */
@@ -85,6 +88,8 @@ export interface FilesOperations {
   list(place: SnapshotsPlace, commit: string): Promise<readonly ListedFile[]>
   /** The difference between two snapshots as a patch. */
   patch(place: SnapshotsPlace, from: string, to: string): Promise<string>
+  /** The project's own settings in the worktree, and the repository that brings them: what all its working trees share. */
+  project(place: RepositoryPlace): Promise<ProjectSettings & { readonly repository: string }>
   /** Commits the files of a snapshot to the agent's branch; null if the branch has them, or the agent has left it. */
   commit(place: FilesPlace, saved: SavedFiles, message: string): Promise<string | null>
   /** Where the agent's branch is, once it has what the files have; while they are being worked on, as it is. */
@@ -216,6 +221,11 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
       commit === NO_FILES ? [] : look(place, [commit], (snapshots) => snapshots.list(commit)),
     patch: async (place, from, to) =>
       from === to ? '' : look(place, [from, to], (snapshots) => snapshots.patch(from, to)),
+    project: (place) =>
+      inTurn(place, async () => {
+        const { common: repository } = await repositoryOf(place.workspace)
+        return { ...(await projectSettings(place.directories.workspace)), repository }
+      }),
     commit: (place, saved, message) =>
       withHistory(place, async (history) => {
         const { workspace } = place

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GitNotInstalled, SnapshotMissing } from '../../events/errors/workspace.ts'
-import { type GitCall, git } from './git.ts'
+import { type GitCall, git, gitPieces } from './git.ts'
 
 /** No attribute of a tree rewrites the bytes of a file. */
 const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
@@ -63,6 +63,11 @@ export class FilesRepository {
         ? cause
         : new SnapshotMissing({ path: this.path, commit }, { cause })
     })
+  }
+
+  /** What git prints, in pieces as they come. */
+  pieces(command: readonly string[], options: Pick<GitCall, 'input'>): AsyncGenerator<Buffer> {
+    return gitPieces(command, { ...options, repository: this.path })
   }
 
   /** What git prints. What it wrote is on the disk. Throws WorkspaceError if git fails, and GitNotInstalled. */

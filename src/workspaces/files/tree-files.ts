@@ -26,30 +26,58 @@ export interface FileContent {
   readonly bytes: Buffer
 }
 
-/** What is at a path; null: nothing that can be saved, such as a directory, a pipe or a file of another user. */
-export async function readFileAt(root: Directory, path: FilePath): Promise<FileContent | null> {
+/**
+ * What is at a path. null: nothing that can be saved, such as a directory or a pipe. `left`: a file that is larger than
+ * `largest` bytes, or of another user. It is left as it is.
+ */
+export async function readFileAt(
+  root: Directory,
+  path: FilePath,
+  largest: number,
+): Promise<FileContent | 'left' | null> {
   const steps = stepsOf(path)
-  return within(root, steps.slice(0, -1), openChildIfThere, async (parent) => {
-    const name = steps.at(-1) as EntryName
-    const stats = await lstatIfThere(parent.at(name))
-    if (stats?.isSymbolicLink()) {
-      const target = await unless(SWAPPED, readlink(parent.at(name), { encoding: 'buffer' }))
-      return target && { mode: '120000', bytes: target }
-    }
-    // A pipe would wait for its writer.
-    if (!stats?.isFile()) return null
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-    const handle = await unless([...SWAPPED, 'EACCES', 'EPERM'], open(parent.at(name), flags))
-    if (!handle) return null
-    try {
-      const opened = await handle.stat()
-      if (!opened.isFile()) return null
-      return { mode: opened.mode & 0o100 ? '100755' : '100644', bytes: await handle.readFile() }
-    } finally {
-      await handle.close()
-    }
-  })
+  return ifAllowed(
+    'left' as const,
+    within(root, steps.slice(0, -1), openChildIfThere, async (parent) => {
+      const name = steps.at(-1) as EntryName
+      const stats = await lstatIfThere(parent.at(name))
+      if (stats?.isSymbolicLink()) {
+        const target = await unless(SWAPPED, readlink(parent.at(name), { encoding: 'buffer' }))
+        return target && { mode: '120000', bytes: target }
+      }
+      // A pipe would wait for its writer.
+      if (!stats?.isFile()) return null
+      const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+      const handle = await unless(SWAPPED, open(parent.at(name), flags))
+      if (!handle) return null
+      try {
+        const opened = await handle.stat()
+        if (!opened.isFile()) return null
+        if (opened.size > largest) return 'left'
+        return { mode: opened.mode & 0o100 ? '100755' : '100644', bytes: await handle.readFile() }
+      } finally {
+        await handle.close()
+      }
+    }),
+  )
 }
+
+/** What is at a path: null if it is neither a file nor a link. What cannot be seen counts as a file. */
+export async function kindAt(root: Directory, path: FilePath): Promise<'file' | 'link' | null> {
+  const steps = stepsOf(path)
+  const found = within(root, steps.slice(0, -1), openChildIfThere, async (parent) => {
+    const stats = await lstatIfThere(parent.at(steps.at(-1) as EntryName))
+    return stats?.isSymbolicLink() ? 'link' : stats?.isFile() ? 'file' : null
+  })
+  return ifAllowed('file' as const, found)
+}
+
+/** What stands for a result that the system does not allow. */
+const ifAllowed = <Result, Otherwise>(otherwise: Otherwise, result: Promise<Result>) =>
+  result.catch((error): Otherwise => {
+    if (!['EACCES', 'EPERM'].includes(codeOf(error))) throw error
+    return otherwise
+  })
 
 /** Replaces what is at a path. A directory that is there stays, unless it is empty. */
 export async function writeFileAt(
@@ -107,7 +135,7 @@ export async function* filesBelow(root: Directory, path: FilePath): AsyncGenerat
   const left = [path]
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const at = next
-    const found = await within(root, at === '' ? [] : stepsOf(at), openChildIfThere, async (directory) => {
+    const seen = within(root, at === '' ? [] : stepsOf(at), openChildIfThere, async (directory) => {
       const files: SeenFile[] = []
       for await (const { name } of entriesOf(directory)) {
         const below = `${at === '' ? '' : `${at}/`}${Buffer.from(name).toString('latin1')}`
@@ -118,7 +146,7 @@ export async function* filesBelow(root: Directory, path: FilePath): AsyncGenerat
       }
       return files
     })
-    yield* found ?? []
+    yield* (await ifAllowed(null, seen)) ?? []
   }
 }
 
@@ -132,7 +160,7 @@ export async function* directoriesBelow(root: Directory): AsyncGenerator<FilePat
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const at = next
     yield at
-    await within(root, at === '' ? [] : stepsOf(at), openChildIfThere, async (directory) => {
+    const looking = within(root, at === '' ? [] : stepsOf(at), openChildIfThere, async (directory) => {
       for await (const { name, isDirectory } of entriesOf(directory)) {
         if (name === '.git') continue
         if (isDirectory ?? (await lstatIfThere(directory.at(name)))?.isDirectory())
@@ -140,7 +168,23 @@ export async function* directoriesBelow(root: Directory): AsyncGenerator<FilePat
       }
       return null
     })
+    await ifAllowed(null, looking)
   }
+}
+
+/** Ends the wait of a program that reads pipes of these names, at any depth below a directory. */
+export async function endPipes(root: Directory, names: readonly string[]): Promise<void> {
+  const flags = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+  for await (const path of directoriesBelow(root))
+    await within(root, path === '' ? [] : stepsOf(path), openChildIfThere, async (directory) => {
+      for (const name of names) {
+        if (!(await lstatIfThere(directory.at(name)))?.isFIFO()) continue
+        // It opens only while something reads it, which then finds nothing in it.
+        const pipe = await open(directory.at(name), flags).catch(() => null)
+        await pipe?.close()
+      }
+      return null
+    })
 }
 
 export interface SeenFile {

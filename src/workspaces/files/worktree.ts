@@ -5,9 +5,9 @@
  * W2. Nothing of the repository is executed: git checks nothing out, the files are written by us.
  * W3. What an agent began from stays in the repository for as long as its agent is there: a ref of ours pins it.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { git } from './git.ts'
 
@@ -55,6 +55,7 @@ async function repositoryAt(directory: string): Promise<UserRepository | null> {
   const isBare = !existsSync(join(directory, '.git'))
   if (isBare && !(existsSync(join(directory, 'HEAD')) && existsSync(join(directory, 'objects')))) return null
   const repository = isBare ? directory : join(directory, '.git')
+  refusePipes(directory, repository)
   const asked = ['--show-object-format', '--path-format=absolute', '--git-common-dir']
   const output = (await git(['rev-parse', ...asked], { repository, directory })).toString()
   const [format = ''] = output.split('\n', 1)
@@ -65,6 +66,32 @@ async function repositoryAt(directory: string): Promise<UserRepository | null> {
       hint: 'Use a clone with SHA-1 objects.',
     })
   return { path: directory, common: output.slice(format.length + 1).trimEnd(), isBare }
+}
+
+/** What git opens by its name. Refs are looked for. */
+const OPENED = [
+  ...['config', 'config.worktree', 'HEAD', 'commondir', 'packed-refs', 'shallow', 'info/exclude'],
+  ...['info/attributes', 'info/grafts', 'info/sparse-checkout', 'objects/info/alternates'],
+]
+
+/** Git would wait for the writer of a pipe, for ever. Throws InvalidInputError. */
+function refusePipes(directory: string, repository: string): void {
+  // In a worktree of the user, `.git` is a file.
+  const isPipe = (path: string) => existsSync(path) && statSync(path).isFIFO()
+  const refs = existsSync(join(repository, 'refs'))
+    ? readdirSync(join(repository, 'refs'), { recursive: true, withFileTypes: true })
+    : []
+  const pipes = [
+    ...[repository, ...OPENED.map((name) => join(repository, name))].filter(isPipe),
+    ...refs.filter((entry) => entry.isFIFO()).map((entry) => join(entry.parentPath, entry.name)),
+  ]
+  const [pipe] = pipes
+  if (pipe === undefined) return
+  throw new InvalidInputError({
+    what: `The repository ${directory}`,
+    problem: `${relative(directory, pipe)} is a pipe`,
+    hint: 'Somebody made it to stop programs that read it. Remove it.',
+  })
 }
 
 /** The commit that a name means there. Throws InvalidInputError. */

@@ -1,5 +1,6 @@
 /** Calls git so that nothing but git itself runs: its arguments and its complete environment, as data. */
 
+import { delimiter, isAbsolute } from 'node:path'
 import type { RepoLocation } from '../../events/repo-url.ts'
 import { HOME_MARKER } from '../directories.ts'
 
@@ -70,7 +71,11 @@ export const inClone = (location: RepoLocation, into: string, command: readonly 
 
 const repositoryAt = (path: string) => [`--git-dir=${path}/.git`, `--work-tree=${path}`]
 
-const ORDINARY = ['PATH', 'TMPDIR', 'USER', 'LOGNAME']
+/** A PATH without relative entries, which would lead to programs in the directory that is worked on. */
+export const absoluteEntries = (path: string): string =>
+  path.split(delimiter).filter(isAbsolute).join(delimiter)
+
+const ORDINARY = ['TMPDIR', 'USER', 'LOGNAME']
 const NETWORK = [
   ...['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'],
   ...['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'],
@@ -115,6 +120,7 @@ export function gitEnvironment(
   })
   return {
     HOME: directory,
+    PATH: absoluteEntries(inherited.PATH ?? ''),
     ...Object.fromEntries(taken),
     ...FIXED,
     GIT_ALLOW_PROTOCOL: transport,

@@ -276,3 +276,42 @@ test('a folder that is no repository, an unknown base and a hostile branch are r
   await expect(creating({ repo, branch: '-D' })).rejects.toThrow('is not a name')
   expect(await orchestrator.agents()).toEqual([])
 })
+
+test('the message of a turn is made from a template, and an agent that commits by itself is left to it', async () => {
+  const { repo, open } = await world(async (workspace, prompt) => {
+    await writeFile(join(workspace, prompt.split(' ')[0] ?? ''), '')
+    if (prompt.startsWith('own')) {
+      user(workspace, 'add', '-A')
+      user(workspace, 'commit', '-qm', 'by the agent itself')
+    }
+    return 'done'
+  })
+  await using orchestrator = await open()
+  const create = (id: string, workspace: object) =>
+    orchestrator.createAgent({ id, systemPrompt: 'You work.', workspace: { repo, ...workspace } })
+  const subjects = (id: string) => user(repo, 'log', '--format=%s', `main..claude-agents/${id}`).split('\n')
+
+  const templated = await create('templated', { message: 'feat({agent}): {subject}\n\nRefs: {task}{run}' })
+  const { taskId } = await templated.ask('add {agent} to the list\nand more')
+  expect(subjects('templated')).toEqual(['feat(templated): add {agent} to the list'])
+  const body = user(repo, 'log', '-1', '--format=%b', 'claude-agents/templated')
+  expect(body).toContain(`Refs: ${taskId}\n`)
+  expect(body).toContain(`Task: ${taskId}\n`)
+
+  const own = await create('own', { commit: 'agent' })
+  await own.ask('left alone')
+  await own.ask('own')
+  expect(subjects('own')).toEqual(['by the agent itself'])
+  expect((await own.files.diff({ turn: 1 })).files.map(({ path }) => path)).toEqual(['left'])
+  // It is as it was said last, from the next task on.
+  await orchestrator.declareAgent({
+    id: 'own',
+    systemPrompt: 'You work.',
+    workspace: { repo, commit: 'turn' },
+  })
+  await own.ask('again by us')
+  expect(subjects('own')).toEqual(['again by us', 'by the agent itself'])
+
+  for (const wrong of [{ commit: 'never' }, { message: '{subjekt}' }, { message: '' }])
+    await expect(create('wrong', wrong)).rejects.toThrow(/workspace\.(commit|message)/)
+})

@@ -12,23 +12,23 @@ test('an agent stays in its workspace and loads nothing from it by default', asy
   const { orchestrator, runner } = await (await world()).open()
   await orchestrator.createAgent(ECHO)
   await orchestrator.sendTask('echo', 'x')
-  expect(runner.calls[0]?.settings).toMatchObject({ permissions: 'workspace', loadProjectSettings: false })
+  expect(runner.calls[0]?.settings).toEqual({ systemPrompt: ECHO.systemPrompt, permissions: 'workspace' })
 })
 
 test('a bypass is a fact and reaches the runner, also after a restart', async () => {
   const { open, store } = await world()
   const { orchestrator } = await open()
-  await orchestrator.createAgent({ ...ECHO, permissions: 'bypass', loadProjectSettings: true })
+  await orchestrator.createAgent({ ...ECHO, permissions: 'bypass' })
   await orchestrator.close()
   for await (const { data } of store.read('agent/echo')) {
-    expect(data).toMatchObject({ config: { permissions: 'bypass', loadProjectSettings: true } })
+    expect(data).toMatchObject({ config: { permissions: 'bypass' } })
   }
   const again = await open()
   await again.orchestrator.sendTask('echo', 'x')
-  expect(again.runner.calls[0]?.settings).toMatchObject({ permissions: 'bypass', loadProjectSettings: true })
+  expect(again.runner.calls[0]?.settings).toMatchObject({ permissions: 'bypass' })
 })
 
-test.each([{ permissions: 'all' }, { permissions: 'bypassPermissions' }, { loadProjectSettings: 'yes' }])(
+test.each([{ permissions: 'all' }, { permissions: 'bypassPermissions' }, { loadProjectSettings: true }])(
   'an agent with %j is refused',
   async (options) => {
     const { orchestrator } = await (await world()).open()

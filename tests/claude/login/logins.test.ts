@@ -71,6 +71,11 @@ describe('a key', () => {
     expect(hidden.secret).toBe('canary')
     expect(hidden.arguments).toEqual(['--settings', expect.stringContaining('apiKeyHelper'), '-p'])
     expect(JSON.stringify([hidden.environment, hidden.arguments])).not.toContain('canary')
+    const { environment } = start({ ANTHROPIC_AUTH_TOKEN: 'canary' })
+    const arguments_ = ['-p', '--settings', '{"claudeMdExcludes":[]}', '-x']
+    expect(hideLogin({ environment, arguments: arguments_ }, 'linux').arguments).toEqual([
+      ...['-p', '--settings', expect.stringMatching(/^\{"claudeMdExcludes":\[\],"apiKeyHelper"/), '-x'],
+    ])
   })
 
   test.each<[string, Record<string, string>, NodeJS.Platform]>([

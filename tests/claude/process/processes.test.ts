@@ -1,6 +1,5 @@
 /** Telling processes apart and terminating them, against a simulated process table. */
 import { expect, test } from 'vitest'
-import { sweepBase, sweepCall } from '../../../src/claude/process/sweep.ts'
 import {
   descendantsOf,
   isRunning,
@@ -12,7 +11,7 @@ import {
   parseStat,
   portableProcessTable,
 } from '../../../src/claude/process/table.ts'
-import { terminate, waitForEnd } from '../../../src/claude/process/termination.ts'
+import { sweepBase, sweepCall, terminate, waitForEnd } from '../../../src/claude/process/termination.ts'
 import { type VirtualClock, virtualClock } from '../../../src/testing/virtual-clock.ts'
 
 interface Made {

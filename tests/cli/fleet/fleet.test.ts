@@ -119,6 +119,35 @@ test('a fleet that is left is finished by the owner, and waited for', async () =
   expect((await cli.run(['attach', 'r1'])).stdout).toContain('2 of 2 tasks succeeded')
 })
 
+test('what passes the gate lands, and the report says so', async () => {
+  const { cli, user, tasksOf } = await world()
+  const words = [
+    'fleet',
+    'Write a.txt: a',
+    'Write bad.txt: b',
+    '--land',
+    '--gate',
+    'test ! -e bad.txt',
+    '--id',
+    'r1',
+  ]
+  const ran = await cli.run([...words, '--json'])
+  expect(ran.exitCode).toBe(1)
+  expect(tasksOf(ran)).toMatchObject([
+    { outcome: 'succeeded', landed: true },
+    { outcome: 'succeeded', landed: false },
+  ])
+  expect(user('ls-tree', '--name-only', 'main').split('\n')).toEqual(['.gitignore', 'a.txt'])
+  expect(user('status', '--porcelain')).toBe('')
+  const again = await cli.run(words)
+  expect(again.stdout).toContain('2 of 2 tasks succeeded, 1 landed')
+  expect(again.stdout).toContain('has not landed')
+  await writeFile(join(cli.folder, 'c.txt'), 'by the user\n')
+  const beside = await cli.run(['fleet', 'Write c.txt: c', '--land', '--id', 'r2'])
+  expect(beside.exitCode).toBe(0)
+  expect(beside.stdout).toContain('claude-agents/landed/')
+})
+
 test('a fleet that was killed resumes with its agents, and asks nothing twice', async () => {
   const { cli, model, tasksOf } = await world()
   const words = ['fleet', 'Write a.txt: a', 'Write b.txt: b', '--id', 'r1', '--concurrency', '1', '--json']
@@ -173,6 +202,8 @@ test('what is wrong is refused before a store is made, and before anything is as
     [['one', '--base=-x'], 'is not a name for a branch or a commit'],
     [['one', '--repo', 'nowhere'], 'there is no such directory'],
     [['one', '--repo', '/'], 'it is not in a git repository'],
+    [['one', '--gate', 'true'], 'it needs --land'],
+    [['one', '--land', '--into', 'nowhere'], 'nowhere'],
     [['one', '--budget', '5'], 'Write it as usd=5'],
     [['one', '--report', 'there.md'], 'it already exists'],
     [['one', '--html', 'no/where.html'], 'there is no folder'],

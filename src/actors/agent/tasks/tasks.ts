@@ -387,7 +387,7 @@ export class AgentTasks {
     call: ReadyCall | undefined,
   ): Promise<number | undefined> {
     const { taskId } = data
-    const { runId: _, continues: __, step: ___, ...causation } = origin ?? {}
+    const { correlationId = taskId, causationId = null } = origin ?? {}
     let version = 0
     let refusal: unknown
     const deciding = this.#life.decide(
@@ -401,7 +401,7 @@ export class AgentTasks {
         }
       },
       {
-        ...{ correlationId: taskId, ...causation, commitId: this.#commitId(taskId) },
+        ...{ correlationId, causationId, commitId: this.#commitId(taskId) },
         ...(call && { consequences: taskId }),
       },
     )

@@ -1,0 +1,61 @@
+/** Says whether a project's own settings count for an agent, and asks about them on a terminal. */
+import type { Agent } from '../../actors/agent/agent.ts'
+import type { ProjectInfo } from '../../actors/agent/files.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
+import { isConversation } from '../session.ts'
+import type { Terminal } from '../terminal/output.ts'
+import { inert } from '../terminal/text.ts'
+
+/** How `agent show` and the notes of other commands say it. */
+export function projectInWords({ files, trust, problem }: ProjectInfo): string {
+  const names = inert(files.join(', '))
+  if (problem !== undefined) return `${names}: not loaded (${inert(problem)})`
+  return trust === 'none' ? 'none' : `${names}: ${WORDS[trust]}`
+}
+
+const WORDS: Readonly<Record<Exclude<ProjectInfo['trust'], 'none'>, string>> = {
+  trusted: 'loaded',
+  changed: 'not loaded (they have changed since you trusted them)',
+  unknown: 'not loaded (you have not trusted them)',
+  refused: 'not loaded (you said no)',
+  never: 'not loaded (--no-project)',
+}
+
+/** Says where an agent works on a repository. `said`: what the command line says of its settings; undefined: nothing. */
+export async function tellFiles(agent: Agent, terminal: Terminal, said?: boolean): Promise<void> {
+  if (agent.snapshot.context.config?.workspace) {
+    terminal.note(`It works in ${inert(agent.workspace)}`)
+    return settleProject(agent, terminal, said)
+  }
+  if (said === undefined) return
+  const problem = `agent "${agent.id}" does not work on a repository`
+  throw new InvalidInputError({ what: said ? '--project' : '--no-project', problem })
+}
+
+async function settleProject(agent: Agent, terminal: Terminal, said: boolean | undefined): Promise<void> {
+  const seen = await agent.files.project()
+  if (seen.trust === 'none') return
+  const isOpen = seen.trust === 'unknown' || seen.trust === 'changed'
+  const counts =
+    said ?? (isOpen && seen.problem === undefined ? await answer(seen, agent, terminal) : undefined)
+  const settled =
+    counts === undefined || seen.trust === (counts ? 'trusted' : 'never')
+      ? seen
+      : await agent.files.trust({ hash: seen.hash, counts })
+  terminal.note(`The project's own settings: ${projectInWords(settled)}`)
+}
+
+/** undefined if there is no terminal, or no answer. */
+async function answer(
+  { files, trust }: ProjectInfo,
+  { workspace }: Agent,
+  terminal: Terminal,
+): Promise<boolean | undefined> {
+  if (!process.stdin.isTTY || !terminal.interactive || isConversation()) return undefined
+  const { confirm, isCancel } = await import('@clack/prompts')
+  const have = trust === 'changed' ? 'have changed' : 'could count for this agent'
+  terminal.note(`Settings for Claude Code ${have}: ${inert(files.join(', '))}, in ${inert(workspace)}`)
+  const message = 'Load them? Their author can then run commands as you.'
+  const given = await confirm({ message, initialValue: false })
+  return isCancel(given) ? undefined : given
+}

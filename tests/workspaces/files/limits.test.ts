@@ -1,0 +1,95 @@
+/** What snapshots do with files that are large, many, or cannot be read. */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync } from 'node:fs'
+import { mkdir, open, readFile, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { FileHistory } from '../../../src/workspaces/files/file-history.ts'
+import { FilesRepository } from '../../../src/workspaces/files/repository.ts'
+
+const BY = { author: 'dev', at: new Date(0) }
+const MIB = 1024 * 1024
+
+async function world(largest?: number) {
+  const folder = mkdtempSync(join(tmpdir(), 'files-limits-'))
+  const directory = join(folder, 'workspace')
+  await mkdir(directory)
+  const repository = new FilesRepository(join(folder, 'files.git'))
+  const history = new FileHistory({ repository, agent: 'dev', directory, ...(largest && { largest }) })
+  const write = (name: string, content: string | Buffer) => writeFile(join(directory, name), content)
+  const read = (name: string) => readFile(join(directory, name), 'utf8')
+  return { directory, repository, history, write, read }
+}
+
+test('a file over the limit is named, and neither saved nor touched, until it is smaller', async () => {
+  const { directory, history, write, read } = await world(10)
+  await write('grows', 'small')
+  const small = await history.save('small', BY)
+  expect(small).not.toHaveProperty('left')
+  await write('grows', 'much too large')
+  await write('new', 'too large as well')
+  await write('other', 'other')
+  const large = await history.save('large', BY)
+  expect(large).toMatchObject({ added: 1, changed: 0, removed: 0 })
+  expect([...(large.left ?? [])].sort()).toEqual(['grows', 'new'])
+  await history.restore(small.commit, 'undo', BY)
+  expect(await read('grows')).toBe('much too large')
+  expect(await read('new')).toBe('too large as well')
+  expect(existsSync(join(directory, 'other'))).toBe(false)
+  await write('new', 'small')
+  expect(await history.save('smaller', BY)).toMatchObject({ added: 1, left: ['grows'] })
+})
+
+test('a file of 10 MB is saved and brought back, and one of more than 100 MB is left', async () => {
+  const { directory, history, write } = await world()
+  const content = Buffer.alloc(10 * MIB, 'ten million bytes ')
+  await write('large', content)
+  const file = await open(join(directory, 'huge'), 'w')
+  await file.truncate(101 * MIB)
+  await file.close()
+  const saved = await history.save('large', BY)
+  expect(saved).toMatchObject({ added: 1, left: ['huge'] })
+  await write('large', '')
+  await history.restore(saved.commit, 'undo', BY)
+  expect(content.equals(await readFile(join(directory, 'large')))).toBe(true)
+  expect((await stat(join(directory, 'huge'))).size).toBe(101 * MIB)
+})
+
+test('of many contents, one at a time is in memory', async () => {
+  const { directory, repository, write } = await world()
+  const SIZE = MIB / 4
+  const names = Array.from({ length: 12 }, (_, number) => `file-${number}`)
+  let [read, mostHeld] = [0, 0]
+  const held = async () => {
+    const sizes = await Promise.all(names.map(async (name) => (await stat(join(directory, name))).size))
+    return read - sizes.reduce((sum, size) => sum + size, 0)
+  }
+  class Watched extends FilesRepository {
+    override async *pieces(...call: Parameters<FilesRepository['pieces']>) {
+      for await (const piece of super.pieces(...call)) {
+        read += piece.length
+        mostHeld = Math.max(mostHeld, await held())
+        yield piece
+      }
+    }
+  }
+  const history = new FileHistory({ repository: new Watched(repository.path), agent: 'dev', directory })
+  for (const name of names) await write(name, Buffer.alloc(SIZE, name))
+  const saved = await history.save('many', BY)
+  for (const name of names) await write(name, '')
+  await history.restore(saved.commit, 'undo', BY)
+  expect(read).toBeGreaterThan(names.length * SIZE)
+  expect(mostHeld).toBeLessThan(3 * SIZE)
+})
+
+test('pipes and devices are neither saved nor touched', async () => {
+  const { directory, history, write } = await world()
+  await write('a', 'a')
+  execFileSync('mkfifo', [join(directory, 'pipe')])
+  const saved = await history.save('with a pipe', BY)
+  expect(saved).toMatchObject({ added: 1 })
+  await write('a', 'b')
+  await history.restore(saved.commit, 'undo', BY)
+  expect((await stat(join(directory, 'pipe'))).isFIFO()).toBe(true)
+})
