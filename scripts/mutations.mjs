@@ -1934,7 +1934,7 @@ export const MUTATIONS = [
     [
       'any name passes for a snapshot',
       'src/workspaces/files/snapshot-reader.ts',
-      'if (/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(name)) return name',
+      'if (COMMIT.test(name)) return name',
       "if (name !== '') return name",
     ],
     [

@@ -89,7 +89,11 @@ export async function* gitPieces(command: readonly string[], call: GitCall): Asy
     for await (const piece of child.stdout) yield piece as Buffer
     isRead = true
   } finally {
-    if (!isRead) child.kill()
+    // Once it is ended, another one may begin.
+    if (!isRead) {
+      child.kill()
+      await child
+    }
   }
   const { exitCode, stderr, cause } = await child
   call.signal?.throwIfAborted()
