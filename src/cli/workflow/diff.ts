@@ -13,8 +13,7 @@ export function diffRun(
     const { json } = terminal
     const diff = await orchestrator.runs.diff(runId, { patch: !json && !stat })
     if (json) return terminal.value(diff)
-    if (diff.agents.length === 0)
-      terminal.note('No agent that has files has answered in this run.')
+    if (diff.agents.length === 0) terminal.note('No agent that has files has answered in this run.')
     for (const { patch = '', ...changed } of diff.agents) {
       terminal.line(terminal.style('bold', changed.agent))
       if (changed.files.length === 0) terminal.line('Nothing has changed.')
