@@ -31,6 +31,87 @@ const breaking = (promise, tests, ...edits) =>
   edits.map(([what, file, from, to]) => ({ breaks: `${promise}: ${what}`, file, from, to, tests }))
 
 export const MUTATIONS = [
+  // Landing
+  ...breaking(
+    'A branch that work lands on is always in a state that passed its gate',
+    {
+      'tests/landing/laws.test.ts': [
+        'whatever is landed together, the target is always a state that passed its gate, and everything ends',
+      ],
+    },
+    [
+      'a gate that fails has passed',
+      'src/landing/queue.ts',
+      "if (exitCode === 0) return [{ type: 'GatePassed'",
+      "if (exitCode !== null) return [{ type: 'GatePassed'",
+    ],
+  ),
+  ...breaking(
+    'A branch moves only from what was merged on',
+    {
+      'tests/landing/trees.test.ts': [
+        'a branch that the user moves while the gate runs is merged and judged again',
+      ],
+    },
+    [
+      'what the user has done meanwhile is ignored',
+      'src/workspaces/files/landing.ts',
+      "if (now !== tip) return { outcome: 'missed' }",
+      "if (now === null) return { outcome: 'missed' }",
+    ],
+  ),
+  ...breaking(
+    'A landing is finished after a kill',
+    {
+      'tests/landing/landing.test.ts': [
+        'work lands on a clean checked-out branch, with its files and its index',
+      ],
+    },
+    [
+      'a target that has moved is not recognized',
+      'src/workspaces/files/landing.ts',
+      'if (now !== null && (await isAncestor(common, commit, now))) return moved',
+      'if (now === ref) return moved',
+    ],
+  ),
+  ...breaking(
+    'Landing touches no tree that is not clean',
+    { 'tests/landing/trees.test.ts': ['a dirty tree stays byte for byte as it is'] },
+    [
+      'changes do not count',
+      'src/workspaces/files/landing.ts',
+      'if (!changes.every(isOurs)) return',
+      'if (changes.length > 1e9) return',
+    ],
+  ),
+  ...breaking(
+    'An agent whose work conflicts fixes it',
+    {
+      'tests/landing/landing.test.ts': [
+        'an agent that leaves the marks of a conflict is asked once more, and then its work does not land',
+      ],
+    },
+    [
+      'the marks of a conflict land',
+      'src/landing/queue.ts',
+      'if (marked.length > 0) {',
+      'if (marked.length > 1e9) {',
+    ],
+  ),
+  ...breaking(
+    'Entries that wait together are judged together',
+    {
+      'tests/landing/laws.test.ts': [
+        'entries that wait together are judged together, and the one at fault is found by halves',
+      ],
+    },
+    [
+      'each is judged alone',
+      'src/landing/machine.ts',
+      '.slice(0, MOST_TOGETHER)',
+      '.slice(0, MOST_TOGETHER - 15)',
+    ],
+  ),
   // Files
   ...breaking(
     'A turn of an agent is a transaction over its files',
@@ -214,6 +295,20 @@ export const MUTATIONS = [
       'src/actors/agent/call-files.ts',
       "ending.type === 'CallSucceeded' ? undefined : await takeBack(of)",
       'undefined',
+    ],
+  ),
+  ...breaking(
+    'Snapshots are small',
+    {
+      'tests/workspaces/files/size.test.ts': [
+        'many turns that change 2 KB each take at most 3 times the changes, and all of them are there',
+      ],
+    },
+    [
+      'they are never packed',
+      'src/workspaces/files/repository.ts',
+      'if (loose < MOST_LOOSE && count < MOST_SNAPSHOTS) return',
+      'if (loose >= 0) return',
     ],
   ),
   ...breaking(
@@ -1881,7 +1976,7 @@ export const MUTATIONS = [
     [
       'any name passes for a snapshot',
       'src/workspaces/files/snapshot-reader.ts',
-      'if (/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(name)) return name',
+      'if (COMMIT.test(name)) return name',
       "if (name !== '') return name",
     ],
     [

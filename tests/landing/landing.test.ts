@@ -95,3 +95,41 @@ test('an entry is cancelled while it waits, and an unknown one is refused', asyn
   expect(again).toMatchObject({ status: 'landed' })
   expect(git('log', '--format=%an %s').split('\n')).toEqual(['dev b.txt=two', 'User first'])
 })
+
+test('an agent that leaves the marks of a conflict is asked once more, and then its work does not land', async () => {
+  const prompts: string[] = []
+  const { git, open, at } = await repository(async (workspace, prompt) => {
+    prompts.push(prompt)
+    if (!prompt.includes('could not be landed')) await write(workspace, prompt)
+  })
+  const { agent, landed } = await open()
+  await agent('one', 'a.txt=first')
+  await agent('two', 'a.txt=second')
+  const [, two] = await landed(['one', 'two'])
+  expect(two).toMatchObject({ status: 'set-aside', commit: null })
+  expect(two?.reason).toContain('it conflicts with main; its agent was asked 2 times to fix it')
+  expect(prompts.filter((prompt) => prompt.includes('could not be landed'))).toHaveLength(2)
+  expect(at('a.txt')).toBe('first')
+  expect(git('status', '--porcelain')).toBe('')
+})
+
+test('an agent that has no budget left to fix its work holds up no other, and lands once it has', async () => {
+  const { open, at } = await repository(async (workspace, prompt) => {
+    if (!prompt.includes('could not be landed')) await write(workspace, prompt)
+    else await writeFile(join(workspace, 'a.txt'), 'both\n')
+  })
+  const { orchestrator, agent, landed } = await open()
+  const { landings, budgets, held } = orchestrator
+  await agent('one', 'a.txt=first')
+  await agent('two', 'a.txt=second')
+  await agent('three', 'c.txt=third')
+  await budgets.set({ usd: 0.001 }, { agent: 'two' })
+  await landed('one')
+  const [two] = await landings.land(['two'])
+  expect(await landed('three')).toMatchObject([{ status: 'landed' }])
+  expect(await landings.list()).toMatchObject([{ agent: 'one' }, { agent: 'two', status: 'mending' }, {}])
+  while ((await held.list()).length === 0) await new Promise((resolve) => setImmediate(resolve))
+  await budgets.set({ usd: 5 }, { agent: 'two' })
+  expect(await landings.settled(two?.entry ?? '')).toMatchObject({ status: 'landed' })
+  expect(at('a.txt')).toBe('both')
+})

@@ -243,7 +243,6 @@ export class FileHistory {
       return { commit: before?.commit ?? '', tree: before?.tree ?? '', ...count([]), ...left }
     const tree = / tree (\w+)/.exec(root040000)?.[1] ?? NO_FILES
     await this.#noteChanges(changes, { commit, tree, stamps: Object.fromEntries(inner) })
-    await this.#repository.tidy()
     return { commit, tree, ...count(changes), ...left }
   }
 
@@ -575,12 +574,12 @@ export class FileHistory {
         await using root = await openDirectory(this.#directory)
         await endPipes(root, ['.gitignore', '.gitattributes'])
       }
-    })()
+    })().catch(() => {})
     try {
       return await this.#repository.git(command, { tree: this.#tree })
     } finally {
       done.abort()
-      await looking.catch(() => {})
+      await looking
     }
   }
 

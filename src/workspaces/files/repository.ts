@@ -15,17 +15,20 @@ import { type GitCall, git, gitPieces } from './git.ts'
 /** No attribute of a tree rewrites the bytes of a file. */
 const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
 
-/** Git looks for an object in one after the other. */
-const MOST_PACKS = 50
-
 /** Where a repository of the user has its objects and refs. */
 type Source = { readonly common: string }
+
+/** More are packed. Some sixteen turns make so many. */
+const MOST_LOOSE = 48
+/** Each snapshot is a pack of its own: more are looked at. */
+const MOST_SNAPSHOTS = 32
+/** More are joined. */
+const MOST_PACKS = 8
 
 export class FilesRepository {
   readonly path: string
   /** The refs that were kept last, so that looking again costs nothing. */
   readonly #kept = new Map<string, string>()
-  #isTidying = false
 
   constructor(path: string) {
     this.path = path
@@ -106,19 +109,6 @@ export class FilesRepository {
     await this.git(['update-ref', '-d', ref])
   }
 
-  /** Each snapshot is a pack of its own: of many small ones, one is made, where a file is kept as what it differs in. */
-  async tidy(): Promise<void> {
-    if (this.#isTidying) return
-    const packs = (await readdir(join(this.path, 'objects', 'pack'))).filter((name) => name.endsWith('.pack'))
-    if (packs.length < MOST_PACKS) return
-    this.#isTidying = true
-    try {
-      await this.git(['repack', '-d', '-l', '-q', '--geometric=2'])
-    } finally {
-      this.#isTidying = false
-    }
-  }
-
   /** null if there is no such ref. */
   async refAt(ref: string): Promise<string | null> {
     const loose = await readFile(join(this.path, ref), 'utf8').catch(() => '')
@@ -136,6 +126,25 @@ export class FilesRepository {
         ? cause
         : new SnapshotMissing({ path: this.path, commit }, { cause })
     })
+  }
+
+  /**
+   * Packs the objects that lie about, once there are many. What that takes is bounded: only what is new is compared, and of
+   * many packs only those of a similar size are joined. A kill leaves an unfinished pack, which the next one removes.
+   * *Contract:* nothing else is done here meanwhile.
+   */
+  async tidy(): Promise<void> {
+    const objects = join(this.path, 'objects')
+    let loose = 0
+    for (const name of await readdir(objects).catch(() => []))
+      if (/^[0-9a-f]{2}$/.test(name)) loose += (await readdir(join(objects, name))).length
+    const packs = await readdir(join(objects, 'pack')).catch(() => [])
+    const count = packs.filter((name) => name.endsWith('.pack')).length
+    if (loose < MOST_LOOSE && count < MOST_SNAPSHOTS) return
+    for (const name of packs.filter((each) => /^\.?tmp/.test(each)))
+      await rm(join(objects, 'pack', name), { force: true })
+    await this.git(['repack', '-d', '-l', '-q'])
+    if (count >= MOST_PACKS) await this.git(['repack', '-d', '-l', '-q', '--geometric=2'])
   }
 
   /** What git prints, in pieces as they come. */
