@@ -307,7 +307,7 @@ export const MUTATIONS = [
     [
       'they are never packed',
       'src/workspaces/files/repository.ts',
-      'if (loose < MOST_LOOSE && count < MOST_SNAPSHOTS) return',
+      'if (loose < MOST_LOOSE) return',
       'if (loose >= 0) return',
     ],
   ),

@@ -123,8 +123,6 @@ const LARGEST = 100 * 1024 * 1024
 const MOST_NAMED = 20
 /** So many files without their times in the index are compared by content; more are looked at once, and then known. */
 const MOST_UNKNOWN = 64
-/** A snapshot is a pack of its own: to take it apart costs more than to write it. */
-const ONE_PACK = ['-c', 'fastimport.unpackLimit=1']
 /** How long git may look at the files before we look for pipes that it waits for. */
 const PATIENCE_MS = 1000
 const NOTHING: Known = { mode: '0', oid: '0'.repeat(40) }
@@ -234,7 +232,7 @@ export class FileHistory {
       return { commit: before.commit, tree: before.tree, ...count([]) }
     const changes: Change[] = []
     const header = this.#commitHeader(message, by, before?.commit)
-    const output = await this.#repository.git([...ONE_PACK, 'fast-import', '--quiet', '--done'], {
+    const output = await this.#repository.git(['fast-import', '--quiet', '--done'], {
       input: this.#commands(root, known.files, looked, links, header, before === undefined, changes),
     })
     const [commit = '', root040000 = ''] = output.toString().split('\n')

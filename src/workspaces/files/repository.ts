@@ -20,8 +20,6 @@ type Source = { readonly common: string }
 
 /** More are packed. Some sixteen turns make so many. */
 const MOST_LOOSE = 48
-/** Each snapshot is a pack of its own: more are looked at. */
-const MOST_SNAPSHOTS = 32
 /** More are joined. */
 const MOST_PACKS = 8
 
@@ -140,7 +138,7 @@ export class FilesRepository {
       if (/^[0-9a-f]{2}$/.test(name)) loose += (await readdir(join(objects, name))).length
     const packs = await readdir(join(objects, 'pack')).catch(() => [])
     const count = packs.filter((name) => name.endsWith('.pack')).length
-    if (loose < MOST_LOOSE && count < MOST_SNAPSHOTS) return
+    if (loose < MOST_LOOSE) return
     for (const name of packs.filter((each) => /^\.?tmp/.test(each)))
       await rm(join(objects, 'pack', name), { force: true })
     await this.git(['repack', '-d', '-l', '-q'])
