@@ -19,8 +19,8 @@ export const BUGS = [
   {
     bug: 'commit ids are forgotten',
     file: 'src/actors/engine/actor.ts',
-    from: '...(commitId !== undefined && { commitId }),',
-    to: '',
+    from: 'return commitId === undefined ? append : { ...append, commitId }',
+    to: 'return append',
   },
   {
     bug: 'open task ids are not reused',

@@ -298,6 +298,20 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'Snapshots are small',
+    {
+      'tests/workspaces/files/size.test.ts': [
+        'many turns that change 2 KB each take at most 3 times the changes, and all of them are there',
+      ],
+    },
+    [
+      'they are never packed',
+      'src/workspaces/files/repository.ts',
+      'if (loose < MOST_LOOSE) return',
+      'if (loose >= 0) return',
+    ],
+  ),
+  ...breaking(
     'The size of files bounds memory, not work',
     {
       'tests/workspaces/files/limits.test.ts': [
@@ -1920,7 +1934,7 @@ export const MUTATIONS = [
     [
       'any name passes for a snapshot',
       'src/workspaces/files/snapshot-reader.ts',
-      'if (/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(name)) return name',
+      'if (COMMIT.test(name)) return name',
       "if (name !== '') return name",
     ],
     [

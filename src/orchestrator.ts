@@ -740,7 +740,7 @@ export interface OrchestratorRuns {
   /** A run and its steps. Throws RunNotFoundError. */
   show(runId: string): Promise<RunDetails>
   /**
-   * What each agent of a run did in it to the files of its repository. Throws RunNotFoundError.
+   * What each agent of a run did in it to its files. Throws RunNotFoundError.
    *
    * @example
    * for (const { agent, files } of (await orchestrator.runs.diff('checkout')).agents) console.log(agent, files.length)

@@ -22,37 +22,29 @@ import { foldTo, type StreamTrack } from './index/track.ts'
 import { visible, visibleName } from './text.ts'
 import type { ChangeLine, ChangesView, FileLine, FilesAt, FilesView, FileView, PatchLine } from './view.ts'
 
-/** Facts that tell of changes, also between two turns. */
-const TELLING = new Set(['CallSucceeded', 'FilesRestored', 'FilesSaved', 'FilesCommitted'])
-/** Those that still tell of the last change when other facts have followed. */
-const LASTING = new Set(['CallSucceeded', 'FilesRestored'])
-
 /** Whether the fact at a position tells of changes to an agent's files. */
 export function changesFiles(index: LogIndex, position: number): boolean {
-  const track = index.trackAt(position)
-  return track !== undefined && position >= track.filesFrom && TELLING.has(index.table.type(position))
+  const files = index.trackAt(position)?.files
+  const type = index.table.type(position)
+  if (type === 'FilesSaved' || type === 'FilesCommitted') return !!files
+  return !!files && lastIn(files.changes, position) === position
 }
 
 /** What the log has of an agent's files at a position, where its state is this one; null if it has nothing. */
 export function filesAt(
   index: LogIndex,
-  track: StreamTrack,
+  { files }: StreamTrack,
   position: number,
   state: PlainState | undefined,
 ): FilesAt | null {
-  const snapshot = track.actorKind === 'agent' ? newestSnapshot(state) : null
-  return snapshot === null ? null : { snapshot, changes: lastChange(index, track, position) }
+  const snapshot = files ? newestSnapshot(state) : NO_FILES
+  if (!files || snapshot === NO_FILES) return null
+  const isHere = index.trackAt(position)?.files === files && changesFiles(index, position)
+  return { snapshot, changes: isHere ? position : lastIn(files.changes, position) }
 }
 
-function lastChange(index: LogIndex, track: StreamTrack, position: number): number | null {
-  if (index.trackAt(position) === track && changesFiles(index, position)) return position
-  for (let at = track.positions.countUpTo(position) - 1; at >= 0; at--) {
-    const earlier = track.positions.at(at)
-    if (earlier < track.filesFrom) return null
-    if (LASTING.has(index.table.type(earlier))) return earlier
-  }
-  return null
-}
+const lastIn = (positions: StreamTrack['positions'], upTo: number): number | null =>
+  positions.at(positions.countUpTo(upTo) - 1) || null
 
 /** As an agent's state has them. */
 interface KnownFiles {
@@ -61,18 +53,15 @@ interface KnownFiles {
 }
 
 const filesIn = (state: PlainState | undefined): KnownFiles => (state?.context ?? {}) as KnownFiles
-/** Where the agent began; null if that was an empty directory. */
-const beginning = (state: PlainState | undefined): string | null =>
-  filesIn(state).config?.workspace?.commit ?? null
-const newestSnapshot = (state: PlainState | undefined): string | null =>
-  snapshot(filesIn(state).files?.commit) ?? beginning(state)
-/** Where there is nothing, there is no snapshot. */
-const snapshot = (commit: string | undefined): string | null =>
-  commit === undefined || commit === NO_FILES ? null : commit
+
+function newestSnapshot(state: PlainState | undefined): string {
+  const { files, config } = filesIn(state)
+  return files?.commit ?? config?.workspace?.commit ?? NO_FILES
+}
 
 /** Between which snapshots the files were changed, and by what. */
 interface ChangedBy extends Pick<ChangesView, 'by' | 'turn'> {
-  readonly from: string | null
+  readonly from: string
   readonly to: string
 }
 
@@ -162,9 +151,9 @@ export class InspectedFiles {
     })
   }
 
-  async #sinceBeginning(request: FilesRequest): Promise<{ from: string | null; to: string }> {
-    const state = await this.#stateAt(request)
-    return { from: beginning(state), to: newestSnapshot(state) ?? noSnapshot(request) }
+  async #sinceBeginning(request: FilesRequest): Promise<{ from: string; to: string }> {
+    const to = await this.#snapshotAt(request)
+    return { from: this.#index.track(request.stream)?.files?.beganAt(request.position) ?? NO_FILES, to }
   }
 
   async #changedBy({ stream, position }: FilesRequest): Promise<ChangedBy> {
@@ -173,23 +162,15 @@ export class InspectedFiles {
       throw new InvalidInputError({ what: 'position', problem: 'its fact tells of no changes to files' })
     const version = this.#index.table.version(position)
     const before = await this.#stateAt({ stream, position: position - 1 }, version - 1)
-    for await (const recorded of this.#store.read(stream, { after: version - 1, to: version })) {
-      const turn = this.#turnAt(track, position)
-      return changedBy(recorded, before, turn)
-    }
+    const turns = track.files?.turns.countUpTo(position) ?? 0
+    for await (const recorded of this.#store.read(stream, { after: version - 1, to: version }))
+      return changedBy(recorded, before, turns)
     return noSnapshot({ stream, position })
   }
 
-  /** How many turns with files were answered up to a position. */
-  #turnAt({ positions, filesFrom }: StreamTrack, position: number): number {
-    let turns = 0
-    for (let at = positions.countUpTo(filesFrom); at < positions.countUpTo(position); at++)
-      if (this.#index.table.type(positions.at(at)) === 'CallSucceeded') turns++
-    return turns
-  }
-
   async #snapshotAt(request: FilesRequest): Promise<string> {
-    return newestSnapshot(await this.#stateAt(request)) ?? noSnapshot(request)
+    const snapshot = newestSnapshot(await this.#stateAt(request))
+    return snapshot === NO_FILES ? noSnapshot(request) : snapshot
   }
 
   async #stateAt(
@@ -238,10 +219,10 @@ function noSnapshot({ stream, position }: Pick<FilesRequest, 'stream' | 'positio
   throw new WorkspaceError({ path: stream, problem })
 }
 
-function changedBy(recorded: Recorded, before: PlainState | undefined, turn: number): ChangedBy {
+function changedBy(recorded: Recorded, before: PlainState | undefined, turns: number): ChangedBy {
   const { type, data } = agentFacts.read(recorded)
   const newest = newestSnapshot(before)
-  const begun = snapshot(filesIn(before).files?.before) ?? newest
+  const begun = filesIn(before).files?.before ?? newest
   if (type === 'FilesSaved')
     return data.when === 'before'
       ? { by: 'hand', turn: null, from: newest, to: data.commit }
@@ -250,8 +231,7 @@ function changedBy(recorded: Recorded, before: PlainState | undefined, turn: num
     const by = data.because === 'call' ? 'failure' : data.because
     return { by, turn: null, from: data.from, to: data.commit }
   }
-  const to = newest ?? noSnapshot(recorded)
-  return { by: 'turn', turn: type === 'CallSucceeded' ? turn : turn + 1, from: begun, to }
+  return { by: 'turn', turn: type === 'CallSucceeded' ? turns : turns + 1, from: begun, to: newest }
 }
 
 /** Of a path, whatever its bytes are and however long it is. */

@@ -11,7 +11,7 @@ import { LIMITS } from '../../src/events/options/limits.ts'
 const SOURCES = join(import.meta.dirname, '../../src')
 /** The arguments of other programs, and the scripts of shells. */
 const OTHERS =
-  /^(claude\/|inspector\/page|workspaces\/inputs\/(?:git-|clone)|workspaces\/files\/|testing\/|cli\/setup\/completion|events\/redaction)/
+  /^(claude\/|inspector\/page|workspaces\/inputs\/(?:git-|clone)|workspaces\/files\/|inspector\/files\.ts|testing\/|cli\/setup\/completion|events\/redaction)/
 
 /** Every line of the sources that is not a comment, with its place. */
 const lines = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })

@@ -93,6 +93,10 @@ const RUNS: Readonly<Record<string, (value: string) => Running | readonly string
     const id = fresh()
     return [...createIn(id), '--branch', value.replace('ID', id)]
   },
+  'agent create --commit': (value) => [...createIn(fresh()), '--commit', value],
+  fleet: (value) => ({ words: ['fleet', value, '--repo', 'repo'], input: 'Look around.' }),
+  'fleet --repo': (value) => ['fleet', 'Look around.', '--repo', `repo/${value}`],
+  'fleet --base': (value) => ['fleet', 'Look around.', '--repo', 'repo', '--base', value],
   'agent create --timeout': (value) => ['agent', 'create', fresh(), 'You work.', '--timeout', value],
   'agent ask': (value) => ({ words: ['agent', 'ask', 'a', value], input: 'hello' }),
   'agent ask --text': (value) => ({ words: ask('--text', value), input: 'a text' }),

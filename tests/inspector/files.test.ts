@@ -114,6 +114,32 @@ describe('what was changed', () => {
     expect(paths(all.files)).toEqual(['a.txt', 'by-hand', 'c'])
   })
 
+  test('by an agent without a repository is told from its first turn on', async () => {
+    const { orchestrator, positionsOf } = await agentOnRepository({
+      one: (workspace) => writeFile(join(workspace, 'b'), 'b\n'),
+      two: (workspace) => writeFile(join(workspace, 'c'), 'c\n'),
+    })
+    const agent = await orchestrator.createAgent({ id: 'own', systemPrompt: 'You work.' })
+    for (const prompt of ['nothing', 'one', 'two']) await agent.ask(prompt)
+    const { ask } = await inspecting(orchestrator)
+    const own = { actor: 'agent/own' }
+    const [nothing = 0, one = 0, two = 0] = await positionsOf('CallSucceeded', own.actor)
+    expect((await ask('moment', { at: nothing })).fact).toMatchObject({ changesFiles: false })
+    const added = (path: string) => ({ path, status: 'added', added: 1, removed: 0 })
+    const turn = await ask('changes', { ...own, at: one })
+    expect(turn).toMatchObject({ by: 'turn', turn: 2, total: 1, files: [added('b')] })
+    expect((await agent.files.diff({ turn: 2 })).files).toEqual([added('b')])
+    expect(await ask('changes', { ...own, at: two })).toMatchObject({ turn: 3, files: [added('c')] })
+    const all = await ask('changes', { ...own, at: two, all: 1 })
+    expect(all.files).toMatchObject([added('b'), added('c')])
+    const fork = await orchestrator.fork('own', { as: 'fork' })
+    await fork.ask('two')
+    expect(paths((await fork.files.diff()).files)).toEqual([])
+    const at = await orchestrator.store.head()
+    expect(paths((await ask('files', { actor: 'agent/fork', at })).files)).toEqual(['b', 'c'])
+    expect(paths((await ask('changes', { actor: 'agent/fork', at, all: 1 })).files)).toEqual([])
+  })
+
   test('by a call that did not end well is told where it was taken back', async () => {
     const { orchestrator, positionsOf, agent } = await agentOnRepository({
       async go(workspace, attempt) {

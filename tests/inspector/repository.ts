@@ -47,10 +47,10 @@ export async function agentOnRepository(works: Works) {
     workspace: { repo },
     retry: { minDelayMs: 1, maxDelayMs: 1 },
   })
-  /** The positions of the agent's facts of a type. */
-  const positionsOf = async (type: string): Promise<readonly number[]> => {
+  /** The positions of an agent's facts of a type. */
+  const positionsOf = async (type: string, stream = 'agent/dev'): Promise<readonly number[]> => {
     const found: number[] = []
-    for await (const recorded of orchestrator.store.read('agent/dev'))
+    for await (const recorded of orchestrator.store.read(stream))
       if (recorded.type === type) found.push(recorded.position)
     return found
   }

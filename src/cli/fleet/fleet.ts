@@ -37,10 +37,7 @@ export function fleetCommand(command: Command): void {
       '--into <branch>',
       'with --land: the branch to land on (default: the one that the work began from)',
     )
-    .option(
-      '--gate <command>',
-      'with --land: a command that has to succeed on the merged files, such as "npm test"',
-    )
+    .option('--gate <command>', 'with --land: a command that has to succeed on the merged files')
     .option('--squash', 'with --land: make one commit of the work of a task')
     .option('--concurrency <n>', 'how many agents may work at once', oneOrMore)
     .option('--budget <limits>', 'the most that the run may spend: usd=5 or usd=5,tokens=200000', limits)

@@ -47,7 +47,7 @@ export function workflowCommands(workflow: Command): void {
     .action(withGlobals(showRun))
   workflow
     .command('diff <run>')
-    .description('show what the agents of a run did in it to the files of their repository')
+    .description('show what the agents of a run did in it to their files')
     .option('--stat', 'only how many lines of each file')
     .action(withGlobals(diffRun))
   withSource(workflow.command('resume <run>'))

@@ -1,4 +1,4 @@
-/** `workflow diff`: what the agents of a run did in it to the files of their repository. */
+/** `workflow diff`: what the agents of a run did in it to their files. */
 import { RunNotFoundError } from '../../events/errors/run.ts'
 import { printPatch, printStat } from '../agent/files.ts'
 import type { GlobalOptions } from '../global-options.ts'
@@ -13,8 +13,7 @@ export function diffRun(
     const { json } = terminal
     const diff = await orchestrator.runs.diff(runId, { patch: !json && !stat })
     if (json) return terminal.value(diff)
-    if (diff.agents.length === 0)
-      terminal.note('In this run, no agent has answered yet that works on a repository.')
+    if (diff.agents.length === 0) terminal.note('No agent that has files has answered in this run.')
     for (const { patch = '', ...changed } of diff.agents) {
       terminal.line(terminal.style('bold', changed.agent))
       if (changed.files.length === 0) terminal.line('Nothing has changed.')

@@ -8,6 +8,7 @@ import { kindOf } from '../../history/kinds.ts'
 import type { RunContext } from '../../patterns/runs/machine.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { counts } from './columns.ts'
+import { FilesTrack } from './files-track.ts'
 import { type Measures, nothingMeasured } from './table.ts'
 import { UNKNOWN } from './tones.ts'
 
@@ -23,8 +24,8 @@ export class StreamTrack {
   readonly positions = counts()
   /** Why its state is unknown, and from which version on; null if it is known. */
   damage: { readonly version: number; readonly problem: string } | null = null
-  /** From which position on the files of an agent have snapshots. */
-  filesFrom = Number.POSITIVE_INFINITY
+  /** What is known of an agent's files; null for everything else. */
+  readonly files: FilesTrack | null
   #version = 0
   #state: PlainState | undefined
   readonly #checkpoints: PlainState[] = []
@@ -34,6 +35,7 @@ export class StreamTrack {
     this.name = name
     this.number = number
     this.kind = kindOf(name, kinds)
+    this.files = this.actorKind === 'agent' ? new FilesTrack() : null
   }
 
   get actorKind(): string {
@@ -52,8 +54,7 @@ export class StreamTrack {
   /** Adds a fact and returns the actor's state after it. */
   add(recorded: Recorded): { readonly status: string; readonly measures: Measures } {
     this.positions.push(recorded.position)
-    if (recorded.type === 'FilesSaved' || recorded.type === 'FilesRestored')
-      this.filesFrom = Math.min(this.filesFrom, recorded.position)
+    this.files?.add(recorded)
     const missing = recorded.version !== this.#version + 1
     this.#version = recorded.version
     if (missing) this.#markDamaged(recorded.version, 'A fact before this one cannot be read.')

@@ -135,7 +135,7 @@ const TITLES: Readonly<Record<ChangesView['by'], string>> = {
   call: 'This call',
   hand: 'By hand, before this call',
   undo: 'Undone',
-  failure: 'Taken back, because the call before did not end well',
+  failure: 'Taken back, because the call did not end well',
   fork: 'From the agent that it was forked from',
   landing: 'What its branch is to land on, merged in',
   all: 'Since it began',

@@ -1,4 +1,4 @@
-/** What the agents of a run did in it to the files of their repository: in the turns that were its steps. */
+/** What the agents of a run did in it to their files: in the turns that were its steps. */
 import { type FilesDiff, filesTurns } from '../../actors/agent/files.ts'
 import type { AgentRunner } from '../../claude/runner.ts'
 import { NO_FILES } from '../../events/agent-facts.ts'

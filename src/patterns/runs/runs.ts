@@ -322,7 +322,7 @@ export class Runs {
     })
   }
 
-  /** What the agents of a run did in it to the files of their repository. Throws RunNotFoundError. */
+  /** What the agents of a run did in it to their files. Throws RunNotFoundError. */
   async diff(id: string, options?: RunDiffOptions): Promise<RunDiff> {
     await this.assertKnown(id)
     const steps = await recordedSteps(this.#environment.store, `${STREAMS}${id}`)

@@ -20,6 +20,7 @@ const SETTINGS = [
   ...['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.untrackedCache=false'],
   ...['core.attributesFile=/dev/null', 'core.excludesFile=/dev/null', 'core.pager=cat', 'credential.helper='],
   ...['core.fsync=committed,reference', 'core.fsyncMethod=batch', 'core.bigFileThreshold=8m'],
+  ...['pack.threads=1', 'pack.windowMemory=64m'],
   ...['gc.auto=0', 'maintenance.auto=false', 'fastimport.unpackLimit=1000', 'advice.detachedHead=false'],
 ].flatMap((setting) => ['-c', setting])
 
@@ -88,7 +89,11 @@ export async function* gitPieces(command: readonly string[], call: GitCall): Asy
     for await (const piece of child.stdout) yield piece as Buffer
     isRead = true
   } finally {
-    if (!isRead) child.kill()
+    // Once it is ended, another one may begin.
+    if (!isRead) {
+      child.kill()
+      await child
+    }
   }
   const { exitCode, stderr, cause } = await child
   call.signal?.throwIfAborted()

@@ -120,7 +120,33 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
     return turn
   }
   const withHistory = <T>(place: FilesPlace, work: (history: FileHistory) => Promise<T>): Promise<T> =>
-    inTurn(place, async () => work(await historyOf(place)))
+    inTurn(place, () => untidied(place, async () => work(await historyOf(place))))
+
+  /** Of each repository of snapshots: what is being done there, and the tidying that all else waits for. */
+  const usage = new Map<string, { running: number; times: number; tidied: Promise<void> }>()
+  async function untidied<T>({ directories }: FilesPlace, work: () => Promise<T>): Promise<T> {
+    const path = repositoryAt(directories)
+    const used = usage.get(path) ?? { running: 0, times: TIDY_AFTER - 1, tidied: Promise.resolve() }
+    usage.set(path, used)
+    // Another one may have begun meanwhile.
+    for (let seen = used.tidied; ; seen = used.tidied) {
+      await seen
+      if (seen === used.tidied) break
+    }
+    used.running += 1
+    try {
+      return await work()
+    } finally {
+      used.running -= 1
+      used.times += 1
+      if (used.running === 0 && used.times >= TIDY_AFTER) {
+        used.times = 0
+        used.tidied = new FilesRepository(path)
+          .tidy()
+          .catch((error) => logger?.warn({ error }, 'the snapshots of files could not be packed'))
+      }
+    }
+  }
 
   async function historyOf(place: FilesPlace): Promise<FileHistory> {
     const { agent, workspace, directories, last } = place
@@ -321,6 +347,9 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
     if (repository) await releaseWorktree(repository, directories.workspace)
   }
 }
+
+/** After so many uses it is looked whether there is much to pack; also after the first one of a process. */
+const TIDY_AFTER = 16
 
 const NOTHING: SavedFiles = { commit: NO_FILES, tree: NO_FILES, changed: 0, added: 0, removed: 0 }
 

@@ -1,12 +1,17 @@
 /** A git repository of ours for the files of agents: bare, beside the log, never the user's. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GitNotInstalled, SnapshotMissing } from '../../events/errors/workspace.ts'
 import { type GitCall, git, gitPieces } from './git.ts'
 
 /** No attribute of a tree rewrites the bytes of a file. */
 const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
+
+/** More are packed. Some sixteen turns make so many. */
+const MOST_LOOSE = 48
+/** More are joined. */
+const MOST_PACKS = 8
 
 export class FilesRepository {
   readonly path: string
@@ -63,6 +68,25 @@ export class FilesRepository {
         ? cause
         : new SnapshotMissing({ path: this.path, commit }, { cause })
     })
+  }
+
+  /**
+   * Packs the objects that lie about, once there are many. What that takes is bounded: only what is new is compared, and of
+   * many packs only those of a similar size are joined. A kill leaves an unfinished pack, which the next one removes.
+   * *Contract:* nothing else is done here meanwhile.
+   */
+  async tidy(): Promise<void> {
+    const objects = join(this.path, 'objects')
+    let loose = 0
+    for (const name of await readdir(objects).catch(() => []))
+      if (/^[0-9a-f]{2}$/.test(name)) loose += (await readdir(join(objects, name))).length
+    if (loose < MOST_LOOSE) return
+    const packs = await readdir(join(objects, 'pack'))
+    for (const name of packs.filter((each) => /^\.?tmp/.test(each)))
+      await rm(join(objects, 'pack', name), { force: true })
+    await this.git(['repack', '-d', '-l', '-q'])
+    if (packs.filter((name) => name.endsWith('.pack')).length >= MOST_PACKS)
+      await this.git(['repack', '-d', '-l', '-q', '--geometric=2'])
   }
 
   /** What git prints, in pieces as they come. */

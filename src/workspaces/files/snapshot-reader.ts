@@ -4,9 +4,11 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { NO_FILES } from '../../events/agent-facts.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { gitPieces } from './git.ts'
 import { type FilePath, fromTree } from './paths.ts'
+import { COMMIT } from './snapshots.ts'
 
 /** A file of a snapshot. */
 export interface SnapshotFile {
@@ -45,7 +47,7 @@ export class SnapshotReader {
 
   /** The files of a snapshot, by path. Throws WorkspaceError. */
   async *files(commit: string, signal: AbortSignal): AsyncGenerator<SnapshotFile> {
-    if (EMPTY.includes(commit)) return
+    if (commit === NO_FILES) return
     const listing = this.#read(['ls-tree', '-r', '-z', '--long', objectName(commit)], signal)
     for await (const record of pieces(listing, () => NUL)) {
       const line = record.toString('latin1')
@@ -56,14 +58,21 @@ export class SnapshotReader {
   }
 
   /**
-   * The difference between two snapshots; from null, that of all files to none. Its patch has one section for each file, in
-   * the order of the files, that begins with `diff --git`. Throws WorkspaceError.
+   * The difference between two snapshots. Its patch has one section for each file, in the order of the files, that begins
+   * with `diff --git`. Throws WorkspaceError.
    */
-  async *difference(from: string | null, to: string, signal: AbortSignal): AsyncGenerator<DifferencePiece> {
-    const head = objectName(to)
-    if (from === null && EMPTY.includes(head)) return
-    const base = from === null ? noFiles(head) : objectName(from)
-    const command = ['diff-tree', '-r', '-z', '--raw', '--numstat', '-p', ...PLAIN, base, head]
+  async *difference(from: string, to: string, signal: AbortSignal): AsyncGenerator<DifferencePiece> {
+    const command = [
+      'diff-tree',
+      '-r',
+      '-z',
+      '--raw',
+      '--numstat',
+      '-p',
+      ...PLAIN,
+      objectName(from),
+      objectName(to),
+    ]
     let entry: string | undefined
     let isPatch = false
     for await (const piece of pieces(this.#read(command, signal), () => (isPatch ? LINE_FEED : NUL))) {
@@ -118,17 +127,9 @@ const GONE = 'Part of that directory is missing: bring it back from a backup.'
 
 const PLAIN = ['--no-renames', '--no-ext-diff', '--no-textconv', '--no-color']
 const [NUL, LINE_FEED, COLON] = [0, 10, 58]
-/** What git calls a tree without files. */
-const EMPTY = [
-  '4b825dc642cb6eb9a060e54bf8d69288fbee4904',
-  '6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321',
-]
-/** The one of the same length as another name. */
-const noFiles = (name: string): string => EMPTY.find(({ length }) => length === name.length) ?? name
-
 /** A log may come from elsewhere: what it names could be an option of git. */
 function objectName(name: string): string {
-  if (/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(name)) return name
+  if (COMMIT.test(name)) return name
   throw new WorkspaceError({ path: JSON.stringify(name), problem: 'this is not the name of a snapshot' })
 }
 

@@ -27,6 +27,7 @@ const READING: readonly (readonly string[])[] = [
   ...[
     ['workflow', 'list'],
     ['workflow', 'show', 'r1'],
+    ['workflow', 'diff', 'r1'],
     ['workflow', 'resume', 'r2', '--plan'],
   ],
   ...[
@@ -76,9 +77,11 @@ const OTHERS = [
     'budget set',
     'config trust',
     'config untrust',
+    'fleet',
     'fork',
     'inspect',
     'interactive',
+    'land',
     'notify test',
     'recover',
   ],

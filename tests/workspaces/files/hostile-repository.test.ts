@@ -68,6 +68,8 @@ async function life(repository: HostileRepository, workspace: object = {}): Prom
   await agent.files.project()
   for (const since of ['--upload-pack=trap', '-x', '--output=trap', 'main', 'refs/heads/-x', MISSING])
     await agent.files.diff({ since }).catch(() => {})
+  const [entry] = await orchestrator.landings.land(['dev'], { into: 'main' })
+  expect(await orchestrator.landings.settled(entry?.entry ?? '')).toMatchObject({ status: 'landed' })
   const fork = await orchestrator.fork('dev', { as: 'fork' })
   await fork.ask('work')
   await rm(agent.workspace, { recursive: true })
