@@ -395,7 +395,8 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
       }),
     head: (place, isFree) =>
       inTurn(place, async () => {
-        if (isFree()) {
+        // An agent that commits by itself says so what is to land.
+        if (isFree() && place.workspace.commits !== 'agent') {
           const history = await historyOf(place)
           const saved = await history.save('before landing', by(place.agent))
           await committed(place, history, saved, `${UNASKED}\n\nAgent: ${place.agent}\n`)
