@@ -311,8 +311,17 @@ export async function handOver(
   // Not fetched: a fetch runs what the configuration of the repository names.
   const input = [Buffer.from([commit, ...known.map((one) => `^${one}`), ''].join('\n'))]
   const pack = await git(['pack-objects', '--quiet', '--revs', '--stdout'], { repository: from, input })
-  await git(['unpack-objects', '-q'], { repository: common, directory: common, input: [pack] })
+  for (let tries = 1; ; tries += 1)
+    try {
+      await git(['unpack-objects', '-q'], { repository: common, directory: common, input: [pack] })
+      return
+    } catch (error) {
+      // On a busy machine, git has seen the early end of a pack that was whole. What is unpacked twice is there once.
+      if (tries === UNPACK_TRIES) throw error
+    }
 }
+
+const UNPACK_TRIES = 3
 
 /** Moves the branch of a worktree on to a commit that is in a repository of ours. Its files are those of the commit already. */
 export async function advanceBranch(
