@@ -39,7 +39,7 @@ export async function agentOnRepository(works: Works) {
   })
   onTestFinished(async () => {
     await orchestrator.close()
-    await rm(folder, { recursive: true, force: true })
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 })
   })
   const agent = await orchestrator.createAgent({
     id: 'dev',

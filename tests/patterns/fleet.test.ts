@@ -27,7 +27,7 @@ const user = (cwd: string, ...command: string[]) =>
 /** A repository with a commit, and orchestrators whose agents write a file named like their task. */
 async function world() {
   const folder = mkdtempSync(join(tmpdir(), 'fleet-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }))
   const repo = join(folder, 'repo')
   await mkdir(repo)
   user(repo, 'init', '-q', '-b', 'main')

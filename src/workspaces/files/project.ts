@@ -62,7 +62,8 @@ export async function projectSettings(directory: string): Promise<ProjectSetting
   }
 
   async function search(path: string): Promise<void> {
-    for (const entry of await readdir(join(top, path), { withFileTypes: true })) {
+    // Neither can the CLI read what cannot be read here, such as a directory whose name is not UTF-8.
+    for (const entry of await readdir(join(top, path), { withFileTypes: true }).catch(() => [])) {
       const { name } = entry
       if (UNSEARCHED.has(name)) continue
       if ((path === '' ? AT_TOP : BELOW).test(name)) await add(join(path, name))

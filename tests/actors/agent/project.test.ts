@@ -28,7 +28,7 @@ async function write(directory: string, files: Readonly<Record<string, string>>)
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'agent-project-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }))
   vi.stubEnv('XDG_STATE_HOME', join(folder, 'state'))
   onTestFinished(() => void vi.unstubAllEnvs())
   repo = join(folder, 'repo')

@@ -156,7 +156,7 @@ test('any turns can be undone, redone and forked, whatever they did to the files
         const fork = new FileHistory({ repository, agent: 'fork', directory: copy })
         await fork.restore(last.commit, 'fork', by)
         expect(await picture(copy)).toEqual(last.files)
-        await rm(base, { recursive: true, force: true })
+        await rm(base, { recursive: true, force: true, maxRetries: 10 })
       },
     ),
     { numRuns: Number(process.env.RUNS ?? 20) },

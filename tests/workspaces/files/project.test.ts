@@ -145,6 +145,12 @@ describe('a link', () => {
   )
 })
 
+test('a directory that cannot be read holds no settings, such as one whose name is not UTF-8', async () => {
+  const { directory, settings } = await tree({ 'CLAUDE.md': 'Be brief.' })
+  await mkdir(Buffer.concat([Buffer.from(`${directory}/`), Buffer.from([0xff, 0xfe])]))
+  expect((await settings()).files).toEqual(['CLAUDE.md'])
+})
+
 test('a pipe in place of a file is not waited for', async () => {
   const { directory, settings } = await tree()
   execFileSync('mkfifo', [join(directory, 'CLAUDE.md')])

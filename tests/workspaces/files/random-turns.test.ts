@@ -181,7 +181,7 @@ test('after any turns, undo and fork restore bytes, modes and untracked files, a
       expect((await filesOperations(systemClock).save(fork, 'fork')).tree).toBe(last.tree)
       await expectRestored(fork.directories.workspace, last, { picture: new Map(), saved: new Set() })
       expect(await owned()).toEqual(foreign)
-      await rm(folder, { recursive: true, force: true })
+      await rm(folder, { recursive: true, force: true, maxRetries: 10 })
     }),
     property,
   )
@@ -245,7 +245,7 @@ test('after any turns of an agent, a retry begins from the files before, and und
       await expectRestored(fork.workspace, to, { picture: new Map(), saved: new Set() })
       expect(await owned()).toEqual(foreign)
       await orchestrator.close()
-      await rm(folder, { recursive: true, force: true })
+      await rm(folder, { recursive: true, force: true, maxRetries: 10 })
     }),
     property,
   )
