@@ -19,6 +19,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { FileHistory } from '../../../src/workspaces/files/file-history.ts'
 import { FilesRepository } from '../../../src/workspaces/files/repository.ts'
+import { repetitions } from '../../repetitions.ts'
 
 const by = { author: 'dev', at: new Date('2026-01-02T03:04:05Z') }
 
@@ -159,6 +160,6 @@ test('any turns can be undone, redone and forked, whatever they did to the files
         await rm(base, { recursive: true, force: true, maxRetries: 10 })
       },
     ),
-    { numRuns: Number(process.env.RUNS ?? 20) },
+    { numRuns: repetitions('FILE_TURNS', { short: 4, long: 20 }) },
   )
 })

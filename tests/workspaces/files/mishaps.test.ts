@@ -244,7 +244,7 @@ class World {
     run(this.repo, 'worktree', 'prune', '--expire=now')
     await this.#saved('made again')
     expect(await pictureOf(this.workspace)).toEqual(now)
-    await rm(this.#folder, { recursive: true })
+    await rm(this.#folder, { recursive: true, maxRetries: 10 })
   }
 
   async happen() {
