@@ -294,10 +294,13 @@ function remove(globals: GlobalOptions, id: string) {
     globals,
     async ({ orchestrator, terminal }) => {
       const droppedTasks = (await orchestrator.agents()).find((agent) => agent.id === id)?.queue ?? 0
+      const branch = (await orchestrator.agent(id).catch(() => null))?.snapshot.context.config?.workspace
+        ?.branch
       await orchestrator.removeAgent(id)
       if (terminal.json) return terminal.value({ id, removed: true, droppedTasks })
       const dropped = droppedTasks === 0 ? '' : ` It dropped ${plural(droppedTasks, 'unfinished task')}.`
       terminal.line(`Removed ${id}.${dropped}`)
+      if (branch !== undefined) terminal.note(`What it has committed stays on the branch ${branch}.`)
       terminal.note(`Its history stays in the log: claude-agents log --stream agent/${id}`)
     },
     'change',

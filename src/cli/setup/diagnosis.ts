@@ -5,7 +5,7 @@ import { locateProgram } from '../../claude/locate.ts'
 import { type LoginKind, loginKind } from '../../claude/login/account.ts'
 import { formatVersion } from '../../claude/version.ts'
 import { describeError } from '../../events/errors/base.ts'
-import { LOG_IN } from '../../events/errors/phrases.ts'
+import { LOG_IN, shellWord } from '../../events/errors/phrases.ts'
 import { plural } from '../../events/figures.ts'
 import { type NotificationReceiver, receiverId } from '../../events/options/notify.ts'
 import { problemWith } from '../../notifications/receivers.ts'
@@ -166,11 +166,9 @@ async function checkLeftOvers(baseDir: string): Promise<readonly Check[]> {
   const left = [...(await leftOvers(dirname(baseDir))), ...(await leftOvers(baseDir))]
   if (left.length === 0) return []
   const message = `killed commands have left ${left.join(', ')}`
-  const fix = `Repeat the command, which removes what it left, or: rm -r ${left.map(quoted).join(' ')}`
+  const fix = `Repeat the command, which removes what it left, or: rm -r ${left.map(shellWord).join(' ')}`
   return [{ name: 'left-overs', status: 'warning', message, fix }]
 }
-
-const quoted = (path: string) => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)
 
 async function checkNotify(
   notify: readonly NotificationReceiver[],

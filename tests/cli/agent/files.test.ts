@@ -56,6 +56,8 @@ test.each(['alone', 'beside a service'])(
     expect((await cli.run(['agent', 'show', 'dev'])).stdout).toContain(path)
 
     expect((await cli.run(['agent', 'diff', 'dev', '--since', 'main'])).stdout).toContain('+by hand')
+    const stat = await cli.run(['agent', 'diff', 'dev', '--stat'])
+    expect(stat.stderr).toContain('2 files, 1 line added, 0 removed')
     const unknown = await cli.run(['agent', 'diff', 'dev', '--since', 'nope'])
     expect(unknown).toMatchObject({ exitCode: 2 })
     expect(unknown.stderr).toContain('The commit nope: there is no such commit')
@@ -74,6 +76,8 @@ test.each(['alone', 'beside a service'])(
     expect(tooFar).toMatchObject({ exitCode: 2 })
     expect(tooFar.stderr).toContain('its turns are 1 to 2')
     expect(user('status', '--porcelain').stdout).toBe('')
+    const removed = await cli.run(['agent', 'remove', 'dev'])
+    expect(removed.stderr).toContain('What it has committed stays on the branch claude-agents/dev.')
   },
 )
 
