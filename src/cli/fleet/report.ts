@@ -78,7 +78,10 @@ export function nextSteps({ runId, tasks, land }: FleetReport): readonly string[
     ...(gate === undefined ? [] : ['--gate', gate]),
     ...(squash ? ['--squash'] : []),
   ]
-  return [...retry, `To land the rest, once you have looked at it: claude-agents land ${words.map(shellWord).join(' ')}`]
+  return [
+    ...retry,
+    `To land the rest, once you have looked at it: claude-agents land ${words.map(shellWord).join(' ')}`,
+  ]
 }
 
 /** The shape of `--json`. */
