@@ -18,12 +18,11 @@ import { InvalidInputError } from '../../events/errors/usage.ts'
 import { removeFrom } from '../lifecycle.ts'
 import { type GateOutcome, runGate } from './gate.ts'
 import { git } from './git.ts'
-import { type MergedEntries, type MergedWork, mergeWork } from './merge.ts'
+import { type MergedEntries, type MergedWork, mergeWork, mergingPath, mergingRepository } from './merge.ts'
 import { FilesRepository } from './repository.ts'
 import {
   handOver,
   isAncestor,
-  objectsOf,
   refAt,
   releaseWorktree,
   type UserRepository,
@@ -77,7 +76,8 @@ const FIRST_PAUSE_MS = 100
 const pinOfEntry = (entry: string): string => `refs/claude-agents/landing/${entry}`
 
 export function landingOperations(base: string, clock: Clock): LandingOperations {
-  const ours = new FilesRepository(join(base, 'files.git'))
+  const snapshots = new FilesRepository(join(base, 'files.git'))
+  const ours = new FilesRepository(mergingPath(snapshots))
   const trees = join(base, 'landing')
   const known = new Map<string, UserRepository>()
   /** Throws InvalidInputError. */
@@ -130,7 +130,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
     tipOf: async (repo, branch) => refAt((await repositoryAt(repo)).common, `refs/heads/${branch}`),
 
     contains: async (repo, commit, part) => {
-      await ours.borrow(objectsOf(await repositoryAt(repo)))
+      await mergingRepository(snapshots, await repositoryAt(repo))
       return isAncestor(ours.path, part, commit)
     },
 
@@ -143,7 +143,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
     },
 
     async merge(repo, onto, works) {
-      await ours.borrow(objectsOf(await repositoryAt(repo)))
+      await mergingRepository(snapshots, await repositoryAt(repo))
       return mergeWork(ours, onto, works, new Date(clock.now()))
     },
 

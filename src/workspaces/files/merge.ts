@@ -1,9 +1,23 @@
 /** Merges commits in a repository of ours, where no filter, merge driver, hook or configuration of a user's repository counts. */
+import { dirname, join } from 'node:path'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import type { Author } from './git.ts'
 import { readable } from './paths.ts'
-import type { FilesRepository } from './repository.ts'
-import { isAncestor } from './worktree.ts'
+import { FilesRepository } from './repository.ts'
+import { isAncestor, type UserRepository } from './worktree.ts'
+
+/** Beside the snapshots. */
+export const mergingPath = ({ path }: FilesRepository): string => join(dirname(path), 'landing.git')
+
+/** Where commits are merged: it reads the user's repository, with all of its history, and the snapshots. */
+export async function mergingRepository(
+  snapshots: FilesRepository,
+  { common }: UserRepository,
+): Promise<FilesRepository> {
+  const merging = new FilesRepository(mergingPath(snapshots))
+  for (const repository of [common, snapshots.path]) await merging.borrow(join(repository, 'objects'))
+  return merging
+}
 
 /** Two commits merged. */
 export interface MergedTree {

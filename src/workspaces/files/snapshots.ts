@@ -32,7 +32,7 @@ export async function keptSnapshots(baseDir: string): Promise<KeptSnapshots | nu
   }
 }
 
-/** All that they consist of, as a pack of git, in pieces: what is borrowed from repositories of users, too. */
+/** All that they consist of, as a pack of git, in pieces. */
 export function packedSnapshots(baseDir: string, { refs }: KeptSnapshots): AsyncIterable<Buffer> {
   const input = [Buffer.from(refs.map(([, commit]) => `${commit}\n`).join(''))]
   const command = ['pack-objects', '--quiet', '--revs', '--stdout', '--delta-base-offset']
@@ -65,12 +65,9 @@ export async function snapshotProblems(
   const missing = linesOf(found.toString())
     .filter((line) => !line.endsWith(' commit'))
     .map((line) => line.split(' ', 1)[0] as string)
-  const { problem, stdout, stderr } = await gitOutcome(
-    ['fsck', '--no-full', '--no-dangling', '--no-progress'],
-    {
-      repository: repository.path,
-    },
-  )
+  const { problem, stdout, stderr } = await gitOutcome(['fsck', '--no-dangling', '--no-progress'], {
+    repository: repository.path,
+  })
   if (problem instanceof GitNotInstalled) throw problem
   const said = problem ? linesOf(`${stdout}${stderr}`).filter((line) => !OPINION.test(line)) : []
   return { missing: new Set(missing), others: said }
