@@ -284,6 +284,20 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'Where a workspace cannot be made again',
+    {
+      'tests/actors/agent/files.test.ts': [
+        'an agent whose branch is checked out elsewhere, as that of a restored copy is, can be looked at',
+      ],
+    },
+    [
+      'looking needs the branch',
+      'src/actors/agent/files.ts',
+      'if (files && this.#files.isGone(this.#place)) return files.commit',
+      'void files',
+    ],
+  ),
+  ...breaking(
     'What a user puts into a workspace between two calls stays',
     {
       'tests/actors/agent/private-files.test.ts': [

@@ -212,11 +212,17 @@ export class AgentFiles {
     return { base: (await filesTurns(this.#store, this.#life.stream)).began ?? head, head }
   }
 
-  /** A snapshot of the files as they are; while a call runs and changes them, the newest one. */
+  /** A snapshot of the files as they are; the newest one while a call changes them, and if they cannot be made again. */
   async #now(): Promise<string> {
     const { current, files } = this.#life.snapshot.context
     if (current?.call && files) return files.commit
-    return (await this.#files.save(this.#place, 'when it was looked at')).commit
+    try {
+      return (await this.#files.save(this.#place, 'when it was looked at')).commit
+    } catch (error) {
+      // A copy of a store can be looked at, although the original still has the branch checked out.
+      if (files && this.#files.isGone(this.#place)) return files.commit
+      throw error
+    }
   }
 
   /** The snapshot before the last turn that stands and changed something. */

@@ -92,7 +92,9 @@ export function printStat(terminal: Terminal, { files: changed }: FilesDiff): vo
   ])
   for (const line of table(terminal, columns, rows)) terminal.line(line)
   const sum = (of: 'added' | 'removed') => changed.reduce((total, file) => total + (file[of] ?? 0), 0)
-  terminal.note(`${plural(changed.length, 'file')}, ${sum('added')} lines added, ${sum('removed')} removed`)
+  terminal.note(
+    `${plural(changed.length, 'file')}, ${plural(sum('added'), 'line')} added, ${sum('removed')} removed`,
+  )
 }
 
 function coloured(terminal: Terminal, line: string): string {

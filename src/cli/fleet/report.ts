@@ -1,7 +1,9 @@
 /** What a fleet came to: a row a task, as data, as Markdown, and as a page of its own. */
+import { shellWord } from '../../events/errors/phrases.ts'
 import { dollars, plural } from '../../events/figures.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { fleetTasks } from '../../patterns/fleet.ts'
+import type { StepLanding } from '../../patterns/pattern.ts'
 import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
 import type { WorkflowReference } from '../../workflows/pattern.ts'
 import type { FileChange } from '../../workspaces/files/file-history.ts'
@@ -9,8 +11,8 @@ import { cut, inert } from '../terminal/text.ts'
 
 export interface FleetReport {
   readonly runId: string
-  /** Whether the work was to land. */
-  readonly lands: boolean
+  /** How the work was to land; null if it was not. */
+  readonly land: StepLanding | null
   readonly tasks: readonly TaskReport[]
 }
 
@@ -41,7 +43,7 @@ export async function fleetReport(
   const changes = new Map(agents.map(({ agent, files }) => [agent, files]))
   return {
     runId,
-    lands: land !== undefined,
+    land: land ?? null,
     tasks: fleetTasks(tasks, name).map(({ id, task }): TaskReport => {
       const steps = taken.filter(({ agent }) => agent === id)
       const { state = 'scheduled', problem = null } = steps.at(-1) ?? {}
@@ -61,6 +63,25 @@ export async function fleetReport(
       }
     }),
   }
+}
+
+/** What to type next, for each kind of work that is not done. */
+export function nextSteps({ runId, tasks, land }: FleetReport): readonly string[] {
+  const isAnswered = ({ outcome }: TaskReport) => outcome === 'succeeded'
+  const retry = tasks.every(isAnswered) ? [] : [`Retry what failed: claude-agents workflow resume ${runId}`]
+  const left = land === null ? [] : tasks.filter((task) => isAnswered(task) && !task.landed)
+  if (land === null || left.length === 0) return retry
+  const { into, gate, squash } = land
+  const words = [
+    ...left.map(({ agent }) => agent),
+    ...(into === undefined ? [] : ['--into', into]),
+    ...(gate === undefined ? [] : ['--gate', gate]),
+    ...(squash ? ['--squash'] : []),
+  ]
+  return [
+    ...retry,
+    `To land the rest, once you have looked at it: claude-agents land ${words.map(shellWord).join(' ')}`,
+  ]
 }
 
 /** The shape of `--json`. */
@@ -83,16 +104,17 @@ function stat(changes: readonly FileChange[]): string {
   return files === 0 ? 'nothing' : `${plural(files, 'file')}, +${added} −${removed}`
 }
 
-function headline({ tasks, lands }: FleetReport): string {
+function headline({ tasks, land }: FleetReport): string {
   const done = tasks.filter(({ outcome }) => outcome === 'succeeded').length
   const cost = tasks.reduce((sum, { costUsd }) => sum + costUsd, 0)
-  const landed = lands ? `, ${tasks.filter((task) => task.landed).length} landed` : ''
+  const landed = land ? `, ${tasks.filter((task) => task.landed).length} landed` : ''
   return `${done} of ${plural(tasks.length, 'task')} succeeded${landed}, ${dollars(cost)}`
 }
 
 /** In characters, of a task in a table. */
 const LONGEST_TASK = 100
-const LONGEST_PROBLEM = 300
+/** It ends with the command that takes the work over, which names a directory and a branch twice. */
+const LONGEST_PROBLEM = 2000
 
 export function markdownReport(report: FleetReport): string {
   const { runId, tasks } = report

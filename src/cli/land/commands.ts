@@ -140,8 +140,9 @@ function noteKept({ terminal, owner }: Session): void {
 function print(terminal: Terminal, entry: LandingEntry): void {
   if (terminal.json) return void terminal.value(entry)
   const { entry: name, status, target, commit, reason } = entry
-  const where =
-    status === 'landed' ? ` on ${target}${commit === null ? '' : ` as ${commit.slice(0, 12)}`}` : ''
+  // A reason says where it is, if it is not on the target itself.
+  const on = reason === null ? ` on ${target}` : ''
+  const where = status === 'landed' ? `${on}${commit === null ? '' : ` as ${commit.slice(0, 12)}`}` : ''
   terminal.line(`${name}  ${coloured(terminal, status)}${inert(where)}`)
   if (reason !== null) terminal.line(`  ${inert(asTyped(reason))}`)
 }

@@ -6,7 +6,7 @@ import { locateProgram } from '../../claude/locate.ts'
 import { type LoginKind, loginKind } from '../../claude/login/account.ts'
 import { formatVersion } from '../../claude/version.ts'
 import { describeError } from '../../events/errors/base.ts'
-import { LOG_IN } from '../../events/errors/phrases.ts'
+import { LOG_IN, shellWord } from '../../events/errors/phrases.ts'
 import { plural } from '../../events/figures.ts'
 import { streamName } from '../../events/ids.ts'
 import { type NotificationReceiver, receiverId } from '../../events/options/notify.ts'
@@ -174,7 +174,7 @@ async function checkLeftOvers(baseDir: string): Promise<readonly Check[]> {
   const left = [...(await leftOvers(dirname(baseDir))), ...(await leftOvers(baseDir))]
   if (left.length === 0) return []
   const message = `killed commands have left ${left.join(', ')}`
-  const fix = `Repeat the command, which removes what it left, or: rm -r ${left.map(quoted).join(' ')}`
+  const fix = `Repeat the command, which removes what it left, or: rm -r ${left.map(shellWord).join(' ')}`
   return [{ name: 'left-overs', status: 'warning', message, fix }]
 }
 
@@ -202,10 +202,10 @@ async function checkWorktrees(baseDir: string): Promise<readonly Check[]> {
       if (!known.has(worktree)) left.set(worktree, repository.path)
   }
   for (const [worktree, repo] of left) {
-    const remove = `git -C ${quoted(repo)} worktree remove --force ${quoted(worktree)}`
+    const remove = `git -C ${shellWord(repo)} worktree remove --force ${shellWord(worktree)}`
     const fix = existsSync(worktree)
       ? `Take what you need from it, then: ${remove}`
-      : `git -C ${quoted(repo)} worktree prune`
+      : `git -C ${shellWord(repo)} worktree prune`
     warn(`${worktree} is a worktree of ${repo}, and has no agent`, fix)
   }
   if (warnings.length > 0 || agents.length === 0) return warnings
@@ -243,8 +243,6 @@ async function repositoryAgents(baseDir: string): Promise<readonly RepositoryAge
     await store[Symbol.asyncDispose]()
   }
 }
-
-const quoted = (path: string) => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)
 
 async function checkNotify(
   notify: readonly NotificationReceiver[],

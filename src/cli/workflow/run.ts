@@ -16,7 +16,7 @@ import type { Run } from '../../patterns/runs/run.ts'
 import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
 import { templateNamed, type WorkflowReference } from '../../workflows/pattern.ts'
 import { hasStore, requireAgents } from '../existing-store.ts'
-import { type FleetReport, fleetReport, jsonReport, markdownReport } from '../fleet/report.ts'
+import { type FleetReport, fleetReport, jsonReport, markdownReport, nextSteps } from '../fleet/report.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { readStore, requireKnown, type Session, withSession, withStore } from '../session.ts'
 import { pipedText, standardInput } from '../standard-input.ts'
@@ -197,15 +197,15 @@ export async function runOutcome(orchestrator: Orchestrator, result: WorkflowRes
 export function printOutcome(terminal: Terminal, { result, report }: RunOutcome): void {
   if (!result.success) process.exitCode ??= 1
   if (terminal.json) terminal.value(report ? jsonReport(report) : jsonResult(result))
-  else if (report) printReport(terminal, report, result)
+  else if (report) printReport(terminal, report)
   else printResult(terminal, result)
 }
 
-function printReport(terminal: Terminal, report: FleetReport, { success, metadata }: WorkflowResult): void {
+function printReport(terminal: Terminal, report: FleetReport): void {
   const markdown = markdownStream(terminal)
   terminal.line(markdown.take(markdownReport(report)) + markdown.end())
-  if (!success) terminal.note(`Retry what failed: claude-agents workflow resume ${metadata.runId}`)
-  terminal.note(`What the agents changed: claude-agents workflow diff ${metadata.runId}`)
+  for (const step of nextSteps(report)) terminal.note(inert(step))
+  terminal.note(`What the agents changed: claude-agents workflow diff ${report.runId}`)
 }
 
 /** The shape of `--json`. */

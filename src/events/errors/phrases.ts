@@ -86,3 +86,7 @@ export function systemFailure(error: unknown): SystemFailure | null {
 export function systemProblem(error: unknown): string {
   return systemFailure(error)?.problem ?? (error as Error).message
 }
+
+/** A word of a command that the user is to type, as a shell takes it. */
+export const shellWord = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`

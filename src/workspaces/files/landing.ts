@@ -12,6 +12,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, realpath } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { type Clock, pause } from '../../clock.ts'
+import { describeError } from '../../events/errors/base.ts'
+import { shellWord } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { removeFrom } from '../lifecycle.ts'
 import { type GateOutcome, runGate } from './gate.ts'
@@ -110,7 +112,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
         if ((await refAt(repository.common, `refs/heads/${named}`)) !== null) return named
         if (named !== into) continue
         const problem = `there is no such branch in ${repository.path}`
-        const hint = `To make it: git -C ${shown(repository.path)} branch ${shown(named)}`
+        const hint = `To make it: git -C ${shellWord(repository.path)} branch ${shellWord(named)}`
         throw new InvalidInputError({ what: `The branch ${named}`, problem, hint })
       }
       const head = { repository: gitDirectory(repository), directory: repository.path }
@@ -188,7 +190,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
       const offered = async (where: string, why: string): Promise<MoveOutcome> => {
         const before = await refAt(common, `refs/heads/${beside}`)
         if (before !== commit) await moveRef(repository, `refs/heads/${beside}`, commit, before ?? '')
-        const take = `git -C ${shown(where)} merge ${beside}`
+        const take = `git -C ${shellWord(where)} merge ${beside}`
         const advice = `${target} is checked out in ${where}, and ${why}: the work is on the branch ${beside}. To take it over: ${take}`
         return { outcome: 'moved', branch: beside, advice }
       }
@@ -211,7 +213,8 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
           }
           const tree = await treeWith(repository, target)
           if (!tree) throw error
-          return offered(tree.directory, 'git cannot change it there')
+          const said = describeError(error).message.replace(/\.$/, '')
+          return offered(tree.directory, `git cannot change it there (${said})`)
         }
       }
     },
@@ -323,7 +326,3 @@ async function inTree(directory: string) {
   }
   return { ...place, settings, converts }
 }
-
-/** As a shell takes it. */
-const shown = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`

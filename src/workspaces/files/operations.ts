@@ -102,6 +102,8 @@ export interface FilesOperations {
   ): Promise<RepositoryWorkspace>
   /** Whether there is nothing to save: no file in a directory that never had any. Costs no process. */
   isEmpty(place: FilesPlace): boolean
+  /** Whether the workspace has to be made again. */
+  isGone(place: FilesPlace): boolean
   /** Makes a workspace that is gone again, from the newest snapshot. Everything here that touches it does so first. */
   layOut(place: FilesPlace): Promise<void>
   /** Saves the files as they are. Of a workspace without files, the snapshot is `NO_FILES`. */
@@ -346,6 +348,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
       return { repo: repository.path, base, commit: await commitOf(repository, base), branch }
     },
     isEmpty: hasNothing,
+    isGone,
     async layOut(place) {
       if (!hasNothing(place) && isGone(place)) await withHistory(place, async () => {})
     },

@@ -9,6 +9,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
+import { shellWord } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { SWAPPED } from '../inputs/directory.ts'
 import { unless } from '../inputs/file-problems.ts'
@@ -247,7 +248,7 @@ async function checkBranch(
       throw new InvalidInputError({
         what,
         problem: `it is checked out in ${elsewhere}`,
-        hint: 'Name another one, or check out another branch there.',
+        hint: `Name another one, or free it there: git -C ${shellWord(elsewhere)} switch --detach`,
       })
   }
 }

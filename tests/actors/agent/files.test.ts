@@ -231,6 +231,24 @@ test('to look at an agent whose worktree is gone makes it again from the newest 
   expect(await filesIn(agent.workspace)).toEqual(['.gitignore', 'a.txt', 'one'])
 })
 
+test('an agent whose branch is checked out elsewhere, as that of a restored copy is, can be looked at', async () => {
+  const { folder, repo, open } = await world(touch)
+  await using orchestrator = await open()
+  const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
+  await agent.ask('one')
+  await rm(agent.workspace, { recursive: true })
+  user(repo, 'worktree', 'prune')
+  const original = join(folder, 'the original')
+  user(repo, 'worktree', 'add', '-q', original, 'claude-agents/dev')
+  expect((await agent.files.diff()).files).toMatchObject([{ path: 'one', status: 'added' }])
+  expect((await agent.files.list()).map(({ path }) => path)).toEqual(['.gitignore', 'a.txt', 'one'])
+  // To work on, it needs the branch.
+  await expect(agent.ask('two')).rejects.toMatchObject({ hint: expect.stringContaining('switch --detach') })
+  user(original, 'switch', '-q', '--detach')
+  await agent.ask('three')
+  expect(await filesIn(agent.workspace)).toEqual(['.gitignore', 'a.txt', 'one', 'three'])
+})
+
 test('a new agent under the id of a removed one begins at its base, and its branch goes on from there', async () => {
   const { repo, open } = await world(touch)
   await using orchestrator = await open()

@@ -56,6 +56,8 @@ test.each(['alone', 'beside a service'])(
     expect((await cli.run(['agent', 'show', 'dev'])).stdout).toContain(path)
 
     expect((await cli.run(['agent', 'diff', 'dev', '--since', 'main'])).stdout).toContain('+by hand')
+    const stat = await cli.run(['agent', 'diff', 'dev', '--stat'])
+    expect(stat.stderr).toContain('2 files, 1 line added, 0 removed')
     const unknown = await cli.run(['agent', 'diff', 'dev', '--since', 'nope'])
     expect(unknown).toMatchObject({ exitCode: 2 })
     expect(unknown.stderr).toContain('The commit nope: there is no such commit')

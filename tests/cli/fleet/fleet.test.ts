@@ -142,10 +142,19 @@ test('what passes the gate lands, and the report says so', async () => {
   const again = await cli.run(words)
   expect(again.stdout).toContain('2 of 2 tasks succeeded, 1 landed')
   expect(again.stdout).toContain('has not landed')
+  // Nothing failed that a run can retry: what is left is to land.
+  const left = tasksOf(ran)[1]?.agent
+  expect(again.stderr).toContain(`claude-agents land ${left} --gate 'test ! -e bad.txt'`)
+  expect(again.stderr).not.toContain('workflow resume')
   await writeFile(join(cli.folder, 'c.txt'), 'by the user\n')
   const beside = await cli.run(['fleet', 'Write c.txt: c', '--land', '--id', 'r2'])
   expect(beside.exitCode).toBe(0)
   expect(beside.stdout).toContain('claude-agents/landed/')
+  // However long the names are, the command that takes it over is there in full.
+  const id = 'd'.repeat(60)
+  await writeFile(join(cli.folder, 'tasks.json'), JSON.stringify([{ task: 'Write d.txt: d', id }]))
+  const long = await cli.run(['fleet', '--from', 'tasks.json', '--land', '--id', 'r3'])
+  expect(long.stdout).toMatch(/ merge claude-agents\/landed\/d{60}-[0-9a-f]{8}$/m)
 })
 
 test('a fleet that was killed resumes with its agents, and asks nothing twice', async () => {

@@ -74,6 +74,18 @@ test('land prints a line whenever an entry changes, and exits with 1 if one was 
   expect(cancelled.values).toMatchObject([{ entry, status: 'landed' }])
 })
 
+test('work that waits beside its branch is not said to be on it', async () => {
+  const { folder, run, git, agent } = await world()
+  await agent('dev', 'b.txt')
+  await writeFile(join(folder, 'a.txt'), 'by the user\n')
+  const { exitCode, stdout } = await run(['land', 'dev'])
+  expect(exitCode).toBe(0)
+  expect(stdout).toMatch(
+    / {2}landed as [0-9a-f]{12}\n {2}main is checked out in .* merge claude-agents\/landed\/dev-/,
+  )
+  expect(git('ls-tree', '--name-only', 'main')).toBe('a.txt')
+})
+
 test('land refuses what it cannot do, and says what to type', async () => {
   const { run, agent } = await world()
   await agent('dev', 'b.txt')
