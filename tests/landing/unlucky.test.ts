@@ -1,4 +1,5 @@
 /** What becomes of work that is to land when the world is unlucky, or hostile. With real git. */
+import { existsSync, readdirSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -55,6 +56,27 @@ test('work that was squashed before is not merged once more: what comes after it
   ])
   expect(git('log', '-1', '--format=%b', 'main~1')).not.toContain('b.txt=two')
   expect(scripted.calls).toHaveLength(3)
+})
+
+test('what a gate leaves running holds up neither its work, nor that of others, nor this process', async () => {
+  const { base, open } = await repository()
+  const { agent, landed } = await open()
+  const pipes = () => process.getActiveResourcesInfo().filter((name) => name === 'PipeWrap').length
+  await agent('one', 'b.txt=two')
+  await agent('two', 'c.txt=three')
+  const before = pipes()
+  const loop = 'while test -e ../../go; do mkdir -p x/y; : > x/y/z; : > x/a; done'
+  await writeFile(join(base, 'go'), '')
+  const gate = `setsid sh -c '${loop}' & while ! test -e x; do :; done`
+  try {
+    expect(await landed('one', { gate })).toMatchObject([{ status: 'landed' }])
+    expect(await landed('two', { gate })).toMatchObject([{ status: 'landed' }])
+    expect(pipes()).toBe(before)
+  } finally {
+    await rm(join(base, 'go'))
+  }
+  expect(existsSync(join(base, 'landing'))).toBe(true)
+  expect(readdirSync(join(base, 'landing')).every((name) => name.startsWith('shop-'))).toBe(true)
 })
 
 test('only a branch is taken for one, and not what git finds from a name', async () => {
