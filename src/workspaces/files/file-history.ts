@@ -8,14 +8,14 @@
  * F4. No link is followed, nothing but a file is read, and nothing of what an agent wrote is executed.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, lstatSync } from 'node:fs'
+import { type BigIntStats, existsSync, lstatSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pause, systemClock } from '../../clock.ts'
 import { NO_FILES } from '../../events/agent-facts.ts'
 import { codeOf } from '../../events/errors/phrases.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
-import { type Directory, openDirectory } from '../inputs/directory.ts'
+import { type Directory, openDirectory, SWAPPED } from '../inputs/directory.ts'
 import { type Author, PieceReader, signatureOf, type WorkingTree } from './git.ts'
 import {
   directoryOf,
@@ -25,7 +25,6 @@ import {
   isInner,
   isRefusedLink,
   readable,
-  stepsOf,
   toTree,
 } from './paths.ts'
 import type { FilesRepository } from './repository.ts'
@@ -398,17 +397,23 @@ export class FileHistory {
     const directories = this.#isPrivate ? directoriesBelow(root) : parentsOf([...known.keys(), ...suspects])
     for await (const directory of directories) {
       const path = directory === '' ? '.git' : `${directory}/.git`
-      const steps = stepsOf(path)
-      // Looked at by name only: each step is opened where it is read.
-      const stats = lstatSync(join(this.#directory, ...steps.map(String)), {
-        bigint: true,
-        throwIfNoEntry: false,
-      })
+      const stats = this.#statsAt(path)
       if (stats?.isDirectory())
         for await (const file of filesBelow(root, path)) inner.set(file.path, file.stamp)
       else if (stats?.isFile() || stats?.isSymbolicLink()) inner.set(path, stampOf(stats))
     }
     return inner
+  }
+
+  /** Looked at by name only: each step is opened where it is read. A directory may have become a file. */
+  #statsAt(path: FilePath): BigIntStats | undefined {
+    const name = Buffer.concat([Buffer.from(`${this.#directory}/`), Buffer.from(path, 'latin1')])
+    try {
+      return lstatSync(name, { bigint: true })
+    } catch (error) {
+      if (![...SWAPPED, 'EACCES', 'EPERM', 'ENAMETOOLONG'].includes(codeOf(error))) throw error
+      return undefined
+    }
   }
 
   /** What `git fast-import` is told. Notes the changes. Tells it nothing if there are none, unless it is the first snapshot. */
