@@ -87,3 +87,13 @@ test('only a branch is taken for one, and not what git finds from a name', async
   for (const into of ['main~1', 'main^', 'main@{0}', '../heads/main', '-q'])
     await expect(orchestrator.landings.land(['dev'], { into })).rejects.toThrow('there is no such branch')
 })
+
+test('work lands beside a target also if an agent is called landed', async () => {
+  const { repo, git, open } = await repository()
+  const { agent, landed } = await open()
+  await agent('landed', 'b.txt=two')
+  await writeFile(join(repo, 'mine.txt'), '')
+  const [entry] = await landed('landed')
+  expect(entry).toMatchObject({ status: 'landed', reason: expect.stringContaining('To take it over: ') })
+  expect(git('show', `claude-agents/landed-${entry?.entry}:b.txt`)).toBe('two')
+})

@@ -188,7 +188,9 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
       const repository = await repositoryAt(repo)
       const { common } = repository
       const ref = `refs/heads/${target}`
-      const beside = `claude-agents/landed/${name}`
+      // The branch of an agent of that name leaves no room below it.
+      const isTaken = (await refAt(common, 'refs/heads/claude-agents/landed')) !== null
+      const beside = `claude-agents/landed${isTaken ? '-' : '/'}${name}`
       const moved = { outcome: 'moved', branch: target, advice: null } as const
       const offered = async (where: string, why: string): Promise<MoveOutcome> => {
         const before = await refAt(common, `refs/heads/${beside}`)
