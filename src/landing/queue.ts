@@ -4,7 +4,8 @@ import type { ActorEnvironment, EventSourcedActor } from '../actors/engine/actor
 import { type EffectContext, mayPass } from '../actors/engine/effects.ts'
 import { Life } from '../actors/engine/life.ts'
 import type { AgentRunner } from '../claude/runner.ts'
-import { describeError } from '../events/errors/base.ts'
+import { ClaudeAgentError, describeError } from '../events/errors/base.ts'
+import { callErrors } from '../events/errors/call.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import type { LandingFact } from '../events/landing-facts.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
@@ -307,11 +308,13 @@ class Step {
     const { taskId, because, onto, said, conflicts } = mending
     const agent = await this.#environment.agent(id)
     const { files, place } = worktreeOf(agent, this.#environment)
-    await this.#whileWanted(
-      agent.ask(taskFor(because, { target, gate, said, conflicts, commits: place.workspace.commits }), {
-        taskId,
-      }),
-    )
+    const { commits } = place.workspace
+    const task = taskFor(because, { target, gate, said, conflicts, commits })
+    const failure = await this.#whileWanted(agent.ask(task, { taskId })).then(() => null, failureOfCall)
+    if (failure) {
+      const reason = `it could not be fixed: ${describeError(failure).message}`
+      return [{ type: 'EntrySetAside', data: { entry, reason } }]
+    }
     const head = await files.head(place, () => isAtRest(agent))
     const marked = await this.#operations.marked(head, conflicts ?? [])
     if (marked.length > 0) {
@@ -335,6 +338,12 @@ class Step {
 }
 
 type Mends = Extract<LandingEffect, { readonly mending: Mending }>
+
+/** What a task has failed with is final, also where another call might succeed: it was tried as often as its agent is set to. */
+function failureOfCall(error: unknown): ClaudeAgentError {
+  if (error instanceof ClaudeAgentError && error._tag in callErrors) return error
+  throw error
+}
 
 /** What fails for a while is tried again; otherwise, why it does not work. */
 function problemOf(error: unknown): string {

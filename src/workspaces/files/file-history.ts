@@ -125,6 +125,8 @@ const MOST_NAMED = 20
 const MOST_UNKNOWN = 64
 /** How long git may look at the files before we look for pipes that it waits for. */
 const PATIENCE_MS = 1000
+/** Where nothing can be seen. */
+const UNSEEN = new Set<string | undefined>([...SWAPPED, 'EACCES', 'EPERM', 'ENAMETOOLONG'])
 const NOTHING: Known = { mode: '0', oid: '0'.repeat(40) }
 
 export class FileHistory {
@@ -325,13 +327,13 @@ export class FileHistory {
     return new Set(fieldsOf(found))
   }
 
-  /** null if nothing is there. */
+  /** null if nothing is there that can be seen: a directory may have become a file. */
   #statsOf(path: FilePath): BigIntStats | null {
     const bytes = Buffer.concat([Buffer.from(`${this.#directory}/`), Buffer.from(path, 'latin1')])
     try {
       return lstatSync(bytes, { bigint: true, throwIfNoEntry: false }) ?? null
     } catch (error) {
-      if (SWAPPED.includes(codeOf(error))) return null
+      if (UNSEEN.has(codeOf(error))) return null
       throw error
     }
   }
@@ -488,7 +490,6 @@ export class FileHistory {
     for (const path of suspects) addParents(known.directories, path)
     for await (const directory of this.#isPrivate ? directoriesBelow(root) : known.directories) {
       const path = directory === '' ? '.git' : `${directory}/.git`
-      // Looked at by name only: each step is opened where it is read.
       const stats = this.#statsOf(path)
       if (stats?.isDirectory())
         for await (const file of filesBelow(root, path)) inner.set(file.path, file.stamp)

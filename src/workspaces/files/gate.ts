@@ -64,6 +64,7 @@ export async function runGate(
     // What it has left running is ended with it; what has left its group cannot be waited for.
     end()
     await inTime(clock, closed, LAST_WORDS_MS, undefined)
+    for (const stream of [child.stdout, child.stderr]) stream.destroy()
     return code
   })
   signal.addEventListener('abort', end, { once: true })

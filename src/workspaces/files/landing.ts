@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, realpath } from 'node:fs/promises'
+import { mkdir, readdir, realpath } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { type Clock, pause } from '../../clock.ts'
 import { describeError } from '../../events/errors/base.ts'
@@ -155,13 +155,18 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
     },
 
     async judge(queue, commit, command, signal) {
-      const directory = join(trees, queue)
       await mkdir(trees, { recursive: true, mode: 0o700 })
-      const forget = async () => {
-        await removeFrom(trees, queue)
-        await releaseWorktree({ common: ours.path } as UserRepository, directory)
+      /** What a gate has left running may still write there. */
+      const isForgotten = async (name: string) => {
+        await removeFrom(trees, name).catch(() => {})
+        await releaseWorktree({ common: ours.path } as UserRepository, join(trees, name))
+        return !existsSync(join(trees, name))
       }
-      await forget()
+      const names = new Set([queue, ...(await readdir(trees)).filter((name) => name.startsWith(`${queue}.`))])
+      for (const name of names) if (await isForgotten(name)) names.delete(name)
+      let tree = queue
+      for (let other = 2; names.has(tree); other += 1) tree = `${queue}.${other}`
+      const directory = join(trees, tree)
       // A worktree of the repository of ours: whatever git the command runs finds no other one.
       await ours.git([
         'worktree',
@@ -176,7 +181,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
       // No attribute and no filter counts there.
       await git(['read-tree', '-u', '--reset', 'HEAD'], { repository: join(directory, '.git'), directory })
       const outcome = await runGate(command, directory, { signal, clock })
-      await forget()
+      await isForgotten(tree)
       return outcome
     },
 
@@ -185,7 +190,9 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
       const repository = await repositoryAt(repo)
       const { common } = repository
       const ref = `refs/heads/${target}`
-      const beside = `claude-agents/landed/${name}`
+      // The branch of an agent of that name leaves no room below it.
+      const isTaken = (await refAt(common, 'refs/heads/claude-agents/landed')) !== null
+      const beside = `claude-agents/landed${isTaken ? '-' : '/'}${name}`
       const moved = { outcome: 'moved', branch: target, advice: null } as const
       const offered = async (where: string, why: string): Promise<MoveOutcome> => {
         const before = await refAt(common, `refs/heads/${beside}`)

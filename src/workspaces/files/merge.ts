@@ -29,12 +29,18 @@ export interface MergedTree {
   readonly said: string
 }
 
+/** Merges two commits. What one of them has of the other's work as one commit of its own (`squash`) counts as merged. */
 export async function mergeTrees(
   repository: FilesRepository,
   ours: string,
   theirs: string,
+  at: Date,
 ): Promise<MergedTree> {
-  const command = ['merge-tree', '--write-tree', '-z', '--name-only', ours, theirs]
+  const sides = [
+    await withSquashed(repository, ours, theirs, at),
+    await withSquashed(repository, theirs, ours, at),
+  ]
+  const command = ['merge-tree', '--write-tree', '-z', '--name-only', ...sides]
   const output = (await repository.git(command, { mayBeOne: true })).toString('latin1')
   const [tree = '', ...rest] = output.split('\0')
   if (!/^[0-9a-f]{40}$/.test(tree)) {
@@ -85,7 +91,7 @@ export async function mergeWork(
       contained.push(entry)
       continue
     }
-    const merged = await mergeTrees(repository, last, head)
+    const merged = await mergeTrees(repository, last, head, at)
     if (merged.conflicts.length > 0) return { commits, contained, conflict: { entry, ...merged } }
     if (merged.tree === (await treeOf(repository, last))) {
       if (last === onto) contained.push(entry)
@@ -95,11 +101,34 @@ export async function mergeWork(
     const by = { author: work.agent, at }
     last = await commitTree(repository, merged.tree, work.squash ? [last] : [last, head], {
       by,
-      message: await messageOf(repository, onto, work),
+      message: await messageOf(repository, await withSquashed(repository, onto, head, at), work),
     })
+    if (work.squash) await repository.git(['update-ref', `${SQUASHED}${last}`, head])
     commits.push({ entry, commit: last })
   }
   return { commits, contained, conflict: null }
+}
+
+/** Under the name of each commit that work became: the work. */
+const SQUASHED = 'refs/squashed/'
+
+/** A commit as it would be if the work of another one that was squashed into its history had been merged; or itself. */
+async function withSquashed(
+  repository: FilesRepository,
+  commit: string,
+  work: string,
+  at: Date,
+): Promise<string> {
+  const format = '--format=%(refname:lstrip=2) %(objectname)'
+  const refs = (await repository.git(['for-each-ref', format, '--merged', work, SQUASHED])).toString()
+  const heads: string[] = []
+  for (const line of refs.split('\n')) {
+    const [squashed = '', head] = line.split(' ')
+    if (head !== undefined && (await isAncestor(repository.path, squashed, commit))) heads.push(head)
+  }
+  if (heads.length === 0) return commit
+  const by = { author: 'claude-agents', at }
+  return commitTree(repository, await treeOf(repository, commit), [commit, ...heads], { message: '', by })
 }
 
 /** A commit of a tree. */

@@ -18,6 +18,7 @@ import { FilesRepository } from './repository.ts'
 import {
   addWorktree,
   advanceBranch,
+  commitAt,
   commitOf,
   countUnlanded,
   excludesOf,
@@ -419,7 +420,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
         const begun = await ours.refAt(ref)
         let tip = await headOf(directory, workspace.branch)
         // If it was begun at this tip, a crash has come between: what that has left of the files is not the agent's work.
-        const isBegun = begun !== null && (await refAt(ours.path, `${ref}^1`)) === tip
+        const isBegun = begun !== null && (await commitAt(ours.path, `${ref}^1`)) === tip
         if (!isBegun) {
           const isMerged = begun !== null && tip !== null && (await isAncestor(merging.path, begun, tip))
           const saved =
@@ -430,7 +431,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
           tip = (await committed(place, history, saved, message))?.tip ?? null
           if (tip !== null && (await isAncestor(merging.path, commit, tip))) {
             const conflicts = isMerged
-              ? (await mergeTrees(merging, `${begun}^1`, `${begun}^2`)).conflicts
+              ? (await mergeTrees(merging, `${begun}^1`, `${begun}^2`, by(agent).at)).conflicts
               : []
             return { conflicts, restored: { from: saved.commit, to: saved.commit, ...saved } }
           }
@@ -439,7 +440,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
           const problem = `the agent has left the branch ${workspace.branch}`
           throw new WorkspaceError({ path: directory, problem })
         }
-        const { tree, conflicts } = await mergeTrees(merging, tip, commit)
+        const { tree, conflicts } = await mergeTrees(merging, tip, commit, by(agent).at)
         let merged = isBegun ? begun : null
         if (merged === null) {
           const message = `Merge what ${workspace.branch} is to land on\n\nAgent: ${agent}\nTask: ${name}\n`

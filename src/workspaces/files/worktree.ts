@@ -260,16 +260,23 @@ export const isAncestor = (common: string, commit: string, of: string): Promise<
     () => false,
   )
 
-/** null if there is no such ref. */
+/** null if there is no such ref: what git would find from a name, such as the commit before a branch, is none. */
 export async function refAt(common: string, ref: string): Promise<string | null> {
   const loose = await readFile(join(common, ref), 'utf8').catch(() => '')
   if (OID.test(loose)) return loose.trim()
-  const found = git(['rev-parse', '--verify', '--quiet', ref], { repository: common, directory: common })
+  const found = git(['show-ref', '--verify', '--hash', '--', ref], { repository: common, directory: common })
   return found.then(
     (output) => output.toString().trim(),
     () => null,
   )
 }
+
+/** null if there is no such commit. */
+export const commitAt = (common: string, ref: string): Promise<string | null> =>
+  git(['rev-parse', '--verify', '--quiet', ref], { repository: common, directory: common }).then(
+    (output) => output.toString().trim(),
+    () => null,
+  )
 
 const OID = /^([0-9a-f]{40}|[0-9a-f]{64})\n$/
 
@@ -300,17 +307,27 @@ export async function headOf(directory: string, branch: string): Promise<string 
   return (await git(['rev-parse', '--verify', 'HEAD'], at)).toString().trim()
 }
 
-/** Copies commits from a repository of ours. `known`: what the other one has. */
+/** Commits that are copied from a repository of ours. */
+interface HandedOver {
+  readonly from: string
+  readonly commit: string
+  /** What the other one may have of their history: what a ref keeps there is not copied. */
+  readonly known: readonly string[]
+}
+
+/** Copies commits from a repository of ours, so that nothing of their history is missing, whatever was removed there. */
 export async function handOver(
   { common }: Pick<UserRepository, 'common'>,
-  {
-    from,
-    commit,
-    known,
-  }: { readonly from: string; readonly commit: string; readonly known: readonly string[] },
+  { from, commit, known }: HandedOver,
 ): Promise<void> {
+  const refs = await git(['for-each-ref', '--format=%(objectname)'], {
+    repository: common,
+    directory: common,
+  })
+  const kept = new Set(refs.toString().split('\n'))
   // Not fetched: a fetch runs what the configuration of the repository names.
-  const input = [Buffer.from([commit, ...known.map((one) => `^${one}`), ''].join('\n'))]
+  const without = known.filter((one) => kept.has(one)).map((one) => `^${one}`)
+  const input = [Buffer.from([commit, ...without, ''].join('\n'))]
   const pack = await git(['pack-objects', '--quiet', '--revs', '--stdout'], { repository: from, input })
   for (let tries = 1; ; tries += 1)
     try {
@@ -331,13 +348,7 @@ export async function advanceBranch(
     parent,
     known = [],
     ...moved
-  }: {
-    readonly from: string
-    readonly commit: string
-    readonly parent: string
-    /** What else the repository has of the commit's history. */
-    readonly known?: readonly string[]
-  },
+  }: Omit<HandedOver, 'known'> & Partial<HandedOver> & { readonly parent: string },
 ): Promise<void> {
   const { commit } = moved
   await handOver({ common }, { ...moved, known: [parent, ...known] })
