@@ -38,8 +38,8 @@ export type { AgentSnapshot, AgentStatus } from './actors/agent/machine.ts'
 export type { RunningProcess } from './actors/agent/processes.ts'
 export type { SessionLink } from './actors/agent/session/chain.ts'
 export type { ForkOptions } from './actors/agent/session/fork.ts'
+export type { AskOptions } from './actors/agent/tasks/ask-options.ts'
 export { type Reply, TaskHandle } from './actors/agent/tasks/handle.ts'
-export type { AskOptions } from './actors/agent/tasks/tasks.ts'
 export type { AgentConfig, AgentDefaults, AgentOptions, RetryPolicy } from './events/options/agent.ts'
 export type {
   FileMapping,

@@ -1,8 +1,9 @@
 /** One landing queue at work: what its state asks for is done by git and by agents, and becomes the next facts. */
 import type { Agent } from '../actors/agent/agent.ts'
 import type { ActorEnvironment, EventSourcedActor } from '../actors/engine/actor.ts'
-import { type EffectContext, mayPass } from '../actors/engine/effects.ts'
+import type { EffectContext } from '../actors/engine/effects.ts'
 import { Life } from '../actors/engine/life.ts'
+import { mayPass } from '../actors/engine/wish.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { describeError } from '../events/errors/base.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'

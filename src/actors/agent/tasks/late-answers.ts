@@ -1,12 +1,12 @@
 /** Late answers: those that arrived after their task had ended are recorded, and can be listed. */
-import { agentFacts } from '../../../events/agent-facts.ts'
+import { type AgentFact, agentFacts } from '../../../events/agent-facts.ts'
 import { CommitConflict } from '../../../events/errors/store.ts'
 import { checkId } from '../../../events/ids.ts'
 import { amountOf, type RecordedSpending, spendingIn } from '../../../events/spending.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import type { CallEnding } from '../call.ts'
-import { lateEnding } from '../decisions.ts'
+import type { AnswerParts } from '../decisions.ts'
 import type { AgentActor } from '../environment.ts'
 import type { CurrentTask, OpenCall } from '../state.ts'
 
@@ -57,6 +57,24 @@ export async function recordLateEnding(
     // It was recorded before, as it was known then.
     if (!(error instanceof CommitConflict)) throw error
     return false
+  }
+}
+
+/** Records what arrived after its task had ended: an answer, or what its call cost without one. */
+function lateEnding(
+  { taskId }: CurrentTask,
+  { callId, sessionId, parentSessionId }: OpenCall,
+  ending: CallEnding,
+  { text, spent }: AnswerParts,
+): AgentFact {
+  const call = { taskId, callId }
+  if (ending.type !== 'CallSucceeded') return { type: 'LateCostRecorded', data: { ...call, ...spent } }
+  const { harvested, result } = ending
+  const { durationMs, model } = result
+  const session = { sessionId, parentSessionId }
+  return {
+    type: 'LateAnswerRecorded',
+    data: { ...call, ...session, ...spent, durationMs, model, text, harvested },
   }
 }
 
