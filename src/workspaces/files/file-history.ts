@@ -282,12 +282,8 @@ export class FileHistory {
 
   /** A commit of the repository's own with the files of a snapshot; null if the parent has the same files. */
   async commit({ tree }: SavedFiles, parent: string, message: string, by: Author): Promise<string | null> {
-    const parentTree = await this.#repository.git(['rev-parse', '--verify', `${parent}^{tree}`])
-    if (parentTree.toString().trim() === tree) return null
-    const input = [Buffer.from(message)]
-    return (await this.#repository.git(['commit-tree', tree, '-p', parent, '-F', '-'], { input, by }))
-      .toString()
-      .trim()
+    if ((await this.#repository.treeOf(parent)) === tree) return null
+    return this.#repository.commitTree(tree, [parent], { message, by })
   }
 
   /** How the files differ between two snapshots, by path. */

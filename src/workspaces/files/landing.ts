@@ -17,7 +17,7 @@ import { removeFrom } from '../lifecycle.ts'
 import { type GateOutcome, runGate } from './gate.ts'
 import { git } from './git.ts'
 import { type MergedEntries, type MergedWork, mergeWork } from './merge.ts'
-import { FilesRepository } from './repository.ts'
+import { FilesRepository, snapshotsIn } from './repository.ts'
 import {
   handOver,
   isAncestor,
@@ -75,7 +75,7 @@ const FIRST_PAUSE_MS = 100
 const pinOfEntry = (entry: string): string => `refs/claude-agents/landing/${entry}`
 
 export function landingOperations(base: string, clock: Clock): LandingOperations {
-  const ours = new FilesRepository(join(base, 'files.git'))
+  const ours = new FilesRepository(snapshotsIn(base))
   const trees = join(base, 'landing')
   const known = new Map<string, UserRepository>()
   /** Throws InvalidInputError. */

@@ -12,9 +12,9 @@ import type { Logger } from '../../logger.ts'
 import type { AgentDirectories } from '../directories.ts'
 import { prepareDirectories } from '../lifecycle.ts'
 import { type FileChange, FileHistory, type ListedFile, type SavedFiles } from './file-history.ts'
-import { commitTree, mergeTrees } from './merge.ts'
+import { mergeTrees } from './merge.ts'
 import { type ProjectSettings, projectSettings } from './project.ts'
-import { FilesRepository } from './repository.ts'
+import { FilesRepository, snapshotsIn } from './repository.ts'
 import {
   addWorktree,
   advanceBranch,
@@ -300,7 +300,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
         let merged = isBegun ? begun : null
         if (merged === null) {
           const message = `Merge what ${workspace.branch} is to land on\n\nAgent: ${agent}\nTask: ${name}\n`
-          merged = await commitTree(ours, tree, [tip, commit], { message, by: by(agent) })
+          merged = await ours.commitTree(tree, [tip, commit], { message, by: by(agent) })
           await ours.git(['update-ref', ref, merged])
         }
         // The files first: without the commit, they are at worst committed as the agent's work.
@@ -372,7 +372,7 @@ function hasEntries(directory: string): boolean {
 }
 
 function repositoryAt({ base, workspace }: AgentDirectories): string {
-  if (base !== undefined) return join(base, 'files.git')
+  if (base !== undefined) return snapshotsIn(base)
   throw new WorkspaceError({ path: workspace, problem: 'the runner does not know the base directory' })
 }
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GitNotInstalled, SnapshotMissing } from '../../events/errors/workspace.ts'
-import { type GitCall, git, gitPieces } from './git.ts'
+import { type Author, type GitCall, git, gitPieces } from './git.ts'
 
 /** No attribute of a tree rewrites the bytes of a file. */
 const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
@@ -12,6 +12,9 @@ const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
 const MOST_LOOSE = 48
 /** More are joined. */
 const MOST_PACKS = 8
+
+/** Where the snapshots of a base directory are. */
+export const snapshotsIn = (base: string): string => join(base, 'files.git')
 
 export class FilesRepository {
   readonly path: string
@@ -87,6 +90,20 @@ export class FilesRepository {
     await this.git(['repack', '-d', '-l', '-q'])
     if (packs.filter((name) => name.endsWith('.pack')).length >= MOST_PACKS)
       await this.git(['repack', '-d', '-l', '-q', '--geometric=2'])
+  }
+
+  async treeOf(commit: string): Promise<string> {
+    return (await this.git(['rev-parse', '--verify', `${commit}^{tree}`])).toString().trim()
+  }
+
+  /** Makes a commit of a tree. */
+  async commitTree(
+    tree: string,
+    parents: readonly string[],
+    { message, by }: { readonly message: string; readonly by: Author },
+  ): Promise<string> {
+    const command = ['commit-tree', tree, ...parents.flatMap((parent) => ['-p', parent]), '-F', '-']
+    return (await this.git(command, { input: [Buffer.from(message)], by })).toString().trim()
   }
 
   /** What git prints, in pieces as they come. */

@@ -9,6 +9,7 @@ import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { gitPieces } from './git.ts'
 import { entryChange, type LineCounts, lineCounts, type SnapshotFile, snapshotFile } from './git-output.ts'
 import { type FilePath, fromTree } from './paths.ts'
+import { snapshotsIn } from './repository.ts'
 import { COMMIT } from './snapshots.ts'
 
 /** A piece of the difference between two snapshots: first each file, then how many lines of each, then the patch. */
@@ -28,7 +29,7 @@ export class SnapshotReader {
 
   /** @param base The base directory. */
   constructor(base: string) {
-    this.#repository = join(base, 'files.git')
+    this.#repository = snapshotsIn(base)
   }
 
   /** The files of a snapshot, by path. Throws WorkspaceError. */

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GitNotInstalled } from '../../events/errors/workspace.ts'
 import { gitOutcome, gitPieces } from './git.ts'
-import { FilesRepository } from './repository.ts'
+import { FilesRepository, snapshotsIn } from './repository.ts'
 
 /** What is kept: all snapshots are reachable from these refs. */
 export interface KeptSnapshots {
@@ -16,7 +16,7 @@ export interface KeptSnapshots {
 export const REF = /^refs\/[a-z]+\/[\w./-]+$/
 export const COMMIT = /^[0-9a-f]{40}$/
 
-const repositoryOf = (baseDir: string) => new FilesRepository(join(baseDir, 'files.git'))
+const repositoryOf = (baseDir: string) => new FilesRepository(snapshotsIn(baseDir))
 
 const linesOf = (text: string) => text.split('\n').filter((line) => line !== '')
 
