@@ -14,6 +14,7 @@ import type { FilesOperations, RepositoryPlace } from '../workspaces/files/opera
 import {
   type Attempt,
   gateOf,
+  hasEnded,
   type LandingContext,
   type LandingEffect,
   type LandingSnapshot,
@@ -73,9 +74,7 @@ export class LandingQueue {
     const recorded = await this.#life.decide(({ value, context }) => {
       const isMoving = value === 'moving' && context.attempt?.entries.includes(entry)
       const found = context.entries.find((one) => one.entry === entry)
-      return isMoving || !found || ['landed', 'set-aside', 'cancelled'].includes(found.status)
-        ? []
-        : [{ type: 'LandingCancelled', data: { entry } }]
+      return isMoving || !found || hasEnded(found) ? [] : [{ type: 'LandingCancelled', data: { entry } }]
     })
     if (recorded.length === 0 || !mending) return
     const found = this.context.entries.find((one) => one.entry === entry)
