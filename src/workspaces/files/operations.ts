@@ -125,7 +125,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
   /** Of each repository of snapshots: what is being done there, and the tidying that all else waits for. */
   const usage = new Map<string, { running: number; times: number; tidied: Promise<void> }>()
   async function untidied<T>({ directories }: FilesPlace, work: () => Promise<T>): Promise<T> {
-    const path = repositoryAt(directories)
+    const path = snapshotsOf(directories)
     const used = usage.get(path) ?? { running: 0, times: TIDY_AFTER - 1, tidied: Promise.resolve() }
     usage.set(path, used)
     // Another one may have begun meanwhile.
@@ -152,7 +152,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
     const { agent, workspace, directories, last } = place
     const known = histories.get(keyOf(place))
     if (known && !isGone(place)) return known
-    const ours = new FilesRepository(repositoryAt(directories))
+    const ours = new FilesRepository(snapshotsOf(directories))
     const history = await (workspace ? worktreeOf({ ...place, workspace }, ours) : privateOf(place, ours))
     if (!history.isLaidOut)
       await history.layOut(last ?? workspace?.commit, by(agent)).catch((error) => {
@@ -203,10 +203,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
     const commit = await history.commit(saved, parent, message, by(agent))
     if (commit === null) return { tip: parent, isNew: false }
     const repository = await repositoryOf({ repo })
-    await advanceBranch(
-      { repository, directory, branch },
-      { from: repositoryAt(directories), commit, parent },
-    )
+    await advanceBranch({ repository, directory, branch }, { from: snapshotsOf(directories), commit, parent })
     return { tip: commit, isNew: true }
   }
 
@@ -234,7 +231,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
       return withHistory(place, (history) => history.restore(commit, note, by(place.agent)))
     },
     async find({ workspace, directories }, name) {
-      const ours = repositoryAt(directories)
+      const ours = snapshotsOf(directories)
       const snapshot = () => commitOf({ path: ours, common: ours }, name, 'commit')
       if (!workspace) return snapshot()
       return commitOf(await repositoryOf(workspace), name, 'commit').catch((unknown) =>
@@ -273,7 +270,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
         const { agent, workspace, directories } = place
         const directory = directories.workspace
         const history = await historyOf(place)
-        const ours = new FilesRepository(repositoryAt(directories))
+        const ours = new FilesRepository(snapshotsOf(directories))
         const ref = `refs/landing/${name}`
         const begun = await refAt(ours.path, ref)
         let tip = await headOf(directory, workspace.branch)
@@ -321,7 +318,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
     commits: readonly string[],
     work: (snapshots: FileHistory) => Promise<Seen>,
   ): Promise<Seen> {
-    const repository = new FilesRepository(repositoryAt(directories))
+    const repository = new FilesRepository(snapshotsOf(directories))
     try {
       return await work(new FileHistory({ repository, agent, directory: directories.workspace }))
     } catch (error) {
@@ -371,7 +368,7 @@ function hasEntries(directory: string): boolean {
   }
 }
 
-function repositoryAt({ base, workspace }: AgentDirectories): string {
+function snapshotsOf({ base, workspace }: AgentDirectories): string {
   if (base !== undefined) return snapshotsIn(base)
   throw new WorkspaceError({ path: workspace, problem: 'the runner does not know the base directory' })
 }

@@ -16,13 +16,13 @@ export interface KeptSnapshots {
 export const REF = /^refs\/[a-z]+\/[\w./-]+$/
 export const COMMIT = /^[0-9a-f]{40}$/
 
-const repositoryOf = (baseDir: string) => new FilesRepository(snapshotsIn(baseDir))
+const snapshotsAt = (baseDir: string) => new FilesRepository(snapshotsIn(baseDir))
 
 const linesOf = (text: string) => text.split('\n').filter((line) => line !== '')
 
 /** What the log in a base directory keeps; null if there never was a snapshot. Throws GitNotInstalled. */
 export async function keptSnapshots(baseDir: string): Promise<KeptSnapshots | null> {
-  const repository = repositoryOf(baseDir)
+  const repository = snapshotsAt(baseDir)
   if (!existsSync(repository.path)) return null
   const refs = await repository.git(['for-each-ref', '--format=%(refname) %(objectname)'])
   const shallow = await readFile(join(repository.path, 'shallow'), 'utf8').catch(() => '')
@@ -36,7 +36,7 @@ export async function keptSnapshots(baseDir: string): Promise<KeptSnapshots | nu
 export function packedSnapshots(baseDir: string, { refs }: KeptSnapshots): AsyncIterable<Buffer> {
   const input = [Buffer.from(refs.map(([, commit]) => `${commit}\n`).join(''))]
   const command = ['pack-objects', '--quiet', '--revs', '--stdout', '--delta-base-offset']
-  return gitPieces(command, { repository: repositoryOf(baseDir).path, input })
+  return gitPieces(command, { repository: snapshotsAt(baseDir).path, input })
 }
 
 /** Makes the repository of snapshots of a new log. Throws WorkspaceError if the pack is damaged, and GitNotInstalled. */
@@ -45,7 +45,7 @@ export async function unpackSnapshots(
   { refs, shallow }: KeptSnapshots,
   pack: AsyncIterable<Buffer>,
 ): Promise<void> {
-  const repository = repositoryOf(baseDir)
+  const repository = snapshotsAt(baseDir)
   await repository.prepare()
   if (shallow.length > 0) await writeFile(join(repository.path, 'shallow'), `${shallow.join('\n')}\n`)
   await repository.git(['index-pack', '--stdin'], { input: pack })
@@ -58,7 +58,7 @@ export async function snapshotProblems(
   baseDir: string,
   commits: readonly string[],
 ): Promise<{ readonly missing: ReadonlySet<string>; readonly others: readonly string[] }> {
-  const repository = repositoryOf(baseDir)
+  const repository = snapshotsAt(baseDir)
   if (!existsSync(repository.path)) return { missing: new Set(commits), others: [] }
   const input = [Buffer.from(commits.map((commit) => `${commit}\n`).join(''))]
   const found = await repository.git(['cat-file', '--batch-check=%(objectname) %(objecttype)'], { input })

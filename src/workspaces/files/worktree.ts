@@ -96,25 +96,25 @@ function refusePipes(directory: string, repository: string): void {
 
 /** The commit that a name means there. Throws InvalidInputError. */
 export async function commitOf(
-  { path, common }: Pick<UserRepository, 'path' | 'common'>,
+  at: Pick<UserRepository, 'path' | 'common'>,
   name: string,
   what: 'base' | 'commit' = 'base',
 ): Promise<string> {
   try {
     const command = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]
-    return (await git(command, { repository: gitDirectory(path, common), directory: path })).toString().trim()
+    return (await git(command, { repository: gitDirectory(at), directory: at.path })).toString().trim()
   } catch (cause) {
     const hint =
       name === 'HEAD'
         ? 'The repository has no commit yet. Make one first.'
         : 'Name a branch, a tag or a commit.'
-    const problem = `there is no such commit in ${path}`
+    const problem = `there is no such commit in ${at.path}`
     throw new InvalidInputError({ what: `The ${what} ${name}`, problem, hint }, { cause })
   }
 }
 
 /** Of the working tree at that path, whose HEAD is its own. */
-const gitDirectory = (path: string, common: string) =>
+export const gitDirectory = ({ path, common }: Pick<UserRepository, 'path' | 'common'>): string =>
   existsSync(join(path, '.git')) ? join(path, '.git') : common
 
 /** Adds the worktree, without its files. An existing one stays, and so does what is in the directory. */
