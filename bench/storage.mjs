@@ -1,9 +1,7 @@
 // The bytes on disk of a conversation and of a run, compared with their text, which does not compress.
 import { randomBytes } from 'node:crypto'
-import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { answering } from './kit/answers.mjs'
-import { dist, row, sized, withDirectory } from './kit/measuring.mjs'
+import { bytesIn, dist, row, sized, withDirectory } from './kit/measuring.mjs'
 
 const { Orchestrator, sequential } = await import(`${dist}/index.js`)
 
@@ -51,13 +49,4 @@ async function size(baseDir, shape, work) {
     baseline: bytes / 1024,
     goal: 1 / AT_MOST,
   })
-}
-
-async function bytesIn(directory) {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
-  const files = entries.filter((entry) => entry.isFile())
-  const sizes = await Promise.all(
-    files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size),
-  )
-  return sizes.reduce((sum, bytes) => sum + bytes, 0)
 }

@@ -1,6 +1,8 @@
 // Fault injection at length: kill -9 under load, random damage to every kind of file, races of openers, a thousand process
-// starts, 10,000 agents that leave memory, 10,000 simulated worlds. `npm test` runs the same tests with smaller numbers. Set the numbers with KILLS, CORRUPTIONS, RACES, SEEDS, SEED (the same
-// seed repeats a run, except for timing) and MINUTES, the time limit of each part. KEEP=DIR keeps the damaged stores that
+// starts, 10,000 agents that leave memory, 10,000 simulated worlds, 500 turns over files, 300 mixtures of mishaps of
+// repositories. `npm test` runs the same tests with smaller numbers. Set the numbers with KILLS, CORRUPTIONS, RACES, SEEDS,
+// TURNS, MIXTURES, SEED (the same seed repeats a run, except for timing) and MINUTES, the time limit of each part. KEEP=DIR
+// keeps the damaged stores that
 // were read wrong.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,6 +16,8 @@ const {
   CORRUPTIONS = '2000',
   RACES = '100',
   SEEDS = '10000',
+  TURNS = '500',
+  MIXTURES = '300',
   MINUTES = '30',
   SEED = String(Date.now() % 1_000_000),
 } = process.env
@@ -29,6 +33,8 @@ const PARTS = [
   { name: 'starts of a process', file: 'tests/claude/process/many-starts.test.ts' },
   { name: '10,000 agents in the heap', file: 'tests/actors/heap.test.ts' },
   { name: 'simulated worlds', file: 'tests/testing/simulation.test.ts' },
+  { name: 'turns over files', file: 'tests/workspaces/files/random-turns.test.ts' },
+  { name: 'mishaps of repositories', file: 'tests/workspaces/files/mishaps.test.ts' },
 ]
 
 const folder = mkdtempSync(join(tmpdir(), 'faults-'))
@@ -41,6 +47,8 @@ const environment = {
   CORRUPTIONS,
   RACES,
   SEEDS,
+  TURNS,
+  MIXTURES,
   SEED,
   FAULTS_REPORT: report,
   TMPDIR: folder,
@@ -80,7 +88,9 @@ function run({ file }) {
   })
 }
 
-console.log(`SEED=${SEED} KILLS=${KILLS} CORRUPTIONS=${CORRUPTIONS} RACES=${RACES} SEEDS=${SEEDS}`)
+console.log(
+  `SEED=${SEED} KILLS=${KILLS} CORRUPTIONS=${CORRUPTIONS} RACES=${RACES} SEEDS=${SEEDS} TURNS=${TURNS} MIXTURES=${MIXTURES}`,
+)
 try {
   const rows = []
   for (const part of PARTS) {

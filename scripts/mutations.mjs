@@ -170,8 +170,8 @@ export const MUTATIONS = [
     [
       'a file that is new stays',
       'src/workspaces/files/file-history.ts',
-      'if (to === undefined) await removeFileAt(root, path)',
-      'if (to === undefined) void path',
+      'if (to === undefined && !ignored.has(path)) await removeFileAt(root, path)',
+      'if (to === undefined && !ignored.has(path)) void path',
     ],
   ),
   ...breaking(
@@ -227,7 +227,7 @@ export const MUTATIONS = [
     [
       'those that were created stay',
       'src/patterns/runs/runs.ts',
-      'for (const { id } of created) await this.#agents.remove(id).catch(() => {})',
+      'for (const { id } of created) await this.#agents.remove(id, { force: true }).catch(() => {})',
       'void created',
     ],
     [
@@ -347,6 +347,48 @@ export const MUTATIONS = [
       'src/workspaces/files/snapshots.ts',
       "'--stdout', '--delta-base-offset'",
       "'--stdout', '--local', '--delta-base-offset'",
+    ],
+  ),
+  ...breaking(
+    'Nothing that an agent has made is unreachable',
+    {
+      'tests/actors/agent/unlanded-work.test.ts': [
+        'work is refused to be lost although the worktree is gone already',
+      ],
+    },
+    [
+      'a branch that was deleted begins at its base',
+      'src/workspaces/files/worktree.ts',
+      "last?.tip ?? commit, ''",
+      "commit, ''",
+    ],
+  ),
+  ...breaking(
+    'Work that is nowhere else is not removed with its agent',
+    {
+      'tests/actors/agent/unlanded-work.test.ts': [
+        'an agent is not removed while its commits are on no other branch, and keeps its tasks',
+      ],
+    },
+    [
+      'without being asked',
+      'src/actors/agent/system.ts',
+      'if (!force) await this.#assertLanded(await this.get(id))',
+      'if (!force) await this.get(id)',
+    ],
+  ),
+  ...breaking(
+    'An undoing and a task never mix',
+    {
+      'tests/actors/agent/undo-race.test.ts': [
+        'a turn that ends while an undoing waits is the one that is undone',
+      ],
+    },
+    [
+      'the turn that was the last one is undone',
+      'src/actors/agent/files.ts',
+      'this.#life.version === version ? target : undefined',
+      'target',
     ],
   ),
   ...breaking(

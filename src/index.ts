@@ -38,6 +38,7 @@ export type { AgentSnapshot, AgentStatus } from './actors/agent/machine.ts'
 export type { RunningProcess } from './actors/agent/processes.ts'
 export type { SessionLink } from './actors/agent/session/chain.ts'
 export type { ForkOptions } from './actors/agent/session/fork.ts'
+export type { RemovalOptions, RemovedAgent } from './actors/agent/system.ts'
 export type { AskOptions } from './actors/agent/tasks/ask-options.ts'
 export { type Reply, TaskHandle } from './actors/agent/tasks/handle.ts'
 export type { AgentConfig, AgentDefaults, AgentOptions, RetryPolicy } from './events/options/agent.ts'
@@ -51,6 +52,7 @@ export type {
 } from './events/task-input.ts'
 export { AgentFactory } from './workflows/agent-factory.ts'
 export type { AgentDirectories } from './workspaces/directories.ts'
+export type { KeptWork } from './workspaces/files/operations.ts'
 
 // Landing
 

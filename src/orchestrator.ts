@@ -13,7 +13,7 @@ import type { AgentInfo } from './actors/agent/list.ts'
 import type { agentMachine } from './actors/agent/machine.ts'
 import type { RunningProcess } from './actors/agent/processes.ts'
 import type { ForkOptions } from './actors/agent/session/fork.ts'
-import { AgentSystem } from './actors/agent/system.ts'
+import { AgentSystem, type RemovalOptions, type RemovedAgent, removeEach } from './actors/agent/system.ts'
 import type { AskOptions } from './actors/agent/tasks/ask-options.ts'
 import type { HeldTask, Rejection, Verdict } from './actors/agent/tasks/held.ts'
 import { HeldTasks, type OfAgent } from './actors/agent/tasks/held-tasks.ts'
@@ -467,15 +467,19 @@ export class Orchestrator implements AsyncDisposable {
     return this.#open.#agents.fork(agent, options)
   }
 
-  /** Cancels an agent's tasks, ends its processes and deletes its directories. Its history stays in the log. */
-  async removeAgent(id: string): Promise<void> {
-    await this.#open.#agents.remove(id)
+  /**
+   * Cancels an agent's tasks, ends its processes and deletes its directories. Its history stays in the log. Throws
+   * UnlandedWorkError if it has work on a repository that is nowhere else; with `force`, a ref keeps that work.
+   */
+  async removeAgent(id: string, options?: RemovalOptions): Promise<RemovedAgent> {
+    const removed = await this.#open.#agents.remove(id, options)
     this.#supervisors.agentRemoved(id)
+    return removed
   }
 
-  /** Removes all agents. */
-  async cleanupAll(): Promise<void> {
-    for (const { id } of await this.agents()) await this.removeAgent(id)
+  /** Removes all agents, except those with work that is not landed: then it throws the first UnlandedWorkError. */
+  async cleanupAll(options?: RemovalOptions): Promise<void> {
+    await removeEach(await this.agents(), (id) => this.removeAgent(id, options))
   }
 
   /** The processes of calls that are running, oldest first: those that the log knows, and those that it does not. */

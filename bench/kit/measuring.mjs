@@ -1,5 +1,5 @@
 // What the benches share: where the build is, how much they do, and how they measure.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
@@ -20,6 +20,16 @@ export async function withDirectory(work) {
   } finally {
     await rm(directory, { recursive: true })
   }
+}
+
+/** Of all files in a directory. */
+export async function bytesIn(directory) {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile())
+  const sizes = await Promise.all(
+    files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size),
+  )
+  return sizes.reduce((sum, bytes) => sum + bytes, 0)
 }
 
 /** In ms. */

@@ -256,7 +256,14 @@ const definitions = {
   /** Its supervisor has restarted it after an error or a stop. The session chain continues. */
   AgentRestarted: fact(Schema.Struct({})),
   AgentStopped: fact(Schema.Struct({ reason: Schema.String })),
-  AgentRemoved: fact(Schema.Struct({})),
+  AgentRemoved: fact(
+    Schema.Struct({
+      /** Where the work is that was not landed: a ref of a repository. */
+      kept: Schema.optionalKey(
+        Schema.Struct({ repository: Schema.String, ref: Schema.String, commit: Schema.String }),
+      ),
+    }),
+  ),
 }
 
 /** A fact of an agent, discriminated by its `type`. */

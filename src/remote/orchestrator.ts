@@ -1,6 +1,7 @@
 /** The orchestrator of another process: read here, through the owner's log, and commanded there. */
 import { resolve } from 'node:path'
 import type { Agent } from '../actors/agent/agent.ts'
+import { type RemovalOptions, removeEach } from '../actors/agent/system.ts'
 import { callProcesses } from '../claude/process/list.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { systemClock } from '../clock.ts'
@@ -95,8 +96,8 @@ export async function remoteOrchestrator<System extends Facade>(
     async sendTask(id: string, task: never, options: never) {
       return (await remoteAsk(client, id, task, options)).text
     },
-    async cleanupAll() {
-      for (const { id } of await system.agents()) await forward('removeAgent')(id)
+    async cleanupAll(options: RemovalOptions) {
+      await removeEach(await system.agents(), (id) => forward('removeAgent')(id, options))
     },
     close: disconnect,
     [Symbol.asyncDispose]: disconnect,

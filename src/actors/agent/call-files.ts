@@ -12,12 +12,17 @@ import type { MESSAGE_PARTS } from '../../events/options/agent.ts'
 import type { Logger } from '../../logger.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { SavedFiles } from '../../workspaces/files/file-history.ts'
-import type { FilesOperations, FilesPlace } from '../../workspaces/files/operations.ts'
+import type { FilesOperations, FilesPlace, RestoredFiles } from '../../workspaces/files/operations.ts'
 import type { Bodies } from '../engine/bodies.ts'
 import type { CallEnding } from './call.ts'
 import type { AgentActor } from './environment.ts'
-import { type ProjectInfo, projectOf } from './files.ts'
+import { filesRestored, type ProjectInfo, projectOf } from './files.ts'
 import type { AgentContext, CallOfTask, OpenCall, QueuedTask } from './state.ts'
+
+interface KeptFiles {
+  readonly files: FilesOperations
+  readonly place: FilesPlace
+}
 
 interface CallFilesEnvironment {
   readonly runner: AgentRunner
@@ -69,23 +74,26 @@ export function callFiles(
   actor: AgentActor,
   { runner, logger, directories, bodies, decide, warn }: CallFilesEnvironment,
 ): CallFiles {
-  function kept(): { readonly files: FilesOperations; readonly place: FilesPlace } | undefined {
+  function kept(task?: QueuedTask): KeptFiles | undefined {
     const { config, files: { commit: last } = {} } = actor.snapshot.context
     if (!config || !runner.files) return undefined
     const { workspace } = config
-    return { files: runner.files, place: { agent, workspace, directories, last } }
+    const rebuilt = () =>
+      task && warn(task, 'its workspace was gone: it was made again from the newest snapshot')
+    return { files: runner.files, place: { agent, workspace, directories, last, rebuilt } }
   }
 
-  /** Does it in the open call, and records it there. */
+  /** Does it in the open call, where it is recorded. */
   async function inCall(
     { task, call: { callId } }: CallOfTask,
-    work: (files: FilesOperations, place: FilesPlace) => Promise<AgentFact | undefined>,
+    work: (given: KeptFiles & { readonly write: (fact: AgentFact) => Promise<unknown> }) => Promise<unknown>,
   ): Promise<CallEnding | undefined> {
-    const found = kept()
+    const found = kept(task)
     if (!found) return undefined
+    const write = (fact: AgentFact) =>
+      decide(task, ({ current }) => (current?.call?.callId === callId ? [fact] : []))
     try {
-      const fact = await work(found.files, found.place)
-      if (fact) await decide(task, ({ current }) => (current?.call?.callId === callId ? [fact] : []))
+      await work({ ...found, write })
       return undefined
     } catch (error) {
       if (isDoneWithout(found, error)) return undefined
@@ -109,10 +117,7 @@ export function callFiles(
   }
 
   /** Whether the work goes on without the files of its past, which is then said. */
-  function isDoneWithout(
-    { files, place: { workspace } }: NonNullable<ReturnType<typeof kept>>,
-    error: unknown,
-  ) {
+  function isDoneWithout({ files, place: { workspace } }: KeptFiles, error: unknown) {
     if (workspace) return false
     if (error instanceof SnapshotMissing)
       logger.warn(
@@ -130,16 +135,6 @@ export function callFiles(
     return true
   }
 
-  async function restored(
-    files: FilesOperations,
-    place: FilesPlace,
-    to: string,
-    note: string,
-  ): Promise<RestoredFact> {
-    const { before, after } = await files.restore(place, to, note)
-    return { type: 'FilesRestored', data: { because: 'call', from: before.commit, to, ...after } }
-  }
-
   async function takeBack({
     task: { taskId },
     call: { callId },
@@ -148,7 +143,9 @@ export function callFiles(
     const to = actor.snapshot.context.files?.before
     if (!found || to === undefined) return undefined
     try {
-      return await restored(found.files, found.place, to, `after call ${callId}, which did not end well`)
+      const note = `after call ${callId}, which did not end well`
+      const written = async (restored: RestoredFiles) => filesRestored('call', restored)
+      return await found.files.restore(found.place, () => to, note, written)
     } catch (error) {
       if (!isDoneWithout(found, error))
         logger.warn(
@@ -170,21 +167,25 @@ export function callFiles(
     },
 
     begin: (of) =>
-      inCall(of, async (files, place) => {
+      inCall(of, async ({ files, place, write }) => {
         await files.layOut(place)
-        const to = actor.snapshot.context.files?.before
-        if (to === undefined || (to === NO_FILES && files.isEmpty(place))) return undefined
-        return restored(files, place, to, `before call ${of.call.callId}`)
+        const to = () => {
+          const before = actor.snapshot.context.files?.before
+          return before === NO_FILES && files.isEmpty(place) ? undefined : before
+        }
+        if (to() === undefined) return
+        const note = `before call ${of.call.callId}`
+        await files.restore(place, to, note, (restored) => write(filesRestored('call', restored)))
       }),
 
     saveBefore: (of) =>
-      inCall(of, async (files, place) => {
+      inCall(of, async ({ files, place, write }) => {
         const { taskId } = of.task
         const { callId } = of.call
         const saved = await files.save(place, `before call ${callId}`)
-        if (saved.commit === NO_FILES) return undefined
+        if (saved.commit === NO_FILES) return
         const project = await projectInCall(of.task, files, place)
-        return { type: 'FilesSaved', data: { taskId, callId, when: 'before', ...saved, ...project } }
+        await write({ type: 'FilesSaved', data: { taskId, callId, when: 'before', ...saved, ...project } })
       }),
 
     async saveAfter(task, callId) {

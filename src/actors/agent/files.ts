@@ -1,12 +1,12 @@
 /** What an agent did to its files, turn by turn; and back to an earlier turn. */
 import { refuse, type Trust, trust, trustOf } from '../../config/trust.ts'
-import { agentFacts, NO_FILES } from '../../events/agent-facts.ts'
+import { type AgentFact, agentFacts, NO_FILES } from '../../events/agent-facts.ts'
 import { AgentBusyError } from '../../events/errors/agent.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { FileChange, ListedFile } from '../../workspaces/files/file-history.ts'
-import type { FilesOperations, FilesPlace } from '../../workspaces/files/operations.ts'
+import type { FilesOperations, FilesPlace, RestoredFiles } from '../../workspaces/files/operations.ts'
 import type { AnyKind } from '../engine/definition.ts'
 import { foldAt } from '../engine/fold-at.ts'
 import type { AgentEnvironment, AgentLife } from './environment.ts'
@@ -72,6 +72,17 @@ export interface Undone {
   readonly commit: string
 }
 
+type RestoredFact = Extract<AgentFact, { type: 'FilesRestored' }>
+
+/** Says that files were brought back. */
+export const filesRestored = (
+  because: RestoredFact['data']['because'],
+  { before, after, to }: RestoredFiles,
+): RestoredFact => ({
+  type: 'FilesRestored',
+  data: { because, from: before.commit, to, ...after },
+})
+
 /** The files of one agent. */
 export class AgentFiles {
   readonly #life: AgentLife
@@ -125,25 +136,30 @@ export class AgentFiles {
   /**
    * Brings the files back to what they were after a turn (0: where the agent began); by default before the last turn that is
    * not undone. The present files are saved first, so that this can be undone. The conversation stays as it is. Throws
-   * AgentBusyError while a task runs, and InvalidInputError if no turn is left.
+   * AgentBusyError while a task runs, and InvalidInputError if no turn is left. A task that begins meanwhile waits for it.
    */
   async undo({ to }: { readonly to?: number } = {}): Promise<Undone> {
-    this.#assertIdle()
-    const { turns, standing, began } = await filesTurns(this.#store, this.#life.stream)
-    await this.#files.save(this.#place, 'before undoing')
-    const target =
-      to === undefined
-        ? await this.#before(standing)
-        : to === 0 && began !== undefined
-          ? began
-          : this.#turn(turns, to).after
-    const { before, after } = await this.#files.restore(this.#place, target, 'undone')
-    const data = { because: 'undo', from: before.commit, to: target, ...after } as const
-    const recorded = await this.#life.decide(() => {
+    for (;;) {
       this.#assertIdle()
-      return [{ type: 'FilesRestored', data }]
-    })
-    return { agent: this.#place.agent, version: recorded[0]?.version ?? 0, commit: after.commit }
+      const { version } = this.#life
+      const { turns, standing, began } = await filesTurns(this.#store, this.#life.stream)
+      const target =
+        to === undefined
+          ? await this.#before(standing)
+          : to === 0 && began !== undefined
+            ? began
+            : this.#turn(turns, to).after
+      const restored = () => {
+        this.#assertIdle()
+        // What has happened since may be another turn to undo.
+        return this.#life.version === version ? target : undefined
+      }
+      const undone = await this.#files.restore(this.#place, restored, 'undone', async (files) => {
+        const [fact] = await this.#life.decide(() => [filesRestored('undo', files)])
+        return { agent: this.#place.agent, version: fact?.version ?? 0, commit: files.after.commit }
+      })
+      if (undone) return undone
+    }
   }
 
   /** The project's own settings in its worktree, and whether they count. */

@@ -5,7 +5,12 @@
 import { resolve } from 'node:path'
 import { trust } from '../../config/trust.ts'
 import { type AgentFact, NO_FILES } from '../../events/agent-facts.ts'
-import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
+import {
+  AgentExistsError,
+  AgentNotFoundError,
+  TooManyAgentsError,
+  UnlandedWorkError,
+} from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
@@ -22,18 +27,50 @@ import {
 import type { Budget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import { countStreams, isThere } from '../../store/stream-count.ts'
-import type { RepositoryPlace } from '../../workspaces/files/operations.ts'
+import type {
+  FilesOperations,
+  FilesPlace,
+  KeptWork,
+  RepositoryPlace,
+} from '../../workspaces/files/operations.ts'
 import { foldStream } from '../engine/history.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import { Registry, type Residence } from '../engine/registry.ts'
 import { Agent } from './agent.ts'
 import { cancelTasks } from './decisions.ts'
 import type { AgentEnvironment } from './environment.ts'
+import { filesRestored } from './files.ts'
 import { agentKind } from './kind.ts'
 import { AGENT_STREAMS, type AgentInfo, agentIdOf, agentInfos, listedAgents } from './list.ts'
 import type { AgentSnapshot } from './machine.ts'
 import { callIn, type KnownCall, type RunningProcess, runningProcesses } from './processes.ts'
 import { type ForkOptions, type ForkPoint, forkPoint } from './session/fork.ts'
+
+/** How an agent is removed. */
+export interface RemovalOptions {
+  /** Also if it has work on a repository that is not landed: a ref keeps it. Default: that is refused. */
+  readonly force?: boolean
+}
+
+/** An agent that was removed, and where its work is if it was not landed. */
+export interface RemovedAgent {
+  readonly id: string
+  readonly kept: KeptWork | null
+}
+
+/** Removes the agents one after the other; those that refuse it stay. Throws the first UnlandedWorkError. */
+export async function removeEach(
+  agents: readonly { readonly id: string }[],
+  remove: (id: string) => Promise<unknown>,
+): Promise<void> {
+  const refused: UnlandedWorkError[] = []
+  for (const { id } of agents)
+    await remove(id).catch((error) => {
+      if (!(error instanceof UnlandedWorkError)) throw error
+      refused.push(error)
+    })
+  if (refused[0]) throw refused[0]
+}
 
 /** How many agents whose ids begin alike a typo is compared with. */
 const MOST_LOOKED_AT = 200
@@ -123,14 +160,18 @@ export class AgentSystem {
     return listedAgents(this.#environment.store, options)
   }
 
-  async remove(id: string): Promise<void> {
-    return this.#changes.post(() => this.#remove(id))
+  /** Throws UnlandedWorkError, unless forced to. */
+  async remove(id: string, { force = false }: RemovalOptions = {}): Promise<RemovedAgent> {
+    return this.#changes.post(async () => {
+      if (!force) await this.#assertLanded(await this.get(id))
+      return this.#remove(id)
+    })
   }
 
   /** Removes an agent's copies that have no tasks and are not used. */
   async removeCopies(id: string, isUsed: (copy: string) => boolean): Promise<void> {
     return this.#changes.post(async () => {
-      const unused: Promise<void>[] = []
+      const unused: Promise<unknown>[] = []
       for await (const copy of agentInfos(this.#environment.store, { prefix: `${AGENT_STREAMS}${id}.` }))
         if (copy.queue === 0 && !isUsed(copy.id)) unused.push(this.#remove(copy.id))
       await Promise.all(unused)
@@ -279,22 +320,20 @@ export class AgentSystem {
       workspace && !fork
         ? { ...config, workspace: await this.#withSettings({ ...place, workspace }) }
         : config
-    const laidOut =
-      to === NO_FILES ? undefined : await runner.files?.restore(place, to, 'when it was created')
+    const from = to === NO_FILES ? undefined : to
+    const laidOut = await runner.files?.restore(
+      place,
+      () => from,
+      'when it was created',
+      async (restored) => filesRestored('fork', restored),
+    )
     if (forkedFrom?.sessionId)
       await runner.branch?.(forkedFrom.sessionId, directories(forkedFrom.agent), directories(agent.id))
     // The budget first: a crash must not leave an agent without its limit.
     if (budget) await admission.setBudget(agent.id, budget, 'new')
     const created: AgentFact = { type: 'AgentCreated', data: defined({ config: whole, forkedFrom }) }
     // What it begins from is known at once, also if its workspace is lost before its first call.
-    const files: readonly AgentFact[] = laidOut
-      ? [
-          {
-            type: 'FilesRestored',
-            data: { because: 'fork', from: laidOut.before.commit, to, ...laidOut.after },
-          },
-        ]
-      : []
+    const files: readonly AgentFact[] = laidOut ? [laidOut] : []
     await agent.record(() => [created, ...files], { causationId: factId })
     this.#count += 1
     return agent
@@ -331,9 +370,26 @@ export class AgentSystem {
     }
   }
 
-  async #remove(id: string): Promise<void> {
-    const agent = await this.get(id)
+  #filesOf(agent: Agent): { readonly files: FilesOperations; readonly place: FilesPlace } | undefined {
     const { runner, directories } = this.#environment
+    const { config, files } = agent.snapshot.context
+    if (!runner.files) return undefined
+    const { workspace } = config ?? {}
+    const place = { agent: agent.id, workspace, directories: directories(agent.id), last: files?.commit }
+    return { files: runner.files, place }
+  }
+
+  async #assertLanded(agent: Agent): Promise<void> {
+    const own = this.#filesOf(agent)
+    const work = await own?.files.unlanded(own.place)
+    if (work) throw new UnlandedWorkError({ agent: agent.id, ...work })
+  }
+
+  /** Work that is not landed is kept under a ref. */
+  async #remove(id: string): Promise<RemovedAgent> {
+    const agent = await this.get(id)
+    const { runner, directories, logger } = this.#environment
+    let kept: KeptWork | null = null
     const isWithoutTasks = ({ context }: AgentSnapshot) =>
       context.current === null && context.queue.length === 0
     // Its files first: a removal that fails can be repeated, and until then the agent is listed. A task that was asked
@@ -342,12 +398,12 @@ export class AgentSystem {
       await agent.endTasks(() => agent.record(({ context }) => cancelTasks(context, 'the agent was removed')))
       // A late answer is still recorded.
       await agent.settled()
-      const { config, files } = agent.snapshot.context
-      const place = { agent: id, workspace: config?.workspace, directories: directories(id) }
-      await runner.files?.release({ ...place, last: files?.commit })
+      const own = this.#filesOf(agent)
+      kept = (await own?.files.release(own.place)) ?? kept
       await runner.discard?.(directories(id))
+      const data = defined({ kept: kept ?? undefined })
       const removed = await agent.record((snapshot) =>
-        isWithoutTasks(snapshot) ? [{ type: 'AgentRemoved', data: {} }] : [],
+        isWithoutTasks(snapshot) ? [{ type: 'AgentRemoved', data }] : [],
       )
       isRemoved = removed.length > 0
     }
@@ -355,6 +411,9 @@ export class AgentSystem {
     await this.#environment.admission.forget(id)
     this.#here.forget(id)
     if (this.#count !== undefined) this.#count -= 1
+    if (kept)
+      logger.warn({ agent: id, ...kept }, 'a removed agent had work that is not landed: a ref keeps it')
+    return { id, kept }
   }
 
   /** The agent that was probably meant. Of many, only those whose ids begin alike are looked at. */

@@ -79,6 +79,7 @@ export function agentCommands(agent: Command): void {
     .command('remove <id>')
     .alias('rm')
     .description('remove an agent and its directories; its history stays in the log')
+    .option('--force', 'also with work on a repository that is not landed: a ref keeps it')
     .action(withGlobals(remove))
 }
 
@@ -288,16 +289,18 @@ function reset(globals: GlobalOptions, id: string) {
   })
 }
 
-function remove(globals: GlobalOptions, id: string) {
+function remove(globals: GlobalOptions, id: string, options: { readonly force?: boolean }) {
   requireAgents(globals, id)
   return withSession(
     globals,
     async ({ orchestrator, terminal }) => {
       const droppedTasks = (await orchestrator.agents()).find((agent) => agent.id === id)?.queue ?? 0
-      await orchestrator.removeAgent(id)
-      if (terminal.json) return terminal.value({ id, removed: true, droppedTasks })
+      const { kept } = await orchestrator.removeAgent(id, options)
+      if (terminal.json) return terminal.value({ id, removed: true, droppedTasks, ...(kept && { kept }) })
       const dropped = droppedTasks === 0 ? '' : ` It dropped ${plural(droppedTasks, 'unfinished task')}.`
       terminal.line(`Removed ${id}.${dropped}`)
+      if (kept)
+        terminal.line(`Its work that was not landed is kept: git -C ${kept.repository} log ${kept.ref}`)
       terminal.note(`Its history stays in the log: claude-agents log --stream agent/${id}`)
     },
     'change',

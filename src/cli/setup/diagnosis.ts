@@ -1,17 +1,20 @@
 /** Checks everything that agents need, and says how to fix what is wrong. */
-import { access, constants, stat, statfs } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { access, constants, readdir, stat, statfs } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { locateProgram } from '../../claude/locate.ts'
 import { type LoginKind, loginKind } from '../../claude/login/account.ts'
 import { formatVersion } from '../../claude/version.ts'
 import { describeError } from '../../events/errors/base.ts'
 import { LOG_IN } from '../../events/errors/phrases.ts'
 import { plural } from '../../events/figures.ts'
+import { streamName } from '../../events/ids.ts'
 import { type NotificationReceiver, receiverId } from '../../events/options/notify.ts'
 import { problemWith } from '../../notifications/receivers.ts'
 import { verifyStore } from '../../store/care/verification.ts'
 import { liveOwner } from '../../store/level/lock.ts'
 import { leftOvers } from '../../store/unfinished.ts'
+import { isWorktree, userRepository, worktreesBelow } from '../../workspaces/files/worktree.ts'
 
 export interface Check {
   readonly name: string
@@ -55,6 +58,7 @@ export async function* diagnose(options: DoctorOptions): AsyncGenerator<Check> {
     : ok('lock', `${owner.pid === null ? 'another process' : `process ${owner.pid}`} has the store open`)
   if (owner === null) yield await guarded('store', () => checkStore(baseDir))
   yield* await checkLeftOvers(baseDir)
+  yield* await checkWorktrees(baseDir).catch((error) => [failed('worktrees', error)])
   if (notify.length > 0) yield await guarded('notify', () => checkNotify(notify, environment))
   if (roundTrip) yield await guarded('round trip', () => checkRoundTrip(roundTrip))
 }
@@ -65,9 +69,13 @@ async function guarded(name: string, check: () => Promise<Check>): Promise<Check
   try {
     return await check()
   } catch (error) {
-    const { message, hint } = describeError(error)
-    return { name, status: 'failed', message, fix: hint }
+    return failed(name, error)
   }
+}
+
+function failed(name: string, error: unknown): Check {
+  const { message, hint } = describeError(error)
+  return { name, status: 'failed', message, fix: hint }
 }
 
 const OLDEST_NODE = [20, 19] as const
@@ -168,6 +176,72 @@ async function checkLeftOvers(baseDir: string): Promise<readonly Check[]> {
   const message = `killed commands have left ${left.join(', ')}`
   const fix = `Repeat the command, which removes what it left, or: rm -r ${left.map(quoted).join(' ')}`
   return [{ name: 'left-overs', status: 'warning', message, fix }]
+}
+
+/** Worktrees whose agent is gone, and agents whose worktree or repository is gone. */
+async function checkWorktrees(baseDir: string): Promise<readonly Check[]> {
+  const name = 'worktrees'
+  const agents = await repositoryAgents(baseDir)
+  const warnings: Check[] = []
+  const warn = (message: string, fix: string) => warnings.push({ name, status: 'warning', message, fix })
+  for (const { id, repo, directory } of agents) {
+    if (!existsSync(repo)) {
+      const fix = `Bring it back. Until then, its files are in ${directory}, and its snapshots can be looked at: claude-agents agent diff ${id} --turn N`
+      warn(`the repository of ${id} is gone: ${repo}`, fix)
+    } else if (!(await isWorktree(directory))) {
+      const fix = 'Nothing: the next task makes it again, from the newest snapshot.'
+      warn(`the worktree of ${id} is gone: ${directory}`, fix)
+    }
+  }
+  const known = new Set(agents.map(({ directory }) => directory))
+  const left = new Map<string, string>()
+  for (const directory of [...agents.map(({ repo }) => repo), process.cwd()]) {
+    const repository = await userRepository(directory).catch(() => null)
+    if (!repository) continue
+    for (const worktree of await worktreesBelow(repository, join(baseDir, 'agents')))
+      if (!known.has(worktree)) left.set(worktree, repository.path)
+  }
+  for (const [worktree, repo] of left) {
+    const remove = `git -C ${quoted(repo)} worktree remove --force ${quoted(worktree)}`
+    const fix = existsSync(worktree)
+      ? `Take what you need from it, then: ${remove}`
+      : `git -C ${quoted(repo)} worktree prune`
+    warn(`${worktree} is a worktree of ${repo}, and has no agent`, fix)
+  }
+  if (warnings.length > 0 || agents.length === 0) return warnings
+  return [ok(name, `${plural(agents.length, 'agent')} with a worktree`)]
+}
+
+interface RepositoryAgent {
+  readonly id: string
+  readonly repo: string
+  readonly directory: string
+}
+
+/** The agents that work on repositories, from the log. */
+async function repositoryAgents(baseDir: string): Promise<readonly RepositoryAgent[]> {
+  const ids = await readdir(join(baseDir, 'files.git', 'agents')).catch(() => [])
+  if (ids.length === 0) return []
+  const [{ openLog }, { foldStream }, { agentKind }] = await Promise.all([
+    import('../../remote/live-log.ts'),
+    import('../../actors/engine/history.ts'),
+    import('../../actors/agent/kind.ts'),
+  ])
+  const { store } = await openLog(baseDir)
+  try {
+    const agents: RepositoryAgent[] = []
+    for (const id of ids) {
+      // A directory of an agent's own is not laid out.
+      if (!existsSync(join(baseDir, 'files.git', 'agents', id, 'laid-out'))) continue
+      const { snapshot } = await foldStream(agentKind, store, streamName('agent', id))
+      const { workspace } = snapshot.context.config ?? {}
+      if (workspace)
+        agents.push({ id, repo: workspace.repo, directory: join(baseDir, 'agents', id, 'workspace') })
+    }
+    return agents
+  } finally {
+    await store[Symbol.asyncDispose]()
+  }
 }
 
 const quoted = (path: string) => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)

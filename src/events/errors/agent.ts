@@ -1,6 +1,7 @@
 /** What can go wrong with an agent: it is unknown, taken, stopped, busy or full. */
+import { plural } from '../figures.ts'
 import { defineError } from './builder.ts'
-import { didYouMean, NOTHING_WRITTEN, quoted } from './phrases.ts'
+import { didYouMean, NOTHING_WRITTEN, quoted, sentence } from './phrases.ts'
 
 /** No agent has this id. `nearest` is the id that was probably meant, if there is one. */
 export class AgentNotFoundError extends defineError(
@@ -53,3 +54,32 @@ export class TooManyAgentsError extends defineError(
     hint: 'Remove one: claude-agents agent remove ID. Or raise orchestrator.max_agents in the configuration file (in code: maxAgents).',
   }),
 ) {}
+
+/** The agent has done work on a repository that is nowhere else, so it is not removed. */
+export class UnlandedWorkError extends defineError(
+  'UnlandedWorkError',
+  ({ agent, repository, branch, commits, files, problem }: NotLanded) => {
+    const lost = [
+      ...(commits > 0 ? [`${plural(commits, 'commit')} that no other branch of ${repository} has`] : []),
+      ...(files > 0 ? [`${plural(files, 'file')} that ${files === 1 ? 'is' : 'are'} in no commit`] : []),
+    ].join(', and ')
+    const what =
+      problem === undefined
+        ? `has work that is not landed: ${lost}`
+        : `may have work that is not landed: ${problem}`
+    return {
+      message: sentence(`Agent ${quoted(agent)} was not removed. It ${what}`),
+      hint: `Look at it: claude-agents agent diff ${agent}. Merge its branch ${branch}, or keep the work under a ref and remove the agent: claude-agents agent remove ${agent} --force (in code: { force: true }).`,
+    }
+  },
+) {}
+
+interface NotLanded {
+  readonly agent: string
+  readonly repository: string
+  readonly branch: string
+  readonly commits: number
+  readonly files: number
+  /** Why the work cannot be told. */
+  readonly problem?: string
+}

@@ -560,7 +560,7 @@ export class Runs {
       }
       await this.#checkAgents(pattern)
     } catch (error) {
-      for (const { id } of created) await this.#agents.remove(id).catch(() => {})
+      for (const { id } of created) await this.#agents.remove(id, { force: true }).catch(() => {})
       throw error
     }
   }

@@ -8,16 +8,15 @@
  * F4. No link is followed, nothing but a file is read, and nothing of what an agent wrote is executed.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, lstatSync } from 'node:fs'
+import { type BigIntStats, existsSync, lstatSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pause, systemClock } from '../../clock.ts'
 import { NO_FILES } from '../../events/agent-facts.ts'
 import { codeOf } from '../../events/errors/phrases.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
-import { type Directory, openDirectory } from '../inputs/directory.ts'
+import { type Directory, openDirectory, SWAPPED } from '../inputs/directory.ts'
 import { type Author, PieceReader, signatureOf, type WorkingTree } from './git.ts'
-import { type EntryChange, entryChange, type GitEntry, lineCounts, snapshotFile } from './git-output.ts'
 import {
   directoryOf,
   type FilePath,
@@ -25,8 +24,8 @@ import {
   fromTree,
   isInner,
   isRefusedLink,
+  outerOf,
   readable,
-  stepsOf,
   toTree,
 } from './paths.ts'
 import type { FilesRepository } from './repository.ts'
@@ -36,7 +35,9 @@ import {
   type FileContent,
   type FileMode,
   filesBelow,
+  isTemporary,
   kindAt,
+  makeRepositoryAt,
   readFileAt,
   removeFileAt,
   stampOf,
@@ -87,15 +88,23 @@ export interface HistoryPlace {
   readonly largest?: number
 }
 
+/** What the index holds of a file. */
+interface Known {
+  readonly mode: string
+  readonly oid: string
+}
+
 /** A difference to the snapshot before. */
-interface Change extends GitEntry {
+interface Change extends Known {
   readonly path: FilePath
   readonly kind: 'added' | 'changed' | 'removed'
 }
 
 /** What a path is in two snapshots. */
-interface Difference extends Pick<EntryChange, 'from' | 'to'> {
+interface Difference {
   readonly path: FilePath
+  readonly from: Known | undefined
+  readonly to: Known | undefined
 }
 
 /** A file of an inner repository when it was last saved. */
@@ -116,7 +125,7 @@ const MOST_NAMED = 20
 const MOST_UNKNOWN = 64
 /** How long git may look at the files before we look for pipes that it waits for. */
 const PATIENCE_MS = 1000
-const NOTHING: GitEntry = { mode: '0', oid: '0'.repeat(40) }
+const NOTHING: Known = { mode: '0', oid: '0'.repeat(40) }
 
 export class FileHistory {
   readonly ref: string
@@ -125,9 +134,14 @@ export class FileHistory {
   readonly #own: string
   readonly #tree: WorkingTree
   readonly #listing: readonly string[]
-  readonly #isPrivate: boolean
+  /** How git is told what is ignored; undefined if nothing is. */
+  readonly #ignoring: readonly string[] | undefined
   readonly #largest: number
   #mark: Mark | undefined
+  /** What the index has, once it was read. */
+  #known: KnownFiles | undefined
+  /** What the last listing found that a killed restoring has left. */
+  #leftOvers: FilePath[] = []
   #unknown = 0
   /** Of the last saving. */
   #left = new Set<FilePath>()
@@ -139,13 +153,21 @@ export class FileHistory {
     this.#directory = directory
     this.#own = join(repository.path, 'agents', agent)
     this.#tree = { directory, index: join(this.#own, 'index') }
-    this.#isPrivate = ignored === undefined
     const { excludes } = ignored ?? {}
+    this.#ignoring = !ignored
+      ? undefined
+      : excludes === undefined
+        ? []
+        : ['-c', `core.excludesFile=${excludes}`]
     this.#listing = [
-      ...['ls-files', '-z', '-t', '-s', '-c', '-d', '-m', '-o'],
+      ...['ls-files', '-z', '-t', '-d', '-m', '-o'],
       ...(ignored ? ['--exclude-standard'] : []),
       ...(excludes === undefined ? [] : [`--exclude-from=${excludes}`]),
     ]
+  }
+
+  get #isPrivate(): boolean {
+    return this.#ignoring === undefined
   }
 
   /** Whether the directory has had the files that it begins from. Until then, what is in it is not the work of anybody. */
@@ -175,17 +197,22 @@ export class FileHistory {
   }
 
   /** Saves the files as they are now. Without a change since the last snapshot, that one is returned. */
-  save(message: string, by: Author): Promise<SavedFiles> {
+  async save(message: string, by: Author): Promise<SavedFiles> {
+    await this.#takeBack(message, by)
     return this.#save(message, by)
   }
 
-  /** After restoring a commit: `submodules` differ, whatever is in the directory, and what the commit has is kept elsewhere. */
+  /**
+   * After restoring a commit, `told` differs, whatever is in the directory: submodules, and what is ignored again. `also`:
+   * what is ignored, and saved nevertheless.
+   */
   async #save(
     message: string,
     by: Author,
-    { submodules, of }: { readonly submodules: readonly Difference[]; readonly of?: string } = {
-      submodules: [],
-    },
+    {
+      told = [],
+      also = [],
+    }: { readonly told?: readonly Difference[]; readonly also?: readonly FilePath[] } = {},
   ): Promise<SavedFiles> {
     this.#left = new Set()
     const before = await this.#current()
@@ -195,31 +222,31 @@ export class FileHistory {
     const { known, suspects } = await this.#listed()
     const inner = await this.#innerFiles(root, known, suspects)
     const { stamps = {} } = before ?? {}
-    const looked = new Set(suspects)
+    const looked = new Set([...suspects, ...also])
     for (const [path, stamp] of inner) if (stamps[path] !== stamp) looked.add(path)
-    for (const path of known.keys()) if (isInner(path) && !inner.has(path)) looked.add(path)
-    for (const { path, to } of submodules) if (to && !isSubmodule(to)) looked.add(path)
-    const links = submodules.filter(({ to }) => !to || isSubmodule(to))
+    for (const path of known.inner) if (!inner.has(path)) looked.add(path)
+    for (const { path, to } of told) if (to && !isSubmodule(to)) looked.add(path)
+    const links = told.filter(({ to }) => !to || isSubmodule(to))
+    for (const { path } of links) looked.delete(path)
     if (before && looked.size === 0 && links.length === 0)
       return { commit: before.commit, tree: before.tree, ...count([]) }
     const changes: Change[] = []
     const header = this.#commitHeader(message, by, before?.commit)
     const output = await this.#repository.git(['fast-import', '--quiet', '--done'], {
-      input: this.#commands(root, known, looked, links, header, before === undefined, changes),
+      input: this.#commands(root, known.files, looked, links, header, before === undefined, changes),
     })
     const [commit = '', root040000 = ''] = output.toString().split('\n')
     const left = this.#left.size > 0 && { left: [...this.#left].slice(0, MOST_NAMED).map(readable) }
     if (commit === '')
       return { commit: before?.commit ?? '', tree: before?.tree ?? '', ...count([]), ...left }
     const tree = / tree (\w+)/.exec(root040000)?.[1] ?? NO_FILES
-    const others = [...(before ? [before.commit] : []), ...(of === undefined ? [] : [of])]
-    await this.#repository.own(commit, others, [tree, ...changes.map(({ oid }) => oid)])
     await this.#noteChanges(changes, { commit, tree, stamps: Object.fromEntries(inner) })
     return { commit, tree, ...count(changes), ...left }
   }
 
   /**
-   * Brings the files back as they were. The present ones are saved first.
+   * Brings the files back as they were. The present ones are saved first. If something is in the way, or the process is
+   * killed, they are as before.
    *
    * @returns The snapshots before and after.
    */
@@ -228,18 +255,85 @@ export class FileHistory {
     message: string,
     by: Author,
   ): Promise<{ readonly before: SavedFiles; readonly after: SavedFiles }> {
-    const before = await this.save(message, by)
+    let before = await this.save(message, by)
     if (before.commit === commit) return { before, after: before }
     await this.#repository.assertHas(commit)
+    let differences = await this.#differences(before.commit, commit)
+    const hidden = differences.flatMap(({ path, from, to }) =>
+      !from && to && this.#statsOf(path) ? [path] : [],
+    )
+    if (hidden.length > 0) {
+      before = await this.#save(message, by, { also: hidden })
+      differences = await this.#differences(before.commit, commit)
+    }
+    await writeFile(join(this.#own, 'restoring'), JSON.stringify({ from: before.commit, to: commit }))
+    let after: SavedFiles
+    try {
+      after = await this.#apply(differences, message, by)
+    } catch (error) {
+      await this.#takeBack(message, by)
+      throw error
+    }
+    await rm(join(this.#own, 'restoring'), { force: true })
+    return { before, after }
+  }
+
+  /** Undoes what a restoring has done that did not end. What was done since is saved first. */
+  async #takeBack(message: string, by: Author): Promise<void> {
+    const file = join(this.#own, 'restoring')
+    const text = await readFile(file, 'utf8').catch(() => '')
+    if (text === '') return
+    const { from, to } = JSON.parse(text) as { readonly from: string; readonly to: string }
+    await this.#save(message, by)
     await using root = await openDirectory(this.#directory)
+    for (const path of this.#leftOvers) await removeFileAt(root, path)
+    await this.#apply(await this.#differences(to, from), message, by)
+    await rm(file)
+  }
+
+  async #apply(all: readonly Difference[], message: string, by: Author): Promise<SavedFiles> {
     const left = this.#left
-    const differences = (await this.#differences(before.commit, commit)).filter(({ path }) => !left.has(path))
+    const differences = all.filter(({ path }) => !left.has(path))
+    await using root = await openDirectory(this.#directory)
+    const ignored = await this.#ignoredAgain(root, differences)
     // What is in the way is removed first.
-    for (const { path, to } of differences) if (to === undefined) await removeFileAt(root, path)
+    for (const { path, to } of differences)
+      if (to === undefined && !ignored.has(path)) await removeFileAt(root, path)
     const written = differences.flatMap(({ path, to }) => (to && !isSubmodule(to) ? [{ path, to }] : []))
-    const submodules = differences.filter(({ from, to }) => isSubmodule(from) || isSubmodule(to))
     await this.#writeAll(root, written)
-    return { before, after: await this.#save(message, by, { submodules, of: commit }) }
+    const isTold = ({ path, from, to }: Difference) =>
+      isSubmodule(from) || isSubmodule(to) || ignored.has(path)
+    const inner = written.flatMap(({ path }) => (isInner(path) ? [path] : []))
+    for (const path of inner) if (/\.git\/HEAD$/i.test(path)) await makeRepositoryAt(root, directoryOf(path))
+    return this.#save(message, by, { told: differences.filter(isTold), also: inner })
+  }
+
+  /** Of what is gone after a restoring, that which is ignored then: F3. */
+  async #ignoredAgain(root: Directory, differences: readonly Difference[]): Promise<ReadonlySet<FilePath>> {
+    const rules = differences.filter(({ path }) => /(^|\/)\.gitignore$/.test(path))
+    const gone = differences.filter(({ path, to }) => to === undefined && !isInner(path))
+    if (this.#ignoring === undefined || rules.length === 0 || gone.length === 0) return new Set()
+    for (const { path, to } of rules) {
+      if (to === undefined) await removeFileAt(root, path)
+      // What is in its way is removed with the rest.
+      else if (!isSubmodule(to)) await this.#writeAll(root, [{ path, to }]).catch(() => {})
+    }
+    const input = [Buffer.from(gone.map(({ path }) => `${path}\0`).join(''), 'latin1')]
+    const asking = [...this.#ignoring, 'check-ignore', '-z', '--stdin', '--no-index']
+    // It says by its exit code that nothing is ignored.
+    const found = await this.#repository.git(asking, { tree: this.#tree, input }).catch(() => Buffer.alloc(0))
+    return new Set(fieldsOf(found))
+  }
+
+  /** null if nothing is there. */
+  #statsOf(path: FilePath): BigIntStats | null {
+    const bytes = Buffer.concat([Buffer.from(`${this.#directory}/`), Buffer.from(path, 'latin1')])
+    try {
+      return lstatSync(bytes, { bigint: true, throwIfNoEntry: false }) ?? null
+    } catch (error) {
+      if (SWAPPED.includes(codeOf(error))) return null
+      throw error
+    }
   }
 
   /** Saves the files, and lets the next one of this name begin without any. What was saved stays reachable. */
@@ -262,7 +356,7 @@ export class FileHistory {
     ].join('')
   }
 
-  async #writeAll(root: Directory, files: readonly { path: FilePath; to: GitEntry }[]): Promise<void> {
+  async #writeAll(root: Directory, files: readonly { path: FilePath; to: Known }[]): Promise<void> {
     if (files.length === 0) return
     const places = new Map<string, typeof files>()
     for (const file of files) places.set(file.to.oid, [...(places.get(file.to.oid) ?? []), file])
@@ -282,8 +376,12 @@ export class FileHistory {
 
   /** A commit of the repository's own with the files of a snapshot; null if the parent has the same files. */
   async commit({ tree }: SavedFiles, parent: string, message: string, by: Author): Promise<string | null> {
-    if ((await this.#repository.treeOf(parent)) === tree) return null
-    return this.#repository.commitTree(tree, [parent], { message, by })
+    const parentTree = await this.#repository.git(['rev-parse', '--verify', `${parent}^{tree}`])
+    if (parentTree.toString().trim() === tree) return null
+    const input = [Buffer.from(message)]
+    return (await this.#repository.git(['commit-tree', tree, '-p', parent, '-F', '-'], { input, by }))
+      .toString()
+      .trim()
   }
 
   /** How the files differ between two snapshots, by path. */
@@ -291,21 +389,26 @@ export class FileHistory {
     const options = ['-r', '-z', '--no-renames', '--no-ext-diff', '--no-textconv']
     const lines = await this.#repository.git(['diff-tree', ...options, '--numstat', from, to])
     const counts = new Map(
-      fieldsOf(lines)
-        .map(lineCounts)
-        .map((each) => [each.path, each]),
+      fieldsOf(lines).map((line) => {
+        const [added = '-', removed = '-', ...path] = line.split('\t')
+        return [path.join('\t'), { added: countOf(added), removed: countOf(removed) }]
+      }),
     )
-    return (await this.#differences(from, to)).map(({ path, from: was, to: is }) => {
-      const { added = null, removed = null } = counts.get(path) ?? {}
-      const status = was ? (is ? 'changed' : 'removed') : 'added'
-      return { path: readable(path), status, added, removed }
-    })
+    return (await this.#differences(from, to)).map(({ path, from: was, to: is }) => ({
+      path: readable(path),
+      status: was ? (is ? 'changed' : 'removed') : 'added',
+      ...(counts.get(toTree(path)) ?? { added: null, removed: null }),
+    }))
   }
 
   /** The files of a snapshot, by path. */
   async list(commit: string): Promise<readonly ListedFile[]> {
     const lines = fieldsOf(await this.#repository.git(['ls-tree', '-r', '-z', '--long', commit]))
-    return lines.map(snapshotFile).map(({ path, mode, bytes }) => ({ path: readable(path), mode, bytes }))
+    return lines.map((line) => {
+      const tab = line.indexOf('\t')
+      const [mode = '', , , bytes] = line.slice(0, tab).split(/ +/)
+      return { path: readable(fromTree(line.slice(tab + 1))), mode, bytes: Number(bytes) || 0 }
+    })
   }
 
   /** The difference between two snapshots as `git diff` prints it. */
@@ -317,6 +420,7 @@ export class FileHistory {
   /** The newest snapshot; undefined before the first. */
   async #current(): Promise<Mark | undefined> {
     if (this.#mark && (await this.#looseRef()) === this.#mark.commit) return this.#mark
+    this.#known = undefined
     await this.#repository.prepare()
     await mkdir(this.#own, { recursive: true })
     // Nobody else writes here: locks are those of a process that was killed.
@@ -346,21 +450,23 @@ export class FileHistory {
   }
 
   /** What the index has, and the files that may differ from it, or that it has not. */
-  async #listed(): Promise<{ known: Map<FilePath, GitEntry>; suspects: Set<FilePath> }> {
-    const known = new Map<FilePath, GitEntry>()
-    const suspects = new Set<FilePath>()
-    for (const line of fieldsOf(await this.#inTree(this.#listing))) {
-      const tag = line[0]
-      if (tag === '?') {
-        suspects.add(line.slice(2))
-        continue
+  async #listed(): Promise<{ known: KnownFiles; suspects: Set<FilePath> }> {
+    const known = this.#known ?? new KnownFiles()
+    if (!this.#known)
+      for (const line of fieldsOf(await this.#inTree(['ls-files', '-z', '-s']))) {
+        const tab = line.indexOf('\t')
+        const [mode = '', oid = ''] = line.slice(0, tab).split(' ')
+        known.note(fromTree(line.slice(tab + 1)), { mode, oid })
       }
-      const tab = line.indexOf('\t')
-      const [, mode = '', oid = ''] = line.slice(0, tab).split(' ')
-      if (mode === '160000') continue
-      const path = fromTree(line.slice(tab + 1))
-      known.set(path, { mode, oid })
-      if (tag !== 'H' && !isInner(path)) suspects.add(path)
+    this.#known = known
+    const suspects = new Set<FilePath>()
+    this.#leftOvers = []
+    for (const line of fieldsOf(await this.#inTree(this.#listing))) {
+      const path = line.slice(2)
+      if (line.startsWith('? ')) {
+        if (isTemporary(path)) this.#leftOvers.push(path)
+        else suspects.add(path)
+      } else if (known.files.has(path)) suspects.add(path)
     }
     return { known, suspects }
   }
@@ -368,7 +474,7 @@ export class FileHistory {
   /** The files of repositories inside the files, which git does not list. Takes their directories out of the suspects. */
   async #innerFiles(
     root: Directory,
-    known: ReadonlyMap<FilePath, GitEntry>,
+    known: KnownFiles,
     suspects: Set<FilePath>,
   ): Promise<Map<FilePath, string>> {
     const inner = new Map<FilePath, string>()
@@ -379,15 +485,11 @@ export class FileHistory {
         if (isInner(file.path)) inner.set(file.path, file.stamp)
         else suspects.add(file.path)
     }
-    const directories = this.#isPrivate ? directoriesBelow(root) : parentsOf([...known.keys(), ...suspects])
-    for await (const directory of directories) {
+    for (const path of suspects) addParents(known.directories, path)
+    for await (const directory of this.#isPrivate ? directoriesBelow(root) : known.directories) {
       const path = directory === '' ? '.git' : `${directory}/.git`
-      const steps = stepsOf(path)
       // Looked at by name only: each step is opened where it is read.
-      const stats = lstatSync(join(this.#directory, ...steps.map(String)), {
-        bigint: true,
-        throwIfNoEntry: false,
-      })
+      const stats = this.#statsOf(path)
       if (stats?.isDirectory())
         for await (const file of filesBelow(root, path)) inner.set(file.path, file.stamp)
       else if (stats?.isFile() || stats?.isSymbolicLink()) inner.set(path, stampOf(stats))
@@ -398,7 +500,7 @@ export class FileHistory {
   /** What `git fast-import` is told. Notes the changes. Tells it nothing if there are none, unless it is the first snapshot. */
   async *#commands(
     root: Directory,
-    known: ReadonlyMap<FilePath, GitEntry>,
+    known: ReadonlyMap<FilePath, Known>,
     looked: ReadonlySet<FilePath>,
     links: readonly Difference[],
     header: string,
@@ -447,6 +549,7 @@ export class FileHistory {
     const lines = [...gone, ...there].map(({ mode, oid, path }) => `${mode} ${oid}\t${toTree(path)}\0`)
     const input = [Buffer.from(lines.join(''), 'latin1')]
     await this.#repository.git(['update-index', '-z', '--index-info'], { tree: this.#tree, input })
+    for (const { path, kind, ...file } of changes) this.#known?.note(path, kind === 'removed' ? null : file)
     this.#unknown += there.length
     if (this.#unknown > MOST_UNKNOWN) await this.#refresh()
     await writeFile(join(this.#own, 'mark'), JSON.stringify(mark))
@@ -469,12 +572,12 @@ export class FileHistory {
         await using root = await openDirectory(this.#directory)
         await endPipes(root, ['.gitignore', '.gitattributes'])
       }
-    })()
+    })().catch(() => {})
     try {
       return await this.#repository.git(command, { tree: this.#tree })
     } finally {
       done.abort()
-      await looking.catch(() => {})
+      await looking
     }
   }
 
@@ -484,8 +587,12 @@ export class FileHistory {
     )
     const differences: Difference[] = []
     for (let at = 0; at + 1 < raw.length; at += 2) {
-      const { from: was, to: is } = entryChange(raw[at] as string)
-      differences.push({ path: fromTree(raw[at + 1] as string), from: was, to: is })
+      const [oldMode = '', newMode = '', oldOid = '', newOid = ''] = (raw[at] as string).slice(1).split(' ')
+      differences.push({
+        path: fromTree(raw[at + 1] as string),
+        from: oldMode === '000000' ? undefined : { mode: oldMode, oid: oldOid },
+        to: newMode === '000000' ? undefined : { mode: newMode, oid: newOid },
+      })
     }
     return differences
   }
@@ -505,22 +612,41 @@ export class FileHistory {
   }
 }
 
-function parentsOf(paths: readonly FilePath[]): ReadonlySet<FilePath> {
-  const parents = new Set<FilePath>()
-  for (const path of paths)
-    for (let at = directoryOf(path); at !== '' && !parents.has(at) && !isInner(at); at = directoryOf(at))
-      parents.add(at)
-  return parents
+/** The files of an index, and what has to be looked at besides them. */
+class KnownFiles {
+  readonly files = new Map<FilePath, Known>()
+  /** Those in repositories inside the files. */
+  readonly inner = new Set<FilePath>()
+  /** The directories that files are in, or were. */
+  readonly directories = new Set<FilePath>()
+
+  /** null: it is gone. Submodules are none of the files. */
+  note(path: FilePath, file: Known | null): void {
+    const isFile = file !== null && !isSubmodule(file)
+    if (isFile) this.files.set(path, file)
+    else this.files.delete(path)
+    if (isFile && isInner(path)) this.inner.add(path)
+    else this.inner.delete(path)
+    if (isFile) addParents(this.directories, path)
+  }
+}
+
+/** All that a path is in, but no directory inside a repository. */
+function addParents(directories: Set<FilePath>, path: FilePath): void {
+  let at = isInner(path) ? outerOf(path) : directoryOf(path)
+  for (; at !== '' && !directories.has(at); at = directoryOf(at)) directories.add(at)
 }
 
 const IN_THE_WAY = ['EISDIR', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'ELOOP']
 
-const isSubmodule = (known: GitEntry | undefined): boolean => known?.mode === '160000'
+const isSubmodule = (known: Known | undefined): boolean => known?.mode === '160000'
 
 const oidOf = (bytes: Buffer): string =>
   createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
 
 const fieldsOf = (output: Buffer): string[] => output.toString('latin1').split('\0').slice(0, -1)
+
+const countOf = (lines: string): number | null => (lines === '-' ? null : Number(lines))
 
 const count = (changes: readonly Change[]) => ({
   changed: changes.filter(({ kind }) => kind === 'changed').length,

@@ -42,6 +42,8 @@ export interface GitCall {
   readonly input?: AsyncIterable<Buffer> | Iterable<Buffer>
   /** The tree that it works on, with an index of that tree; default: that of the repository. */
   readonly tree?: Pick<WorkingTree, 'directory'> & Partial<WorkingTree>
+  /** The objects of another repository that can be read as well. */
+  readonly reading?: string
   /** Settings that override those of the repository. */
   readonly settings?: Readonly<Record<string, string>>
   /** Whether exit code 1 is an answer as well. */
@@ -137,7 +139,7 @@ export class PieceReader {
 
 async function started(
   command: readonly string[],
-  { repository, directory = repository, input, tree, by, settings = {}, signal }: GitCall,
+  { repository, directory = repository, input, tree, reading, by, settings = {}, signal }: GitCall,
   buffer: { readonly stdout: boolean } = { stdout: true },
 ) {
   const { execa } = await import('execa')
@@ -153,6 +155,8 @@ async function started(
         ...(tree && { GIT_WORK_TREE: tree.directory }),
         ...(tree?.index && { GIT_INDEX_FILE: tree.index }),
         ...settingsOf(settings),
+        // In quotes, so that a path with a colon is one path.
+        ...(reading !== undefined && { GIT_ALTERNATE_OBJECT_DIRECTORIES: JSON.stringify(reading) }),
       },
       extendEnv: false,
       preferLocal: false,

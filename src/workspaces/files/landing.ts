@@ -16,13 +16,11 @@ import { InvalidInputError } from '../../events/errors/usage.ts'
 import { removeFrom } from '../lifecycle.ts'
 import { type GateOutcome, runGate } from './gate.ts'
 import { git } from './git.ts'
-import { type MergedEntries, type MergedWork, mergeWork } from './merge.ts'
-import { FilesRepository, snapshotsIn } from './repository.ts'
+import { type MergedEntries, type MergedWork, mergeWork, mergingPath, mergingRepository } from './merge.ts'
+import { FilesRepository } from './repository.ts'
 import {
-  gitDirectory,
   handOver,
   isAncestor,
-  objectsOf,
   refAt,
   releaseWorktree,
   type UserRepository,
@@ -76,11 +74,12 @@ const FIRST_PAUSE_MS = 100
 const pinOfEntry = (entry: string): string => `refs/claude-agents/landing/${entry}`
 
 export function landingOperations(base: string, clock: Clock): LandingOperations {
-  const ours = new FilesRepository(snapshotsIn(base))
+  const snapshots = new FilesRepository(join(base, 'files.git'))
+  const ours = new FilesRepository(mergingPath(snapshots))
   const trees = join(base, 'landing')
   const known = new Map<string, UserRepository>()
   /** Throws InvalidInputError. */
-  const repositoryOf = async (repo: string): Promise<UserRepository> => {
+  const repositoryAt = async (repo: string): Promise<UserRepository> => {
     const found = known.get(repo)
     if (found && existsSync(found.common) && existsSync(repo)) return found
     const looked = await userRepository(repo)
@@ -97,7 +96,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
 
   return {
     async queueOf(repo) {
-      const common = await realpath((await repositoryOf(repo)).common)
+      const common = await realpath((await repositoryAt(repo)).common)
       const name = basename(common) === '.git' ? basename(dirname(common)) : basename(common, '.git')
       const slug = name.toLowerCase().replace(/[^a-z0-9]+/g, '-')
       const key = createHash('sha256').update(common).digest('hex').slice(0, 8)
@@ -105,7 +104,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
     },
 
     async targetOf(repo, into, from) {
-      const repository = await repositoryOf(repo)
+      const repository = await repositoryAt(repo)
       for (const named of [into, from === 'HEAD' ? undefined : from]) {
         if (named === undefined) continue
         if ((await refAt(repository.common, `refs/heads/${named}`)) !== null) return named
@@ -126,23 +125,23 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
       throw new InvalidInputError({ what: `The repository ${repository.path}`, problem, hint })
     },
 
-    tipOf: async (repo, branch) => refAt((await repositoryOf(repo)).common, `refs/heads/${branch}`),
+    tipOf: async (repo, branch) => refAt((await repositoryAt(repo)).common, `refs/heads/${branch}`),
 
     contains: async (repo, commit, part) => {
-      await ours.borrow(objectsOf(await repositoryOf(repo)))
+      await mergingRepository(snapshots, await repositoryAt(repo))
       return isAncestor(ours.path, part, commit)
     },
 
     async pin(repo, entry, commit) {
-      await git(['update-ref', pinOfEntry(entry), commit], at(await repositoryOf(repo)))
+      await git(['update-ref', pinOfEntry(entry), commit], at(await repositoryAt(repo)))
     },
 
     async unpin(repo, entry) {
-      await git(['update-ref', '-d', pinOfEntry(entry)], at(await repositoryOf(repo)))
+      await git(['update-ref', '-d', pinOfEntry(entry)], at(await repositoryAt(repo)))
     },
 
     async merge(repo, onto, works) {
-      await ours.borrow(objectsOf(await repositoryOf(repo)))
+      await mergingRepository(snapshots, await repositoryAt(repo))
       return mergeWork(ours, onto, works, new Date(clock.now()))
     },
 
@@ -181,7 +180,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
 
     async move(move) {
       const { repo, target, tip, commit, heads, name } = move
-      const repository = await repositoryOf(repo)
+      const repository = await repositoryAt(repo)
       const { common } = repository
       const ref = `refs/heads/${target}`
       const beside = `claude-agents/landed/${name}`
@@ -225,6 +224,9 @@ interface CheckedOut {
   /** Whether it is being rebased or bisected there. */
   readonly isBusy: boolean
 }
+
+const gitDirectory = ({ path, common }: UserRepository) =>
+  existsSync(join(path, '.git')) ? join(path, '.git') : common
 
 /** Files of git that name the branch that is being rebased or bisected. */
 const UNDER_WAY = ['rebase-merge/head-name', 'rebase-apply/head-name', 'BISECT_START']

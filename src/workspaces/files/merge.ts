@@ -1,8 +1,23 @@
 /** Merges commits in a repository of ours, where no filter, merge driver, hook or configuration of a user's repository counts. */
+import { dirname, join } from 'node:path'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
+import type { Author } from './git.ts'
 import { readable } from './paths.ts'
-import type { FilesRepository } from './repository.ts'
-import { isAncestor } from './worktree.ts'
+import { FilesRepository } from './repository.ts'
+import { isAncestor, type UserRepository } from './worktree.ts'
+
+/** Beside the snapshots. */
+export const mergingPath = ({ path }: FilesRepository): string => join(dirname(path), 'landing.git')
+
+/** Where commits are merged: it reads the user's repository, with all of its history, and the snapshots. */
+export async function mergingRepository(
+  snapshots: FilesRepository,
+  { common }: UserRepository,
+): Promise<FilesRepository> {
+  const merging = new FilesRepository(mergingPath(snapshots))
+  for (const repository of [common, snapshots.path]) await merging.borrow(join(repository, 'objects'))
+  return merging
+}
 
 /** Two commits merged. */
 export interface MergedTree {
@@ -72,19 +87,34 @@ export async function mergeWork(
     }
     const merged = await mergeTrees(repository, last, head)
     if (merged.conflicts.length > 0) return { commits, contained, conflict: { entry, ...merged } }
-    if (merged.tree === (await repository.treeOf(last))) {
+    if (merged.tree === (await treeOf(repository, last))) {
       if (last === onto) contained.push(entry)
       else commits.push({ entry, commit: last })
       continue
     }
     const by = { author: work.agent, at }
-    last = await repository.commitTree(merged.tree, work.squash ? [last] : [last, head], {
+    last = await commitTree(repository, merged.tree, work.squash ? [last] : [last, head], {
       by,
       message: await messageOf(repository, onto, work),
     })
     commits.push({ entry, commit: last })
   }
   return { commits, contained, conflict: null }
+}
+
+/** A commit of a tree. */
+export async function commitTree(
+  repository: FilesRepository,
+  tree: string,
+  parents: readonly string[],
+  { message, by }: { readonly message: string; readonly by: Author },
+): Promise<string> {
+  const command = ['commit-tree', tree, ...parents.flatMap((parent) => ['-p', parent]), '-F', '-']
+  return (await repository.git(command, { input: [Buffer.from(message)], by })).toString().trim()
+}
+
+async function treeOf(repository: FilesRepository, commit: string): Promise<string> {
+  return (await repository.git(['rev-parse', '--verify', `${commit}^{tree}`])).toString().trim()
 }
 
 /** So many turns are named in the message of one commit. */

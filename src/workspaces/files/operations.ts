@@ -12,19 +12,22 @@ import type { Logger } from '../../logger.ts'
 import type { AgentDirectories } from '../directories.ts'
 import { prepareDirectories } from '../lifecycle.ts'
 import { type FileChange, FileHistory, type ListedFile, type SavedFiles } from './file-history.ts'
-import { mergeTrees } from './merge.ts'
+import { commitTree, mergeTrees, mergingRepository } from './merge.ts'
 import { type ProjectSettings, projectSettings } from './project.ts'
-import { FilesRepository, snapshotsIn } from './repository.ts'
+import { FilesRepository } from './repository.ts'
 import {
   addWorktree,
   advanceBranch,
   commitOf,
+  countUnlanded,
   excludesOf,
   headOf,
   isAncestor,
-  objectsOf,
+  keepCommit,
   refAt,
   releaseWorktree,
+  removeLocks,
+  tipsOf,
   type UserRepository,
   userRepository,
 } from './worktree.ts'
@@ -40,6 +43,8 @@ export interface FilesPlace {
    * began from, or no files.
    */
   readonly last?: string | undefined
+  /** Called when a workspace that was gone is there again. */
+  readonly rebuilt?: () => void
 }
 
 /** The same of an agent that works on a repository. */
@@ -49,6 +54,33 @@ export interface RepositoryPlace extends FilesPlace {
 
 /** Whose snapshots are read, whether or not the agent is still there. */
 export type SnapshotsPlace = Pick<FilesPlace, 'agent' | 'directories'>
+
+/** Work of an agent that is nowhere else. */
+export interface UnlandedWork {
+  readonly repository: string
+  readonly branch: string
+  /** How many commits no other branch of the repository has. */
+  readonly commits: number
+  /** How many files are in no commit. */
+  readonly files: number
+  /** Why that cannot be told. */
+  readonly problem?: string
+}
+
+/** Where work is that was not landed when its agent was removed: a ref of a repository. */
+export interface KeptWork {
+  readonly repository: string
+  readonly ref: string
+  readonly commit: string
+}
+
+/** The files before and after they were brought back. */
+export interface RestoredFiles {
+  readonly before: SavedFiles
+  readonly after: SavedFiles
+  /** The snapshot that was asked for. */
+  readonly to: string
+}
 
 export interface Merging {
   readonly name: string
@@ -74,12 +106,16 @@ export interface FilesOperations {
   layOut(place: FilesPlace): Promise<void>
   /** Saves the files as they are. Of a workspace without files, the snapshot is `NO_FILES`. */
   save(place: FilesPlace, note: string): Promise<SavedFiles>
-  /** Brings the files back to a snapshot, or to a commit of the repository. The present ones are saved first. */
-  restore(
+  /**
+   * Brings the files back to a snapshot, or to a commit of the repository. The present ones are saved first. Which snapshot
+   * is asked when it is the turn of these files, and nothing else happens to them before `done` has resolved.
+   */
+  restore<Done>(
     place: FilesPlace,
-    commit: string,
+    to: () => string | undefined,
     note: string,
-  ): Promise<{ readonly before: SavedFiles; readonly after: SavedFiles }>
+    done: (restored: RestoredFiles) => Promise<Done>,
+  ): Promise<Done | undefined>
   /** The commit that a name means in the repository, or a snapshot. Throws InvalidInputError. */
   find(place: FilesPlace, name: string): Promise<string>
   /** How the files differ between two snapshots, by path. This and the next two need no worktree. */
@@ -101,8 +137,13 @@ export interface FilesOperations {
    * @param merging `before`: the snapshot that they are brought back to first, if the last call did not end well.
    */
   mergeIn(place: RepositoryPlace, commit: string, merging: Merging): Promise<MergedIn | null>
-  /** Saves the files, and lets the repository forget the worktree. Its branch, its snapshots and its directory stay. */
-  release(place: FilesPlace): Promise<void>
+  /** The work that would be nowhere else without the agent; null if there is none. */
+  unlanded(place: FilesPlace): Promise<UnlandedWork | null>
+  /**
+   * Saves the files, and lets the repository forget the worktree. Its branch, its snapshots and its directory stay. Returns
+   * where the work is that is not landed.
+   */
+  release(place: FilesPlace): Promise<KeptWork | null>
 }
 
 export function filesOperations(clock: Clock, logger?: Logger): FilesOperations {
@@ -125,7 +166,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
   /** Of each repository of snapshots: what is being done there, and the tidying that all else waits for. */
   const usage = new Map<string, { running: number; times: number; tidied: Promise<void> }>()
   async function untidied<T>({ directories }: FilesPlace, work: () => Promise<T>): Promise<T> {
-    const path = snapshotsOf(directories)
+    const path = repositoryAt(directories)
     const used = usage.get(path) ?? { running: 0, times: TIDY_AFTER - 1, tidied: Promise.resolve() }
     usage.set(path, used)
     // Another one may have begun meanwhile.
@@ -141,58 +182,142 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
       used.times += 1
       if (used.running === 0 && used.times >= TIDY_AFTER) {
         used.times = 0
-        used.tidied = new FilesRepository(path)
+        used.tidied = repositoryIn(directories)
           .tidy()
           .catch((error) => logger?.warn({ error }, 'the snapshots of files could not be packed'))
       }
     }
   }
 
+  const repositories = new Map<string, UserRepository>()
+  /** Throws InvalidInputError if it is no longer where it was. */
+  async function repositoryOf({ repo }: Pick<RepositoryWorkspace, 'repo'>): Promise<UserRepository> {
+    const known = repositories.get(repo)
+    if (known && existsSync(known.common)) return known
+    const repository = await userRepository(repo)
+    const hint = 'Bring it back, or remove the agent.'
+    if (repository.path !== repo)
+      throw new InvalidInputError({ what: `The repository ${repo}`, problem: 'it is no longer there', hint })
+    repositories.set(repo, repository)
+    return repository
+  }
+
+  const snapshots = new Map<string, FilesRepository>()
+  /** Where the snapshots of a base directory are. */
+  function repositoryIn(directories: AgentDirectories): FilesRepository {
+    const path = repositoryAt(directories)
+    const ours = snapshots.get(path) ?? new FilesRepository(path)
+    snapshots.set(path, ours)
+    return ours
+  }
+
   async function historyOf(place: FilesPlace): Promise<FileHistory> {
     const { agent, workspace, directories, last } = place
-    const known = histories.get(keyOf(place))
-    if (known && !isGone(place)) return known
-    const ours = new FilesRepository(snapshotsOf(directories))
+    const ours = repositoryIn(directories)
     const history = await (workspace ? worktreeOf({ ...place, workspace }, ours) : privateOf(place, ours))
-    if (!history.isLaidOut)
+    if (!history.isLaidOut) {
       await history.layOut(last ?? workspace?.commit, by(agent)).catch((error) => {
         if (workspace || !(error instanceof SnapshotMissing)) throw error
         logger?.warn({ agent, error }, 'the files of an agent are lost: it begins without them')
         return history.layOut(undefined, by(agent))
       })
+      if (last !== undefined) place.rebuilt?.()
+    }
     histories.set(keyOf(place), history)
     return history
   }
 
-  async function worktreeOf(
-    { agent, workspace, directories }: FilesPlace & { readonly workspace: RepositoryWorkspace },
-    ours: FilesRepository,
-  ): Promise<FileHistory> {
+  /** With a worktree that is there and complete, on a branch whose commits are kept. */
+  async function worktreeOf(place: RepositoryPlace, ours: FilesRepository): Promise<FileHistory> {
+    const { agent, workspace, directories } = place
     const { workspace: directory } = directories
     const repository = await repositoryOf(workspace)
-    await ours.borrow(objectsOf(repository))
-    const ignored = { excludes: excludesOf(repository) }
-    const history = new FileHistory({ repository: ours, agent, directory, ignored })
-    await prepareDirectories(directories)
+    const worktree = { ...workspace, repository, directory }
+    let history = histories.get(keyOf(place))
+    if (!history || !existsSync(directory)) {
+      await ours.prepare()
+      await prepareDirectories(directories)
+      await removeLocks(worktree)
+      const ignored = { excludes: excludesOf(repository) }
+      history = new FileHistory({ repository: ours, agent, directory, ignored })
+    }
     if ((await readdir(directory)).length === 0) await history.forgetLayout()
-    await addWorktree({ ...workspace, repository, directory })
+    const tip = await ours.refAt(branchRef(agent))
+    await addWorktree({ ...worktree, ...(tip !== null && { last: { tip, repository: ours.path } }) })
+    await ours.keepBase(workspace.commit, repository)
+    const { branch, head } = await tipsOf(worktree)
+    if (branch !== null) await ours.keep(branchRef(agent), branch, workspace.commit, repository)
+    if (head !== null && head !== branch)
+      await ours.keep(`refs/left/${agent}/${head}`, head, workspace.commit, repository)
     return history
   }
 
-  async function privateOf(
-    { agent, directories, last = NO_FILES }: FilesPlace,
-    ours: FilesRepository,
-  ): Promise<FileHistory> {
+  async function privateOf(place: FilesPlace, ours: FilesRepository): Promise<FileHistory> {
+    const { agent, directories, last = NO_FILES } = place
     const { workspace: directory } = directories
+    const known = histories.get(keyOf(place))
+    if (known && !isGone(place)) return known
     const history = new FileHistory({ repository: ours, agent, directory })
     if (last !== NO_FILES && !existsSync(directory)) await history.forgetLayout()
     await prepareDirectories(directories)
     return history
   }
 
+  /** What an agent has done that is not landed, after its files were saved. The problem if that cannot be told. */
+  async function workOf(place: RepositoryPlace) {
+    const { workspace, directories } = place
+    const { repo: repository, branch } = workspace
+    try {
+      const history = await historyOf(place)
+      const saved = await history.save('when its work was looked for', by(place.agent))
+      const worktree = {
+        ...workspace,
+        repository: await repositoryOf(workspace),
+        directory: directories.workspace,
+      }
+      const tips = await tipsOf(worktree)
+      const tip = tips.head ?? tips.branch ?? workspace.commit
+      const commits = await countUnlanded(worktree, [tip, tips.branch ?? tip])
+      const { length: files } = await history.changes(tip, saved.commit)
+      return { repository, branch, commits, files, found: { history, saved, worktree, tip } }
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error
+      return { repository, branch, commits: 0, files: 0, problem: error.message }
+    }
+  }
+
+  /** Whether there ever were files. */
+  const isBegun = async ({ agent, directories }: FilesPlace): Promise<boolean> =>
+    existsSync(join(directories.workspace, '.git')) ||
+    (await repositoryIn(directories).refAt(`refs/agents/${agent}`)) !== null
+
+  /** Keeps the work that is not landed in the repository, or where the snapshots are if that is not there. */
+  async function keepWork(place: RepositoryPlace): Promise<KeptWork | null> {
+    const { agent, directories } = place
+    const { commits, files, found } = await workOf(place)
+    const ours = repositoryIn(directories)
+    if (!found) {
+      const history = new FileHistory({
+        repository: ours,
+        agent,
+        directory: directories.workspace,
+        ignored: {},
+      })
+      if (!history.isLaidOut || !existsSync(directories.workspace)) return null
+      const { commit } = await history.save('when its agent was removed', by(agent))
+      return { repository: ours.path, ref: history.ref, commit }
+    }
+    if (commits + files === 0) return null
+    const { history, saved, worktree, tip } = found
+    const message = `The work of ${agent} when it was removed\n`
+    const commit = (await history.commit(saved, tip, message, by(agent))) ?? tip
+    const ref = await keepCommit(worktree, agent, { from: ours.path, commit, without: worktree.commit })
+    return { repository: worktree.repo, ref, commit }
+  }
+
   /** Commits what the branch has not. Returns where it is then; null if the agent has left it. */
   async function committed(
-    { agent, workspace: { repo, branch }, directories }: RepositoryPlace,
+    { agent, workspace: { repo, branch, commit: base }, directories }: RepositoryPlace,
     history: FileHistory,
     saved: SavedFiles,
     message: string,
@@ -203,7 +328,9 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
     const commit = await history.commit(saved, parent, message, by(agent))
     if (commit === null) return { tip: parent, isNew: false }
     const repository = await repositoryOf({ repo })
-    await advanceBranch({ repository, directory, branch }, { from: snapshotsOf(directories), commit, parent })
+    const ours = repositoryIn(directories)
+    await ours.keep(branchRef(agent), commit, base, repository)
+    await advanceBranch({ repository, directory, branch }, { from: ours.path, commit, parent })
     return { tip: commit, isNew: true }
   }
 
@@ -226,17 +353,28 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
       if (hasNothing(place)) return NOTHING
       return withHistory(place, (history) => history.save(note, by(place.agent)))
     },
-    async restore(place, commit, note) {
-      if (commit === NO_FILES && hasNothing(place)) return { before: NOTHING, after: NOTHING }
-      return withHistory(place, (history) => history.restore(commit, note, by(place.agent)))
-    },
+    restore: (place, to, note, done) =>
+      inTurn(place, async () => {
+        const commit = to()
+        if (commit === undefined) return undefined
+        const isNothing = commit === NO_FILES && hasNothing(place)
+        const restored = isNothing
+          ? { before: NOTHING, after: NOTHING }
+          : await (await historyOf(place)).restore(commit, note, by(place.agent))
+        return done({ ...restored, to: commit })
+      }),
     async find({ workspace, directories }, name) {
-      const ours = snapshotsOf(directories)
-      const snapshot = () => commitOf({ path: ours, common: ours }, name, 'commit')
+      const ours = repositoryIn(directories)
+      const snapshot = () => commitOf({ path: ours.path, common: ours.path }, name, 'commit')
       if (!workspace) return snapshot()
-      return commitOf(await repositoryOf(workspace), name, 'commit').catch((unknown) =>
-        snapshot().catch(() => Promise.reject(unknown)),
-      )
+      try {
+        const repository = await repositoryOf(workspace)
+        const commit = await commitOf(repository, name, 'commit')
+        await ours.copy(commit, repository)
+        return commit
+      } catch (unknown) {
+        return snapshot().catch(() => Promise.reject(unknown))
+      }
     },
     changes: async (place, from, to) =>
       from === to ? [] : look(place, [from, to], (snapshots) => snapshots.changes(from, to)),
@@ -257,7 +395,8 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
       }),
     head: (place, isFree) =>
       inTurn(place, async () => {
-        if (isFree()) {
+        // An agent that commits by itself says so what is to land.
+        if (isFree() && place.workspace.commits !== 'agent') {
           const history = await historyOf(place)
           const saved = await history.save('before landing', by(place.agent))
           await committed(place, history, saved, `${UNASKED}\n\nAgent: ${place.agent}\n`)
@@ -270,22 +409,26 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
         const { agent, workspace, directories } = place
         const directory = directories.workspace
         const history = await historyOf(place)
-        const ours = new FilesRepository(snapshotsOf(directories))
+        const ours = repositoryIn(directories)
+        const repository = await repositoryOf(workspace)
+        const merging = await mergingRepository(ours, repository)
         const ref = `refs/landing/${name}`
-        const begun = await refAt(ours.path, ref)
+        const begun = await ours.refAt(ref)
         let tip = await headOf(directory, workspace.branch)
         // If it was begun at this tip, a crash has come between: what that has left of the files is not the agent's work.
         const isBegun = begun !== null && (await refAt(ours.path, `${ref}^1`)) === tip
         if (!isBegun) {
-          const isMerged = begun !== null && tip !== null && (await isAncestor(ours.path, begun, tip))
+          const isMerged = begun !== null && tip !== null && (await isAncestor(merging.path, begun, tip))
           const saved =
             begins === undefined || isMerged
               ? await history.save(`before ${name}`, by(agent))
               : (await history.restore(begins, `before ${name}`, by(agent))).after
           const message = `${UNASKED}\n\nAgent: ${agent}\n`
           tip = (await committed(place, history, saved, message))?.tip ?? null
-          if (tip !== null && (await isAncestor(ours.path, commit, tip))) {
-            const conflicts = isMerged ? (await mergeTrees(ours, `${begun}^1`, `${begun}^2`)).conflicts : []
+          if (tip !== null && (await isAncestor(merging.path, commit, tip))) {
+            const conflicts = isMerged
+              ? (await mergeTrees(merging, `${begun}^1`, `${begun}^2`)).conflicts
+              : []
             return { conflicts, restored: { from: saved.commit, to: saved.commit, ...saved } }
           }
         }
@@ -293,21 +436,26 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
           const problem = `the agent has left the branch ${workspace.branch}`
           throw new WorkspaceError({ path: directory, problem })
         }
-        const { tree, conflicts } = await mergeTrees(ours, tip, commit)
+        const { tree, conflicts } = await mergeTrees(merging, tip, commit)
         let merged = isBegun ? begun : null
         if (merged === null) {
           const message = `Merge what ${workspace.branch} is to land on\n\nAgent: ${agent}\nTask: ${name}\n`
-          merged = await ours.commitTree(tree, [tip, commit], { message, by: by(agent) })
-          await ours.git(['update-ref', ref, merged])
+          merged = await commitTree(merging, tree, [tip, commit], { message, by: by(agent) })
+          await ours.keep(ref, merged, workspace.commit, { common: merging.path })
         }
         // The files first: without the commit, they are at worst committed as the agent's work.
         const { before: from, after } = await history.restore(merged, `for ${name}`, by(agent))
-        const repository = await repositoryOf(workspace)
         await advanceBranch(
           { repository, directory, branch: workspace.branch },
-          { from: ours.path, commit: merged, parent: tip, known: [commit] },
+          { from: merging.path, commit: merged, parent: tip, known: [commit] },
         )
         return { conflicts, restored: { from: from.commit, to: merged, ...after } }
+      }),
+    unlanded: (place) =>
+      inTurn(place, async () => {
+        if (!hasWorktree(place) || !(await isBegun(place))) return null
+        const { found: _, ...work } = await workOf(place)
+        return work.commits + work.files === 0 && !work.problem ? null : work
       }),
     release: (place) => inTurn(place, () => release(place)),
   }
@@ -318,7 +466,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
     commits: readonly string[],
     work: (snapshots: FileHistory) => Promise<Seen>,
   ): Promise<Seen> {
-    const repository = new FilesRepository(snapshotsOf(directories))
+    const repository = repositoryIn(directories)
     try {
       return await work(new FileHistory({ repository, agent, directory: directories.workspace }))
     } catch (error) {
@@ -327,22 +475,33 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
     }
   }
 
-  async function release(place: FilesPlace): Promise<void> {
-    const { agent, workspace, directories } = place
-    const note = 'when its agent was removed'
-    // Without its repository, there is nothing that its files could be saved in.
-    const repository = workspace && (await repositoryOf(workspace).catch(() => null))
-    try {
-      if (repository && !isGone(place)) await (await historyOf(place)).save(note, by(agent))
-      if (!workspace && !isGone(place) && !hasNothing(place))
-        await (await historyOf(place)).end(note, by(agent))
-    } catch (error) {
-      if (workspace || !(error instanceof GitNotInstalled)) throw error
-    }
+  async function release(place: FilesPlace): Promise<KeptWork | null> {
+    const { agent, directories } = place
+    let kept: KeptWork | null = null
+    if (hasWorktree(place)) {
+      if (await isBegun(place)) kept = await keepWork(place)
+      const repository = await repositoryOf(place.workspace).catch(() => null)
+      if (repository) await releaseWorktree(repository, directories.workspace)
+      // A new agent of the same id does not go on from there.
+      await repositoryIn(directories).leave(branchRef(agent))
+    } else if (!isGone(place) && !hasNothing(place)) await endPrivate(place)
     histories.delete(keyOf(place))
-    if (repository) await releaseWorktree(repository, directories.workspace)
+    return kept
+  }
+
+  async function endPrivate(place: FilesPlace): Promise<void> {
+    try {
+      await (await historyOf(place)).end('when its agent was removed', by(place.agent))
+    } catch (error) {
+      if (!(error instanceof GitNotInstalled)) throw error
+    }
   }
 }
+
+const hasWorktree = (place: FilesPlace): place is RepositoryPlace => place.workspace !== undefined
+
+/** What an agent's branch is at. */
+const branchRef = (agent: string): string => `refs/branches/${agent}`
 
 /** After so many uses it is looked whether there is much to pack; also after the first one of a process. */
 const TIDY_AFTER = 16
@@ -368,18 +527,10 @@ function hasEntries(directory: string): boolean {
   }
 }
 
-function snapshotsOf({ base, workspace }: AgentDirectories): string {
-  if (base !== undefined) return snapshotsIn(base)
+function repositoryAt({ base, workspace }: AgentDirectories): string {
+  if (base !== undefined) return join(base, 'files.git')
   throw new WorkspaceError({ path: workspace, problem: 'the runner does not know the base directory' })
 }
 
 /** The subject of a commit of changes that no task has made. */
 const UNASKED = 'Keep what was changed between tasks'
-
-/** Throws InvalidInputError if it is no longer where it was. */
-async function repositoryOf({ repo }: Pick<RepositoryWorkspace, 'repo'>): Promise<UserRepository> {
-  const repository = await userRepository(repo)
-  if (repository.path === repo) return repository
-  const hint = 'Bring it back, or remove the agent.'
-  throw new InvalidInputError({ what: `The repository ${repo}`, problem: 'it is no longer there', hint })
-}

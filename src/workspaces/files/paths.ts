@@ -30,8 +30,11 @@ export const fromTree = (path: FilePath): FilePath =>
 /** Whether it lies in a repository inside the files, where git does not look. */
 export const isInner = (path: FilePath): boolean => /(^|\/)\.git@*(\/|$)/i.test(path)
 
-/** Git has no index with a link of that name. */
-export const isRefusedLink = (path: FilePath): boolean => /(^|\/)\.gitmodules$/i.test(path)
+/** The directory of the outermost repository that an inner path is in. */
+export const outerOf = (path: FilePath): FilePath => path.split(/(?:^|\/)\.git@*(?:\/|$)/i, 1)[0] ?? ''
+
+/** Git has no index with a link of that name, or in a directory of that name. */
+export const isRefusedLink = (path: FilePath): boolean => /(^|\/)\.gitmodules(\/|$)/i.test(path)
 
 /** As `git fast-import` reads it. */
 export const fastImportPath = (path: FilePath): string =>

@@ -1,24 +1,32 @@
-/** A git repository of ours for the files of agents: bare, beside the log, never the user's. */
+/**
+ * A git repository of ours for the files of agents: bare, beside the log, never the user's.
+ *
+ * R1. It needs no other repository. What a snapshot shares with the user's repository is copied, so that nothing that is
+ *     done there (garbage collected, moved, cloned anew) takes anything from an agent.
+ * R2. Of the user's history it has the commits that agents began from and those that came after them. Where that begins,
+ *     the history is cut off (`shallow`).
+ */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GitNotInstalled, SnapshotMissing } from '../../events/errors/workspace.ts'
-import { type Author, type GitCall, git, gitPieces } from './git.ts'
+import { type GitCall, git, gitPieces } from './git.ts'
 
 /** No attribute of a tree rewrites the bytes of a file. */
 const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
+
+/** Where a repository of the user has its objects and refs. */
+type Source = { readonly common: string }
 
 /** More are packed. Some sixteen turns make so many. */
 const MOST_LOOSE = 48
 /** More are joined. */
 const MOST_PACKS = 8
 
-/** Where the snapshots of a base directory are. */
-export const snapshotsIn = (base: string): string => join(base, 'files.git')
-
 export class FilesRepository {
   readonly path: string
-  readonly #borrowed = new Set<string>()
+  /** The refs that were kept last, so that looking again costs nothing. */
+  readonly #kept = new Map<string, string>()
 
   constructor(path: string) {
     this.path = path
@@ -34,10 +42,9 @@ export class FilesRepository {
     await writeFile(join(this.path, 'info', 'attributes'), ATTRIBUTES)
   }
 
-  /** Reads objects of a repository of the user, so that they are not copied. *Contract:* they are pinned there by a ref. */
+  /** Reads the objects of another repository as well. *Contract:* nothing that has to last depends on them. */
   async borrow(objects: string): Promise<void> {
     await this.prepare()
-    this.#borrowed.add(objects)
     const file = join(this.path, 'objects', 'info', 'alternates')
     await mkdir(join(this.path, 'objects', 'info'), { recursive: true })
     const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
@@ -50,16 +57,62 @@ export class FilesRepository {
     renameSync(`${file}.new`, file)
   }
 
+  /** Copies a commit of the user's repository with its files, and without its history, for as long as this repository exists. */
+  async keepBase(commit: string, source: Source): Promise<void> {
+    const ref = `refs/bases/${commit}`
+    if (this.#kept.has(ref)) return
+    await this.copy(commit, source)
+    await this.git(['update-ref', ref, commit])
+    this.#kept.set(ref, commit)
+  }
+
+  /** The same for as long as it is looked at. */
+  async copy(commit: string, { common }: Source): Promise<void> {
+    if (await this.#has(commit)) return
+    const at = { repository: common, directory: common }
+    const root = await git(['rev-parse', '--verify', `${commit}^{tree}`], at)
+    const listing = ['ls-tree', '-r', '-t', '-z', '--format=%(objecttype) %(objectname)', commit]
+    const below = (await git(listing, at)).toString().split('\0')
+    const oids = below.flatMap((line) => (/^(blob|tree) /.test(line) ? [line.slice(5)] : []))
+    this.#cutOff(commit)
+    await this.#take([root.toString().trim(), ...oids, commit], common)
+  }
+
   /**
-   * Copies what a commit has and the others have not, if a repository of the user has it too: git has not written it here
-   * then, and there it may be removed. `some`: objects of it.
+   * Keeps under a ref what a branch of the user's repository is at, and all that came after the base. A commit that is no
+   * longer part of it is kept beside it.
    */
-  async own(commit: string, others: readonly string[], some: readonly string[]): Promise<void> {
-    const isBorrowed = (oid: string) =>
-      [...this.#borrowed].some((objects) => existsSync(join(objects, oid.slice(0, 2), oid.slice(2))))
-    if (!some.some(isBorrowed)) return
-    const input = [Buffer.from([commit, ...others.map((other) => `^${other}^{tree}`), ''].join('\n'))]
-    await this.git(['pack-objects', '--quiet', '--revs', 'objects/pack/pack'], { input })
+  async keep(ref: string, commit: string, base: string, source: Source): Promise<void> {
+    if (this.#kept.get(ref) === commit) return
+    // Nobody else writes here: locks are those of a process that was killed.
+    if (!this.#kept.has(ref))
+      for (const locked of [ref, 'packed-refs']) await rm(join(this.path, `${locked}.lock`), { force: true })
+    const old = await this.refAt(ref)
+    if (old !== commit) {
+      if (!(await this.#has(commit)))
+        await this.#copySince(commit, [base, ...(old === null ? [] : [old])], source)
+      if (old !== null && !(await this.#isAncestor(old, commit)))
+        await this.git(['update-ref', leftRef(ref, old), old])
+      await this.git(['update-ref', ref, commit])
+    }
+    this.#kept.set(ref, commit)
+  }
+
+  /** Lets nothing go on from a ref. What it was at stays. */
+  async leave(ref: string): Promise<void> {
+    const old = await this.refAt(ref)
+    this.#kept.delete(ref)
+    if (old === null) return
+    await this.git(['update-ref', leftRef(ref, old), old])
+    await this.git(['update-ref', '-d', ref])
+  }
+
+  /** null if there is no such ref. */
+  async refAt(ref: string): Promise<string | null> {
+    const loose = await readFile(join(this.path, ref), 'utf8').catch(() => '')
+    if (loose !== '' || !existsSync(this.path)) return loose.trim() || null
+    const found = await this.git(['for-each-ref', '--format=%(objectname)', ref])
+    return found.toString().trim() || null
   }
 
   /** Throws SnapshotMissing if it is not there. */
@@ -83,27 +136,13 @@ export class FilesRepository {
     let loose = 0
     for (const name of await readdir(objects).catch(() => []))
       if (/^[0-9a-f]{2}$/.test(name)) loose += (await readdir(join(objects, name))).length
+    const packs = await readdir(join(objects, 'pack')).catch(() => [])
+    const count = packs.filter((name) => name.endsWith('.pack')).length
     if (loose < MOST_LOOSE) return
-    const packs = await readdir(join(objects, 'pack'))
     for (const name of packs.filter((each) => /^\.?tmp/.test(each)))
       await rm(join(objects, 'pack', name), { force: true })
     await this.git(['repack', '-d', '-l', '-q'])
-    if (packs.filter((name) => name.endsWith('.pack')).length >= MOST_PACKS)
-      await this.git(['repack', '-d', '-l', '-q', '--geometric=2'])
-  }
-
-  async treeOf(commit: string): Promise<string> {
-    return (await this.git(['rev-parse', '--verify', `${commit}^{tree}`])).toString().trim()
-  }
-
-  /** Makes a commit of a tree. */
-  async commitTree(
-    tree: string,
-    parents: readonly string[],
-    { message, by }: { readonly message: string; readonly by: Author },
-  ): Promise<string> {
-    const command = ['commit-tree', tree, ...parents.flatMap((parent) => ['-p', parent]), '-F', '-']
-    return (await this.git(command, { input: [Buffer.from(message)], by })).toString().trim()
+    if (count >= MOST_PACKS) await this.git(['repack', '-d', '-l', '-q', '--geometric=2'])
   }
 
   /** What git prints, in pieces as they come. */
@@ -115,4 +154,54 @@ export class FilesRepository {
   git(command: readonly string[], options: Omit<GitCall, 'repository' | 'directory'> = {}): Promise<Buffer> {
     return git(command, { ...options, repository: this.path })
   }
+
+  async #copySince(commit: string, known: readonly string[], source: Source): Promise<void> {
+    const at = { repository: source.common, directory: source.common }
+    const listing = ['rev-list', '--objects', '--boundary', '--ignore-missing', commit, '--not', ...known]
+    const lines = (await git(listing, at)).toString('latin1').split('\n').filter(Boolean)
+    for (const line of lines) if (line.startsWith('-')) await this.copy(line.slice(1), source)
+    const oids = lines.flatMap((line) => (line.startsWith('-') ? [] : [line.split(' ', 1)[0] ?? '']))
+    await this.#take(oids, source.common)
+  }
+
+  /** Copies objects, those that are missing here. */
+  async #take(oids: readonly string[], common: string): Promise<void> {
+    const asked = [linesOf(oids)]
+    const found = (await this.git(['cat-file', '--batch-check=%(objectname)'], { input: asked })).toString()
+    const missing = found
+      .split('\n')
+      .flatMap((line) => (line.endsWith(' missing') ? [line.slice(0, -8)] : []))
+    if (missing.length === 0) return
+    const packing = ['pack-objects', '--quiet', '--window=0', 'objects/pack/pack']
+    await this.git(packing, { input: [linesOf(missing)], reading: join(common, 'objects') })
+  }
+
+  /** Says that what came before a commit is not here. */
+  #cutOff(commit: string): void {
+    const file = join(this.path, 'shallow')
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
+    if (lines.includes(commit)) return
+    // Read and written without a pause: another agent may be doing the same.
+    writeFileSync(`${file}.new`, [...lines, commit, ''].join('\n'), { flush: true })
+    renameSync(`${file}.new`, file)
+  }
+
+  #has(commit: string): Promise<boolean> {
+    return succeeds(this.git(['cat-file', '-e', commit]))
+  }
+
+  #isAncestor(commit: string, of: string): Promise<boolean> {
+    return succeeds(this.git(['merge-base', '--is-ancestor', commit, of]))
+  }
 }
+
+/** Where a commit is kept that nothing goes on from. */
+const leftRef = (ref: string, commit: string) => `${ref.replace(/^refs\/\w+/, 'refs/left')}/${commit}`
+
+const linesOf = (oids: readonly string[]): Buffer => Buffer.from(oids.map((oid) => `${oid}\n`).join(''))
+
+const succeeds = (done: Promise<unknown>): Promise<boolean> =>
+  done.then(
+    () => true,
+    () => false,
+  )

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GitNotInstalled } from '../../events/errors/workspace.ts'
 import { gitOutcome, gitPieces } from './git.ts'
-import { FilesRepository, snapshotsIn } from './repository.ts'
+import { FilesRepository } from './repository.ts'
 
 /** What is kept: all snapshots are reachable from these refs. */
 export interface KeptSnapshots {
@@ -16,13 +16,13 @@ export interface KeptSnapshots {
 export const REF = /^refs\/[a-z]+\/[\w./-]+$/
 export const COMMIT = /^[0-9a-f]{40}$/
 
-const snapshotsAt = (baseDir: string) => new FilesRepository(snapshotsIn(baseDir))
+const repositoryOf = (baseDir: string) => new FilesRepository(join(baseDir, 'files.git'))
 
 const linesOf = (text: string) => text.split('\n').filter((line) => line !== '')
 
 /** What the log in a base directory keeps; null if there never was a snapshot. Throws GitNotInstalled. */
 export async function keptSnapshots(baseDir: string): Promise<KeptSnapshots | null> {
-  const repository = snapshotsAt(baseDir)
+  const repository = repositoryOf(baseDir)
   if (!existsSync(repository.path)) return null
   const refs = await repository.git(['for-each-ref', '--format=%(refname) %(objectname)'])
   const shallow = await readFile(join(repository.path, 'shallow'), 'utf8').catch(() => '')
@@ -32,11 +32,11 @@ export async function keptSnapshots(baseDir: string): Promise<KeptSnapshots | nu
   }
 }
 
-/** All that they consist of, as a pack of git, in pieces: what is borrowed from repositories of users, too. */
+/** All that they consist of, as a pack of git, in pieces. */
 export function packedSnapshots(baseDir: string, { refs }: KeptSnapshots): AsyncIterable<Buffer> {
   const input = [Buffer.from(refs.map(([, commit]) => `${commit}\n`).join(''))]
   const command = ['pack-objects', '--quiet', '--revs', '--stdout', '--delta-base-offset']
-  return gitPieces(command, { repository: snapshotsAt(baseDir).path, input })
+  return gitPieces(command, { repository: repositoryOf(baseDir).path, input })
 }
 
 /** Makes the repository of snapshots of a new log. Throws WorkspaceError if the pack is damaged, and GitNotInstalled. */
@@ -45,7 +45,7 @@ export async function unpackSnapshots(
   { refs, shallow }: KeptSnapshots,
   pack: AsyncIterable<Buffer>,
 ): Promise<void> {
-  const repository = snapshotsAt(baseDir)
+  const repository = repositoryOf(baseDir)
   await repository.prepare()
   if (shallow.length > 0) await writeFile(join(repository.path, 'shallow'), `${shallow.join('\n')}\n`)
   await repository.git(['index-pack', '--stdin'], { input: pack })
@@ -58,19 +58,16 @@ export async function snapshotProblems(
   baseDir: string,
   commits: readonly string[],
 ): Promise<{ readonly missing: ReadonlySet<string>; readonly others: readonly string[] }> {
-  const repository = snapshotsAt(baseDir)
+  const repository = repositoryOf(baseDir)
   if (!existsSync(repository.path)) return { missing: new Set(commits), others: [] }
   const input = [Buffer.from(commits.map((commit) => `${commit}\n`).join(''))]
   const found = await repository.git(['cat-file', '--batch-check=%(objectname) %(objecttype)'], { input })
   const missing = linesOf(found.toString())
     .filter((line) => !line.endsWith(' commit'))
     .map((line) => line.split(' ', 1)[0] as string)
-  const { problem, stdout, stderr } = await gitOutcome(
-    ['fsck', '--no-full', '--no-dangling', '--no-progress'],
-    {
-      repository: repository.path,
-    },
-  )
+  const { problem, stdout, stderr } = await gitOutcome(['fsck', '--no-dangling', '--no-progress'], {
+    repository: repository.path,
+  })
   if (problem instanceof GitNotInstalled) throw problem
   const said = problem ? linesOf(`${stdout}${stderr}`).filter((line) => !OPINION.test(line)) : []
   return { missing: new Set(missing), others: said }

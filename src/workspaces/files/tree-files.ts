@@ -62,6 +62,13 @@ export async function readFileAt(
   )
 }
 
+const TEMPORARY = '.claude-agents-'
+
+/** Whether a restoring that was killed has left it. */
+export const isTemporary = (path: FilePath): boolean =>
+  path.slice(path.lastIndexOf('/') + 1).startsWith(TEMPORARY) && UUID.test(path.slice(-36))
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
 /** What is at a path: null if it is neither a file nor a link. What cannot be seen counts as a file. */
 export async function kindAt(root: Directory, path: FilePath): Promise<'file' | 'link' | null> {
   const steps = stepsOf(path)
@@ -88,7 +95,7 @@ export async function writeFileAt(
   const steps = stepsOf(path)
   await within(root, steps.slice(0, -1), openOrMake, async (parent) => {
     const name = steps.at(-1) as EntryName
-    const temporary = `.claude-agents-${randomUUID()}`
+    const temporary = `${TEMPORARY}${randomUUID()}`
     if (mode === '120000') await symlink(bytes, parent.at(temporary))
     else {
       const handle = await open(parent.at(temporary), 'wx', mode === '100755' ? 0o777 : 0o666)
@@ -105,6 +112,18 @@ export async function writeFileAt(
       await unlink(parent.at(temporary)).catch(() => {})
       throw error
     }
+  })
+}
+
+/** Makes the directories without which git takes it for no repository, and which may be empty: no snapshot has those. */
+export async function makeRepositoryAt(root: Directory, path: FilePath): Promise<void> {
+  await within(root, stepsOf(path), openOrMake, async (repository) => {
+    for (const name of ['objects', 'refs'])
+      await unless(
+        ['EEXIST'],
+        makeChild(repository, name).then((made) => made[Symbol.asyncDispose]()),
+      )
+    return null
   })
 }
 

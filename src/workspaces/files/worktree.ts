@@ -3,12 +3,15 @@
  *
  * W1. The user's tree, index, stash, configuration, hooks and other branches stay byte for byte as they are.
  * W2. Nothing of the repository is executed: git checks nothing out, the files are written by us.
- * W3. What an agent began from stays in the repository for as long as its agent is there: a ref of ours pins it.
+ * W3. A commit of an agent stays, whatever becomes of its branch: what the branch is at is kept in a repository of ours, and
+ *     a branch that was deleted is made again from there.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { InvalidInputError } from '../../events/errors/usage.ts'
+import { SWAPPED } from '../inputs/directory.ts'
+import { unless } from '../inputs/file-problems.ts'
 import { git } from './git.ts'
 
 /** A repository of the user. */
@@ -28,6 +31,8 @@ export interface WorktreePlace {
   readonly branch: string
   /** The commit that it begins from. */
   readonly commit: string
+  /** Where the branch was last, and a repository that has that commit: a branch that was deleted is made again there. */
+  readonly last?: { readonly tip: string; readonly repository: string } | undefined
 }
 
 /** The repository that a directory belongs to. Throws InvalidInputError. */
@@ -96,59 +101,139 @@ function refusePipes(directory: string, repository: string): void {
 
 /** The commit that a name means there. Throws InvalidInputError. */
 export async function commitOf(
-  at: Pick<UserRepository, 'path' | 'common'>,
+  { path, common }: Pick<UserRepository, 'path' | 'common'>,
   name: string,
   what: 'base' | 'commit' = 'base',
 ): Promise<string> {
   try {
     const command = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]
-    return (await git(command, { repository: gitDirectory(at), directory: at.path })).toString().trim()
+    return (await git(command, { repository: gitDirectory(path, common), directory: path })).toString().trim()
   } catch (cause) {
     const hint =
       name === 'HEAD'
         ? 'The repository has no commit yet. Make one first.'
         : 'Name a branch, a tag or a commit.'
-    const problem = `there is no such commit in ${at.path}`
+    const problem = `there is no such commit in ${path}`
     throw new InvalidInputError({ what: `The ${what} ${name}`, problem, hint }, { cause })
   }
 }
 
 /** Of the working tree at that path, whose HEAD is its own. */
-export const gitDirectory = ({ path, common }: Pick<UserRepository, 'path' | 'common'>): string =>
+const gitDirectory = (path: string, common: string) =>
   existsSync(join(path, '.git')) ? join(path, '.git') : common
 
-/** Adds the worktree, without its files. An existing one stays, and so does what is in the directory. */
-export async function addWorktree({ repository, directory, branch, commit }: WorktreePlace): Promise<void> {
-  if (existsSync(join(directory, '.git'))) return
+/**
+ * Adds the worktree, without its files, and its branch. Existing ones stay, and so does what is in the directory; what was
+ * moved, pruned or deleted is there again.
+ */
+export async function addWorktree(place: WorktreePlace): Promise<void> {
+  const { repository, directory, branch, commit, last } = place
   const { common } = repository
-  const at = { repository: common, directory: common }
-  await git(['check-ref-format', '--branch', branch], at)
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const real = await realpath(directory)
+  const isThere = await isAdded(common, real)
+  const tip = await refAt(common, `refs/heads/${branch}`)
+  if (isThere && tip !== null) return
+  const at = { repository: common, directory: common }
+  await assertBase(repository, commit)
+  if (isThere) return makeBranch(place)
+  await git(['check-ref-format', '--branch', branch], at)
   // Git adds worktrees to empty directories only, and not in one step: `.git` moves here when it is complete.
   const fresh = join(real, '..', 'new', basename(real))
   for (const left of [real, fresh]) await releaseWorktree(repository, left)
   await rm(dirname(fresh), { recursive: true, force: true })
-  const tip = await refAt(common, `refs/heads/${branch}`)
-  await checkBranch(repository, branch, tip)
+  if (tip !== null) await checkBranch(place, tip)
   await git(['update-ref', pinOf(branch), commit], at)
+  if (tip === null) await makeBranch(place)
   // The work of a removed agent of the same id, if it is merged, is part of what the new one begins from.
-  const isMerged = tip !== null && (await isAncestor(common, tip, commit))
-  if (isMerged) await git(['update-ref', `refs/heads/${branch}`, commit, tip], at)
-  const branching = tip === null ? ['--no-track', '-b', branch, '--', fresh, commit] : ['--', fresh, branch]
-  await git(['worktree', 'add', '--force', '--quiet', '--no-checkout', ...branching], at)
+  else if (!last && (await isAncestor(common, tip, commit)))
+    await git(['update-ref', `refs/heads/${branch}`, commit, tip], at)
+  await git(['worktree', 'add', '--force', '--quiet', '--no-checkout', '--', fresh, branch], at)
   await resetIndex(fresh)
-  const record = (await readFile(join(fresh, '.git'), 'utf8')).replace(/^gitdir: /, '').trimEnd()
+  const record = recordIn(await readFile(join(fresh, '.git'), 'utf8'))
   await writeFile(join(record, 'gitdir'), `${join(real, '.git')}\n`)
   await rename(join(fresh, '.git'), join(real, '.git'))
   await rm(dirname(fresh), { recursive: true, force: true })
 }
 
+/** What the file `.git` of a worktree says. */
+const recordIn = (link: string): string => link.replace(/^gitdir: /, '').trimEnd()
+
+/** Whether the repository has the worktree. Each is told where the other one is now. */
+async function isAdded(common: string, directory: string): Promise<boolean> {
+  const link = join(directory, '.git')
+  const stats = await lstat(link).catch(() => null)
+  // The agent has made a repository of its own.
+  if (stats && !stats.isFile()) return true
+  const linked = stats ? recordIn(await readFile(link, 'utf8')) : ''
+  const [own] = await recordsOf(common, directory)
+  if (own !== undefined) {
+    if (linked !== own) await writeFile(link, `gitdir: ${own}\n`)
+    return true
+  }
+  const isOurs = linked !== '' && dirname(linked) === join(common, 'worktrees')
+  const elsewhere = isOurs ? await readFile(join(linked, 'gitdir'), 'utf8').catch(() => null) : null
+  // Git has forgotten it, or it is a copy, and the record is that of the original.
+  if (elsewhere === null || existsSync(elsewhere.trimEnd())) return false
+  await writeFile(join(linked, 'gitdir'), `${link}\n`)
+  return true
+}
+
+/** What the repository knows of the worktree in a directory. */
+async function recordsOf(common: string, directory: string): Promise<readonly string[]> {
+  const records = join(common, 'worktrees')
+  const found: string[] = []
+  for (const name of await readdir(records).catch(() => [])) {
+    const path = await readFile(join(records, name, 'gitdir'), 'utf8').catch(() => '')
+    if (path.trimEnd() === join(directory, '.git') && existsSync(join(records, name, 'HEAD')))
+      found.push(join(records, name))
+  }
+  return found
+}
+
+/** The worktrees of a repository that are below a directory. */
+export async function worktreesBelow(
+  { common }: UserRepository,
+  directory: string,
+): Promise<readonly string[]> {
+  const records = join(common, 'worktrees')
+  const found: string[] = []
+  for (const name of await readdir(records).catch(() => [])) {
+    const path = await readFile(join(records, name, 'gitdir'), 'utf8').catch(() => '')
+    if (path.startsWith(`${directory}/`)) found.push(dirname(path.trimEnd()))
+  }
+  return found
+}
+
+/** Whether a directory is a worktree that its repository knows. */
+export async function isWorktree(directory: string): Promise<boolean> {
+  const link = await readFile(join(directory, '.git'), 'utf8').catch(() => '')
+  return link.startsWith('gitdir: ') && existsSync(join(recordIn(link), 'HEAD'))
+}
+
+async function assertBase({ path, common }: UserRepository, commit: string): Promise<void> {
+  const at = { repository: common, directory: common }
+  await git(['cat-file', '-e', `${commit}^{commit}`], at).catch((cause) => {
+    const problem = `it does not have the commit ${commit}, which its agent began from`
+    const hint = 'Fetch that commit into it. The files of the agent are in its snapshots.'
+    throw new InvalidInputError({ what: `The repository ${path}`, problem, hint }, { cause })
+  })
+}
+
+/** Where it was last, or at the base. */
+async function makeBranch({ repository: { common }, branch, commit, last }: WorktreePlace): Promise<void> {
+  if (last) await handOver({ common }, { from: last.repository, commit: last.tip, known: [commit] })
+  const at = { repository: common, directory: common }
+  await git(['update-ref', `refs/heads/${branch}`, last?.tip ?? commit, ''], at)
+}
+
 /** An existing branch has to be one of an agent, and no other tree may have it checked out. Throws InvalidInputError. */
-async function checkBranch({ common }: UserRepository, branch: string, tip: string | null): Promise<void> {
-  if (tip === null) return
+async function checkBranch(
+  { repository: { common }, branch, last }: WorktreePlace,
+  tip: string,
+): Promise<void> {
   const what = `The branch ${branch}`
-  if ((await refAt(common, pinOf(branch))) === null)
+  if (tip !== last?.tip && (await refAt(common, pinOf(branch))) === null)
     throw new InvalidInputError({
       what,
       problem: 'the repository already has a branch of that name, and no agent made it',
@@ -175,11 +260,36 @@ export const isAncestor = (common: string, commit: string, of: string): Promise<
   )
 
 /** null if there is no such ref. */
-export const refAt = (common: string, ref: string): Promise<string | null> =>
-  git(['rev-parse', '--verify', '--quiet', ref], { repository: common, directory: common }).then(
+export async function refAt(common: string, ref: string): Promise<string | null> {
+  const loose = await readFile(join(common, ref), 'utf8').catch(() => '')
+  if (OID.test(loose)) return loose.trim()
+  const found = git(['rev-parse', '--verify', '--quiet', ref], { repository: common, directory: common })
+  return found.then(
     (output) => output.toString().trim(),
     () => null,
   )
+}
+
+const OID = /^([0-9a-f]{40}|[0-9a-f]{64})\n$/
+
+/** The commits that an agent's branch and its worktree are at: one, unless the agent has left its branch. */
+export async function tipsOf({
+  repository: { common },
+  directory,
+  branch,
+}: Pick<WorktreePlace, 'repository' | 'directory' | 'branch'>): Promise<{
+  readonly branch: string | null
+  readonly head: string | null
+}> {
+  const name = `refs/heads/${branch}`
+  const tip = await refAt(common, name)
+  const [record] = await recordsOf(common, await realpath(directory))
+  if (record === undefined) return { branch: tip, head: null }
+  const head = await readFile(join(record, 'HEAD'), 'utf8').catch(() => '')
+  if (head === `ref: ${name}\n`) return { branch: tip, head: tip }
+  const left = head.startsWith('ref: ') ? await refAt(common, head.slice('ref: '.length).trim()) : head.trim()
+  return { branch: tip, head: left || null }
+}
 
 /** The commit that a worktree's branch is at; null if the agent has left its branch. */
 export async function headOf(directory: string, branch: string): Promise<string | null> {
@@ -220,32 +330,70 @@ export async function advanceBranch(
   },
 ): Promise<void> {
   const { commit } = moved
-  const at = { repository: common, directory: common }
   await handOver({ common }, { ...moved, known: [parent, ...known] })
-  // If the agent has committed meanwhile, its commit stays.
-  await git(['update-ref', `refs/heads/${branch}`, commit, parent], at)
-  await resetIndex(directory)
+  // First: after a crash in between, the changes are staged, and not reverted by what the agent commits next.
+  await resetIndex(directory, commit)
+  try {
+    const moving = ['update-ref', `refs/heads/${branch}`, commit, parent]
+    await git(moving, { repository: common, directory: common })
+  } catch (error) {
+    // The agent has committed meanwhile, and its commit stays.
+    await resetIndex(directory)
+    throw error
+  }
 }
+
+/** How many commits no other branch of the repository has, nor a tag: those that came after the base. */
+export async function countUnlanded(
+  { repository: { common }, branch, commit }: Pick<WorktreePlace, 'repository' | 'branch' | 'commit'>,
+  tips: readonly string[],
+): Promise<number> {
+  const others = [`--exclude=${branch}`, '--branches', '--remotes', '--tags', commit]
+  const counting = ['rev-list', '--count', ...tips, '--not', ...others]
+  return Number(await git(counting, { repository: common, directory: common }))
+}
+
+/** Keeps a commit that is in a repository of ours under a ref of the user's. Returns the name of the ref. */
+export async function keepCommit(
+  { repository: { common } }: Pick<WorktreePlace, 'repository'>,
+  agent: string,
+  { from, commit, without }: { readonly from: string; readonly commit: string; readonly without: string },
+): Promise<string> {
+  await handOver({ common }, { from, commit, known: [without] })
+  const ref = `refs/claude-agents/kept/${agent}/${commit.slice(0, SHORT)}`
+  await git(['update-ref', ref, commit], { repository: common, directory: common })
+  return ref
+}
+
+/** So many digits name a commit. */
+const SHORT = 12
 
 /** Lets the repository forget a worktree. Its branch and its files stay. */
 export async function releaseWorktree({ common }: UserRepository, directory: string): Promise<void> {
   const real = await realpath(directory).catch(() => directory)
-  const records = join(common, 'worktrees')
-  for (const name of await readdir(records).catch(() => [])) {
-    const path = await readFile(join(records, name, 'gitdir'), 'utf8').catch(() => '')
-    if (path.trimEnd() === join(real, '.git')) await rm(join(records, name), { recursive: true, force: true })
-  }
+  for (const record of await recordsOf(common, real)) await rm(record, { recursive: true, force: true })
+}
+
+/** Removes the locks of git processes that were killed: nobody else writes what they lock while the agent is not at work. */
+export async function removeLocks({
+  repository: { common },
+  directory,
+  branch,
+}: Pick<WorktreePlace, 'repository' | 'directory' | 'branch'>): Promise<void> {
+  const locked = [join(common, 'refs/heads', branch), join(common, pinOf(branch))]
+  for (const record of await recordsOf(common, await realpath(directory).catch(() => directory)))
+    locked.push(join(record, 'HEAD'), join(record, 'index'))
+  // Where something else is in the place of a directory, git says so.
+  for (const path of locked) await unless(SWAPPED, rm(`${path}.lock`))
 }
 
 /** What keeps the commits that an agent began from. */
 const pinOf = (branch: string): string => `refs/claude-agents/base/${branch}`
 
-/** Lets the index of a worktree have what its HEAD has, without looking at the files. */
-export async function resetIndex(directory: string): Promise<void> {
-  await git(['read-tree', 'HEAD'], { repository: join(directory, '.git'), directory })
+/** Lets the index of a worktree have what a commit has, by default its HEAD, without looking at the files. */
+export async function resetIndex(directory: string, commit = 'HEAD'): Promise<void> {
+  await git(['read-tree', commit], { repository: join(directory, '.git'), directory })
 }
-
-export const objectsOf = ({ common }: UserRepository): string => join(common, 'objects')
 
 /** The patterns of a repository beside its `.gitignore` files. */
 export const excludesOf = ({ common }: UserRepository): string => join(common, 'info', 'exclude')

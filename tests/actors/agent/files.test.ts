@@ -236,14 +236,14 @@ test('a new agent under the id of a removed one begins at its base, and its bran
   await using orchestrator = await open()
   const options = { id: 'dev', systemPrompt: 'You work.', workspace: { repo } }
   await (await orchestrator.createAgent(options)).ask('one')
-  await orchestrator.removeAgent('dev')
   user(repo, 'merge', '-q', 'claude-agents/dev')
+  await orchestrator.removeAgent('dev')
   user(repo, '-c', 'core.hooksPath=/dev/null', 'commit', '-qm', 'mine', '--allow-empty')
   const again = await orchestrator.createAgent(options)
   expect((await again.files.diff()).files).toEqual([])
   await again.ask('two')
   // When it is removed, its commit is there.
-  await orchestrator.removeAgent('dev')
+  await orchestrator.removeAgent('dev', { force: true })
   expect(user(repo, 'log', '--format=%s', 'claude-agents/dev').split('\n')).toEqual([
     'two',
     'mine',
@@ -258,7 +258,7 @@ test('a removed agent leaves its branch and its snapshots, and no worktree', asy
   const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
   await agent.ask('one')
   const { workspace } = agent
-  await orchestrator.removeAgent('dev')
+  await orchestrator.removeAgent('dev', { force: true })
   await expect(lstat(workspace)).rejects.toThrow('ENOENT')
   expect(user(repo, 'worktree', 'list').split('\n')).toHaveLength(1)
   expect(user(repo, 'branch', '--list', 'claude-agents/*')).toContain('claude-agents/dev')

@@ -160,6 +160,19 @@ test('a file of a snapshot that is lost or changed is found', async () => {
   const { base } = await world()
   const objects = join(base, 'files.git', 'objects')
   const oid = user(join(base, 'files.git'), 'rev-parse', 'refs/agents/own:two')
+  for (const name of await readdir(join(objects, 'pack'))) {
+    if (!name.endsWith('.pack')) continue
+    const pack = join(objects, 'pack', name)
+    const whole = await readFile(pack)
+    await chmod(pack, 0o600)
+    const damaged = Buffer.from(whole)
+    damaged.writeUInt8(damaged.readUInt8(14) ^ 0xff, 14)
+    await writeFile(pack, damaged)
+    expect((await verifyStore(base)).findings).toContainEqual(expect.objectContaining({ kind: 'files' }))
+    // Taken apart, each object is a file.
+    for (const file of [pack, pack.replace(/pack$/, 'idx')]) await rm(file)
+    execaSync('git', ['unpack-objects', '-q'], { cwd: join(base, 'files.git'), input: whole })
+  }
   const file = join(objects, oid.slice(0, 2), oid.slice(2))
   const content = await readFile(file)
   await chmod(file, 0o600)

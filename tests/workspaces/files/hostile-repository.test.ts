@@ -75,8 +75,8 @@ async function life(repository: HostileRepository, workspace: object = {}): Prom
   await rm(agent.workspace, { recursive: true })
   await agent.ask('work')
   await orchestrator.declareAgent(dev(repository, { base: 'main', ...workspace }))
-  await orchestrator.removeAgent('fork')
-  await orchestrator.removeAgent('dev')
+  await orchestrator.removeAgent('fork', { force: true })
+  await orchestrator.removeAgent('dev', { force: true })
   await orchestrator.createAgent(dev(repository, workspace))
 }
 

@@ -10,7 +10,6 @@ import {
   addWorktree,
   commitOf,
   excludesOf,
-  objectsOf,
   resetIndex,
   userRepository,
 } from '../../../src/workspaces/files/worktree.ts'
@@ -79,7 +78,8 @@ test('an agent gets the files of a commit, and nothing of a hostile repository r
   await addWorktree({ repository, directory, branch: 'claude-agents/dev', commit })
   await resetIndex(directory)
   const ours = new FilesRepository(join(base, 'files.git'))
-  await ours.borrow(objectsOf(repository))
+  await ours.prepare()
+  await ours.keepBase(commit, repository)
   const ignored = { excludes: excludesOf(repository) }
   const history = new FileHistory({ repository: ours, agent: 'dev', directory, ignored })
   await history.restore(commit, 'the base', by)
