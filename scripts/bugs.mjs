@@ -24,7 +24,7 @@ export const BUGS = [
   },
   {
     bug: 'open task ids are not reused',
-    file: 'src/patterns/runs/durable-ask.ts',
+    file: 'src/patterns/runs/step-attempt.ts',
     from: "const isOpen = before?.state === 'scheduled'",
     to: 'const isOpen = false',
   },
@@ -49,7 +49,7 @@ export const BUGS = [
   {
     bug: 'late answers are dropped',
     file: `${AGENT}/worker.ts`,
-    from: 'if (!context.isWanted) return this.#record(() => this.#keepLate(effect, ending, admitted))',
+    from: 'if (!context.isWanted) return this.#endings.late(effect, ending, admitted)',
     to: 'if (!context.isWanted) return',
   },
   {

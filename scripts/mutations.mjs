@@ -595,7 +595,7 @@ export const MUTATIONS = [
     ],
     [
       'the answer is written apart',
-      'src/actors/agent/worker.ts',
+      'src/actors/agent/call-endings.ts',
       'if (!step || task.attempt > 1) return',
       'if (step || task.attempt > 1) return',
     ],
@@ -1555,7 +1555,7 @@ export const MUTATIONS = [
     [
       'a late answer is dropped',
       'src/actors/agent/worker.ts',
-      'if (!context.isWanted) return this.#record(() => this.#keepLate(effect, ending, admitted))',
+      'if (!context.isWanted) return this.#endings.late(effect, ending, admitted)',
       'if (!context.isWanted) return',
     ],
     [
@@ -1581,7 +1581,7 @@ export const MUTATIONS = [
     ],
     [
       'what a halted call told is forgotten',
-      'src/actors/agent/worker.ts',
+      'src/actors/agent/call-endings.ts',
       'this.#asked.leftOpen.set(call.callId, ending)',
       'this.#asked.leftOpen.delete(call.callId)',
     ],
@@ -1697,7 +1697,7 @@ export const MUTATIONS = [
     { 'tests/patterns/runs/crash-sweep.test.ts': ['a pipeline of parallel of agents'] },
     [
       'a step that a crash interrupted is another task',
-      'src/patterns/runs/durable-ask.ts',
+      'src/patterns/runs/step-attempt.ts',
       'this.taskId = isOpen ? before.taskId : `${context.runId}.${step.stepKey}.${this.#tries}`',
       'this.taskId = `${context.runId}.${step.stepKey}.${this.#tries + (isOpen ? 1 : 0)}`',
     ],
@@ -2173,7 +2173,7 @@ export const MUTATIONS = [
     },
     [
       'what may pass is not tried again',
-      'src/actors/engine/effects.ts',
+      'src/actors/engine/wish.ts',
       'if (!wish.isWanted || !mayPass(error)) throw error',
       'if (!wish.isWanted || !mayPass(error) || delayMs > 0) throw error',
     ],
@@ -2373,7 +2373,7 @@ export const MUTATIONS = [
     { 'tests/actors/admission/spending.test.ts': ['Cached tokens count by the weight that is set'] },
     [
       'cached tokens are free',
-      'src/actors/agent/worker.ts',
+      'src/actors/agent/call-endings.ts',
       'recordedSpending(spent, this.#environment.admission.tokensOf(spent.usage))',
       'recordedSpending(spent, spent.usage.inputTokens + spent.usage.outputTokens)',
     ],
@@ -2870,9 +2870,9 @@ export const MUTATIONS = [
     { [BROKEN_TASKS]: ['if its answer cannot be recorded; the answer and its cost are kept'] },
     [
       'its answer is lost',
-      'src/actors/agent/worker.ts',
-      'await this.#breakTask(task.taskId, error)\n    await this.#keepLate({ task, call }, ending, admitted)\n',
-      'await this.#breakTask(task.taskId, error)\n',
+      'src/actors/agent/call-endings.ts',
+      'await this.breakTask(task.taskId, error)\n    await this.#keepLate({ task, call }, ending, admitted)\n',
+      'await this.breakTask(task.taskId, error)\n',
     ],
   ),
   ...breaking(
@@ -2880,7 +2880,7 @@ export const MUTATIONS = [
     { [BROKEN_TASKS]: ['if its call cannot be announced, and the tasks behind it take their turn'] },
     [
       'a task waits for an effect that has failed',
-      'src/actors/agent/worker.ts',
+      'src/actors/agent/call-endings.ts',
       '    if (mayPass(error)) throw error\n    this.#environment.logger',
       '    if (error !== undefined) throw error\n    this.#environment.logger',
     ],
@@ -2890,7 +2890,7 @@ export const MUTATIONS = [
     { [BROKEN_TASKS]: ['leaves its cost in the log, and counts once'] },
     [
       'the cost of a refused answer is lost',
-      'src/actors/agent/worker.ts',
+      'src/actors/agent/call-endings.ts',
       "if (ending.type !== 'CallSucceeded' || mayPass(error)) throw error",
       'if (error !== undefined) throw error',
     ],

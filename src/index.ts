@@ -39,8 +39,8 @@ export type { RunningProcess } from './actors/agent/processes.ts'
 export type { SessionLink } from './actors/agent/session/chain.ts'
 export type { ForkOptions } from './actors/agent/session/fork.ts'
 export type { RemovalOptions, RemovedAgent } from './actors/agent/system.ts'
+export type { AskOptions } from './actors/agent/tasks/ask-options.ts'
 export { type Reply, TaskHandle } from './actors/agent/tasks/handle.ts'
-export type { AskOptions } from './actors/agent/tasks/tasks.ts'
 export type { AgentConfig, AgentDefaults, AgentOptions, RetryPolicy } from './events/options/agent.ts'
 export type {
   FileMapping,

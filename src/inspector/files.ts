@@ -11,12 +11,9 @@ import { ClaudeAgentError } from '../events/errors/base.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import { WorkspaceError } from '../events/errors/workspace.ts'
 import type { EventStore } from '../store/event-store.ts'
+import type { SnapshotFile } from '../workspaces/files/git-output.ts'
 import { type FilePath, readable } from '../workspaces/files/paths.ts'
-import {
-  type DifferencePiece,
-  type SnapshotFile,
-  SnapshotReader,
-} from '../workspaces/files/snapshot-reader.ts'
+import { type DifferencePiece, SnapshotReader } from '../workspaces/files/snapshot-reader.ts'
 import type { LogIndex } from './index/index.ts'
 import { foldTo, type StreamTrack } from './index/track.ts'
 import { visible, visibleName } from './text.ts'

@@ -1,8 +1,9 @@
 /** One landing queue at work: what its state asks for is done by git and by agents, and becomes the next facts. */
 import type { Agent } from '../actors/agent/agent.ts'
 import type { ActorEnvironment, EventSourcedActor } from '../actors/engine/actor.ts'
-import { type EffectContext, mayPass } from '../actors/engine/effects.ts'
+import type { EffectContext } from '../actors/engine/effects.ts'
 import { Life } from '../actors/engine/life.ts'
+import { mayPass } from '../actors/engine/wish.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { ClaudeAgentError, describeError } from '../events/errors/base.ts'
 import { callErrors } from '../events/errors/call.ts'
@@ -14,6 +15,7 @@ import type { FilesOperations, RepositoryPlace } from '../workspaces/files/opera
 import {
   type Attempt,
   gateOf,
+  hasEnded,
   type LandingContext,
   type LandingEffect,
   type LandingSnapshot,
@@ -73,9 +75,7 @@ export class LandingQueue {
     const recorded = await this.#life.decide(({ value, context }) => {
       const isMoving = value === 'moving' && context.attempt?.entries.includes(entry)
       const found = context.entries.find((one) => one.entry === entry)
-      return isMoving || !found || ['landed', 'set-aside', 'cancelled'].includes(found.status)
-        ? []
-        : [{ type: 'LandingCancelled', data: { entry } }]
+      return isMoving || !found || hasEnded(found) ? [] : [{ type: 'LandingCancelled', data: { entry } }]
     })
     if (recorded.length === 0 || !mending) return
     const found = this.context.entries.find((one) => one.entry === entry)

@@ -1,9 +1,9 @@
 /** A task that runs in the owner: its messages and its reply come back through the socket. */
 import { randomUUID } from 'node:crypto'
+import type { AskOptions } from '../actors/agent/tasks/ask-options.ts'
 import { TaskChannel } from '../actors/agent/tasks/channel.ts'
 import { type Reply, TaskHandle } from '../actors/agent/tasks/handle.ts'
 import type { HeldTask } from '../actors/agent/tasks/held.ts'
-import type { AskOptions } from '../actors/agent/tasks/tasks.ts'
 import type { CallMessage } from '../claude/runner.ts'
 import { TaskCancelledError } from '../events/errors/task.ts'
 import { checkTaskId } from '../events/ids.ts'

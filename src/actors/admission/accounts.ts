@@ -6,8 +6,8 @@ import type { Hold } from '../../events/agent-facts.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
 import type { Effect } from '../engine/definition.ts'
-import { mayPass } from '../engine/effects.ts'
 import { Life } from '../engine/life.ts'
+import { mayPass } from '../engine/wish.ts'
 import {
   type AccountState,
   accountKind,

@@ -4,8 +4,8 @@ import { defined } from '../../events/json.ts'
 import type { Amount } from '../../events/options/budget.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
-import { mayPass } from '../engine/effects.ts'
 import { type Decides, Life } from '../engine/life.ts'
+import { mayPass } from '../engine/wish.ts'
 import {
   type BudgetContext,
   type BudgetEffect,

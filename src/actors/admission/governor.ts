@@ -275,7 +275,7 @@ export class FairQueue<T> {
 }
 
 /**
- * How many calls an account accepts at once, learned from its refusals: pure functions.
+ * How many calls an account accepts at once, learned from its refusals. The functions below change it, and are pure.
  *
  * Additive increase, multiplicative decrease, as TCP does it (Jacobson, Congestion Avoidance and Control, 1988) and
  * Netflix's concurrency-limits: each answer adds a little, a refusal halves. Calls that were in flight when the limit

@@ -19,8 +19,8 @@ import { AgentFiles } from './files.ts'
 import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
 import { type SessionLink, sessionLinks } from './session/chain.ts'
-import { totalTokens } from './state.ts'
 import { AgentSupervision, type SupervisedAgent } from './supervision.ts'
+import type { AskOptions } from './tasks/ask-options.ts'
 import type { HoldListeners } from './tasks/channel.ts'
 import type { Reply, TaskHandle } from './tasks/handle.ts'
 import {
@@ -32,7 +32,8 @@ import {
   type Verdict,
 } from './tasks/held.ts'
 import type { TaskSpending } from './tasks/known-tasks.ts'
-import { AgentTasks, type AskOptions } from './tasks/tasks.ts'
+import { AgentTasks } from './tasks/tasks.ts'
+import { totalTokens } from './totals.ts'
 import { AgentWorker } from './worker.ts'
 
 /** Totals over an agent's life, of all calls, however they ended. */

@@ -17,12 +17,7 @@ import type { Bodies } from '../engine/bodies.ts'
 import type { CallEnding } from './call.ts'
 import type { AgentActor } from './environment.ts'
 import { filesRestored, type ProjectInfo, projectOf } from './files.ts'
-import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
-
-interface CallOfTask {
-  readonly task: CurrentTask
-  readonly call: OpenCall
-}
+import type { AgentContext, CallOfTask, OpenCall, QueuedTask } from './state.ts'
 
 interface KeptFiles {
   readonly files: FilesOperations

@@ -11,10 +11,11 @@ import type { RecordedSpending } from '../../events/spending.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
 import type { Circumstances, Effect } from '../engine/definition.ts'
-import type { Answered, CallEnding } from './call.ts'
+import type { Answered } from './call.ts'
 import { faultOf, rejectsRequest, retriesAfter, retryDelayMs } from './failure-policy.ts'
 import type { AgentSnapshot } from './machine.ts'
-import { type AgentContext, type CurrentTask, type OpenCall, type QueuedTask, totalTokens } from './state.ts'
+import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
+import { totalTokens } from './totals.ts'
 import { deadlineLeftMs, leftAfterRefusal, limitLeftMs, retryAfterMs } from './waits.ts'
 
 /** What runs while an agent is in a state. */
@@ -169,24 +170,6 @@ export function callSucceeded(
       text,
       harvested,
     },
-  }
-}
-
-/** Records what arrived after its task had ended: an answer, or what its call cost without one. */
-export function lateEnding(
-  { taskId }: CurrentTask,
-  { callId, sessionId, parentSessionId }: OpenCall,
-  ending: CallEnding,
-  { text, spent }: AnswerParts,
-): AgentFact {
-  const call = { taskId, callId }
-  if (ending.type !== 'CallSucceeded') return { type: 'LateCostRecorded', data: { ...call, ...spent } }
-  const { harvested, result } = ending
-  const { durationMs, model } = result
-  const session = { sessionId, parentSessionId }
-  return {
-    type: 'LateAnswerRecorded',
-    data: { ...call, ...session, ...spent, durationMs, model, text, harvested },
   }
 }
 

@@ -1,16 +1,19 @@
 /** What agents need from the world, and the type of their actor. */
 import type { AgentRunner } from '../../claude/runner.ts'
+import type { Material } from '../../events/material.ts'
 import type { Amount } from '../../events/options/budget.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { PlacingOptions } from '../../workspaces/operations.ts'
 import type { Place } from '../../workspaces/place.ts'
 import type { Admission } from '../admission/admission.ts'
 import type { ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
+import type { Bodies } from '../engine/bodies.ts'
 import type { Life } from '../engine/life.ts'
-import type { RecoveryOutcome } from './call.ts'
+import type { CallEnding, RecoveryOutcome } from './call.ts'
 import type { AgentEffect } from './decisions.ts'
 import type { agentMachine } from './machine.ts'
 import type { QueuedTask } from './state.ts'
+import type { AskingStep, TaskChannel } from './tasks/channel.ts'
 
 /** What an agent needs from the world. */
 export interface AgentEnvironment extends ActorEnvironment {
@@ -58,6 +61,20 @@ export interface Recovery {
    * permanently. `unknown`: it had been sent, no answer was found, and no retry is left.
    */
   readonly outcome: RecoveryOutcome
+}
+
+/** What an agent's worker knows of the tasks that were asked in this process, by their ids. */
+export interface AskedTasks {
+  readonly bodies: Bodies
+  readonly channel: TaskChannel
+  /** Their materials, with the credentials that the log must not contain. For other tasks, the log's copy is used. */
+  readonly materials: ReadonlyMap<string, Material>
+  /** The cancellations of tasks that are not durable yet. They never reject. */
+  readonly cancelling: ReadonlyMap<string, Promise<unknown>>
+  /** The steps of runs that wait for them. */
+  readonly steps: ReadonlyMap<string, AskingStep>
+  /** How calls ended that the agent left open when it was halted, by their ids. */
+  readonly leftOpen: Map<string, CallEnding>
 }
 
 /** What an agent's users work with: a life with one actor after the other. */

@@ -3,7 +3,8 @@ import { agentFacts } from '../../events/agent-facts.ts'
 import { defineKind } from '../engine/definition.ts'
 import { type AgentEffect, agentEffects, summarizeAgent } from './decisions.ts'
 import { agentMachine } from './machine.ts'
-import { changes, TOTALS_FOLD } from './state.ts'
+import { changes } from './state.ts'
+import { TOTALS_FOLD } from './totals.ts'
 
 export const agentKind = defineKind<typeof agentMachine, AgentEffect>(
   'agent',

@@ -8,8 +8,8 @@ import {
 } from '../../events/agent-facts.ts'
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
-import { spendingIn } from '../../events/spending.ts'
 import type { Body, Material, PlacedInput } from '../../events/task-input.ts'
+import { type AgentTotals, type CallCost, isFree, lastCostIn, withSpending } from './totals.ts'
 
 /** A task in the queue. */
 export interface QueuedTask {
@@ -75,6 +75,12 @@ export interface CurrentTask extends QueuedTask {
   readonly refusals: number
   /** The time it has left, in ms, while its deadline stands still; null otherwise. */
   readonly leftMs: number | null
+}
+
+/** A task, and the call that it has had or has now. */
+export interface CallOfTask {
+  readonly task: CurrentTask
+  readonly call: OpenCall
 }
 
 export interface AgentContext {
@@ -295,66 +301,3 @@ function endCall({ current, totals, lastCost, files }: AgentContext, data: Ended
   if (isFree(data)) return ended
   return { ...ended, totals: withSpending(totals, data, 1), lastCost: lastCostIn(data) ?? lastCost }
 }
-
-/** What not every log has is absent while it is 0, so that states keep the hashes that old logs recorded. */
-export interface AgentTotals {
-  /** Answered calls. */
-  readonly interactions: number
-  readonly inputTokens: number
-  readonly outputTokens: number
-  readonly costUsd: number
-  /** What budgets count beyond input and output: tokens written to the cache, and a share of those read from it. */
-  readonly cacheTokens?: number
-  /** Calls without an answer that cost something. */
-  readonly unanswered?: number
-  /** The part of the cost that is an estimate. */
-  readonly estimatedUsd?: number
-}
-
-/** The cost of a call. */
-export interface CallCost {
-  readonly usd: number
-  readonly tokens: number
-}
-
-/** The tokens of all calls, as budgets count them. */
-export const totalTokens = ({ inputTokens, outputTokens, cacheTokens = 0 }: AgentTotals): number =>
-  inputTokens + outputTokens + cacheTokens
-
-/**
- * The totals with what the call that a fact ends has cost.
- *
- * @param unanswered How many calls without an answer that adds.
- */
-export function withSpending(totals: AgentTotals, data: object, unanswered = 0): AgentTotals {
-  const spending = spendingIn({ data })
-  if (!spending) return totals
-  const { costUsd, usage, tokens, estimated } = spending
-  const { inputTokens, outputTokens } = usage
-  const seldom = {
-    cacheTokens: (totals.cacheTokens ?? 0) + tokens - inputTokens - outputTokens,
-    unanswered: (totals.unanswered ?? 0) + unanswered,
-    estimatedUsd: (totals.estimatedUsd ?? 0) + (estimated ? costUsd : 0),
-  }
-  return {
-    interactions: totals.interactions,
-    inputTokens: totals.inputTokens + inputTokens,
-    outputTokens: totals.outputTokens + outputTokens,
-    costUsd: totals.costUsd + costUsd,
-    ...Object.fromEntries(Object.entries(seldom).filter(([, amount]) => amount !== 0)),
-  }
-}
-
-/** What a call cost, unless it was cut off and says nothing about the next one. */
-export function lastCostIn(data: object): CallCost | undefined {
-  const spending = spendingIn({ data })
-  return spending && !spending.estimated ? { usd: spending.costUsd, tokens: spending.tokens } : undefined
-}
-
-export function isFree(data: object): boolean {
-  const spending = spendingIn({ data })
-  return !spending || (spending.costUsd === 0 && spending.tokens === 0)
-}
-
-/** Decides the state, so it is part of the kind's fingerprint. */
-export const TOTALS_FOLD = { spendingIn, withSpending, lastCostIn, isFree }

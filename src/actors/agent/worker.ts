@@ -4,65 +4,35 @@ import { inTime } from '../../clock.ts'
 import type { AgentFact } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
-import { CallTimeoutError, TaskBrokenError } from '../../events/errors/call.ts'
-import { callErrorData, type ErrorData, errorData } from '../../events/errors/recorded.ts'
-import { hasMaterial, leftOutOf, type Material, type PlacedInput } from '../../events/material.ts'
-import { amountOf, type RecordedSpending, recordedSpending } from '../../events/spending.ts'
+import { CallTimeoutError } from '../../events/errors/call.ts'
+import { callErrorData } from '../../events/errors/recorded.ts'
+import { hasMaterial, leftOutOf, type PlacedInput } from '../../events/material.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { Admitted, Held } from '../admission/admission.ts'
-import type { Bodies } from '../engine/bodies.ts'
-import { type EffectContext, type Interest, mayPass, type Perform, Wish } from '../engine/effects.ts'
+import type { EffectContext, Perform } from '../engine/effects.ts'
+import { type Interest, mayPass, Wish } from '../engine/wish.ts'
 import {
   type CallEnding,
   type ComposedCall,
   carryOutCall,
   composeCall,
-  type RecoveryOutcome,
   recoverAnnouncedCall,
 } from './call.ts'
-import { type CallFiles, callFiles, type LeftFiles } from './call-files.ts'
-import {
-  type AgentEffect,
-  callEnded,
-  callSucceeded,
-  holdForMoney,
-  nextCall,
-  nextTask,
-  ready,
-  taskBroken,
-} from './decisions.ts'
-import type { AgentActor, AgentEnvironment } from './environment.ts'
+import { CallEndings } from './call-endings.ts'
+import { type CallFiles, callFiles } from './call-files.ts'
+import { type AgentEffect, holdForMoney, nextCall, nextTask, ready, taskBroken } from './decisions.ts'
+import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
 import type { LeftOut } from './session/conversation.ts'
-import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
-import type { AskingStep, TaskChannel } from './tasks/channel.ts'
-import { recordLateEnding } from './tasks/late-answers.ts'
-import { deadlineLeftMs, newsOf, waitInWords, waitToRetry, workLimit } from './waits.ts'
+import type { AgentContext, CallOfTask, CurrentTask, OpenCall, QueuedTask } from './state.ts'
+import { deadlineLeftMs, waitToRetry, workLimit } from './waits.ts'
 
 /** How long a runner may take to end a call that is no longer wanted, in ms. `claude` is killed within 15 s. */
 const DEAF_AFTER_MS = 20_000
 
-const NOTHING_LEFT: LeftFiles = { facts: [], said: {} }
-
 const DEAF = Symbol('the runner does not heed its signal')
 
-type AnswerFact = Extract<AgentFact, { type: 'CallSucceeded' }>
 type CallEffect = Extract<AgentEffect, { type: 'call' }>
-type CallOfTask = Pick<CallEffect, 'task' | 'call'>
 type ProcessMessage = Extract<CallMessage, { type: 'process' }>
-
-/** What an agent's worker knows of the tasks that were asked in this process, by their ids. */
-export interface AskedTasks {
-  readonly bodies: Bodies
-  readonly channel: TaskChannel
-  /** Their materials, with the credentials that the log must not contain. For other tasks, the log's copy is used. */
-  readonly materials: ReadonlyMap<string, Material>
-  /** The cancellations of tasks that are not durable yet. They never reject. */
-  readonly cancelling: ReadonlyMap<string, Promise<unknown>>
-  /** The steps of runs that wait for them. */
-  readonly steps: ReadonlyMap<string, AskingStep>
-  /** How calls ended that the agent left open when it was halted, by their ids. */
-  readonly leftOpen: Map<string, CallEnding>
-}
 
 /** A first call that may begin as soon as its task is accepted. */
 export interface ReadyCall {
@@ -80,6 +50,7 @@ export class AgentWorker {
   readonly #asked: AskedTasks
   readonly #directories: AgentDirectories
   readonly #files: CallFiles
+  readonly #endings: CallEndings
   /** Announced calls, until their effect takes them. */
   readonly #announced = new Map<string, Admitted>()
   /** The wait for other agents does not count against a task's deadline. */
@@ -87,8 +58,6 @@ export class AgentWorker {
   /** One call at a time: a cancelled call's process may still be ending when the next one begins. */
   #lastCall: Promise<void> | undefined
   #lastRecovery: Promise<unknown> | undefined
-  /** The record of how the last call ended, which waits for room on a full disk. */
-  #lastRecord: Promise<unknown> | undefined
   /** Calls whose runner does not end them. */
   readonly #leftAlone = new Set<string>()
   /** How many characters of text the listeners of a task have received, without those that were taken back. */
@@ -105,6 +74,10 @@ export class AgentWorker {
       ...{ runner, logger, bodies: asked.bodies, directories: this.#directories },
       decide: (task, decision) => this.#decide(task, decision),
       warn: (task, message) => this.#caution(task, message),
+    })
+    this.#endings = new CallEndings(agent, actor, environment, asked, this.#files, {
+      decide: (task, decision) => this.#decide(task, decision),
+      warn: (task, message) => this.#tell(task, { type: 'warning', message }),
     })
   }
 
@@ -143,7 +116,7 @@ export class AgentWorker {
     } catch (error) {
       try {
         if (effect.type === 'begin' || !context.isWanted) throw error
-        await this.#breakTask(effect.task.taskId, error)
+        await this.#endings.breakTask(effect.task.taskId, error)
       } catch (problem) {
         isOver = !context.isWanted || !mayPass(problem)
         throw problem
@@ -177,7 +150,7 @@ export class AgentWorker {
         await this.#begin(task, context)
       } catch (error) {
         if (!context.isWanted) throw error
-        await this.#breakTask(task.taskId, error)
+        await this.#endings.breakTask(task.taskId, error)
       }
     }
   }
@@ -193,7 +166,7 @@ export class AgentWorker {
     // The call is recovered only after the sweep. If that fails, the deadline still holds.
     await this.#environment.swept().catch(() => {})
     await this.#lastRecovery
-    await this.#lastRecord
+    await this.#endings.recorded()
     await this.#lastAdmission
     if (!context.isWanted) return
     await this.#decide(task, (state) => {
@@ -313,9 +286,9 @@ export class AgentWorker {
     this.#takeBack(effect.task)
     const ending = await this.#ended(effect, context, this.#call(effect, context, admitted), admitted)
     if (ending === DEAF) return
-    if (!context.isWanted) return this.#record(() => this.#keepLate(effect, ending, admitted))
+    if (!context.isWanted) return this.#endings.late(effect, ending, admitted)
     if (ending.type === 'CallFailed') this.#warn(effect.task, 'a call failed', { error: ending.error.tag })
-    await this.#conclude(effect, ending, admitted)
+    await this.#endings.conclude(effect, ending, admitted)
   }
 
   async #call(effect: CallEffect, { signal }: EffectContext, admitted: Admitted): Promise<CallEnding> {
@@ -359,7 +332,7 @@ export class AgentWorker {
       this.#leftAlone.delete(callId)
       this.#environment.admission.settle(callId)
     }
-    call.then((late) => this.#record(() => this.#keepLate(effect, late, admitted))).then(end, end)
+    call.then((late) => this.#endings.late(effect, late, admitted)).then(end, end)
   }
 
   /** Returns whether the call is settled. An answer that was paid for counts even after the deadline. */
@@ -372,10 +345,10 @@ export class AgentWorker {
     const ending = await this.#ended(effect, wish, this.#outcomeOf(effect, wish), admitted)
     if (ending === DEAF) return !context.isWanted
     if (!context.isWanted) {
-      await this.#record(() => this.#keepLate(effect, ending, admitted))
+      await this.#endings.late(effect, ending, admitted)
       return true
     }
-    const outcome = ending ? await this.#conclude(effect, ending, admitted) : 'redispatched'
+    const outcome = ending ? await this.#endings.conclude(effect, ending, admitted) : 'redispatched'
     wish.abort()
     recovered({ agent: this.#agent, taskId: effect.task.taskId, outcome })
     return ending !== undefined
@@ -400,7 +373,7 @@ export class AgentWorker {
       const told = leftOpen.get(callId)
       leftOpen.delete(callId)
       const ending = told ?? (await this.#ended(abandoned, wish, this.#outcomeOf(abandoned, wish), admitted))
-      if (ending !== DEAF) await this.#record(() => this.#keepLate(abandoned, ending, admitted))
+      if (ending !== DEAF) await this.#endings.late(abandoned, ending, admitted)
     } finally {
       admitted.leave()
       if (!this.#leftAlone.has(callId)) this.#environment.admission.settle(callId)
@@ -512,176 +485,9 @@ export class AgentWorker {
   #decideInCall({ task, call }: CallOfTask, fact: AgentFact): Promise<readonly Recorded[]> {
     return this.#decide(task, ({ current }) => (current?.call?.callId === call.callId ? [fact] : []))
   }
-
-  /** An ending that is known is recorded, however long that takes: repeating the call instead might pay for it twice. */
-  #record<T>(ending: () => Promise<T>): Promise<T> {
-    const recording = this.#actor.insist(ending)
-    this.#lastRecord = recording.catch(() => {})
-    return recording
-  }
-
-  /** Records what the ending says about the account, then the ending: one record, so that no deadline comes between. */
-  async #conclude(effect: CallEffect, ending: CallEnding, admitted: Admitted): Promise<RecoveryOutcome> {
-    const news = newsOf(ending, this.#circumstances())
-    let isTold = false
-    const left = this.#files.areKept ? await this.#files.left(effect, ending) : NOTHING_LEFT
-    return this.#record(async () => {
-      const telling = news && !isTold ? admitted.told(news) : undefined
-      if (telling) await telling
-      isTold = true
-      return this.#settle(effect, ending, admitted, left)
-    })
-  }
-
-  /** Records how the call ended, unless the task has already ended. */
-  async #settle(
-    { task, call }: CallOfTask,
-    ending: CallEnding,
-    admitted: Admitted,
-    left: LeftFiles,
-  ): Promise<RecoveryOutcome> {
-    const { callId } = call
-    const { taskId } = task
-    const spent = this.#spentBy(ending)
-    const learning = spent && this.#learnCost(ending, spent, admitted)
-    if (learning) await learning
-    if (ending.type === 'CallSucceeded') {
-      const { bodies } = this.#asked
-      const said = ending.result.text
-      const text = bodies.isShort(said) ? said : await bodies.keep(said)
-      const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
-      const saved = this.#files.areKept ? await this.#files.saveAfter(task, callId) : undefined
-      // Who gets the answer finds its commit.
-      if (saved) await this.#files.commit(task, call, saved)
-      try {
-        const recorded = await this.#recordAnswer(task, succeeded)
-        if (recorded.length === 0) await this.#keepLate({ task, call }, ending, admitted)
-        return 'harvested'
-      } catch (error) {
-        return await this.#keepUnrecordable({ task, call }, ending, admitted, error)
-      }
-    }
-    const { error } = ending
-    const ended: AgentFact & { type: typeof ending.type } =
-      ending.type === 'CallFailed'
-        ? { type: ending.type, data: { taskId, callId, error, ...spent, ...left.said } }
-        : { type: ending.type, data: { taskId, callId, ...spent, ...left.said } }
-    let recorded: readonly Recorded[]
-    try {
-      recorded = await this.#decide(task, (context) =>
-        context.current?.call?.callId === callId
-          ? left.facts.concat(callEnded(context, ended, error, this.#circumstances()))
-          : [],
-      )
-    } catch (refused) {
-      return await this.#keepUnrecordable({ task, call }, ending, admitted, refused)
-    }
-    if (recorded.length === 0) await this.#keepLate({ task, call }, ending, admitted)
-    const retry = recorded.find(({ type }) => type === 'RetryScheduled')
-    const warning = waitInWords(error, admitted.account, retry?.data)
-    if (warning) this.#tell(task, { type: 'warning', message: warning })
-    if (retry) return 'retried'
-    return ending.type === 'CallFailed' ? 'failed' : 'unknown'
-  }
-
-  #circumstances() {
-    const { clock, random } = this.#environment
-    return { now: clock.now(), random: random() }
-  }
-
-  /** Records an answer, in one append with that of the step that waits for it. */
-  async #recordAnswer(task: CurrentTask, succeeded: AnswerFact): Promise<readonly Recorded[]> {
-    const { taskId, callId } = succeeded.data
-    const answering = ({ current }: AgentContext) => (current?.call?.callId === callId ? [succeeded] : [])
-    const step = this.#asked.steps.get(taskId)
-    // The answer of a step tells the cost of all calls of its task: of earlier ones, only the log knows.
-    if (!step || task.attempt > 1) return this.#decide(task, answering)
-    const origin = { correlationId: taskId, causationId: task.cause, isFirst: true }
-    const part = this.#actor.join(({ context }) => answering(context), origin)
-    try {
-      await step.succeed(part, succeeded.data)
-      return await part.recorded
-    } catch (error) {
-      if (mayPass(error)) throw error
-      // The run cannot record it now: the agent's own fact is enough for the next execution of the run.
-      return this.#decide(task, answering)
-    }
-  }
-
-  /** Keeps what arrived after its task had ended: an answer, or what the call cost if there is none or the log refuses it. */
-  async #keepLate(
-    { task, call }: CallOfTask,
-    ending: CallEnding | undefined,
-    admitted: Admitted,
-  ): Promise<void> {
-    const spent = ending && this.#spentBy(ending)
-    if (!spent) return
-    await this.#learnCost(ending, spent, admitted)
-    const { logger, spentLate } = this.#environment
-    const { bodies } = this.#asked
-    const late = { task, call, ending, spent }
-    const isNew = await recordLateEnding(this.#actor, bodies, late).catch((error: unknown) => {
-      if (ending.type !== 'CallSucceeded' || mayPass(error)) throw error
-      logger.error(
-        { agent: this.#agent, taskId: task.taskId, error },
-        'a late answer is lost: the log refuses it',
-      )
-      return recordLateEnding(this.#actor, bodies, {
-        ...late,
-        ending: { type: 'CallFailed', error: brokenBy(error) },
-      })
-    })
-    if (isNew) await spentLate(task, call.callId, amountOf(spent))
-    else if (this.#actor.snapshot.context.current?.call?.callId === call.callId)
-      this.#asked.leftOpen.set(call.callId, ending)
-  }
-
-  /** The log refuses an ending: its task ends at once, and what the call brought or cost is kept as late. */
-  async #keepUnrecordable(
-    { task, call }: CallOfTask,
-    ending: CallEnding,
-    admitted: Admitted,
-    error: unknown,
-  ): Promise<RecoveryOutcome> {
-    await this.#breakTask(task.taskId, error)
-    await this.#keepLate({ task, call }, ending, admitted)
-    return 'failed'
-  }
-
-  /** Records that a task is broken. Throws the error if it may pass, or if nothing can be recorded. */
-  async #breakTask(taskId: string, error: unknown): Promise<void> {
-    if (mayPass(error)) throw error
-    this.#environment.logger.error({ stream: this.#actor.stream, taskId, error }, 'a task is broken')
-    try {
-      await this.#actor.decide(({ context }) => taskBroken(context, taskId, brokenBy(error)), {
-        correlationId: taskId,
-      })
-    } catch (next) {
-      throw mayPass(next) ? next : error
-    }
-  }
-
-  /** What a call cost, as its fact holds it; undefined if nothing is known. */
-  #spentBy(ending: CallEnding): RecordedSpending | undefined {
-    const spent = ending.type === 'CallSucceeded' ? ending.result : ending.spent
-    return spent && recordedSpending(spent, this.#environment.admission.tokensOf(spent.usage))
-  }
-
-  /** It counts before its end is recorded: it is paid for, whatever happens to the log. */
-  #learnCost(ending: CallEnding, spent: RecordedSpending, admitted: Admitted): Promise<void> | undefined {
-    // A transcript does not always tell the cost of an answer that was harvested after a crash.
-    if (ending.type === 'CallSucceeded' && ending.harvested && spent.costUsd === 0) return undefined
-    return admitted.learn(amountOf(spent))
-  }
 }
 
 /** The deadline of a task is a timer until it has passed. */
 const NOTHING = Promise.resolve()
-
-/** The failure of a task, from whatever an effect threw. It is not retried: an answer may have been paid for. */
-function brokenBy(error: unknown): ErrorData {
-  const said = error instanceof Error ? error.message : String(error)
-  return errorData(new TaskBrokenError({ said }, { cause: error }))
-}
 
 const isHeld = (answer: Admitted | Held): answer is Held => answer.hold !== undefined

@@ -2,7 +2,7 @@
 import { BodyDropped } from '../../events/errors/archive.ts'
 import { type Body, LARGEST_INLINE_BODY } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import { mayPass } from './effects.ts'
+import { mayPass } from './wish.ts'
 
 export interface Bodies {
   /** A text that is short enough is the body itself, and need not be written. */

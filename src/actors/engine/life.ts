@@ -8,16 +8,11 @@ import { VersionConflict } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
-import {
-  type ActorEnvironment,
-  type Causation,
-  type Decision,
-  EventSourcedActor,
-  type Part,
-} from './actor.ts'
+import { type ActorEnvironment, type Causation, type Decision, EventSourcedActor } from './actor.ts'
 import type { ActorDefinition, Effect } from './definition.ts'
 import type { Perform } from './effects.ts'
 import type { FoldedActor } from './history.ts'
+import type { Part } from './part.ts'
 
 /** What can decide: a life, or one actor, whose decisions end with it. */
 export type Decides<M extends AnyStateMachine> = Pick<EventSourcedActor<M, Effect>, 'decide'>

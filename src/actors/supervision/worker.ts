@@ -7,10 +7,10 @@ import type { SupervisorFact } from '../../events/supervisor-facts.ts'
 import type { Logger } from '../../logger.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
 import type { Effect } from '../engine/definition.ts'
-import { insist } from '../engine/effects.ts'
 import { type Exit, failureOf, removedAgent, type Supervised } from '../engine/exit.ts'
 import type { Life } from '../engine/life.ts'
 import { Mailbox } from '../engine/mailbox.ts'
+import { insist } from '../engine/wish.ts'
 import { childIn, inStartOrder } from './child-table.ts'
 import {
   childExited,

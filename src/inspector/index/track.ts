@@ -1,5 +1,6 @@
 /** One stream in the index: the positions of its facts, its current state, and checkpoints to fold other states from. */
-import { type AgentContext, totalTokens } from '../../actors/agent/state.ts'
+import type { AgentContext } from '../../actors/agent/state.ts'
+import { totalTokens } from '../../actors/agent/totals.ts'
 import { type PlainState, plainFold } from '../../actors/engine/compiled-fold.ts'
 import type { AnyKind } from '../../actors/engine/definition.ts'
 import { foldFact } from '../../actors/engine/history.ts'

@@ -1,6 +1,7 @@
 /** The whole life of a run as one pure state machine. The answers of its steps are in the log, not in its state. */
 import { type SnapshotFrom, setup } from 'xstate'
 import { defineKind, type Effect } from '../../actors/engine/definition.ts'
+import type { Life } from '../../actors/engine/life.ts'
 import type { Identified } from '../../events/envelope.ts'
 import { defined, type JsonObject } from '../../events/json.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
@@ -106,3 +107,6 @@ export const runKind = defineKind<typeof runMachine, Effect>('run', runMachine, 
     info: { name, steps, done, costUsd },
   }),
 })
+
+/** A run in memory. */
+export type RunActor = Life<typeof runMachine, Effect>

@@ -17,6 +17,7 @@ import { codeOf } from '../../events/errors/phrases.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { type Directory, openDirectory, SWAPPED } from '../inputs/directory.ts'
 import { type Author, PieceReader, signatureOf, type WorkingTree } from './git.ts'
+import { type EntryChange, entryChange, type GitEntry, lineCounts, snapshotFile } from './git-output.ts'
 import {
   directoryOf,
   type FilePath,
@@ -88,23 +89,15 @@ export interface HistoryPlace {
   readonly largest?: number
 }
 
-/** What the index holds of a file. */
-interface Known {
-  readonly mode: string
-  readonly oid: string
-}
-
 /** A difference to the snapshot before. */
-interface Change extends Known {
+interface Change extends GitEntry {
   readonly path: FilePath
   readonly kind: 'added' | 'changed' | 'removed'
 }
 
 /** What a path is in two snapshots. */
-interface Difference {
+interface Difference extends Pick<EntryChange, 'from' | 'to'> {
   readonly path: FilePath
-  readonly from: Known | undefined
-  readonly to: Known | undefined
 }
 
 /** A file of an inner repository when it was last saved. */
@@ -127,7 +120,7 @@ const MOST_UNKNOWN = 64
 const PATIENCE_MS = 1000
 /** Where nothing can be seen. */
 const UNSEEN = new Set<string | undefined>([...SWAPPED, 'EACCES', 'EPERM', 'ENAMETOOLONG'])
-const NOTHING: Known = { mode: '0', oid: '0'.repeat(40) }
+const NOTHING: GitEntry = { mode: '0', oid: '0'.repeat(40) }
 
 export class FileHistory {
   readonly ref: string
@@ -358,7 +351,7 @@ export class FileHistory {
     ].join('')
   }
 
-  async #writeAll(root: Directory, files: readonly { path: FilePath; to: Known }[]): Promise<void> {
+  async #writeAll(root: Directory, files: readonly { path: FilePath; to: GitEntry }[]): Promise<void> {
     if (files.length === 0) return
     const places = new Map<string, typeof files>()
     for (const file of files) places.set(file.to.oid, [...(places.get(file.to.oid) ?? []), file])
@@ -391,26 +384,21 @@ export class FileHistory {
     const options = ['-r', '-z', '--no-renames', '--no-ext-diff', '--no-textconv']
     const lines = await this.#repository.git(['diff-tree', ...options, '--numstat', from, to])
     const counts = new Map(
-      fieldsOf(lines).map((line) => {
-        const [added = '-', removed = '-', ...path] = line.split('\t')
-        return [path.join('\t'), { added: countOf(added), removed: countOf(removed) }]
-      }),
+      fieldsOf(lines)
+        .map(lineCounts)
+        .map((each) => [each.path, each]),
     )
-    return (await this.#differences(from, to)).map(({ path, from: was, to: is }) => ({
-      path: readable(path),
-      status: was ? (is ? 'changed' : 'removed') : 'added',
-      ...(counts.get(toTree(path)) ?? { added: null, removed: null }),
-    }))
+    return (await this.#differences(from, to)).map(({ path, from: was, to: is }) => {
+      const { added = null, removed = null } = counts.get(path) ?? {}
+      const status = was ? (is ? 'changed' : 'removed') : 'added'
+      return { path: readable(path), status, added, removed }
+    })
   }
 
   /** The files of a snapshot, by path. */
   async list(commit: string): Promise<readonly ListedFile[]> {
     const lines = fieldsOf(await this.#repository.git(['ls-tree', '-r', '-z', '--long', commit]))
-    return lines.map((line) => {
-      const tab = line.indexOf('\t')
-      const [mode = '', , , bytes] = line.slice(0, tab).split(/ +/)
-      return { path: readable(fromTree(line.slice(tab + 1))), mode, bytes: Number(bytes) || 0 }
-    })
+    return lines.map(snapshotFile).map(({ path, mode, bytes }) => ({ path: readable(path), mode, bytes }))
   }
 
   /** The difference between two snapshots as `git diff` prints it. */
@@ -501,7 +489,7 @@ export class FileHistory {
   /** What `git fast-import` is told. Notes the changes. Tells it nothing if there are none, unless it is the first snapshot. */
   async *#commands(
     root: Directory,
-    known: ReadonlyMap<FilePath, Known>,
+    known: ReadonlyMap<FilePath, GitEntry>,
     looked: ReadonlySet<FilePath>,
     links: readonly Difference[],
     header: string,
@@ -588,12 +576,8 @@ export class FileHistory {
     )
     const differences: Difference[] = []
     for (let at = 0; at + 1 < raw.length; at += 2) {
-      const [oldMode = '', newMode = '', oldOid = '', newOid = ''] = (raw[at] as string).slice(1).split(' ')
-      differences.push({
-        path: fromTree(raw[at + 1] as string),
-        from: oldMode === '000000' ? undefined : { mode: oldMode, oid: oldOid },
-        to: newMode === '000000' ? undefined : { mode: newMode, oid: newOid },
-      })
+      const { from: was, to: is } = entryChange(raw[at] as string)
+      differences.push({ path: fromTree(raw[at + 1] as string), from: was, to: is })
     }
     return differences
   }
@@ -615,14 +599,14 @@ export class FileHistory {
 
 /** The files of an index, and what has to be looked at besides them. */
 class KnownFiles {
-  readonly files = new Map<FilePath, Known>()
+  readonly files = new Map<FilePath, GitEntry>()
   /** Those in repositories inside the files. */
   readonly inner = new Set<FilePath>()
   /** The directories that files are in, or were. */
   readonly directories = new Set<FilePath>()
 
   /** null: it is gone. Submodules are none of the files. */
-  note(path: FilePath, file: Known | null): void {
+  note(path: FilePath, file: GitEntry | null): void {
     const isFile = file !== null && !isSubmodule(file)
     if (isFile) this.files.set(path, file)
     else this.files.delete(path)
@@ -640,14 +624,12 @@ function addParents(directories: Set<FilePath>, path: FilePath): void {
 
 const IN_THE_WAY = ['EISDIR', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'ELOOP']
 
-const isSubmodule = (known: Known | undefined): boolean => known?.mode === '160000'
+const isSubmodule = (known: GitEntry | undefined): boolean => known?.mode === '160000'
 
 const oidOf = (bytes: Buffer): string =>
   createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
 
 const fieldsOf = (output: Buffer): string[] => output.toString('latin1').split('\0').slice(0, -1)
-
-const countOf = (lines: string): number | null => (lines === '-' ? null : Number(lines))
 
 const count = (changes: readonly Change[]) => ({
   changed: changes.filter(({ kind }) => kind === 'changed').length,

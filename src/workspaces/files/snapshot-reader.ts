@@ -7,17 +7,9 @@ import { join } from 'node:path'
 import { NO_FILES } from '../../events/agent-facts.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { gitPieces } from './git.ts'
+import { entryChange, type LineCounts, lineCounts, type SnapshotFile, snapshotFile } from './git-output.ts'
 import { type FilePath, fromTree } from './paths.ts'
 import { COMMIT } from './snapshots.ts'
-
-/** A file of a snapshot. */
-export interface SnapshotFile {
-  readonly path: FilePath
-  /** As git has it: `100644`, `100755`, `120000` for a link, `160000` for a submodule. */
-  readonly mode: string
-  readonly oid: string
-  readonly bytes: number
-}
 
 /** A piece of the difference between two snapshots: first each file, then how many lines of each, then the patch. */
 export type DifferencePiece =
@@ -28,13 +20,7 @@ export type DifferencePiece =
       /** In how many sections the patch has it: two where a file becomes a link, or a link a file. */
       readonly sections: number
     }
-  /** null if it is binary, or too large to be compared by line. */
-  | {
-      readonly part: 'count'
-      readonly path: FilePath
-      readonly added: number | null
-      readonly removed: number | null
-    }
+  | ({ readonly part: 'count' } & LineCounts)
   | { readonly part: 'line'; readonly line: Buffer }
 
 export class SnapshotReader {
@@ -49,12 +35,7 @@ export class SnapshotReader {
   async *files(commit: string, signal: AbortSignal): AsyncGenerator<SnapshotFile> {
     if (commit === NO_FILES) return
     const listing = this.#read(['ls-tree', '-r', '-z', '--long', objectName(commit)], signal)
-    for await (const record of pieces(listing, () => NUL)) {
-      const line = record.toString('latin1')
-      const tab = line.indexOf('\t')
-      const [mode = '', , oid = '', bytes] = line.slice(0, tab).split(/ +/)
-      yield { path: fromTree(line.slice(tab + 1)), mode, oid, bytes: Number(bytes) || 0 }
-    }
+    for await (const record of pieces(listing, () => NUL)) yield snapshotFile(record.toString('latin1'))
   }
 
   /**
@@ -82,15 +63,7 @@ export class SnapshotReader {
         entry = undefined
       } else if (piece.length === 0) isPatch = true
       else if (piece[0] === COLON) entry = piece.toString('latin1')
-      else {
-        const [added = '', removed = '', ...path] = piece.toString('latin1').split('\t')
-        yield {
-          part: 'count',
-          path: fromTree(path.join('\t')),
-          added: countIn(added),
-          removed: countIn(removed),
-        }
-      }
+      else yield { part: 'count', ...lineCounts(piece.toString('latin1')) }
     }
   }
 
@@ -133,15 +106,12 @@ function objectName(name: string): string {
   throw new WorkspaceError({ path: JSON.stringify(name), problem: 'this is not the name of a snapshot' })
 }
 
-/** Of an entry such as `:100644 100755 OID OID M`. */
 function meaning(entry: string): Pick<DifferencePiece & { part: 'file' }, 'status' | 'sections'> {
-  const [from, to, , , letter = ''] = entry.slice(1).split(' ')
-  if (from === '000000') return { status: 'added', sections: 1 }
-  if (to === '000000') return { status: 'removed', sections: 1 }
-  return { status: 'changed', sections: letter.startsWith('T') ? 2 : 1 }
+  const { from, to, isOtherKind } = entryChange(entry)
+  if (!from) return { status: 'added', sections: 1 }
+  if (!to) return { status: 'removed', sections: 1 }
+  return { status: 'changed', sections: isOtherKind ? 2 : 1 }
 }
-
-const countIn = (lines: string): number | null => (lines === '-' ? null : Number(lines))
 
 /** Cuts what is read at a byte, which may be another one after each piece. */
 async function* pieces(output: AsyncIterable<Buffer>, separator: () => number): AsyncGenerator<Buffer> {

@@ -265,10 +265,10 @@ test('a directory becomes a file, and a file a directory: both are saved, and br
   const second = await another().save(at, 'second')
   expect(second).toMatchObject({ added: 2, removed: 2 })
 
-  await another().restore(at, first.commit, 'undo')
+  await restore(at, first.commit)
   expect(await readFile(join(workspace, 'd/e/f.txt'), 'utf8')).toBe('below\n')
   expect(await readFile(join(workspace, 'a.txt'), 'utf8')).toBe('one\n')
-  await another().restore(at, second.commit, 'redo')
+  await restore(at, second.commit)
   expect(await readFile(join(workspace, 'd'), 'utf8')).toBe('a file\n')
   expect(await readFile(join(workspace, 'a.txt/in.txt'), 'utf8')).toBe('in\n')
 })

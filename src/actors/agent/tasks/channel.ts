@@ -3,7 +3,7 @@ import type { CallMessage } from '../../../claude/runner.ts'
 import type { AgentFact, Hold, TaskOutcome } from '../../../events/agent-facts.ts'
 import type { Identified } from '../../../events/envelope.ts'
 import { callListener } from '../../../events/listener.ts'
-import type { Part } from '../../engine/actor.ts'
+import type { Part } from '../../engine/part.ts'
 import type { HeldTask } from './held.ts'
 
 export interface HoldListeners {

@@ -1,13 +1,14 @@
 /** Late answers: those that arrived after their task had ended are recorded, and can be listed. */
-import { agentFacts } from '../../../events/agent-facts.ts'
+import { type AgentFact, agentFacts } from '../../../events/agent-facts.ts'
 import { CommitConflict } from '../../../events/errors/store.ts'
 import { checkId } from '../../../events/ids.ts'
 import { amountOf, type RecordedSpending, spendingIn } from '../../../events/spending.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import type { CallEnding } from '../call.ts'
-import { lateEnding } from '../decisions.ts'
+import type { AnswerParts } from '../decisions.ts'
 import type { AgentActor } from '../environment.ts'
+import { AGENT_STREAMS, agentIdOf } from '../list.ts'
 import type { CurrentTask, OpenCall } from '../state.ts'
 
 /** An answer that arrived after its task had ended. It was paid for, and no caller received it. */
@@ -60,22 +61,38 @@ export async function recordLateEnding(
   }
 }
 
-const STREAMS = 'agent/'
+/** Records what arrived after its task had ended: an answer, or what its call cost without one. */
+function lateEnding(
+  { taskId }: CurrentTask,
+  { callId, sessionId, parentSessionId }: OpenCall,
+  ending: CallEnding,
+  { text, spent }: AnswerParts,
+): AgentFact {
+  const call = { taskId, callId }
+  if (ending.type !== 'CallSucceeded') return { type: 'LateCostRecorded', data: { ...call, ...spent } }
+  const { harvested, result } = ending
+  const { durationMs, model } = result
+  const session = { sessionId, parentSessionId }
+  return {
+    type: 'LateAnswerRecorded',
+    data: { ...call, ...session, ...spent, durationMs, model, text, harvested },
+  }
+}
 
 /** The late answers of one agent, or of all agents (the default), removed ones included, in the order of their arrival. */
 export async function lateAnswersIn(store: EventStore, agent?: string): Promise<readonly LateAnswer[]> {
   if (agent !== undefined) return lateAnswersOf(store, checkId('agent', agent))
   const answers: (readonly LateAnswer[])[] = []
-  for await (const { stream, summary } of store.streams({ prefix: STREAMS }))
+  for await (const { stream, summary } of store.streams({ prefix: AGENT_STREAMS }))
     if (Number(summary?.info?.deadLetters ?? 0) > 0)
-      answers.push(await lateAnswersOf(store, stream.slice(STREAMS.length)))
+      answers.push(await lateAnswersOf(store, agentIdOf(stream)))
   return answers.flat()
 }
 
 async function lateAnswersOf(store: EventStore, agent: string): Promise<readonly LateAnswer[]> {
   const bodies = bodiesIn(store)
   const answers: LateAnswer[] = []
-  for await (const recorded of store.read(`${STREAMS}${agent}`)) {
+  for await (const recorded of store.read(`${AGENT_STREAMS}${agent}`)) {
     if (agentFacts.typeOf(recorded) !== 'LateAnswerRecorded') continue
     const fact = agentFacts.read(recorded)
     if (fact.type !== 'LateAnswerRecorded') continue

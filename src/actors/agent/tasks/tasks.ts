@@ -8,20 +8,18 @@ import { CommitConflict } from '../../../events/errors/store.ts'
 import { TaskCancelledError, TaskConflictError } from '../../../events/errors/task.ts'
 import { ClosedError } from '../../../events/errors/usage.ts'
 import { checkTaskId } from '../../../events/ids.ts'
-import type { JsonObject } from '../../../events/json.ts'
 import { withoutCredentials } from '../../../events/material.ts'
-import { type KnownKeys, refuseUnknownKeys } from '../../../events/options/known-keys.ts'
 import { checkTaskInput, type Material, type TaskInput } from '../../../events/task-input.ts'
 import { isForReading } from '../../../store/level/chained-store.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
-import { Interest } from '../../engine/effects.ts'
+import { Interest } from '../../engine/wish.ts'
 import type { CallEnding } from '../call.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from '../decisions.ts'
 import type { AgentEnvironment, AgentLife } from '../environment.ts'
 import type { AgentSnapshot } from '../machine.ts'
 import { isSameTask } from '../retention.ts'
-import type { AgentContext } from '../state.ts'
 import type { AgentWorker, ReadyCall } from '../worker.ts'
+import { type AskOptions, checkAskOptions, holdFor } from './ask-options.ts'
 import { type AskingStep, type HoldListeners, TaskCaller, TaskChannel } from './channel.ts'
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
 import { heldTask } from './held.ts'
@@ -36,52 +34,7 @@ import {
   type TaskSpending,
   taskSpending,
 } from './known-tasks.ts'
-
-/** Options of `ask`. */
-export interface AskOptions extends HoldListeners {
-  /** Aborting it cancels the task. */
-  readonly signal?: AbortSignal
-  /** Makes the ask idempotent: the same id runs once, ever, and has one reply. Default: a new UUID. */
-  readonly taskId?: string
-  /**
-   * `chain` (the default, unless the orchestrator sets another) continues the agent's conversation; `fresh` starts one of
-   * its own, which leaves no trace in the agent's.
-   */
-  readonly session?: 'chain' | 'fresh'
-  /** A JSON Schema for the answer, whose text is then JSON. */
-  readonly outputSchema?: JsonObject
-  /** What led to the task, recorded in the log: a run and its step. */
-  readonly origin?: {
-    readonly correlationId: string
-    readonly causationId: string
-    readonly runId?: string
-    /** That step: what it records together with its task. */
-    readonly step?: AskingStep
-    /** Aborting it cancels the task, as `signal` does. */
-    readonly interest?: Interest
-    /**
-     * The last answer's session in the conversation that the task continues instead of the agent's own; null if it
-     * begins one.
-     */
-    readonly continues?: string | null
-  }
-  /**
-   * Whether the task needs approval first (`orchestrator.approve`). Until then it is held, across restarts too, and later
-   * tasks pass it. A string is a note that tells why.
-   */
-  readonly approval?: boolean | string
-}
-
-const ASK_OPTIONS: KnownKeys<AskOptions> = {
-  signal: true,
-  taskId: true,
-  session: true,
-  outputSchema: true,
-  origin: true,
-  approval: true,
-  onHeld: true,
-  onReleased: true,
-}
+import { RunConversations } from './run-conversations.ts'
 
 type Accepted = Extract<AgentFact, { type: 'TaskAccepted' }>['data']
 type AcceptedTexts = Pick<Accepted, 'prompt' | 'textInput'>
@@ -226,7 +179,7 @@ export class AgentTasks {
     options: AskOptions,
     accepted: () => void,
   ): Promise<Reply> {
-    refuseUnknownKeys(options, ASK_OPTIONS, { what: 'The options of ask', noun: 'option' })
+    checkAskOptions(options)
     const { signal, session, outputSchema, origin, approval, ...listeners } = options
     checkTaskId(taskId)
     // Tasks of a run that has begun are still accepted.
@@ -506,53 +459,3 @@ export class AgentTasks {
 /** Whether a task may begin as soon as it is accepted. */
 const isFree = ({ value, context: { current, queue } }: AgentSnapshot): boolean =>
   (value === 'idle' || value === 'error') && current === null && queue.length === 0
-
-function holdFor(approval: AskOptions['approval']): Hold | undefined {
-  if (approval === undefined || approval === false) return undefined
-  return { reason: 'approval', note: typeof approval === 'string' ? approval : null }
-}
-
-/** Runs beyond these begin to be forgotten, those first that were answered longest ago. */
-const MOST_RUNS = 1000
-
-/**
- * Where the conversations of runs with an agent stand, as far as this process has seen them grow. A run knows that itself;
- * but of several tasks that it asks at once, one may be answered while the next is being accepted.
- */
-class RunConversations {
-  /** The runs of the open tasks. */
-  readonly #runOf = new Map<string, string>()
-  /** The session of the last answer, by run. */
-  readonly #sessions = new Map<string, string>()
-
-  /** Learns the tasks that are open when the agent is loaded. */
-  load({ current, queue }: AgentContext): void {
-    for (const task of [...(current ? [current] : []), ...queue]) this.#accept({ ...task })
-  }
-
-  see({ type, data }: Recorded): void {
-    if (type === 'TaskAccepted') this.#accept(data)
-    const runId = this.#runOf.get(String(data.taskId))
-    if (runId === undefined) return
-    if (type === 'CallSucceeded') this.#answer(runId, String(data.sessionId))
-    if (ENDS.has(type)) this.#runOf.delete(String(data.taskId))
-  }
-
-  /** The session that a task of the run continues; undefined if this process has seen no answer to one. */
-  of(runId: string | undefined): string | undefined {
-    return runId === undefined ? undefined : this.#sessions.get(runId)
-  }
-
-  #accept({ taskId, runId, session }: { taskId?: unknown; runId?: unknown; session?: unknown }): void {
-    if (session === 'run' && typeof runId === 'string') this.#runOf.set(String(taskId), runId)
-  }
-
-  #answer(runId: string, sessionId: string): void {
-    this.#sessions.delete(runId)
-    this.#sessions.set(runId, sessionId)
-    const [oldest] = this.#sessions.keys()
-    if (this.#sessions.size > MOST_RUNS && oldest !== undefined) this.#sessions.delete(oldest)
-  }
-}
-
-const ENDS = new Set(['CallSucceeded', 'TaskFailed', 'TaskCancelled'])
