@@ -262,7 +262,8 @@ export const isAncestor = (common: string, commit: string, of: string): Promise<
 
 /** null if there is no such ref: what git would find from a name, such as the commit before a branch, is none. */
 export async function refAt(common: string, ref: string): Promise<string | null> {
-  const loose = await readFile(join(common, ref), 'utf8').catch(() => '')
+  // Most refs are files: no process for these.
+  const loose = ref.includes('..') ? '' : await readFile(join(common, ref), 'utf8').catch(() => '')
   if (OID.test(loose)) return loose.trim()
   const found = git(['show-ref', '--verify', '--hash', '--', ref], { repository: common, directory: common })
   return found.then(
@@ -328,18 +329,18 @@ export async function handOver(
   // Not fetched: a fetch runs what the configuration of the repository names.
   const without = known.filter((one) => kept.has(one)).map((one) => `^${one}`)
   const input = [Buffer.from([commit, ...without, ''].join('\n'))]
-  const pack = await git(['pack-objects', '--quiet', '--revs', '--stdout'], { repository: from, input })
   for (let tries = 1; ; tries += 1)
     try {
+      const pack = await git(['pack-objects', '--quiet', '--revs', '--stdout'], { repository: from, input })
       await git(['unpack-objects', '-q'], { repository: common, directory: common, input: [pack] })
       return
     } catch (error) {
-      // On a busy machine, git has seen the early end of a pack that was whole. What is unpacked twice is there once.
-      if (tries === UNPACK_TRIES) throw error
+      // On a busy machine, git has seen the early end of a pack. What is unpacked twice is there once.
+      if (tries === HAND_OVER_TRIES) throw error
     }
 }
 
-const UNPACK_TRIES = 3
+const HAND_OVER_TRIES = 3
 
 /** Moves the branch of a worktree on to a commit that is in a repository of ours. Its files are those of the commit already. */
 export async function advanceBranch(
