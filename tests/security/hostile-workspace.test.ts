@@ -237,8 +237,8 @@ test('no command on a hostile repository, and no call of an agent on it, starts 
       ['fork', 'a', '--as', 'c'],
       ['doctor'],
       ['config', 'show'],
-      ['agent', 'remove', 'c'],
-      ['agent', 'remove', 'a'],
+      ['agent', 'remove', 'c', '--force'],
+      ['agent', 'remove', 'a', '--force'],
     ],
   ])
     expect({ words, ran: await run(...words) }).toMatchObject({ words, ran: { exitCode: 0 } })
