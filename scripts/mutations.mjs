@@ -1576,7 +1576,7 @@ export const MUTATIONS = [
     [
       'what nobody carries out is forgotten',
       'src/actors/agent/agent.ts',
-      'if (!current || !call || actor.isWorking) return recorded',
+      'if (!current || !call || actor.isWorking || actor.closed) return recorded',
       'if (recorded) return recorded',
     ],
     [

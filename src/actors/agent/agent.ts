@@ -280,7 +280,7 @@ export class Agent {
     const { current } = this.snapshot.context
     const recorded = await decide()
     const { call } = current ?? {}
-    if (!current || !call || actor.isWorking) return recorded
+    if (!current || !call || actor.isWorking || actor.closed) return recorded
     if (this.snapshot.context.current?.call?.callId === call.callId) return recorded
     await actor.quiet()
     const worker = new AgentWorker(this.id, actor, this.#environment, this.#tasks)

@@ -10,7 +10,7 @@ import type { CallEnding, RecoveryOutcome } from './call.ts'
 import type { CallFiles, LeftFiles } from './call-files.ts'
 import { callEnded, callSucceeded, taskBroken } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
-import type { AgentContext, CallOfTask, CurrentTask, QueuedTask } from './state.ts'
+import type { AgentContext, CallOfTask, CurrentTask, OpenCall, QueuedTask } from './state.ts'
 import { recordLateEnding } from './tasks/late-answers.ts'
 import { newsOf, waitInWords } from './waits.ts'
 
@@ -167,6 +167,16 @@ export class CallEndings {
     }
   }
 
+  /** Whether the log has its answer: who wrote that together with a run may have heard only that the run is closed. */
+  async #isAnswered({ callId }: OpenCall): Promise<boolean> {
+    const { store } = this.#environment
+    for await (const { type, data } of store.read(this.#actor.stream, { direction: 'backwards' })) {
+      if (data.callId === callId && type === 'CallSucceeded') return true
+      if (data.callId === callId && type === 'CallStarted') return false
+    }
+    return false
+  }
+
   /** Keeps what arrived after its task had ended: an answer, or what the call cost if there is none or the log refuses it. */
   async #keepLate(
     { task, call }: CallOfTask,
@@ -174,7 +184,7 @@ export class CallEndings {
     admitted: Admitted,
   ): Promise<void> {
     const spent = ending && this.#spentBy(ending)
-    if (!spent) return
+    if (!spent || (await this.#isAnswered(call))) return
     await this.#learnCost(ending, spent, admitted)
     const { logger, spentLate } = this.#environment
     const { bodies } = this.#asked
