@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { LandingNotFoundError } from '../../src/events/errors/workspace.ts'
 import type { LandingEntry } from '../../src/landing/landings.ts'
 import { repository, write } from './kit.ts'
@@ -65,6 +65,11 @@ test('an agent whose work conflicts fixes it, without a shell, and then it lands
   ])
   expect(at('a.txt')).toBe('one\nfirst and second')
   const [, two] = ended
+  // Who waits for the end and who watches read the log each for themselves.
+  await vi.waitFor(
+    () => expect(seen.some(({ entry, status }) => entry === two?.entry && status === 'landed')).toBe(true),
+    30_000,
+  )
   expect(seen.filter(({ entry }) => entry === two?.entry).map(({ status }) => status)).toEqual([
     'queued',
     'merging',

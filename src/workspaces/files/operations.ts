@@ -389,6 +389,8 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
     project: (place) =>
       inTurn(place, async () => {
         const { common: repository } = await repositoryOf(place.workspace)
+        // It is looked at again once the next call has made it again.
+        if (isGone(place)) return { files: [], hash: '', repository }
         return { ...(await projectSettings(place.directories.workspace)), repository }
       }),
     commit: (place, saved, message) =>

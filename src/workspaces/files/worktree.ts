@@ -9,6 +9,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { shellWord } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { SWAPPED } from '../inputs/directory.ts'
@@ -337,10 +338,12 @@ export async function handOver(
     } catch (error) {
       // On a busy machine, git has seen the early end of a pack. What is unpacked twice is there once.
       if (tries === HAND_OVER_TRIES) throw error
+      await delay(HAND_OVER_PAUSE_MS * tries)
     }
 }
 
-const HAND_OVER_TRIES = 3
+const HAND_OVER_TRIES = 4
+const HAND_OVER_PAUSE_MS = 200
 
 /** Moves the branch of a worktree on to a commit that is in a repository of ours. Its files are those of the commit already. */
 export async function advanceBranch(
