@@ -53,7 +53,7 @@ const definitions = {
   GateFailed: fact(Schema.Struct({ ...ofAttempt, exitCode: Schema.NullOr(Schema.Int), output: Text })),
   /** The entries have landed. If the target could not be moved, on another branch: `advice` says what the user can do. */
   TargetMoved: fact(Schema.Struct({ ...ofAttempt, branch: Text, advice: Schema.NullOr(Text) })),
-  /** The target was moved by somebody else: the entries are merged again. */
+  /** The target was moved meanwhile: the entries are merged again. */
   TargetMissed: fact(Schema.Struct(ofAttempt)),
   /** The target is about to be merged into the branch of the agent, which is then asked to fix its work. */
   MendingStarted: fact(

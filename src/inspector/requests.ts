@@ -20,7 +20,7 @@ export interface Inspected {
 export type RequestHandler = (
   inspected: Inspected,
   parameters: RequestParameters,
-  /** Aborts when nobody waits for the answer. */
+  /** Aborts when no client waits for the answer. */
   signal: AbortSignal,
 ) => Promise<unknown>
 

@@ -167,7 +167,7 @@ class Step {
       return [{ type: 'EntrySetAside', data: { entry, reason } }]
     }
     const beside = context.beside[target] ?? null
-    // What has landed beside the target waits for the user: the next work goes on top of it, as long as that is possible.
+    // What has landed beside the target waits for the user: the next work is merged on top of it, as long as that is possible.
     const waits =
       beside !== null &&
       (await this.#operations.contains(repo, beside, tip)) &&

@@ -45,7 +45,7 @@ interface Asked {
   run?: Run
 }
 
-/** What these begin goes on without the client. */
+/** What these begin continues without the client. */
 const LEAVING: ReadonlySet<string> = new Set(['accept', 'landings.land'])
 
 /** In bytes. A client this far behind has stopped reading: it is disconnected, and can ask again for the recorded reply. */

@@ -21,7 +21,7 @@ const anyWorld = fc.record({ agents: anyAgents, squash: fc.boolean(), isCheckedO
 
 const REQUEST = { gate: GATE, requestId: 'r' }
 
-/** Lands everything, dies once, and goes on in another process. */
+/** Lands everything, dies once, and continues in another process. */
 async function landAll(
   { agents, squash, isCheckedOut }: typeof anyWorld extends fc.Arbitrary<infer W> ? W : never,
   death: Parameters<typeof landingProcess>[2] = {},

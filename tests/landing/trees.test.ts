@@ -23,7 +23,7 @@ async function picture(repo: string): Promise<Record<string, string>> {
   return seen
 }
 
-test('a dirty tree stays byte for byte as it is, and what lands next goes on top of what waits for the user', async () => {
+test('a dirty tree stays byte for byte as it is, and what lands next is merged on top of what waits for the user', async () => {
   const { repo, git, open, at } = await repository()
   const { agent, landed } = await open()
   for (const id of ['one', 'two', 'three']) await agent(id, `${id}.txt=${id}`)

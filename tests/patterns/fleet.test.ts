@@ -107,7 +107,7 @@ test('a fleet is a step like any other', async () => {
   })
 })
 
-test('a fleet of data continues with the agents that it has, whoever opens the log', async () => {
+test('a fleet of data continues with the agents that it has, whichever process opens the log', async () => {
   const { repo, open, asked } = await world()
   const tasks = fleetTasks(['one', 'two'], 'r1')
   const [one, two] = tasks.map(({ id }) => id)

@@ -74,7 +74,7 @@ function chosen(points: readonly Point[]): readonly Point[] {
 }
 
 test(
-  'killed before or after any fact and any git command, a landing of three goes on: no dirty tree, nothing twice',
+  'killed before or after any fact and any git command, a landing of three continues: no dirty tree, nothing twice',
   async () => {
     const { user, run, restore } = await world()
     const untouched = await run('land')

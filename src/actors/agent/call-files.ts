@@ -56,7 +56,7 @@ export interface CallFiles {
   /** Saves the files that an answered call left. */
   saveAfter(task: QueuedTask, callId: string): Promise<SavedFiles | undefined>
   /**
-   * Brings the files back to before a call that did not end well, at once: what somebody changes later is not its work. If
+   * Brings the files back to before a call that did not end well, at once: what is changed later is not its work. If
    * that fails, the next call begins with it.
    */
   left(of: CallOfTask, ending: CallEnding): Promise<LeftFiles>
@@ -116,7 +116,7 @@ export function callFiles(
     return { project: { hash, counts } }
   }
 
-  /** Whether the work goes on without the files of its past, which is then said. */
+  /** Whether the work continues without the files of its past, which is then said. */
   function isDoneWithout({ files, place: { workspace } }: KeptFiles, error: unknown) {
     if (workspace) return false
     if (error instanceof SnapshotMissing)

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { eachChunk } from '../agent-file.ts'
+import { unless } from '../inputs/file-problems.ts'
 
 /** The settings of a project, as they lie in a working tree. */
 export interface ProjectSettings {
@@ -26,6 +27,8 @@ const LOCAL = /\.claude\/settings\.local\.json$/i
 
 /** The CLI is told to load nothing from `node_modules`, where there would be too much to search. */
 const UNSEARCHED = new Set(['.git', 'node_modules'])
+
+const UNREADABLE = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG']
 
 const LARGEST_FILE = 16 * 1024 * 1024
 
@@ -63,7 +66,8 @@ export async function projectSettings(directory: string): Promise<ProjectSetting
 
   async function search(path: string): Promise<void> {
     // Neither can the CLI read what cannot be read here, such as a directory whose name is not UTF-8.
-    for (const entry of await readdir(join(top, path), { withFileTypes: true }).catch(() => [])) {
+    const entries = await unless(UNREADABLE, readdir(join(top, path), { withFileTypes: true }))
+    for (const entry of entries ?? []) {
       const { name } = entry
       if (UNSEARCHED.has(name)) continue
       if ((path === '' ? AT_TOP : BELOW).test(name)) await add(join(path, name))

@@ -195,7 +195,7 @@ export class FilesRepository {
   }
 }
 
-/** Where a commit is kept that nothing goes on from. */
+/** Where a commit is kept that nothing continues from. */
 const leftRef = (ref: string, commit: string) => `${ref.replace(/^refs\/\w+/, 'refs/left')}/${commit}`
 
 const linesOf = (oids: readonly string[]): Buffer => Buffer.from(oids.map((oid) => `${oid}\n`).join(''))

@@ -399,7 +399,7 @@ export async function releaseWorktree({ common }: UserRepository, directory: str
   for (const record of await recordsOf(common, real)) await rm(record, { recursive: true, force: true })
 }
 
-/** Removes the locks of git processes that were killed: nobody else writes what they lock while the agent is not at work. */
+/** Removes the locks of git processes that were killed: no other process writes what they lock while the agent is not at work. */
 export async function removeLocks({
   repository: { common },
   directory,

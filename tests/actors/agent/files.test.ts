@@ -249,7 +249,7 @@ test('an agent whose branch is checked out elsewhere, as that of a restored copy
   expect(await filesIn(agent.workspace)).toEqual(['.gitignore', 'a.txt', 'one', 'three'])
 })
 
-test('a new agent under the id of a removed one begins at its base, and its branch goes on from there', async () => {
+test('a new agent under the id of a removed one begins at its base, and its branch continues from there', async () => {
   const { repo, open } = await world(touch)
   await using orchestrator = await open()
   const options = { id: 'dev', systemPrompt: 'You work.', workspace: { repo } }

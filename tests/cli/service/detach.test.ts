@@ -272,7 +272,7 @@ test('an owner whose directory is moved is found there, and its place is taken b
   await rename(join(folder, '.claude-agents'), join(folder, 'moved'))
   const there = (...words: string[]) => run(['--base-dir', 'moved', ...words])
   onTestFinished(async () => void (await there('serve', 'stop', '--now')))
-  // It ends once it notices, by itself or because it is asked; then nobody is there.
+  // It ends once it notices, by itself or because it is asked; then no owner is there.
   for (const words of [
     ['serve', 'status'],
     ['agent', 'ask', 'a', 'x'],
