@@ -13,8 +13,8 @@ const COMPOSITION = new Set(['src/orchestrator.ts', 'src/index.ts'])
 /** The built package, and programs that the tests start. */
 const PROGRAMS = /['"/]dist\/|\bfixtures\/[\w-]+\.(mjs|sh)\b|['"][\w-]+\.(mjs|sh)['"]/
 
-/** The quick tests share their modules, so a test that replaces one is none of them. */
-const MOCKS = 'vi.mock('
+/** The quick tests share their modules and their heap: a test that replaces one, or counts the other, is none of them. */
+const OWN_PROCESS = ['vi.mock(', 'queryObjects(']
 
 const IMPORTS =
   /^(?:import|export)\s(?!type\s)[^'"]*?from '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm
@@ -38,7 +38,8 @@ function pathToProcess(root: string, file: string, seen: Set<string>): readonly 
   const text = readFileSync(join(root, file), 'utf8')
   const program = PROGRAMS.exec(text)
   if (program) return [file, program[0]]
-  if (text.includes(MOCKS)) return [file, MOCKS]
+  const own = OWN_PROCESS.find((call) => text.includes(call))
+  if (own !== undefined) return [file, own]
   for (const [, ...names] of text.matchAll(IMPORTS)) {
     const name = names.find((each) => each !== undefined) ?? ''
     if (STARTERS.has(name)) return [file, name]
