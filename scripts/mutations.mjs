@@ -153,6 +153,20 @@ export const MUTATIONS = [
   ...breaking(
     "A project's own settings count only as the user has seen them",
     {
+      'tests/actors/agent/project.test.ts': [
+        'that settings do not count is logged once, and told to those who ask each agent on them',
+      ],
+    },
+    [
+      'each agent logs that they do not count',
+      'src/actors/agent/call-files.ts',
+      'const isNews = !told.has(settings)',
+      'const isNews = told.size >= 0',
+    ],
+  ),
+  ...breaking(
+    "A project's own settings count only as the user has seen them",
+    {
       'tests/workspaces/files/project.test.ts': [
         'the hash of the settings changes with what claude would load, and with nothing else',
       ],
