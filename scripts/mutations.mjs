@@ -2464,8 +2464,8 @@ export const MUTATIONS = [
     [
       'its effects do not run',
       'src/actors/own/ref.ts',
-      '    if (isForReading(this.#environment.store)) return\n    life.start(',
-      '    if (isForReading(this.#environment.store) || this.stream.length > 0) return\n    actor.start(',
+      '    if (this.#environment.store.forReading) return\n    life.start(',
+      '    if (this.#environment.store.forReading || this.stream.length > 0) return\n    actor.start(',
     ],
   ),
   ...breaking(
@@ -2626,7 +2626,7 @@ export const MUTATIONS = [
     [
       'a reader does not follow the log',
       'src/actors/agent/tasks/tasks.ts',
-      '(isForReading(store) ? outcomeElsewhere',
+      '(store.forReading ? outcomeElsewhere',
       "(taskId === '' ? outcomeElsewhere",
     ],
   ),
@@ -2954,7 +2954,7 @@ export const MUTATIONS = [
     [
       'a decision that came second is not taken again',
       'src/actors/engine/life.ts',
-      'if (!(error instanceof VersionConflict) || error !== actor.lost) throw error',
+      'if (part || !(error instanceof VersionConflict) || error !== actor.lost) throw error',
       'if (error !== undefined) throw error',
     ],
   ),
