@@ -340,6 +340,20 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'What git reads and prints arrives whole',
+    {
+      'tests/workspaces/files/git.test.ts': [
+        'what git prints is returned byte for byte, whatever its last bytes are',
+      ],
+    },
+    [
+      'a line feed at the end is taken for punctuation',
+      'src/workspaces/files/git.ts',
+      'stdout: Buffer.concat(pieces) }',
+      "stdout: Buffer.from(Buffer.concat(pieces).toString('latin1').trimEnd(), 'latin1') }",
+    ],
+  ),
+  ...breaking(
     'Where there are no files, keeping them costs nothing',
     {
       'tests/actors/agent/private-files.test.ts': [

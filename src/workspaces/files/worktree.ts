@@ -9,12 +9,11 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { shellWord } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { SWAPPED } from '../inputs/directory.ts'
 import { unless } from '../inputs/file-problems.ts'
-import { git } from './git.ts'
+import { git, gitPieces } from './git.ts'
 
 /** A repository of the user. */
 export interface UserRepository {
@@ -330,20 +329,9 @@ export async function handOver(
   // Not fetched: a fetch runs what the configuration of the repository names.
   const without = known.filter((one) => kept.has(one)).map((one) => `^${one}`)
   const input = [Buffer.from([commit, ...without, ''].join('\n'))]
-  for (let tries = 1; ; tries += 1)
-    try {
-      const pack = await git(['pack-objects', '--quiet', '--revs', '--stdout'], { repository: from, input })
-      await git(['unpack-objects', '-q'], { repository: common, directory: common, input: [pack] })
-      return
-    } catch (error) {
-      // On a busy machine, git has seen the early end of a pack. What is unpacked twice is there once.
-      if (tries === HAND_OVER_TRIES) throw error
-      await delay(HAND_OVER_PAUSE_MS * tries)
-    }
+  const pack = gitPieces(['pack-objects', '--quiet', '--revs', '--stdout'], { repository: from, input })
+  await git(['unpack-objects', '-q'], { repository: common, directory: common, input: pack })
 }
-
-const HAND_OVER_TRIES = 4
-const HAND_OVER_PAUSE_MS = 200
 
 /** Moves the branch of a worktree on to a commit that is in a repository of ours. Its files are those of the commit already. */
 export async function advanceBranch(
