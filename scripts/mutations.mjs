@@ -321,8 +321,8 @@ export const MUTATIONS = [
     [
       'they are never packed',
       'src/workspaces/files/repository.ts',
-      'if (loose < MOST_LOOSE) return',
-      'if (loose >= 0) return',
+      'if (packs < MOST_PACKS) return',
+      'if (packs >= 0) return',
     ],
   ),
   ...breaking(

@@ -24,7 +24,7 @@ const SETTINGS = [
   ...['core.attributesFile=/dev/null', 'core.excludesFile=/dev/null', 'core.pager=cat', 'credential.helper='],
   ...['core.fsync=committed,reference', 'core.fsyncMethod=batch', 'core.bigFileThreshold=8m'],
   ...['pack.threads=1', 'pack.windowMemory=64m'],
-  ...['gc.auto=0', 'maintenance.auto=false', 'fastimport.unpackLimit=1000', 'advice.detachedHead=false'],
+  ...['gc.auto=0', 'maintenance.auto=false', 'fastimport.unpackLimit=1', 'advice.detachedHead=false'],
 ].flatMap((setting) => ['-c', setting])
 
 const ENVIRONMENT: Readonly<Record<string, string>> = {
