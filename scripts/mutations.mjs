@@ -278,7 +278,7 @@ export const MUTATIONS = [
     },
     [
       'from its base',
-      'src/workspaces/files/operations.ts',
+      'src/workspaces/files/open-histories.ts',
       'history.layOut(last ?? workspace?.commit',
       'history.layOut(workspace?.commit',
     ],
@@ -403,6 +403,26 @@ export const MUTATIONS = [
       'src/actors/agent/system.ts',
       'if (!force) await this.#assertLanded(await this.get(id))',
       'if (!force) await this.get(id)',
+    ],
+  ),
+  ...breaking(
+    'Work that is nowhere else is not removed with its agent',
+    {
+      'tests/actors/agent/unlanded-work.test.ts': [
+        'work that landed as one commit is landed, and what came after it is not',
+      ],
+    },
+    [
+      'work that landed as one commit is looked for as it was',
+      'src/workspaces/files/unlanded-work.ts',
+      'if (await isOnAnother(worktree, as)) landed.push(work)',
+      'void as',
+    ],
+    [
+      'it counts although no branch has it',
+      'src/workspaces/files/unlanded-work.ts',
+      'if (await isOnAnother(worktree, as)) landed.push(work)',
+      'if (as) landed.push(work)',
     ],
   ),
   ...breaking(

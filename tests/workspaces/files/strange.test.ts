@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { execaSync } from 'execa'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
-import { type FilesPlace, filesOperations } from '../../../src/workspaces/files/operations.ts'
+import { filesOperations } from '../../../src/workspaces/files/operations.ts'
+import type { FilesPlace } from '../../../src/workspaces/files/place.ts'
 
 const user = (cwd: string, ...command: string[]) =>
   execaSync('git', ['-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command], { cwd }).stdout
