@@ -326,10 +326,11 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
-    'The size of files bounds memory, not work',
+    'The size and the number of files bound memory, not work',
     {
       'tests/workspaces/files/limits.test.ts': [
         'a file over the limit is named, and neither saved nor touched, until it is smaller',
+        'of more files than the limit the deepest are left, whatever else changes, until there is room',
       ],
     },
     [
@@ -337,6 +338,12 @@ export const MUTATIONS = [
       'src/workspaces/files/tree-files.ts',
       "if (opened.size > largest) return 'left'",
       "if (opened.size < 0) return 'left'",
+    ],
+    [
+      'any number of files is saved',
+      'src/workspaces/files/file-history.ts',
+      'if (fresh.length <= room) return []',
+      'if (fresh.length >= 0) return []',
     ],
   ),
   ...breaking(
@@ -351,6 +358,20 @@ export const MUTATIONS = [
       'src/workspaces/files/git.ts',
       'stdout: Buffer.concat(pieces) }',
       "stdout: Buffer.from(Buffer.concat(pieces).toString('latin1').trimEnd(), 'latin1') }",
+    ],
+  ),
+  ...breaking(
+    'Names that differ only in case are never mixed up',
+    {
+      'tests/workspaces/files/case-folding.test.ts': [
+        'a snapshot with two names that differ only in case is refused where they would be one file, and nothing is written',
+      ],
+    },
+    [
+      'the file system is not asked',
+      'src/workspaces/files/file-history.ts',
+      'if (!(await foldsCase(root))) return',
+      'if (clash) return',
     ],
   ),
   ...breaking(

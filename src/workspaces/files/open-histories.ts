@@ -163,7 +163,7 @@ export class OpenHistories {
       await prepareDirectories(directories)
       await removeLocks(worktree)
       const ignored = { excludes: excludesOf(repository) }
-      history = new FileHistory({ repository: ours, agent, directory, ignored })
+      history = new FileHistory({ repository: ours, agent, directory, ignored, base: workspace.commit })
     }
     if ((await readdir(directory)).length === 0) await history.forgetLayout()
     const tip = await ours.refAt(branchRef(agent))
