@@ -1137,8 +1137,8 @@ export const MUTATIONS = [
     [
       'a cancelled task stays in the queue',
       'src/actors/agent/state.ts',
-      '  TaskCancelled: ({ current, queue }, { taskId }) =>\n    current?.taskId === taskId\n      ? { current: null }\n      : { queue: queue.filter((queued) => queued.taskId !== taskId) },',
-      '  TaskCancelled: ({ current, queue }, { taskId }) =>\n    current?.taskId === taskId ? { current: null } : { queue },',
+      '      ? { current: null, ...(running && withCall(abandoned, current)) }\n      : { queue: queue.filter((queued) => queued.taskId !== taskId) },',
+      '      ? { current: null, ...(running && withCall(abandoned, current)) }\n      : { queue },',
     ],
   ),
   ...breaking(
@@ -1645,14 +1645,48 @@ export const MUTATIONS = [
     [
       'what nobody carries out is forgotten',
       'src/actors/agent/agent.ts',
-      'if (!current || !call || actor.isWorking || actor.closed) return recorded',
+      'if (abandoned.length === 0 || actor.isWorking || actor.closed) return recorded',
       'if (recorded) return recorded',
     ],
     [
       'what a halted call told is forgotten',
       'src/actors/agent/call-endings.ts',
-      'this.#asked.leftOpen.set(call.callId, ending)',
-      'this.#asked.leftOpen.delete(call.callId)',
+      'leftOpen.set(callId, ending)',
+      'leftOpen.delete(callId)',
+    ],
+  ),
+  ...breaking(
+    'A call whose task ended first has an outcome of its own, once',
+    { 'tests/actors/agent/late-answers.test.ts': ['the next one finds out, once, that its call %s'] },
+    [
+      'the next process does not look for it',
+      'src/actors/agent/decisions.ts',
+      'queue.length + abandoned.length > 0,',
+      'queue.length > 0,',
+    ],
+    [
+      'it is recorded again by each process',
+      'src/actors/agent/state.ts',
+      '...(!isFree(data) && { totals: withSpending(totals, data, 1) }),\n    ...without(abandoned, data.callId),',
+      '...(!isFree(data) && { totals: withSpending(totals, data, 1) }),',
+    ],
+    [
+      'its reservation is settled before it has ended',
+      'src/actors/admission/budget-settlement.ts',
+      ' && fact.data.taskId === taskId && !fact.data.running)',
+      ' && fact.data.taskId === taskId)',
+    ],
+  ),
+  ...breaking(
+    'A call whose task ended first has an outcome of its own, once',
+    {
+      'tests/actors/agent/late-answers.test.ts': ['what its call had cost counts for its run as well, once'],
+    },
+    [
+      'its run is not told',
+      'src/actors/agent/call-endings.ts',
+      'await this.#environment.spentLate(',
+      'if (spent === null) await this.#environment.spentLate(',
     ],
   ),
 
@@ -2960,7 +2994,7 @@ export const MUTATIONS = [
     [
       'the cost of a refused answer is lost',
       'src/actors/agent/call-endings.ts',
-      "if (ending.type !== 'CallSucceeded' || mayPass(error)) throw error",
+      'if (mayPass(error) || !spent) throw error',
       'if (error !== undefined) throw error',
     ],
   ),

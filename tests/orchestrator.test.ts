@@ -107,7 +107,7 @@ describe('the orchestrator', () => {
     await until(() => agent.status === 'busy' && clock.pending >= 2)
     await orchestrator.removeAgent('echo')
     await failure
-    expect((await types('echo')).slice(-2)).toEqual(['TaskCancelled', 'AgentRemoved'])
+    expect((await types('echo')).slice(-3)).toEqual(['TaskCancelled', 'CallOutcomeUnknown', 'AgentRemoved'])
   })
 
   test('streams past and new events, as an observable and as an iterable', async () => {

@@ -75,6 +75,9 @@ export const Hold = Schema.Union([
 ])
 export type Hold = typeof Hold.Type
 
+/** Whether its call was still running: how that has ended is recorded later, apart from its task. Absent in older logs. */
+const leftRunning = { running: Schema.optionalKey(Schema.Literal(true)) }
+
 const onlyTask = { taskId: Schema.String }
 const callOfTask = { ...onlyTask, callId: Schema.String }
 
@@ -210,9 +213,21 @@ const definitions = {
       harvested: Schema.Boolean,
     }),
   ),
-  CallFailed: fact(Schema.Struct({ ...callOfTask, error: Failure, ...spendingIfKnown, ...leftFiles })),
-  /** The orchestrator's process died during the call, and no answer was found: the call may have been paid for. */
-  CallOutcomeUnknown: fact(Schema.Struct({ ...callOfTask, ...spendingIfKnown, ...leftFiles })),
+  CallFailed: fact(
+    Schema.Struct({ ...callOfTask, error: Failure, ...spendingIfKnown, ...leftFiles, ...leftRunning }),
+  ),
+  /**
+   * No answer was found after the orchestrator's process died during the call, or the call was cut off and did not say what
+   * it cost: it may have been paid for. `late`: its task had ended before.
+   */
+  CallOutcomeUnknown: fact(
+    Schema.Struct({
+      ...callOfTask,
+      ...spendingIfKnown,
+      ...leftFiles,
+      late: Schema.optionalKey(Schema.Literal(true)),
+    }),
+  ),
   /** After a failed call: when the next one starts. */
   RetryScheduled: fact(
     Schema.Struct({
@@ -237,7 +252,7 @@ const definitions = {
   /** Ends the task. `fatal`: the agent is at fault, not just the task. */
   TaskFailed: fact(Schema.Struct({ ...onlyTask, error: Failure, fatal: Schema.Boolean })),
   /** Ends the task. */
-  TaskCancelled: fact(Schema.Struct({ ...onlyTask, reason: Schema.String })),
+  TaskCancelled: fact(Schema.Struct({ ...onlyTask, reason: Schema.String, ...leftRunning })),
   /** An answer that arrived after its task had ended: it was paid for, and no caller received it. */
   LateAnswerRecorded: fact(
     Schema.Struct({
@@ -251,7 +266,7 @@ const definitions = {
       harvested: Schema.Boolean,
     }),
   ),
-  /** What a call without an answer had cost, known only after its task had ended. */
+  /** What a call without an answer had cost, known only after its task had ended: nothing if it was never sent. */
   LateCostRecorded: fact(Schema.Struct({ ...callOfTask, ...spending })),
   /** Starts a new session chain; the old one stays in the log. */
   AgentReset: fact(Schema.Struct({})),

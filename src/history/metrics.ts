@@ -59,6 +59,7 @@ const REMOVED = ''
 
 interface Data {
   readonly error?: { readonly tag?: string }
+  readonly late?: boolean
   readonly durationMs?: number
 }
 
@@ -125,7 +126,7 @@ function* changes(type: string, data: Data): Generator<readonly [string, number]
     const error = data.error?.tag ?? 'unknown'
     yield [named('claude_agents_call_failures_total', { error }), 1]
   }
-  if (type === 'CallOutcomeUnknown') {
+  if (type === 'CallOutcomeUnknown' && !data.late) {
     yield [named('claude_agents_call_failures_total', { error: 'OutcomeUnknownError' }), 1]
   }
   yield* spent(data)

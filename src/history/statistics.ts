@@ -91,7 +91,8 @@ class Counting {
         count(figures.failures, tagOf(data.error))
         return
       case 'CallOutcomeUnknown':
-        count(figures.failures, 'OutcomeUnknownError')
+        // One that ended after its task is counted with that.
+        if (!data.late) count(figures.failures, 'OutcomeUnknownError')
         return
       case 'RetryScheduled':
         figures.retries++

@@ -58,7 +58,8 @@ export async function settlementOf(
     const spending = spendingIn(fact)
     if (spending) return settled(fact, spending) ?? assumed
     if (fact.type === 'CallStarted') found = 'open'
-    if (fact.type === 'CallFailed') found = FREE.has(fact.data.error.tag) ? released : assumed
+    if (fact.type === 'CallFailed' && !fact.data.running)
+      found = FREE.has(fact.data.error.tag) ? released : assumed
     if (fact.type === 'CallOutcomeUnknown') found = assumed
   }
   return found === 'open' || (mayBegin && !isAnnounced) ? undefined : found
@@ -66,9 +67,10 @@ export async function settlementOf(
 
 const released: Settlement = { usd: 0, tokens: 0, outcome: 'released' }
 
-/** The task was cancelled, or the agent removed, during the call. */
+/** The agent was removed during the call, or the task was cancelled in an older log, where no end of the call follows. */
 const endsWithoutCall = (fact: AgentFact, taskId: string) =>
-  fact.type === 'AgentRemoved' || (fact.type === 'TaskCancelled' && fact.data.taskId === taskId)
+  fact.type === 'AgentRemoved' ||
+  (fact.type === 'TaskCancelled' && fact.data.taskId === taskId && !fact.data.running)
 
 /** undefined if the cost of an answer found after a crash is not known. */
 function settled({ type, data }: AgentFact, spending: Spending): Settlement | undefined {

@@ -119,8 +119,8 @@ export class Agent {
 
   /** Whether nothing needs it in memory: no task, no caller, no supervisor, and no subscriber. */
   get isIdle(): boolean {
-    const { current, queue } = this.snapshot.context
-    const isFree = current === null && queue.length === 0 && !this.#isWatched
+    const { current, queue, abandoned = [] } = this.snapshot.context
+    const isFree = current === null && queue.length + abandoned.length === 0 && !this.#isWatched
     return isFree && !this.#supervision.isSupervised && this.#tasksHere?.isIdle !== false && this.#life.isIdle
   }
 
@@ -276,14 +276,12 @@ export class Agent {
    */
   async endTasks(decide: () => Promise<readonly Recorded[]>): Promise<readonly Recorded[]> {
     const actor = this.#life.current ?? (await this.#life.use())
-    const { current } = this.snapshot.context
     const recorded = await decide()
-    const { call } = current ?? {}
-    if (!current || !call || actor.isWorking || actor.closed) return recorded
-    if (this.snapshot.context.current?.call?.callId === call.callId) return recorded
+    const { abandoned = [] } = this.snapshot.context
+    if (abandoned.length === 0 || actor.isWorking || actor.closed) return recorded
     await actor.quiet()
     const worker = new AgentWorker(this.id, actor, this.#environment, this.#tasks)
-    await worker.abandon({ task: current, call })
+    for (const call of abandoned) await worker.end(call)
     return recorded
   }
 

@@ -1,4 +1,5 @@
 /** Records how the calls of an agent end: answered or not, in time or after their task. */
+import { NO_USAGE } from '../../claude/usage.ts'
 import type { AgentFact } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { TaskBrokenError } from '../../events/errors/call.ts'
@@ -10,11 +11,18 @@ import type { CallEnding, RecoveryOutcome } from './call.ts'
 import type { CallFiles, LeftFiles } from './call-files.ts'
 import { callEnded, callSucceeded, taskBroken } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
-import type { AgentContext, CallOfTask, CurrentTask, OpenCall, QueuedTask } from './state.ts'
-import { recordLateEnding } from './tasks/late-answers.ts'
+import {
+  type AgentContext,
+  type CallOfTask,
+  type CurrentTask,
+  isAbandoned,
+  type QueuedTask,
+} from './state.ts'
+import { type LateEnding, recordLateEnding } from './tasks/late-answers.ts'
 import { newsOf, waitInWords } from './waits.ts'
 
 const NOTHING_LEFT: LeftFiles = { facts: [], said: {} }
+const NOTHING_SPENT: RecordedSpending = { costUsd: 0, usage: NO_USAGE }
 
 type AnswerFact = Extract<AgentFact, { type: 'CallSucceeded' }>
 
@@ -168,44 +176,47 @@ export class CallEndings {
   }
 
   /**
-   * Whether the log has what it cost: who recorded its answer together with a run may have heard only that the run is
-   * closed, and who ends another task of the agent may have begun before its end was recorded.
+   * Keeps what arrived after its task had ended: an answer, or what the call cost if there is none or the log refuses it.
+   * Without an ending, it was never sent.
    */
-  async #isBooked({ callId }: OpenCall): Promise<boolean> {
-    const { store } = this.#environment
-    for await (const { type, data } of store.read(this.#actor.stream, { direction: 'backwards' })) {
-      if (data.callId === callId && data.costUsd !== undefined) return true
-      if (data.callId === callId && type === 'CallStarted') return false
-    }
-    return false
-  }
-
-  /** Keeps what arrived after its task had ended: an answer, or what the call cost if there is none or the log refuses it. */
   async #keepLate(
     { task, call }: CallOfTask,
     ending: CallEnding | undefined,
     admitted: Admitted,
   ): Promise<void> {
-    const spent = ending && this.#spentBy(ending)
-    if (!spent || (await this.#isBooked(call))) return
-    await this.#learnCost(ending, spent, admitted)
-    const { logger, spentLate } = this.#environment
-    const { bodies } = this.#asked
-    const late = { task, call, ending, spent }
-    const isNew = await recordLateEnding(this.#actor, bodies, late).catch((error: unknown) => {
-      if (ending.type !== 'CallSucceeded' || mayPass(error)) throw error
-      logger.error(
-        { agent: this.#agent, taskId: task.taskId, error },
-        'a late answer is lost: the log refuses it',
+    const { callId } = call
+    const { leftOpen } = this.#asked
+    // The end of its task may be on its way to the log.
+    await this.#workerDoes.decide(task, () => [])
+    const { context } = this.#actor.snapshot
+    if (!isAbandoned(context, callId)) {
+      if (ending && context.current?.call?.callId === callId) leftOpen.set(callId, ending)
+      return
+    }
+    const spent = ending ? this.#spentBy(ending) : NOTHING_SPENT
+    if (ending && spent) {
+      await this.#learnCost(ending, spent, admitted)
+      // First: this is repeated, also by the next process, until the log has the end of the call.
+      await this.#environment.spentLate(task, callId, amountOf(spent))
+    }
+    const answer = ending?.type === 'CallSucceeded' ? ending : undefined
+    return this.#recordLate({ task, call, answer, spent })
+  }
+
+  /** Leaves out what the log refuses for good: the answer, then its cost. The call has an end in any case. */
+  async #recordLate({ answer, spent, ...of }: LateEnding): Promise<void> {
+    try {
+      await recordLateEnding(this.#actor, this.#asked.bodies, { ...of, answer, spent })
+    } catch (error) {
+      if (mayPass(error) || !spent) throw error
+      const { taskId } = of.task
+      const what = answer ? 'a late answer' : 'the cost of a late call'
+      this.#environment.logger.error(
+        { agent: this.#agent, taskId, error },
+        `${what} is lost: the log refuses it`,
       )
-      return recordLateEnding(this.#actor, bodies, {
-        ...late,
-        ending: { type: 'CallFailed', error: brokenBy(error) },
-      })
-    })
-    if (isNew) await spentLate(task, call.callId, amountOf(spent))
-    else if (this.#actor.snapshot.context.current?.call?.callId === call.callId)
-      this.#asked.leftOpen.set(call.callId, ending)
+      await this.#recordLate(answer ? { ...of, spent } : of)
+    }
   }
 
   /** The log refuses an ending: its task ends at once, and what the call brought or cost is kept as late. */

@@ -23,6 +23,7 @@ export type AgentEffect = Effect &
   (
     | { readonly type: 'begin' }
     | { readonly type: 'call'; readonly task: CurrentTask; readonly call: OpenCall }
+    | { readonly type: 'end'; readonly task: CurrentTask; readonly call: OpenCall }
     | { readonly type: 'retry'; readonly task: CurrentTask; readonly dueAt: string }
     | { readonly type: 'deadline'; readonly task: CurrentTask }
   )
@@ -44,7 +45,18 @@ export function ready({ queue }: AgentContext): readonly QueuedTask[] {
   return upTo.filter(({ hold }) => hold?.reason !== 'approval')
 }
 
-export function agentEffects({ value, context: { current, queue } }: AgentSnapshot): readonly AgentEffect[] {
+export function agentEffects(snapshot: AgentSnapshot): readonly AgentEffect[] {
+  const { abandoned = [] } = snapshot.context
+  const effects = effectsOfTasks(snapshot)
+  if (abandoned.length === 0) return effects
+  // First: no call begins before the one before it has ended.
+  return [
+    ...abandoned.map((of): AgentEffect => ({ key: `end ${of.call.callId}`, type: 'end', ...of })),
+    ...effects,
+  ]
+}
+
+function effectsOfTasks({ value, context: { current, queue } }: AgentSnapshot): readonly AgentEffect[] {
   if (value === 'idle' || value === 'error') {
     const next = queue.find(({ hold }) => hold === undefined)
     if (next) return [{ key: `begin ${next.taskId}`, type: 'begin' }]
@@ -69,11 +81,11 @@ export function agentEffects({ value, context: { current, queue } }: AgentSnapsh
 }
 
 export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary {
-  const { current, queue, totals, session, deadLetters } = context
+  const { current, queue, totals, session, deadLetters, abandoned = [] } = context
   const held = queue.filter(({ hold }) => hold !== undefined).length
   return {
     status: value,
-    open: current !== null || queue.length > 0,
+    open: current !== null || queue.length + abandoned.length > 0,
     info: {
       currentSession: session,
       queue: queue.length + (current ? 1 : 0),
@@ -235,7 +247,8 @@ export function taskBroken(
   }
   const { call } = current
   const failed: AgentFact = { type: 'TaskFailed', data: { taskId, error, fatal: true } }
-  return call ? [{ type: 'CallFailed', data: { taskId, callId: call.callId, error } }, failed] : [failed]
+  if (!call) return [failed]
+  return [{ type: 'CallFailed', data: { taskId, callId: call.callId, error, running: true } }, failed]
 }
 
 /** Cancels one task, or all of them. */
@@ -246,5 +259,8 @@ export function cancelTasks(
 ): readonly AgentFact[] {
   return [...(current ? [current] : []), ...queue]
     .filter(({ taskId }) => only === undefined || taskId === only)
-    .map(({ taskId }) => ({ type: 'TaskCancelled', data: { taskId, reason } }))
+    .map(({ taskId }) => ({
+      type: 'TaskCancelled',
+      data: { taskId, reason, ...(current?.taskId === taskId && current.call && { running: true }) },
+    }))
 }

@@ -2,7 +2,7 @@
 import { type SnapshotFrom, setup } from 'xstate'
 import type { AgentFact } from '../../events/agent-facts.ts'
 import type { Identified } from '../../events/envelope.ts'
-import { type AgentContext, absent, changes } from './state.ts'
+import { type AgentContext, absent, changes, isAbandoned } from './state.ts'
 
 const agent = setup({
   types: {} as { context: AgentContext; events: Identified<AgentFact> },
@@ -20,6 +20,10 @@ const agent = setup({
       'callId' in event.data &&
       current?.taskId === event.data.taskId &&
       current.call?.callId === event.data.callId,
+    isLate: ({ context, event }) =>
+      event.type === 'CallOutcomeUnknown' &&
+      event.data.late === true &&
+      isAbandoned(context, event.data.callId),
     isNotOpenCall: ({ context: { current }, event }) =>
       'callId' in event.data && current?.call?.callId !== event.data.callId,
     /** A task is retried or ended only once its call has ended. */
@@ -45,10 +49,11 @@ const fold = agent.assign(({ context, event }) => {
   return change(context, event.data, event.id)
 })
 
-/** A late answer, or a late cost, can arrive at any time. */
+/** How a call ended whose task ended before can become known at any time. */
 const late = {
   LateAnswerRecorded: { guard: 'isNotOpenCall', actions: fold },
   LateCostRecorded: { guard: 'isNotOpenCall', actions: fold },
+  CallOutcomeUnknown: { guard: 'isLate', actions: fold },
   FilesCommitted: { actions: fold },
 } as const
 
@@ -113,7 +118,10 @@ export const agentMachine = agent.createMachine({
         ProcessStarted: { guard: 'isOpenCall', actions: fold },
         CallSucceeded: { guard: 'isOpenCall', target: 'idle', actions: fold },
         CallFailed: { guard: 'isOpenCall', actions: fold },
-        CallOutcomeUnknown: { guard: 'isOpenCall', actions: fold },
+        CallOutcomeUnknown: [
+          { guard: 'isOpenCall', actions: fold },
+          { guard: 'isLate', actions: fold },
+        ],
         SessionLost: { guard: 'isBetweenCalls', actions: fold },
         RetryScheduled: { guard: 'isBetweenCalls', target: 'retry', actions: fold },
         TaskFailed: failures,

@@ -101,6 +101,8 @@ export interface AgentContext {
   readonly deadLetters: number
   /** Why the last task failed, until one succeeds. */
   readonly failure: Failure | null
+  /** Calls whose tasks ended before them: how they ended is still to be recorded. Absent as long as there were none. */
+  readonly abandoned?: readonly CallOfTask[]
   /** The files of its workspace. Absent as long as nothing is known of them. */
   readonly files?: SavedState | undefined
 }
@@ -228,13 +230,18 @@ export const changes: {
     totals: { ...withSpending(totals, data), interactions: totals.interactions + 1 },
     lastCost: lastCostIn(data) ?? lastCost,
   }),
-  LateAnswerRecorded: ({ totals, deadLetters }, data) => ({
+  LateAnswerRecorded: ({ totals, deadLetters, abandoned }, data) => ({
     totals: withSpending(totals, data),
     deadLetters: deadLetters + 1,
+    ...without(abandoned, data.callId),
   }),
-  LateCostRecorded: ({ totals }, data) => ({ totals: withSpending(totals, data, 1) }),
+  LateCostRecorded: ({ totals, abandoned }, data) => ({
+    ...(!isFree(data) && { totals: withSpending(totals, data, 1) }),
+    ...without(abandoned, data.callId),
+  }),
   CallFailed: endCall,
-  CallOutcomeUnknown: endCall,
+  CallOutcomeUnknown: (context, data) =>
+    data.late ? without(context.abandoned, data.callId) : endCall(context, data),
   RetryScheduled: ({ current }, { dueAt, delayMs, deadlineInMs, because, leftMs }, cause) =>
     current
       ? {
@@ -255,14 +262,19 @@ export const changes: {
     current?.taskId === taskId
       ? { current: null, failure: error }
       : { queue: queue.filter((queued) => queued.taskId !== taskId) },
-  TaskCancelled: ({ current, queue }, { taskId }) =>
+  TaskCancelled: ({ current, queue, abandoned }, { taskId, running }) =>
     current?.taskId === taskId
-      ? { current: null }
+      ? { current: null, ...(running && withCall(abandoned, current)) }
       : { queue: queue.filter((queued) => queued.taskId !== taskId) },
   AgentReset: () => ({ session: null, lostSession: null, failure: null }),
   AgentRestarted: () => ({ failure: null }),
   AgentStopped: () => ({}),
-  AgentRemoved: ({ deadLetters, files }) => ({ ...absent, deadLetters, ...(files && { files: undefined }) }),
+  AgentRemoved: ({ deadLetters, files, abandoned }) => ({
+    ...absent,
+    deadLetters,
+    ...(files && { files: undefined }),
+    ...(abandoned && { abandoned: [] }),
+  }),
 }
 
 /** The queue after an answer: the tasks of the same run continue from it. */
@@ -290,12 +302,27 @@ function queuedAgain(current: CurrentTask): QueuedTask {
 const excusedBy = (hold: Hold, { excused, dueAt }: CurrentTask) =>
   hold.reason === 'account' && dueAt === null ? { excused: excused + 1 } : {}
 
+/** Whether it is still to be recorded how a call ended, although its task has. */
+export const isAbandoned = ({ abandoned = [] }: AgentContext, callId: string): boolean =>
+  abandoned.some(({ call }) => call.callId === callId)
+
+function withCall(abandoned: AgentContext['abandoned'] = [], task: CurrentTask | null): Change {
+  if (!task?.call) return {}
+  return { abandoned: [...abandoned, { task: { ...task, call: null }, call: task.call }] }
+}
+
+function without(abandoned: AgentContext['abandoned'] = [], callId: string): Change {
+  const others = abandoned.filter(({ call }) => call.callId !== callId)
+  return others.length === abandoned.length ? {} : { abandoned: others }
+}
+
 type EndedCall = DataOf<'CallFailed' | 'CallOutcomeUnknown'>
 
 /** A call ended without an answer. The retry or the end of the task that follows is a fact of its own. */
-function endCall({ current, totals, lastCost, files }: AgentContext, data: EndedCall): Change {
+function endCall({ current, totals, lastCost, files, abandoned }: AgentContext, data: EndedCall): Change {
   const ended = {
     ...(current && { current: { ...current, call: null } }),
+    ...('running' in data && data.running && withCall(abandoned, current)),
     ...(data.untouched && files && { files: restingFiles(files) }),
   }
   if (isFree(data)) return ended

@@ -23,7 +23,14 @@ import { type CallFiles, callFiles } from './call-files.ts'
 import { type AgentEffect, holdForMoney, nextCall, nextTask, ready, taskBroken } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
 import type { LeftOut } from './session/conversation.ts'
-import type { AgentContext, CallOfTask, CurrentTask, OpenCall, QueuedTask } from './state.ts'
+import {
+  type AgentContext,
+  type CallOfTask,
+  type CurrentTask,
+  isAbandoned,
+  type OpenCall,
+  type QueuedTask,
+} from './state.ts'
 import { deadlineLeftMs, waitToRetry, workLimit } from './waits.ts'
 
 /** How long a runner may take to end a call that is no longer wanted, in ms. `claude` is killed within 15 s. */
@@ -134,6 +141,8 @@ export class AgentWorker {
         return this.#beginNext(context)
       case 'call':
         return this.#carryOutCall(effect, context)
+      case 'end':
+        return this.#endInTurn(effect)
       case 'retry':
         return this.#retry(effect.task, context)
     }
@@ -362,22 +371,31 @@ export class AgentWorker {
     return recoverAnnouncedCall(runner, composed.call, effect.call.process, place(), signal)
   }
 
-  /** Ends a call that no effect carries out, and whose task has ended. What it answered or cost is kept as late. */
-  async abandon(abandoned: CallOfTask): Promise<void> {
+  /** Finds out how a call has ended whose task ended before, unless that is in the log or still awaited. */
+  async end(abandoned: CallOfTask): Promise<void> {
     const { leftOpen } = this.#asked
     const { callId } = abandoned.call
+    if (this.#leftAlone.has(callId) || !isAbandoned(this.#actor.snapshot.context, callId)) return
     const admitted = this.#takeAnnounced(abandoned.task, abandoned.call)
     const wish = new Wish(this.#environment.clock)
     wish.abort()
     try {
       const told = leftOpen.get(callId)
       leftOpen.delete(callId)
-      const ending = told ?? (await this.#ended(abandoned, wish, this.#outcomeOf(abandoned, wish), admitted))
+      const outcome = this.#outcomeOf(abandoned, wish).catch(unknownOutcome)
+      const ending = told ?? (await this.#ended(abandoned, wish, outcome, admitted))
       if (ending !== DEAF) await this.#endings.late(abandoned, ending, admitted)
     } finally {
       admitted.leave()
       if (!this.#leftAlone.has(callId)) this.#environment.admission.settle(callId)
     }
+  }
+
+  /** The same after what of the call still runs here, and before the next one. */
+  #endInTurn(abandoned: CallOfTask): Promise<void> {
+    const ended = Promise.all([this.#lastCall, this.#environment.swept()]).then(() => this.end(abandoned))
+    this.#lastCall = ended.catch(() => {})
+    return ended
   }
 
   /** Places the task's material in the workspace, once. Returns the call's ending if that fails. */
@@ -485,6 +503,11 @@ export class AgentWorker {
   #decideInCall({ task, call }: CallOfTask, fact: AgentFact): Promise<readonly Recorded[]> {
     return this.#decide(task, ({ current }) => (current?.call?.callId === call.callId ? [fact] : []))
   }
+}
+
+function unknownOutcome(error: unknown): CallEnding {
+  if (mayPass(error)) throw error
+  return { type: 'CallOutcomeUnknown', error: callErrorData(error) }
 }
 
 /** The deadline of a task is a timer until it has passed. */

@@ -14,13 +14,10 @@ export interface LastingCall {
   endsAt: number
   /** What an owner was told that it cost. */
   toldUsd: number | null
-  /** The number of the last owner that was told. */
-  toldTo: number
 }
 
 /** The process that owns the calls now. */
 export interface Owner {
-  readonly number: number
   readonly clock: Clock
   /** Milliseconds since the world began: not the time of day. */
   readonly elapsed: () => number
@@ -69,7 +66,6 @@ export class LastingCalls {
       state: 'starting',
       endsAt: Number.POSITIVE_INFINITY,
       toldUsd: null,
-      toldTo: 0,
     }
     this.all.set(call.callId, lasting)
     yield { type: 'process', pid: this.all.size, startTime: null }
@@ -82,33 +78,31 @@ export class LastingCalls {
     await turn(`end ${call.taskId}`)
     if (signal.aborted && !(behaviour.isLate && behaviour.ends === 'answers')) {
       lasting.state = 'ended'
-      yield* this.#spent(lasting, owner)
+      yield* this.#spent(lasting)
       throw new CallCancelledError()
     }
     const outcome = this.#end(lasting)
     if (outcome.outcome === 'failed') {
-      yield* this.#spent(lasting, owner)
+      yield* this.#spent(lasting)
       throw outcome.error
     }
     if (outcome.outcome !== 'answered') return
     yield { type: 'text', text: outcome.result.text }
-    tell(lasting, owner)
+    tell(lasting)
     yield { type: 'result', result: outcome.result }
   }
 
   /** What a call without an answer has cost, if it tells. */
-  *#spent(lasting: LastingCall, owner: Owner): Generator<CallMessage> {
+  *#spent(lasting: LastingCall): Generator<CallMessage> {
     const { tellsCost, result } = lasting.behaviour
     if (!tellsCost) return
-    tell(lasting, owner)
+    tell(lasting)
     yield { type: 'spent', costUsd: result.costUsd, usage: result.usage }
   }
 
   async #recover(call: Call, signal: AbortSignal, owner: Owner): Promise<Recovered> {
     const lasting = this.all.get(call.callId)
     if (!lasting || lasting.state === 'starting') return { outcome: 'unsent' }
-    // What an owner was told is its successor's to write down, who may die with it.
-    lasting.toldTo = owner.number
     const { ends, outlives } = lasting.behaviour
     if (lasting.state === 'sent' && outlives) {
       const { clock } = owner
@@ -118,9 +112,9 @@ export class LastingCalls {
     if (lasting.state === 'ended' || (!outlives && lasting.toldUsd === null))
       return { outcome: 'unanswered', ...toldAgain(lasting) }
     const outcome = this.#end(lasting)
-    if (outcome.outcome === 'answered') tell(lasting, owner)
+    if (outcome.outcome === 'answered') tell(lasting)
     if (outcome.outcome !== 'failed') return outcome
-    if (lasting.behaviour.tellsCost) tell(lasting, owner)
+    if (lasting.behaviour.tellsCost) tell(lasting)
     return { ...outcome, ...toldAgain(lasting) }
   }
 
@@ -144,9 +138,8 @@ export class LastingCalls {
   }
 }
 
-function tell(lasting: LastingCall, { number }: Owner): void {
+function tell(lasting: LastingCall): void {
   lasting.toldUsd = lasting.behaviour.result.costUsd
-  lasting.toldTo = number
 }
 
 /** What an owner was told is told to its successor. */

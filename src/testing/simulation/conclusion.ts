@@ -21,6 +21,7 @@ export async function conclude(world: World): Promise<void> {
   world.life.checkAtRest('in the last life')
   checkBooked(world)
   checkTasks(world)
+  checkCalls(world)
   await checkReplies(world)
   await checkRuns(world)
   await checkTold(world)
@@ -105,6 +106,12 @@ async function runAgain(world: World): Promise<void> {
   await release(world)
 }
 
+/** The log says of every call how it ended. */
+function checkCalls({ laws }: World): void {
+  for (const [callId, agent] of laws.open)
+    throw new Violation('every call has an outcome', `the call ${callId} of ${agent}`)
+}
+
 /** Every accepted task has an end. */
 function checkTasks({ laws }: World): void {
   for (const { tasks } of laws.agents.values())
@@ -116,21 +123,17 @@ function checkTasks({ laws }: World): void {
         )
 }
 
-/** What the runner told this process that a call cost is in the log, once. */
-function checkBooked({ laws, calls, cutOff, cancelledIn }: World): void {
-  for (const { call, toldUsd, toldTo } of calls.all.values()) {
+/** What the runner told that a call cost is in the log, once. */
+function checkBooked({ laws, calls }: World): void {
+  for (const { call, toldUsd } of calls.all.values()) {
     if (toldUsd === null) continue
     const booked = laws.booked.get(call.callId)
     // An agent that was halted leaves its call to the next life.
     if (laws.task(call.agent, call.taskId)?.end === null) continue
-    // It ended before it could write that down, and nothing may be left that tells it again: of a task that was cancelled
-    // before, the next one does not ask.
-    const lives = [toldTo, cancelledIn.get(`${call.taskId} agent/${call.agent}`) ?? toldTo]
-    if (booked === undefined && lives.some((life) => cutOff.has(life))) continue
     if (booked !== toldUsd)
       throw new Violation(
         'what is booked is what was reported',
-        `the call for ${call.taskId} of ${call.agent} cost ${toldUsd} in life ${toldTo}, and ${booked ?? 'nothing'} is booked`,
+        `the call for ${call.taskId} of ${call.agent} cost ${toldUsd}, and ${booked ?? 'nothing'} is booked`,
       )
   }
 }

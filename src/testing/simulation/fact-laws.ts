@@ -72,6 +72,8 @@ export class FactLaws {
   readonly last = new Map<string, Recorded>()
   readonly #supervisors = new Map<string, SupervisorRecord>()
   readonly #calls = new Set<string>()
+  /** Calls without an end, with their agents. */
+  readonly open = new Map<string, string>()
   readonly #toldUsd: (callId: string) => number | null
 
   /** @param toldUsd What the runner told that a call cost; null if it has told nothing. */
@@ -151,6 +153,7 @@ export class FactLaws {
         if (task.attempt === 0) this.#checkOrder(record, task)
         this.#checkReserved(task, fact.data.callId)
         this.#calls.add(fact.data.callId)
+        this.open.set(fact.data.callId, agent)
         task.attempt += 1
         task.hold = null
         record.call = { callId: fact.data.callId, task }
@@ -163,16 +166,27 @@ export class FactLaws {
       case 'CallFailed':
         record.call = null
         if (task) task.failure = fact.data.error
+        if (!fact.data.running) this.#endCall(fact.data.callId)
         return
       case 'CallOutcomeUnknown':
+        this.#endCall(fact.data.callId)
+        if (fact.data.late) return
         record.call = null
         if (task) task.failure = null
+        return
+      case 'LateAnswerRecorded':
+      case 'LateCostRecorded':
+        this.#endCall(fact.data.callId)
+        return
+      case 'AgentRemoved':
+        for (const [callId, of] of this.open) if (of === agent) this.open.delete(callId)
         return
       case 'RetryScheduled':
         if (task && fact.data.because !== undefined) task.excused += 1
         return
       case 'CallSucceeded':
         record.call = null
+        this.#endCall(fact.data.callId)
         this.#end(task, fact, named)
         return
       case 'TaskFailed':
@@ -187,6 +201,10 @@ export class FactLaws {
     if (!task) throw new Violation('what ends was accepted', named)
     holds(task.end === null, 'a task has one end', `${named} has ${task.end?.type} and ${fact.type}`)
     task.end = fact
+  }
+
+  #endCall(callId: string): void {
+    holds(this.open.delete(callId), 'a call ends once', callId)
   }
 
   #book(callId: string, usd: number): void {

@@ -56,10 +56,6 @@ export class World {
   readonly runs = new Map<string, { readonly pattern: Nesting; readonly input: string }>()
   /** Commands to actors by number: whether they were acknowledged. */
   readonly told = new Map<number, { readonly actor: string; isAcknowledged: boolean | null }>()
-  /** The lives that may not have written what they knew: they ended in a crash, or were closed while the disk was full. */
-  readonly cutOff = new Set<number>()
-  /** In which life each task was cancelled, by its id and its agent's stream. */
-  readonly cancelledIn = new Map<string, number>()
   lives = 0
   life: SimulatedLife
   #broken: Violation | undefined
@@ -157,16 +153,11 @@ export class World {
     life.checkAtRest('after closing')
     const { pending } = life.schedule
     if (pending > 0) throw new Violation('nothing is left after closing', `${pending} timers or calls`)
-    await this.#next()
+    await this.reopen()
   }
 
   /** The process dies, and another one opens the log. */
   async reopen(): Promise<void> {
-    this.cutOff.add(this.life.number)
-    await this.#next()
-  }
-
-  async #next(): Promise<void> {
     this.#end()
     await this.#leaveSnapshots()
     this.life = this.#begin()
@@ -198,14 +189,11 @@ export class World {
     const schedule = new Schedule(randomOf(script.seed, `schedule ${number}`), script.order, this.#wall)
     const store = new MortalStore(this.store, {
       turn: schedule.turn,
-      refusal: () => {
-        if (this.elapsed >= this.#fullUntil) return undefined
-        if (this.life?.isClosing) this.cutOff.add(number)
-        return new StoreReadOnly({ path: 'simulated', problem: 'no space left on device' })
-      },
+      refusal: () =>
+        this.elapsed < this.#fullUntil
+          ? new StoreReadOnly({ path: 'simulated', problem: 'no space left on device' })
+          : undefined,
       written: (facts) => {
-        for (const { stream, type, data } of facts)
-          if (type === 'TaskCancelled') this.cancelledIn.set(`${data.taskId} ${stream}`, number)
         try {
           this.laws.check(facts)
         } catch (error) {
@@ -214,7 +202,6 @@ export class World {
       },
     })
     const runner = this.calls.runner({
-      number,
       clock: schedule.clock,
       turn: schedule.turn,
       elapsed: () => this.elapsed,

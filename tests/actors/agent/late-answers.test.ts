@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { AgentRunner } from '../../../src/claude/runner.ts'
-import { CallTimeoutError } from '../../../src/events/errors/call.ts'
+import type { AgentRunner, Recovered } from '../../../src/claude/runner.ts'
+import { ApiUnavailableError, CallTimeoutError } from '../../../src/events/errors/call.ts'
 import type { Orchestrator } from '../../../src/orchestrator.ts'
+import { sequential } from '../../../src/patterns/sequential.ts'
 import type { EventStore } from '../../../src/store/event-store.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { ECHO, until, world } from '../world.ts'
@@ -165,5 +166,79 @@ describe.each(Object.entries(ENDS))('What a call cost is recorded when its task 
     await end(orchestrator)
     await (await orchestrator.agent('echo').catch(() => undefined))?.settled()
     expect(await booked(orchestrator, here.store)).toMatchObject({ costs: [2], usd: 2 })
+  })
+})
+
+describe.each(['cancelled', 'failed at its deadline'])('If a process dies after a task has %s', (how) => {
+  const usage = { inputTokens: 3, outputTokens: 4, cacheReadTokens: 0, cacheCreationTokens: 0 }
+  const spent = { costUsd: 2, usage }
+  const nothing = { text: 'late', durationMs: 1, turns: 1, model: null, permissionDenials: [] }
+
+  /** The first process ends the task, but neither the call nor itself. */
+  async function died(store?: (store: EventStore) => EventStore) {
+    const here = await world()
+    const reply = () => (store ? { delayMs: 60_000, spent } : new Promise<never>(() => {}))
+    const options = store && { store: store({ ...here.store, [Symbol.asyncDispose]: async () => {} }) }
+    const { orchestrator, runner } = await here.open({ reply }, { budget: { usd: 10 }, ...options })
+    const agent = await orchestrator.createAgent({ ...ECHO, timeoutMs: 1000, retry: { attempts: 0 } })
+    orchestrator.run(sequential(['echo']), 'slow', { id: 'r1' }).catch(() => {})
+    await until(() => runner.calls.length === 1)
+    if (how === 'cancelled') await orchestrator.runs.cancel('r1')
+    else await here.clock.advance(1000)
+    await until(() => agent.snapshot.context.current === null)
+    return here
+  }
+
+  /** What the next two processes find and record. */
+  async function recovered(here: Awaited<ReturnType<typeof died>>, outcome: Recovered) {
+    let asked = 0
+    const recover = () => {
+      asked += 1
+      return outcome
+    }
+    const budgets: unknown[] = []
+    for (let time = 0; time < 2; time++) {
+      const { orchestrator } = await here.open({ recover }, { budget: { usd: 10 } })
+      await orchestrator.recover()
+      const { spent, reserved } = (await orchestrator.budgets.show()) ?? {}
+      budgets.push({ spent: spent?.usd, reserved: reserved?.usd })
+      await orchestrator.close()
+    }
+    expect(asked).toBe(1)
+    expect(budgets[1]).toEqual(budgets[0])
+    return {
+      budget: budgets[0],
+      types: (await here.types('echo')).filter((type) => /Late|Unknown/.test(type)),
+    }
+  }
+
+  test.each([
+    ['had an answer', { outcome: 'answered', result: { ...nothing, ...spent } }, 'LateAnswerRecorded', 2],
+    ['had failed', { outcome: 'failed', error: new ApiUnavailableError(), spent }, 'LateCostRecorded', 2],
+    ['was cut off', { outcome: 'unanswered', spent }, 'LateCostRecorded', 2],
+    ['did not say what it cost', { outcome: 'unanswered' }, 'CallOutcomeUnknown', 0.01],
+    ['was never sent', { outcome: 'unsent' }, 'LateCostRecorded', 0],
+  ] as const)('the next one finds out, once, that its call %s', async (_, outcome, fact, usd) => {
+    const here = await died()
+    expect(await recovered(here, outcome)).toEqual({ budget: { spent: usd, reserved: 0 }, types: [fact] })
+  })
+
+  test('what its call had cost counts for its run as well, once', async () => {
+    const here = await died((store) => ({
+      ...store,
+      append: (stream, facts, options) =>
+        facts.some(({ type }) => type === 'LateCostRecorded')
+          ? new Promise<never>(() => {})
+          : store.append(stream, facts, options),
+    }))
+    const booked = async () => {
+      const costs: unknown[] = []
+      for await (const { type, data } of here.store.read('run/r1'))
+        if (type === 'StepCostRecorded') costs.push(data.costUsd)
+      return costs
+    }
+    while ((await booked()).length === 0) await new Promise<void>((resolve) => setImmediate(resolve))
+    await recovered(here, { outcome: 'unanswered', spent })
+    expect(await booked()).toEqual([2])
   })
 })

@@ -1,15 +1,14 @@
 /** Late answers: those that arrived after their task had ended are recorded, and can be listed. */
 import { type AgentFact, agentFacts } from '../../../events/agent-facts.ts'
-import { CommitConflict } from '../../../events/errors/store.ts'
 import { checkId } from '../../../events/ids.ts'
-import { amountOf, type RecordedSpending, spendingIn } from '../../../events/spending.ts'
+import { type RecordedSpending, spendingIn } from '../../../events/spending.ts'
+import type { Body } from '../../../events/task-input.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
-import type { CallEnding } from '../call.ts'
-import type { AnswerParts } from '../decisions.ts'
+import type { Answered } from '../call.ts'
 import type { AgentActor } from '../environment.ts'
 import { AGENT_STREAMS, agentIdOf } from '../list.ts'
-import type { CurrentTask, OpenCall } from '../state.ts'
+import { type CurrentTask, isAbandoned, type OpenCall } from '../state.ts'
 
 /** An answer that arrived after its task had ended. It was paid for, and no caller received it. */
 export interface LateAnswer {
@@ -25,57 +24,38 @@ export interface LateAnswer {
   readonly at: string
 }
 
-interface LateEnding {
+/** How a call has ended whose task ended before. */
+export interface LateEnding {
   readonly task: CurrentTask
   readonly call: OpenCall
-  readonly ending: CallEnding
-  readonly spent: RecordedSpending
+  readonly answer?: Answered | undefined
+  /** Absent: that is not known. */
+  readonly spent?: RecordedSpending | undefined
 }
 
-/** Records what arrived after its task had ended, once per call: an answer, or a cost. Returns whether that was new. */
-export async function recordLateEnding(
-  actor: AgentActor,
-  bodies: Bodies,
-  { task, call, ending, spent }: LateEnding,
-): Promise<boolean> {
-  const isAnswer = ending.type === 'CallSucceeded'
-  const { usd, tokens } = amountOf(spent)
-  if (!isAnswer && usd === 0 && tokens === 0) return false
-  const text = isAnswer ? await bodies.keep(ending.result.text) : ''
-  const fact = lateEnding(task, call, ending, { text, spent })
-  try {
-    const recorded = await actor.decide(
-      ({ context }) => (context.current?.call?.callId === call.callId ? [] : [fact]),
-      {
-        ...{ correlationId: task.taskId, causationId: task.cause },
-        // Commit ids are part of the log's format: that of an answer keeps the name that the fact once had.
-        commitId: `${isAnswer ? 'dead-letter' : 'late-cost'}/${call.callId}`,
-        whileClosing: true,
-      },
-    )
-    return recorded.length > 0
-  } catch (error) {
-    // It was recorded before, as it was known then.
-    if (!(error instanceof CommitConflict)) throw error
-    return false
-  }
+/** Records it, once: with an answer, a cost, or as unknown. */
+export async function recordLateEnding(actor: AgentActor, bodies: Bodies, late: LateEnding): Promise<void> {
+  const { task, call, answer } = late
+  const fact = lateFact(late, answer ? await bodies.keep(answer.result.text) : '')
+  await actor.decide(({ context }) => (isAbandoned(context, call.callId) ? [fact] : []), {
+    ...{ correlationId: task.taskId, causationId: task.cause },
+    // Commit ids are part of the log's format: that of an answer keeps the name that the fact once had.
+    commitId: `${answer ? 'dead-letter' : 'late-cost'}/${call.callId}`,
+    whileClosing: true,
+  })
 }
 
-/** Records what arrived after its task had ended: an answer, or what its call cost without one. */
-function lateEnding(
-  { taskId }: CurrentTask,
-  { callId, sessionId, parentSessionId }: OpenCall,
-  ending: CallEnding,
-  { text, spent }: AnswerParts,
-): AgentFact {
-  const call = { taskId, callId }
-  if (ending.type !== 'CallSucceeded') return { type: 'LateCostRecorded', data: { ...call, ...spent } }
-  const { harvested, result } = ending
+function lateFact({ task: { taskId }, call, answer, spent }: LateEnding, text: Body): AgentFact {
+  const { callId, sessionId, parentSessionId } = call
+  const of = { taskId, callId }
+  if (!spent) return { type: 'CallOutcomeUnknown', data: { ...of, late: true } }
+  if (!answer) return { type: 'LateCostRecorded', data: { ...of, ...spent } }
+  const { harvested, result } = answer
   const { durationMs, model } = result
   const session = { sessionId, parentSessionId }
   return {
     type: 'LateAnswerRecorded',
-    data: { ...call, ...session, ...spent, durationMs, model, text, harvested },
+    data: { ...of, ...session, ...spent, durationMs, model, text, harvested },
   }
 }
 
