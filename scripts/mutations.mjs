@@ -651,6 +651,16 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'A step writes to the log twice',
+    { 'tests/patterns/runs/appends.test.ts': ['An ask outside a run writes twice'] },
+    [
+      'a process knows no account before its first call',
+      'src/orchestrator.ts',
+      '        await orchestrator.#admission.prepare().catch(() => {})\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A step writes to the log twice',
     {
       'tests/patterns/runs/appends.test.ts': [
         'A step of a run writes twice: when it begins, and when it is answered',

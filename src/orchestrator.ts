@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import { concatAll, defer, type Observable } from 'rxjs'
 import { type AccountInfo, Accounts } from './actors/admission/accounts.ts'
-import { localAdmission } from './actors/admission/admission.ts'
+import { type Admission, localAdmission } from './actors/admission/admission.ts'
 import { type BudgetInfo, type BudgetScope, placeOf } from './actors/admission/budget.ts'
 import { Budgets } from './actors/admission/budgets.ts'
 import { Governor, governorLimits } from './actors/admission/governor.ts'
@@ -101,6 +101,7 @@ export class Orchestrator implements AsyncDisposable {
   readonly #agents: AgentSystem
   readonly #budgets: Budgets
   readonly #accounts: Accounts
+  readonly #admission: Admission
   readonly #heldTasks: HeldTasks
   readonly #runs: Runs
   readonly #supervisors: Supervisors
@@ -138,12 +139,14 @@ export class Orchestrator implements AsyncDisposable {
     const governor = new Governor(governorLimits(options.limits ?? {}, runner), { clock, logger })
     const budgets = new Budgets({ store, clock, logger }, minimum, cacheReadWeight)
     const accounts = new Accounts({ store, clock, logger }, governor)
+    const admission = localAdmission({ runner, accounts, budgets, governor, clock, logger })
     this.#budgets = budgets
     this.#accounts = accounts
+    this.#admission = admission
     const environment: Omit<AgentEnvironment, 'swept' | 'isSwept'> = {
       ...surroundings,
       store,
-      admission: localAdmission({ runner, accounts, budgets, governor, clock, logger }),
+      admission,
       intake: this.#intake,
       spentLate: async ({ taskId, runId }, callId, cost) => {
         try {
@@ -274,6 +277,8 @@ export class Orchestrator implements AsyncDisposable {
       await orchestrator.#accounts.open()
       if (options.declare !== 'on-demand') await orchestrator.#declare()
       if (resume === 'at-once') {
+        // What cannot be read now is read before the first call.
+        await orchestrator.#admission.prepare().catch(() => {})
         await orchestrator.#agents.resume()
         await orchestrator.#ownActors.resume()
         await orchestrator.#resumeLandings()

@@ -13,6 +13,8 @@ const TASK_ID = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/
 /** `agent/researcher`, `run/3f2a`: the kind of actor and its id. */
 export type StreamName = `${string}/${string}`
 
+const STREAM_NAME = new RegExp(`${ID_PATTERN.source.slice(0, -1)}/${ID_PATTERN.source.slice(1)}`)
+
 /** Returns the id, or throws {@link InvalidIdError}. `what` is the noun for the message ("agent", "run"). */
 export function checkId(what: string, id: unknown): string {
   if (typeof id === 'string' && ID_PATTERN.test(id)) return id
@@ -47,6 +49,7 @@ export function streamName(kind: string, id: string): StreamName {
 
 /** Returns the name unchanged, or throws {@link InvalidIdError}. */
 export function checkStreamName(name: string): StreamName {
+  if (typeof name === 'string' && STREAM_NAME.test(name)) return name as StreamName
   const [kind, id, ...rest] = String(name).split('/')
   if (rest.length > 0 || kind === undefined || id === undefined) {
     throw new InvalidIdError({

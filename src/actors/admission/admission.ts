@@ -55,6 +55,8 @@ export interface ExplainedHold extends ReturnType<typeof budgetHoldInWords> {
 export interface Admission {
   /** The account that pays for the next call. */
   readonly account: string
+  /** Learns what the log says of that account and of budgets, so that the first call may begin at once. */
+  prepare(): Promise<void>
   /**
    * Resolves once the call may begin, or with why it may not; undefined if it is no longer wanted. The caller announces an
    * admitted call, and reports its end by `leave` and `settle`.
@@ -115,15 +117,22 @@ export function localAdmission({
 }: AdmissionParts): Admission {
   const parts = { accounts, budgets, logger }
   const accountNow = () => runner.account?.() ?? UNNAMED
+  const know = async (account: string) => {
+    if (!accounts.isKnown(account)) await accounts.know(account, account !== UNNAMED)
+  }
 
   return {
     get account() {
       return accountNow()
     },
+    async prepare() {
+      await know(accountNow())
+      await budgets.load()
+    },
     async admit(request, wanted) {
       const { agent, callId } = request
       const account = accountNow()
-      if (!accounts.isKnown(account)) await accounts.know(account, account !== UNNAMED)
+      await know(account)
       // Checked before waiting for a slot, which a call without a budget must not take.
       const hold = accounts.holdOf(account) ?? (budgets.areSet ? await budgets.refusal(request) : undefined)
       if (hold) return { hold }

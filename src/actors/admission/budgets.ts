@@ -49,6 +49,8 @@ export type BudgetManner = 'by hand' | 'declared' | 'new'
 export interface BudgetKeeper {
   /** Whether any budget was ever set or is being set. Otherwise no call needs to wait for one. */
   readonly areSet: boolean
+  /** Learns which budgets were ever set. Until then, all calls wait for that. */
+  load(): Promise<void>
   /** The tokens of a call as budgets count them. */
   tokensOf(usage: Usage): number
   /** The budget that a call would not fit into now. */
@@ -122,6 +124,10 @@ export class Budgets implements BudgetKeeper {
 
   get areSet(): boolean {
     return this.#loaded?.size !== 0 || this.#beingSet > 0
+  }
+
+  async load(): Promise<void> {
+    await this.#known()
   }
 
   changes(listener: () => void): () => void {

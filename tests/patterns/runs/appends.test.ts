@@ -7,15 +7,13 @@ import { memoryStore } from '../../../src/store/memory-store.ts'
 import { MortalStore } from '../../../src/testing/mortal-store.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 
-/** Agents that have worked, so that their process knows of budgets and of accounts. */
-async function working(agents: readonly string[], slots = 100) {
+/** Agents that have just been created, and what is written after that. */
+async function working(agents: readonly string[], slots = 100, account?: () => string) {
   const mortal = new MortalStore(memoryStore())
   const limits = { callsInFlight: slots }
-  const orchestrator = await Orchestrator.open({ store: mortal.store, runner: scriptedRunner(), limits })
-  for (const id of agents) {
-    await orchestrator.createAgent({ id, systemPrompt: 'x' })
-    await orchestrator.sendTask(id, 'warm up')
-  }
+  const runner = { ...scriptedRunner(), ...(account && { account }) }
+  const orchestrator = await Orchestrator.open({ store: mortal.store, runner, limits })
+  for (const id of agents) await orchestrator.createAgent({ id, systemPrompt: 'x' })
   const before = mortal.appends.length
   return { orchestrator, store: mortal.store, written: () => mortal.appends.slice(before) }
 }
@@ -31,8 +29,8 @@ test('A step of a run writes twice: when it begins, and when it is answered', as
   await orchestrator.close()
 })
 
-test('An ask outside a run writes twice', async () => {
-  const { orchestrator, written } = await working(['a'])
+test('An ask outside a run writes twice, also the first one of a process', async () => {
+  const { orchestrator, written } = await working(['a'], 100, () => 'acme')
   await orchestrator.sendTask('a', 'hello')
   expect(written()).toEqual(['TaskAccepted and CallStarted of agent/a', 'CallSucceeded of agent/a'])
   await orchestrator.close()
