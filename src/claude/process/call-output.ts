@@ -27,7 +27,7 @@ export function outputFiles(home: string, callId: string): OutputFiles {
   return { stdout: `${name}.stdout`, stderr: `${name}.stderr` }
 }
 
-/** To be closed by whoever has opened them. */
+/** The files of a process: `stdout` and `stderr` are closed once it has them. */
 export interface OpenOutput {
   readonly stdout: FileHandle
   readonly stderr: FileHandle
