@@ -12,7 +12,8 @@ import type { MESSAGE_PARTS } from '../../events/options/agent.ts'
 import type { Logger } from '../../logger.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { SavedFiles } from '../../workspaces/files/file-history.ts'
-import type { FilesOperations, FilesPlace, RestoredFiles } from '../../workspaces/files/operations.ts'
+import type { FilesOperations, RestoredFiles } from '../../workspaces/files/operations.ts'
+import type { FilesPlace } from '../../workspaces/files/place.ts'
 import type { Bodies } from '../engine/bodies.ts'
 import type { CallEnding } from './call.ts'
 import type { AgentActor } from './environment.ts'
@@ -78,13 +79,37 @@ export function callFiles(
   actor: AgentActor,
   { runner, logger, directories, bodies, decide, warn }: CallFilesEnvironment,
 ): CallFiles {
-  function kept(task?: QueuedTask): KeptFiles | undefined {
-    const { config, files: { commit: last } = {} } = actor.snapshot.context
-    if (!config || !runner.files) return undefined
-    const { workspace } = config
-    const rebuilt = () =>
-      task && warn(task, 'its workspace was gone: it was made again from the newest snapshot')
-    return { files: runner.files, place: { agent, workspace, directories, last, rebuilt } }
+  const { files } = runner
+  const place: FilesPlace = {
+    agent,
+    directories,
+    get workspace() {
+      return actor.snapshot.context.config?.workspace
+    },
+    get last() {
+      return actor.snapshot.context.files?.commit
+    },
+    rebuilt() {
+      const { current } = actor.snapshot.context
+      if (current) warn(current, 'its workspace was gone: it was made again from the newest snapshot')
+    },
+  }
+  const kept = files && { files, place }
+  /** Undefined if there is nothing to do. */
+  const keptNow = () => (actor.snapshot.context.config ? kept : undefined)
+
+  /** What was said of files that are left, so that it is said once. */
+  let saidOfLeft = ''
+  function tellLeft(task: QueuedTask, { left = [], leftInAll = left.length }: SavedFiles): void {
+    const names = left.join(', ')
+    const others = leftInAll - left.length
+    const said = others === 0 ? names : `${names} and ${others} others`
+    if (said !== saidOfLeft && said !== '')
+      warn(
+        task,
+        `some files are neither saved nor brought back, because they are too large, too many or cannot be read: ${said}`,
+      )
+    saidOfLeft = said
   }
 
   /** Does it in the open call, where it is recorded. */
@@ -92,7 +117,7 @@ export function callFiles(
     { task, call: { callId } }: CallOfTask,
     work: (given: KeptFiles & { readonly write: (fact: AgentFact) => Promise<unknown> }) => Promise<unknown>,
   ): Promise<CallEnding | undefined> {
-    const found = kept(task)
+    const found = keptNow()
     if (!found) return undefined
     const write = (fact: AgentFact) =>
       decide(task, ({ current }) => (current?.call?.callId === callId ? [fact] : []))
@@ -150,7 +175,7 @@ export function callFiles(
     task: { taskId },
     call: { callId },
   }: CallOfTask): Promise<RestoredFact | undefined> {
-    const found = kept()
+    const found = keptNow()
     const to = actor.snapshot.context.files?.before
     if (!found || to === undefined) return undefined
     try {
@@ -169,11 +194,11 @@ export function callFiles(
 
   return {
     get areKept() {
-      return kept() !== undefined
+      return keptNow() !== undefined
     },
 
     isEmpty() {
-      const found = kept()
+      const found = keptNow()
       return found?.files.isEmpty(found.place) ?? false
     },
 
@@ -195,17 +220,19 @@ export function callFiles(
         const { callId } = of.call
         const saved = await files.save(place, `before call ${callId}`)
         if (saved.commit === NO_FILES) return
+        tellLeft(of.task, saved)
         const project = await projectInCall(of.task, files, place)
         await write({ type: 'FilesSaved', data: { taskId, callId, when: 'before', ...saved, ...project } })
       }),
 
     async saveAfter(task, callId) {
-      const found = kept()
+      const found = keptNow()
       if (!found) return undefined
       const { taskId } = task
       try {
         const saved = await found.files.save(found.place, `after call ${callId}`)
         if (saved.commit === NO_FILES) return undefined
+        tellLeft(task, saved)
         const data = { taskId, callId, when: 'after', ...saved } as const
         await decide(task, ({ current }) =>
           current?.call?.callId === callId ? [{ type: 'FilesSaved', data }] : [],
@@ -237,7 +264,7 @@ export function callFiles(
     },
 
     async commit(task, { sessionId }, saved) {
-      const found = kept()
+      const found = keptNow()
       const workspace = found?.place.workspace
       if (!found || !workspace || workspace.commits === 'agent') return
       const { taskId, runId } = task
