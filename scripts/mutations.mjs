@@ -1490,8 +1490,8 @@ export const MUTATIONS = [
     [
       'a sweep spares no call',
       'src/claude/process/termination.ts',
-      "if (!keep.has(markers.get(CALL_MARKER) ?? '')) marked.push(entry)",
-      'marked.push(entry)\n      if (keep.size < 0) continue',
+      "(keep.has(markers.get(CALL_MARKER) ?? '') ? kept : marked)",
+      '(keep.size < 0 ? kept : marked)',
     ],
     [
       'a sweep spares no ancestor',

@@ -25,7 +25,7 @@ import { formatVersion, programLocator } from './program.ts'
 import { recoverCall } from './recovery.ts'
 import type { AgentRunner, Call } from './runner.ts'
 import { branchSession } from './session/branch.ts'
-import { originToFork, Sessions } from './session/origin.ts'
+import { Sessions } from './session/origin.ts'
 import { pruneTranscripts } from './session/pruning.ts'
 import { longRecord, streamParser } from './stream/parser.ts'
 
@@ -71,8 +71,9 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       logger.warn({ callId: call.callId, error }, 'could not remove the temporary files of earlier calls'),
     )
     await writeSystemPrompt(call)
-    const plan = launchPlan(call, { program, ...sources(), origin: await originToFork(call) })
-    const costBefore = continuesItself(call) ? await costSoFar(call) : undefined
+    const sessions = new Sessions(call.directories.home)
+    const plan = launchPlan(call, { program, ...sources(), origin: await sessions.originToFork(call) })
+    const costBefore = continuesItself(call) ? await costSoFar(call, sessions) : undefined
     const redact = redactor({
       secrets: plan.secrets,
       prompts: [call.prompt, call.settings.systemPrompt],
@@ -100,7 +101,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
           clock: context.clock,
           structuredOutputRequested: call.settings.outputSchema !== undefined,
         })
-        const sessions = new Sessions(call.directories)
+        const sessions = new Sessions(call.directories.home)
         if (error || facts.result === null) {
           const spent = await spendingOf(call, { facts, streamed, costBefore, sessions })
           return { messages: spent ? [{ type: 'spent', ...spent }] : [], ...(error && { error }) }
@@ -114,7 +115,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
   }
 
   /** A file that cannot be removed must not cost an answer that was paid for. */
-  const prune = (call: Call, sessions?: Sessions) =>
+  const prune = (call: Call, sessions = new Sessions(call.directories.home)) =>
     pruneTranscripts(call, sessions).catch((error: unknown) =>
       logger.warn({ callId: call.callId, error }, 'could not remove superseded transcripts'),
     )

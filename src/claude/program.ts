@@ -31,16 +31,11 @@ export interface LocateOptions {
 export async function locateProgram(options: LocateOptions): Promise<Program> {
   const { environment, directory = process.cwd(), ask = askVersion } = options
   const requested = options.path || environment.CLAUDE_AGENTS_CLAUDE_PATH
-  const candidates = requested
-    ? [...(requested.includes('/') ? [resolve(directory, requested)] : onPath(requested, environment.PATH))]
-    : [
-        ...onPath('claude', environment.PATH),
-        ...installed([import.meta.url, join(directory, 'package.json')]),
-      ]
-
+  const tried = new Set<string>()
   const unusable: string[] = []
-  for (const path of new Set(candidates)) {
-    if (!(await isExecutable(path))) continue
+  for (const path of candidates(requested, environment.PATH, directory)) {
+    if (tried.has(path) || !(await isExecutable(path))) continue
+    tried.add(path)
     const output = await ask(path)
     const version = parseVersion(output)
     if (version && isAtLeast(version, MINIMUM_VERSION)) return { path, version }
@@ -53,6 +48,13 @@ export async function locateProgram(options: LocateOptions): Promise<Program> {
     throw new CliIncompatibleError({ said: `${unusable.join('; ')}; ${required}` })
   }
   throw new BinaryNotFoundError(requested ? { said: `there is no program at ${requested}` } : {})
+}
+
+/** Lazily: to resolve the packages takes longer than all of the PATH. */
+function* candidates(requested: string | undefined, path: string | undefined, directory: string) {
+  if (requested?.includes('/')) yield resolve(directory, requested)
+  else yield* onPath(requested || 'claude', path)
+  if (!requested) yield* installed([import.meta.url, join(directory, 'package.json')])
 }
 
 /** Locates the program once. A failure is not cached, so a new installation is found without a restart. */

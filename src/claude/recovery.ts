@@ -9,8 +9,8 @@ import { resultOf, spendingOf } from './process/call-ending.ts'
 import { lastOutputAt, outputFiles, readStderr } from './process/call-output.ts'
 import { isRunning } from './process/table.ts'
 import { sweepCall, type TerminationContext, terminate, waitForEnd } from './process/termination.ts'
-import type { Call, CallSpending, ProcessIdentity, Recovered } from './runner.ts'
-import { Sessions, turnStart } from './session/origin.ts'
+import type { Call, ProcessIdentity, Recovered } from './runner.ts'
+import { Sessions } from './session/origin.ts'
 import { answerReader } from './session/transcript-reading.ts'
 import { eachLine, isReadable } from './session/transcripts.ts'
 import { lineSplitter, OUTPUT_LIMITS, type OutputLimits } from './stream/line-splitter.ts'
@@ -80,7 +80,8 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
   const redact = redactor({ secrets, prompts: [call.prompt, call.settings.systemPrompt] })
   const read = await readOutput(output.stdout, redact, limits)
   const { facts } = read
-  const sessions = new Sessions(call.directories)
+  const sessions = new Sessions(home)
+  const spending = async () => defined({ spent: await spendingOf(call, { ...read, sessions }) })
   if (facts.result !== null) {
     const error = classify(
       {
@@ -95,25 +96,21 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
       },
       redact,
     )
-    if (error !== null) return { outcome: 'failed', error, ...(await spentBy(call, read)) }
+    if (error !== null) return { outcome: 'failed', error, ...(await spending()) }
     const { result } = await resultOf(call, facts.result, { facts, redact, sessions })
     return { outcome: 'answered', result }
   }
   // The refusal for which we had killed the call ourselves.
   const refusal = hopeless(facts, false)
   if (refusal !== null) return { outcome: 'failed', error: refusal }
-  const unanswered = async () => ({ outcome: 'unanswered' as const, ...(await spentBy(call, read)) })
+  const unanswered = async () => ({ outcome: 'unanswered' as const, ...(await spending()) })
   const own = await sessions.transcriptOf(call.sessionId)
   if (!own || !(await isReadable(own.path)))
     return facts.requested || own ? unanswered() : { outcome: 'unsent' }
-  const answer = answerReader(call.prompt, await turnStart(call, own.path, sessions))
+  const answer = answerReader(call.prompt, await sessions.turnStart(call, own.path))
   await eachLine(own.path, answer.add)
   const result = answer.result()
   return result === null ? unanswered() : { outcome: 'answered', result }
-}
-
-async function spentBy(call: Call, read: StreamParser): Promise<{ readonly spent?: CallSpending }> {
-  return defined({ spent: await spendingOf(call, read) })
 }
 
 /** We did not see how the process exited: only its output is evidence. */

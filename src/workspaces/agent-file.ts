@@ -1,7 +1,7 @@
 /** Opens files that an agent can write: without waiting for anybody, without following a link, regular files only. */
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { withDescriptors } from './descriptors.ts'
+import { isLack, withDescriptors } from './descriptors.ts'
 
 /** O_NONBLOCK: a pipe in place of the file would hold one of the few threads that open files, for ever. */
 const READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW | constants.O_NOCTTY
@@ -26,8 +26,8 @@ async function openRegular(path: string, flags: number, largest: number): Promis
 }
 
 /** Whatever else is wrong is the agent's doing: the file counts as lost. */
-function nullUnlessLack(error: NodeJS.ErrnoException): null {
-  if (error.code === 'EMFILE' || error.code === 'ENFILE') throw error
+function nullUnlessLack(error: unknown): null {
+  if (isLack(error)) throw error
   return null
 }
 

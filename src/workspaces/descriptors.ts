@@ -15,7 +15,8 @@ const LONGEST_PAUSE_MS = 1_000
 /** A process that has no descriptor left for so long has lost them for good. */
 const TRIES = 60
 
-const isLack = (error: unknown) => ['EMFILE', 'ENFILE'].includes(codeOf(error))
+/** Whether something failed for lack of descriptors. */
+export const isLack = (error: unknown): boolean => ['EMFILE', 'ENFILE'].includes(codeOf(error))
 
 /** Does the work, and tries again while it fails for lack of descriptors. */
 export async function withDescriptors<Result>(

@@ -7,7 +7,7 @@ import type { Redact } from '../../events/redaction.ts'
 import { classify } from '../classification.ts'
 import { unwrapper } from '../output-schema.ts'
 import type { Call, CallResult, CallSpending } from '../runner.ts'
-import { costBefore, Sessions } from '../session/origin.ts'
+import type { Sessions } from '../session/origin.ts'
 import type { StreamFacts, StreamParser } from '../stream/parser.ts'
 import { callResult, endingOf, isAnswer, reportedSpending } from '../stream/result-record.ts'
 import type { UntrustedRecord } from '../stream/untrusted-json.ts'
@@ -63,8 +63,7 @@ export function stoppedError(signal: AbortSignal): ClaudeExecutionError {
 }
 
 /** The cost that a call's own session has recorded so far. */
-export async function costSoFar(call: Call): Promise<number> {
-  const sessions = new Sessions(call.directories)
+export async function costSoFar(call: Call, sessions: Sessions): Promise<number> {
   const own = await sessions.transcriptOf(call.sessionId)
   return (own && (await sessions.end(own)))?.chainCostUsd ?? 0
 }
@@ -73,25 +72,20 @@ export interface CostContext extends Pick<StreamParser, 'facts'> {
   /** The cost of the session before the call, if the call continues it in place. */
   readonly costBefore?: number | undefined
   /** Its agent's sessions now that it has ended. */
-  readonly sessions?: Sessions
+  readonly sessions: Sessions
 }
 
 /** The result of an answered call, with the cost of this call alone, and whether its session was saved. */
 export async function resultOf(
   call: Call,
   record: UntrustedRecord,
-  {
-    facts,
-    redact,
-    costBefore: known,
-    sessions = new Sessions(call.directories),
-  }: CostContext & Pick<EndContext, 'redact'>,
+  { facts, redact, costBefore: known, sessions }: CostContext & Pick<EndContext, 'redact'>,
 ): Promise<{ readonly result: CallResult; readonly isSessionKept: boolean }> {
   const own = await sessions.transcriptOf(call.sessionId)
   const end = own ? await sessions.end(own) : null
   // Versions that write a cost state report the whole chain's cost in `total_cost_usd`; others report this call's.
   const countsChain = end !== null && end.chainCostUsd !== null
-  const paidBefore = countsChain ? (known ?? (await costBefore(call, sessions))) : 0
+  const paidBefore = countsChain ? (known ?? (await sessions.costBefore(call))) : 0
   const { outputSchema } = call.settings
   const unwrap = outputSchema && unwrapper(outputSchema)
   const result = callResult(record, facts, defined({ costBefore: paidBefore, redact, unwrap }))
@@ -108,7 +102,7 @@ export async function spendingOf(
 ): Promise<CallSpending | undefined> {
   const { result, model } = facts
   // A call that failed early has saved no cost of its own: then that of its parent says how its version counts.
-  const reported = result && reportedSpending(result, model, known ?? (await costBefore(call, sessions)))
+  const reported = result && reportedSpending(result, model, known ?? (await sessions.costBefore(call)))
   const isTold =
     reported && (reported.costUsd > 0 || Object.values(reported.usage).some((tokens) => tokens > 0))
   return isTold ? reported : (streamed.spending(call.prompt) ?? reported ?? undefined)

@@ -27,7 +27,8 @@ export function outputFiles(home: string, callId: string): OutputFiles {
   return { stdout: `${name}.stdout`, stderr: `${name}.stderr` }
 }
 
-export interface OpenOutput extends AsyncDisposable {
+/** The files of a process: `stdout` and `stderr` are closed once it has them. */
+export interface OpenOutput {
   readonly stdout: FileHandle
   readonly stderr: FileHandle
   /**
@@ -54,14 +55,7 @@ async function openBoth(home: string, files: OutputFiles): Promise<OpenOutput> {
     const stderr = await open(files.stderr, 'wx', 0o600)
     opened.push(stderr)
     const printed = await open(files.stdout, constants.O_RDONLY | constants.O_NOFOLLOW)
-    return {
-      stdout,
-      stderr,
-      printed,
-      async [Symbol.asyncDispose]() {
-        await Promise.all([stdout.close(), stderr.close()])
-      },
-    }
+    return { stdout, stderr, printed }
   } catch (error) {
     await Promise.all(opened.map((file) => file.close()))
     // Tried again, they must not be there.

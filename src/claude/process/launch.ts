@@ -50,12 +50,14 @@ export async function startProcess(
   table: ProcessTable,
   waiting: Waiting = {},
 ): Promise<CallProcess> {
-  await using output = await openOutput(plan.home, plan.output)
+  const output = await openOutput(plan.home, plan.output)
   try {
     return await spawnInto(output, plan, table, waiting)
   } catch (error) {
     await output.printed.close()
     throw error
+  } finally {
+    await Promise.all([output.stdout.close(), output.stderr.close()])
   }
 }
 

@@ -1,6 +1,7 @@
 /** The process table of this machine: /proc on Linux, `ps` elsewhere. */
-import { readdir, readFile } from 'node:fs/promises'
-import { spawnWhenPossible, withDescriptors } from '../../workspaces/descriptors.ts'
+import { readdirSync, readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { isLack, spawnWhenPossible, withDescriptors } from '../../workspaces/descriptors.ts'
 import type { ProcessIdentity } from '../runner.ts'
 
 export interface ProcessEntry {
@@ -73,35 +74,30 @@ export function parseProcessList(output: string): ProcessEntry[] {
 }
 
 /** A process may exit while it is being read: it then counts as absent. */
-async function readOrNull(path: string): Promise<string | null> {
+function nullIfGone(error: unknown): null {
+  // It would count as absent though it runs.
+  if (isLack(error)) throw error
+  return null
+}
+
+/** Read at once: it is in memory, and to ask a thread for it costs ten times as much. */
+function statOf(pid: number): ProcessEntry | null {
   try {
-    return await withDescriptors(() => readFile(path, 'utf8'))
+    return parseStat(pid, readFileSync(`/proc/${pid}/stat`, 'utf8'))
   } catch (error) {
-    // It would count as absent though it runs.
-    if (['EMFILE', 'ENFILE'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
-    return null
+    return nullIfGone(error)
   }
 }
 
-/** How many processes are read at a time, each through a descriptor. */
-const AT_ONCE = 16
-
 export const linuxProcessTable: ProcessTable = {
-  async entries() {
-    const names = (await withDescriptors(() => readdir('/proc'))).filter((name) => /^\d+$/.test(name))
-    const entries: ProcessEntry[] = []
-    for (let start = 0; start < names.length; start += AT_ONCE) {
-      const some = names.slice(start, start + AT_ONCE).map((name) => linuxProcessTable.entry(Number(name)))
-      entries.push(...(await Promise.all(some)).filter((entry) => entry !== null))
-    }
-    return entries
-  },
-  async entry(pid) {
-    const stat = await readOrNull(`/proc/${pid}/stat`)
-    return stat === null ? null : parseStat(pid, stat)
-  },
+  entries: () =>
+    withDescriptors(() =>
+      readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (statOf(Number(name)) ?? []) : [])),
+    ),
+  entry: (pid) => withDescriptors(() => statOf(pid)),
   async environment(pid) {
-    const block = await readOrNull(`/proc/${pid}/environ`)
+    // Of a process that hangs, the system may keep us waiting for it.
+    const block = await withDescriptors(() => readFile(`/proc/${pid}/environ`, 'utf8')).catch(nullIfGone)
     return block === null ? null : parseEnvironment(block)
   },
 }

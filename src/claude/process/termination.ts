@@ -142,16 +142,17 @@ async function sweepProcesses(
   const swept = new Set<string>()
   for (let round = 0; round < ROUNDS; round += 1) {
     const entries = (await context.table.entries()).filter((entry) => !entry.ended)
-    const spared = new Set([...ancestorsOf(process.pid, entries), process.pid])
     const marked: ProcessEntry[] = []
+    const kept: ProcessEntry[] = []
     for (const entry of entries) {
       if (ticksOf(entry.startTime) < sinceTicks) continue
       const markers = await context.table.environment(entry.pid)
-      if (!markers || !fits(markers)) continue
-      if (!keep.has(markers.get(CALL_MARKER) ?? '')) marked.push(entry)
-      else if (!spared.has(entry.pid))
-        for (const kept of descendantsOf(entry.pid, entries)) spared.add(kept.pid)
+      if (markers && fits(markers)) (keep.has(markers.get(CALL_MARKER) ?? '') ? kept : marked).push(entry)
     }
+    if (marked.length === 0) break
+    const spared = new Set([...ancestorsOf(process.pid, entries), process.pid])
+    for (const { pid } of kept)
+      if (!spared.has(pid)) for (const below of descendantsOf(pid, entries)) spared.add(below.pid)
     const doomed = marked.filter((entry) => !spared.has(entry.pid))
     if (doomed.length === 0) break
     for (const entry of doomed) swept.add(`${entry.pid} ${entry.startTime}`)

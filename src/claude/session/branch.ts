@@ -3,7 +3,7 @@ import { mkdir, open, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import { configDirectory } from '../environment.ts'
-import { recordAnswer, type SessionOrigin, Sessions, sessionOrigin } from './origin.ts'
+import { type SessionOrigin, Sessions } from './origin.ts'
 import { containedReader, containsLine } from './transcript-reading.ts'
 import { eachLine } from './transcripts.ts'
 
@@ -22,17 +22,17 @@ export async function branchSession(
   // The CLI derives the directory from its working directory like this; 2.1.330 also searches all others.
   const project = (await realpath(to.workspace)).replace(/[^A-Za-z0-9]/g, '-')
   const folder = join(configDirectory(to.home), 'projects', project)
-  const answers = await new Sessions(from).answers()
+  const answers = await new Sessions(from.home).answers()
   const contained = containedReader(new Set([...answers.values()].map(({ line }) => line)))
   for (let left = TRIES; left > 0; left -= 1) {
-    const origin = await sessionOrigin({ sessionId: '', parentSessionId: sessionId, directories: from })
+    const origin = await new Sessions(from.home).origin({ sessionId: '', parentSessionId: sessionId })
     if (origin === null) return
     await mkdir(folder, { recursive: true, mode: 0o700 })
     if (await copyUpTo(origin, join(folder, `${origin.sessionId}.jsonl`), contained.add)) break
   }
-  const copied = new Sessions(to)
+  const copied = new Sessions(to.home)
   for (const [session, answer] of answers) {
-    if (contained.result().has(answer.line)) await recordAnswer(copied, session, answer)
+    if (contained.result().has(answer.line)) await copied.record(session, answer)
   }
 }
 

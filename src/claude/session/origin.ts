@@ -1,11 +1,10 @@
-/** Finds the transcript to fork: that of the parent session, or a later one that contains its history. */
+/** An agent's sessions: which transcript to fork (the parent's, or a later one that contains its history), and what it cost. */
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SessionNotFoundError } from '../../events/errors/call.ts'
 import { defined } from '../../events/json.ts'
 import { openForAppending, readAgentFile } from '../../workspaces/agent-file.ts'
 import { withDescriptors } from '../../workspaces/descriptors.ts'
-import type { AgentDirectories } from '../../workspaces/directories.ts'
 import { removeFrom } from '../../workspaces/lifecycle.ts'
 import type { Call } from '../runner.ts'
 import { numberAt, parseRecord, stringAt } from '../stream/untrusted-json.ts'
@@ -28,32 +27,25 @@ export interface SessionOrigin {
   readonly path: string
 }
 
-type ForkingCall = Pick<Call, 'sessionId' | 'parentSessionId' | 'directories'>
+type ForkingCall = Pick<Call, 'sessionId' | 'parentSessionId'>
 
-/** What an agent's home has of its sessions, as it is when it is first asked for: one look serves all that a call needs. */
+/** The sessions in an agent's home, as they are when first asked for: one look serves all that is asked of them at a time. */
 export class Sessions {
-  readonly home: string
+  readonly #home: string
   readonly #ends = new Map<string, Promise<TranscriptEnd | null>>()
   #files: Promise<readonly TranscriptFile[]> | undefined
   #answers: Promise<ReadonlyMap<string, SessionAnswer>> | undefined
 
-  constructor({ home }: Pick<AgentDirectories, 'home'>) {
-    this.home = home
+  constructor(home: string) {
+    this.#home = home
   }
 
   files(): Promise<readonly TranscriptFile[]> {
-    this.#files ??= listTranscripts(this.home)
+    this.#files ??= listTranscripts(this.#home)
     return this.#files
   }
 
-  /** How sessions ended, in the order of their answers. */
-  answers(): Promise<ReadonlyMap<string, SessionAnswer>> {
-    this.#answers ??= readAnswers(this.home)
-    return this.#answers
-  }
-
-  /** undefined if there is none. */
-  async transcriptOf(sessionId: string): Promise<TranscriptFile | undefined> {
+  async transcriptOf(sessionId: string | null): Promise<TranscriptFile | undefined> {
     return (await this.files()).find((file) => file.sessionId === sessionId)
   }
 
@@ -63,51 +55,87 @@ export class Sessions {
     this.#ends.set(path, end)
     return end
   }
+
+  /** How sessions ended, in the order of their answers. */
+  answers(): Promise<ReadonlyMap<string, SessionAnswer>> {
+    this.#answers ??= readAnswers(this.#home)
+    return this.#answers
+  }
+
+  /** Durable when it resolves: transcripts are removed on the strength of it. */
+  async record(session: string, answer: SessionAnswer): Promise<void> {
+    if ((await this.answers()).get(session)?.line === answer.line) return
+    const path = answersFile(this.#home)
+    await using file = (await openForAppending(path, LARGEST)) ?? (await createAnswers(this.#home))
+    await file.write(`${JSON.stringify({ session, ...answer })}\n`)
+    await file.datasync()
+  }
+
+  /** What a call forks; null if it starts a new chain, or if no transcript contains its parent session. */
+  async origin({ sessionId: own, parentSessionId: parent }: ForkingCall): Promise<SessionOrigin | null> {
+    if (parent === null) return null
+    const kept = await this.transcriptOf(parent)
+    if (kept && (await isReadable(kept.path))) return { sessionId: parent, at: null, path: kept.path }
+    const answer = (await this.answers()).get(parent)
+    if (answer === undefined) return null
+    const candidates: (SessionOrigin & { readonly length: number })[] = []
+    for (const { sessionId, path } of await this.files()) {
+      if (sessionId === own || sessionId === parent) continue
+      const length = await lengthIfContaining(path, answer.line)
+      if (length !== null) candidates.push({ sessionId, at: answer.line, path, length })
+    }
+    // The shortest is fastest to read; ties are broken by id.
+    candidates.sort((one, other) => one.length - other.length || (one.sessionId < other.sessionId ? -1 : 1))
+    return candidates[0] ?? null
+  }
+
+  /**
+   * The same before the CLI reads it. Throws {@link SessionNotFoundError} for a transcript that cannot be read: the CLI
+   * would wait for a pipe for ever, or use up the memory.
+   */
+  async originToFork(call: ForkingCall): Promise<SessionOrigin | null> {
+    const { parentSessionId: parent } = call
+    const origin = await this.origin(call)
+    if (origin !== null || !(await this.transcriptOf(parent))) return origin
+    throw new SessionNotFoundError({ said: `the transcript of session ${parent} cannot be read` })
+  }
+
+  /**
+   * Where the turn of a call begins that has a transcript, `own`. A fork leaves its parent unchanged, so it begins after
+   * what was forked. That may have been removed since, after the call was answered; then it begins after the parent's
+   * answer in the call's own transcript.
+   */
+  async turnStart(call: ForkingCall, own: string): Promise<TurnStart> {
+    const origin = await this.origin(call)
+    const answer = (await this.answers()).get(call.parentSessionId ?? '')
+    if (origin === null && answer === undefined) return { before: new Set(), costBefore: 0 }
+    const ids = idReader(origin === null ? answer?.line : (origin.at ?? undefined))
+    await eachLine(origin?.path ?? own, ids.add)
+    return { before: ids.result(), costBefore: await this.costBefore(call) }
+  }
+
+  /**
+   * What the history before a call cost, as far as known. A session that is forked at an earlier line begins with the cost
+   * of the whole transcript all the same (2.1.332). Which transcript that was, the record of the answer knows best: by now
+   * another one may be the shortest.
+   */
+  async costBefore(call: ForkingCall): Promise<number> {
+    const answers = await this.answers()
+    const recorded = answers.get(call.sessionId)?.costBeforeUsd
+    if (recorded !== undefined) return recorded
+    const origin = await this.origin(call)
+    const atEnd = answers.get(call.parentSessionId ?? '')?.chainCostUsd
+    // A transcript that ends with the parent's answer has the cost that was recorded with that.
+    if (!origin || (origin.at === null && atEnd)) return atEnd ?? 0
+    const cost = costReader()
+    await eachLine(origin.path, cost.add)
+    return cost.result() ?? 0
+  }
 }
 
 async function transcriptEnd(path: string): Promise<TranscriptEnd | null> {
   const end = endReader()
   return (await eachLine(path, end.add)) ? end.result() : null
-}
-
-/** What a call forks; null if it starts a new chain, or if no transcript contains its parent session. */
-export async function sessionOrigin(
-  call: ForkingCall,
-  sessions = new Sessions(call.directories),
-): Promise<SessionOrigin | null> {
-  const found = await findOrigin(call, sessions)
-  return found === 'unreadable' ? null : found
-}
-
-/**
- * As {@link sessionOrigin}, before the CLI reads it. Throws {@link SessionNotFoundError} for a transcript that cannot
- * be read: the CLI would wait for a pipe for ever, or use up the memory.
- */
-export async function originToFork(call: ForkingCall): Promise<SessionOrigin | null> {
-  const found = await findOrigin(call, new Sessions(call.directories))
-  if (found !== 'unreadable') return found
-  throw new SessionNotFoundError({ said: `the transcript of session ${call.parentSessionId} cannot be read` })
-}
-
-async function findOrigin(
-  { sessionId: ownId, parentSessionId: parent }: ForkingCall,
-  sessions: Sessions,
-): Promise<SessionOrigin | 'unreadable' | null> {
-  if (parent === null) return null
-  const own = await sessions.transcriptOf(parent)
-  if (own && (await isReadable(own.path))) return { sessionId: parent, at: null, path: own.path }
-
-  const answer = (await sessions.answers()).get(parent)
-  const candidates: (SessionOrigin & { readonly length: number })[] = []
-  if (answer !== undefined)
-    for (const { sessionId, path } of await sessions.files()) {
-      if (sessionId === ownId || sessionId === parent) continue
-      const length = await lengthIfContaining(path, answer.line)
-      if (length !== null) candidates.push({ sessionId, at: answer.line, path, length })
-    }
-  // The shortest is fastest to read; ties are broken by id.
-  candidates.sort((one, other) => one.length - other.length || (one.sessionId < other.sessionId ? -1 : 1))
-  return candidates[0] ?? (own ? 'unreadable' : null)
 }
 
 async function lengthIfContaining(path: string, line: string): Promise<number | null> {
@@ -118,45 +146,6 @@ async function lengthIfContaining(path: string, line: string): Promise<number | 
     contained.add(text)
   })
   return wasRead && contained.result().size > 0 ? length : null
-}
-
-/**
- * Where the turn of a call begins that has a transcript, `own`. A fork leaves its parent unchanged, so it begins after
- * what was forked. That may have been removed since, after the call was answered; then it begins after the parent's
- * answer in the call's own transcript.
- */
-export async function turnStart(
-  call: ForkingCall,
-  own: string,
-  sessions = new Sessions(call.directories),
-): Promise<TurnStart> {
-  const origin = await sessionOrigin(call, sessions)
-  const answer = (await sessions.answers()).get(call.parentSessionId ?? '')
-  if (origin === null && answer === undefined) return { before: new Set(), costBefore: 0 }
-  const ids = idReader(origin === null ? answer?.line : (origin.at ?? undefined))
-  await eachLine(origin?.path ?? own, ids.add)
-  return { before: ids.result(), costBefore: await costBefore(call, sessions) }
-}
-
-/**
- * What the history before a call cost, as far as known. A session that is forked at an earlier line begins with the cost of
- * the whole transcript all the same (2.1.332). Which transcript that was, the record of the answer knows best: by now another
- * one may be the shortest.
- */
-export async function costBefore(
-  call: ForkingCall,
-  sessions = new Sessions(call.directories),
-): Promise<number> {
-  const answers = await sessions.answers()
-  const recorded = answers.get(call.sessionId)?.costBeforeUsd
-  if (recorded !== undefined) return recorded
-  const parent = answers.get(call.parentSessionId ?? '')
-  const origin = await sessionOrigin(call, sessions)
-  // A transcript that ends with the parent's answer has the cost that was recorded with that.
-  if (!origin || (origin.at === null && parent?.chainCostUsd)) return parent?.chainCostUsd ?? 0
-  const cost = costReader()
-  await eachLine(origin.path, cost.add)
-  return cost.result() ?? 0
 }
 
 /**
@@ -177,7 +166,7 @@ export interface SessionAnswer extends TranscriptEnd {
   readonly costBeforeUsd?: number
 }
 
-/** In the order of the answers. Lines that are incomplete or malformed are skipped: a crash may have cut the last one. */
+/** Lines that are incomplete or malformed are skipped: a crash may have cut the last one. */
 async function readAnswers(home: string): Promise<ReadonlyMap<string, SessionAnswer>> {
   const text = (await readAgentFile(answersFile(home), LARGEST)) ?? ''
   return new Map(
@@ -189,19 +178,6 @@ async function readAnswers(home: string): Promise<ReadonlyMap<string, SessionAns
       return [[session, defined({ line, chainCostUsd: numberAt(record, 'chainCostUsd'), costBeforeUsd })]]
     }),
   )
-}
-
-/** Durable when it resolves: transcripts are removed on the strength of it. */
-export async function recordAnswer(
-  sessions: Sessions,
-  session: string,
-  answer: SessionAnswer,
-): Promise<void> {
-  const { home } = sessions
-  if ((await sessions.answers()).get(session)?.line === answer.line) return
-  await using file = (await openForAppending(answersFile(home), LARGEST)) ?? (await createAnswers(home))
-  await file.write(`${JSON.stringify({ session, ...answer })}\n`)
-  await file.datasync()
 }
 
 async function createAnswers(home: string) {

@@ -5,7 +5,7 @@
  */
 import { rm, stat } from 'node:fs/promises'
 import type { Call } from '../runner.ts'
-import { costBefore, recordAnswer, type SessionAnswer, Sessions, sessionOrigin } from './origin.ts'
+import type { SessionAnswer, Sessions } from './origin.ts'
 import { containedReader, type TranscriptEnd } from './transcript-reading.ts'
 import { eachLine, type TranscriptFile } from './transcripts.ts'
 
@@ -21,11 +21,11 @@ import { eachLine, type TranscriptFile } from './transcripts.ts'
  * may die before the call's outcome is logged: an answered call is not repeated, and all that recovery needs of the
  * parent has been recorded.
  */
-export async function pruneTranscripts(call: Call, sessions = new Sessions(call.directories)): Promise<void> {
+export async function pruneTranscripts(call: Call, sessions: Sessions): Promise<void> {
   const own = await sessions.transcriptOf(call.sessionId)
   const end = own ? await sessions.end(own) : null
   if (own === undefined || !hasAnswer(end)) return
-  await recordAnswer(sessions, call.sessionId, { ...end, ...(await costAtFork(call, sessions)) })
+  await sessions.record(call.sessionId, { ...end, ...(await costAtFork(call, sessions)) })
 
   const others = await answered(sessions, own)
   if (others.length === 0) return
@@ -50,8 +50,8 @@ export async function pruneTranscripts(call: Call, sessions = new Sessions(call.
 
 /** Of a fork at an earlier line; of any other, the parent's answer tells it. */
 async function costAtFork(call: Call, sessions: Sessions): Promise<Pick<SessionAnswer, 'costBeforeUsd'>> {
-  const origin = await sessionOrigin(call, sessions)
-  return origin === null || origin.at === null ? {} : { costBeforeUsd: await costBefore(call, sessions) }
+  const origin = await sessions.origin(call)
+  return origin === null || origin.at === null ? {} : { costBeforeUsd: await sessions.costBefore(call) }
 }
 
 interface AnsweredTranscript extends TranscriptFile, Pick<SessionAnswer, 'line'> {}
@@ -67,7 +67,7 @@ async function answered(sessions: Sessions, own: TranscriptFile): Promise<readon
     if (end === null) continue
     if (!hasAnswer(end)) await rm(file.path)
     else {
-      if (known === undefined) await recordAnswer(sessions, file.sessionId, end)
+      if (known === undefined) await sessions.record(file.sessionId, end)
       found.push({ ...file, line: end.line })
     }
   }

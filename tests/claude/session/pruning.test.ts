@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { configDirectory } from '../../../src/claude/environment.ts'
 import type { Call } from '../../../src/claude/runner.ts'
-import { costBefore } from '../../../src/claude/session/origin.ts'
+import { Sessions } from '../../../src/claude/session/origin.ts'
 import { pruneTranscripts } from '../../../src/claude/session/pruning.ts'
 import { testAgent } from '../calls.ts'
 
@@ -30,6 +30,7 @@ async function talker() {
   const { directories, call } = await testAgent()
   const folder = join(configDirectory(directories.home), 'projects/work')
   await mkdir(folder, { recursive: true })
+  const sessions = () => new Sessions(directories.home)
   const written = new Map<string, string>()
   const calls = new Map<string, Call>()
   const say = async (parent: string | null, { stopReason = 'end_turn', costUsd = 1 } = {}) => {
@@ -44,10 +45,10 @@ async function talker() {
     const cost = `${JSON.stringify({ type: 'cost-state', totalCostUSD: costUsd })}\n`
     await writeFile(join(folder, `${one.sessionId}.jsonl`), written.get(one.sessionId) + cost)
     read.length = 0
-    if (stopReason === 'end_turn') await pruneTranscripts(one)
+    if (stopReason === 'end_turn') await pruneTranscripts(one, sessions())
     return one.sessionId
   }
-  const before = (session: string) => costBefore(calls.get(session) as Call)
+  const before = (session: string) => sessions().costBefore(calls.get(session) as Call)
   return {
     say,
     before,
