@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { sortTests } from './tests/quick-tests.ts'
 
-const { quick } = sortTests()
+const { quick, others, alone } = sortTests()
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig({
@@ -20,22 +20,34 @@ export default defineConfig({
         test: {
           name: 'quick',
           include: quick,
-          setupFiles: ['tests/no-processes.ts'],
-          // Loading the sources anew for each file took more than half of the time.
-          isolate: false,
+          setupFiles: ['tests/each-file.ts', 'tests/no-processes.ts'],
         },
       },
       {
         extends: true,
         test: {
           name: 'processes',
-          include: ['tests/**/*.test.ts'],
-          exclude: quick,
+          include: [...others.keys()].filter((file) => !alone.includes(file)),
+          setupFiles: ['tests/each-file.ts'],
           globalSetup: ['tests/built-package.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          include: alone,
+          setupFiles: ['tests/each-file.ts'],
+          globalSetup: ['tests/built-package.ts'],
+          isolate: true,
         },
       },
     ],
     reporters: ['default', './tests/evidence.ts'],
+    // Loading the sources anew for each file took more than half of the time of the quick tests.
+    isolate: false,
+    // What is waited for takes its time on a busy machine.
+    expect: { poll: { timeout: 60_000 } },
     testTimeout: 120_000,
     hookTimeout: 60_000,
     // On two cores: one of three waits for a process, a disk or a delay most of the time.

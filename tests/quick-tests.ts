@@ -1,4 +1,4 @@
-/** Which tests are quick: those that start no process and need no build, told by what they import. */
+/** Which tests are quick: those that start no process and need no build. And which need a process of their own. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 
@@ -13,14 +13,22 @@ const COMPOSITION = new Set(['src/orchestrator.ts', 'src/index.ts'])
 /** The built package, and programs that the tests start. */
 const PROGRAMS = /['"/]dist\/|\bfixtures\/[\w-]+\.(mjs|sh)\b|['"][\w-]+\.(mjs|sh)['"]/
 
-/** The quick tests share their modules and their heap: a test that replaces one, or counts the other, is none of them. */
+/** Tests share their modules and their heap: a test that replaces one, or counts the other, has a process of its own. */
 const OWN_PROCESS = ['vi.mock(', 'queryObjects(']
 
 const IMPORTS =
   /^(?:import|export)\s(?!type\s)[^'"]*?from '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm
 
-/** The files of the quick tests, and why each of the others is none: the path from it to what it starts. */
-export function sortTests(root = ROOT): { quick: string[]; others: ReadonlyMap<string, readonly string[]> } {
+interface Sorted {
+  quick: string[]
+  /** Why each of the others is none: the path from it to what it starts. */
+  others: ReadonlyMap<string, readonly string[]>
+  /** Those of the others that need a process of their own. */
+  alone: string[]
+}
+
+/** The files of the tests. */
+export function sortTests(root = ROOT): Sorted {
   const quick: string[] = []
   const others = new Map<string, readonly string[]>()
   for (const file of readdirSync(join(root, 'tests'), { recursive: true, encoding: 'utf8' }).sort()) {
@@ -29,8 +37,11 @@ export function sortTests(root = ROOT): { quick: string[]; others: ReadonlyMap<s
     if (path === null) quick.push(join('tests', file))
     else others.set(join('tests', file), path)
   }
-  return { quick, others }
+  const alone = [...others.keys()].filter((file) => ownProcess(readFileSync(join(root, file), 'utf8')))
+  return { quick, others, alone }
 }
+
+const ownProcess = (text: string) => OWN_PROCESS.find((call) => text.includes(call))
 
 function pathToProcess(root: string, file: string, seen: Set<string>): readonly string[] | null {
   if (seen.has(file) || COMPOSITION.has(file) || !existsSync(join(root, file))) return null
@@ -38,7 +49,7 @@ function pathToProcess(root: string, file: string, seen: Set<string>): readonly 
   const text = readFileSync(join(root, file), 'utf8')
   const program = PROGRAMS.exec(text)
   if (program) return [file, program[0]]
-  const own = OWN_PROCESS.find((call) => text.includes(call))
+  const own = ownProcess(text)
   if (own !== undefined) return [file, own]
   for (const [, ...names] of text.matchAll(IMPORTS)) {
     const name = names.find((each) => each !== undefined) ?? ''

@@ -154,15 +154,20 @@ export class OwnerSocket {
     if (work().length > 0) callListener(onWait)
     while (work().length > 0 && !signal.aborted) await Promise.race([aborted, Promise.all(work())])
     const reading = () => (this.#readers.size > this.#followerCount ? this.#readers : [])
-    await this.#left(AbortSignal.any([signal, AbortSignal.timeout(READERS_MS)]), reading)
+    await this.#left(reading, READERS_MS, signal)
     return this.#commands.hasLeft
   }
 
-  /** Resolves when these clients have disconnected, or the signal aborts. */
-  async #left(signal: AbortSignal, clients: () => Iterable<Socket>): Promise<void> {
+  /** Resolves when these clients have disconnected, when their time is over, or when the signal aborts. */
+  async #left(clients: () => Iterable<Socket>, ms: number, ...signals: AbortSignal[]): Promise<void> {
+    // Node collects an AbortSignal.timeout() that only AbortSignal.any() refers to: its time would never be over.
+    const over = new AbortController()
+    const timer = setTimeout(() => over.abort(), ms)
+    const signal = AbortSignal.any([...signals, over.signal])
     for (const socket of clients()) socket.ref()
     for (let left = [...clients()]; left.length > 0 && !signal.aborted; left = [...clients()])
       await Promise.race(left.map((socket) => once(socket, 'close', { signal }))).catch(() => {})
+    clearTimeout(timer)
   }
 
   /** Gives readers a moment to read the rest of the log, then stops serving. The store is still open afterwards. */
@@ -179,7 +184,7 @@ export class OwnerSocket {
     await this.#followers.finish().catch(() => {})
     // Who is connected by now is answered: what was asked has been done, or is for the next owner.
     await setImmediate()
-    await this.#left(AbortSignal.timeout(GRACE_MS), () => this.#connections)
+    await this.#left(() => this.#connections, GRACE_MS)
     const closed = once(this.#server, 'close')
     this.#server.close()
     this.#server.closeAllConnections()

@@ -1,7 +1,7 @@
 /** How the adapter handles a misbehaving program: one answer or one typed error, and nothing left running. */
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { CALL_MARKER } from '../../src/claude/environment.ts'
 import { linuxProcessTable } from '../../src/claude/process/table.ts'
@@ -168,9 +168,9 @@ test('an abort before any output ends the call as well', async () => {
 })
 
 test('a call inherits only what it needs from our environment', async () => {
-  process.env.CLAUDECODE = '1'
-  process.env.CLAUDE_CODE_SSE_PORT = '1234'
-  process.env.MY_DATABASE_PASSWORD = 'hunter2'
+  vi.stubEnv('CLAUDECODE', '1')
+  vi.stubEnv('CLAUDE_CODE_SSE_PORT', '1234')
+  vi.stubEnv('MY_DATABASE_PASSWORD', 'hunter2')
   const { result } = await run('environment')
   const environment = JSON.parse(result?.text ?? '{}') as Record<string, string>
   expect(environment).toMatchObject({

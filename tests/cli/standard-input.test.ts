@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { pipedText } from '../../src/cli/standard-input.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
-import { commandLine } from './command.ts'
+import { quickCommandLine } from './command.ts'
 
 describe('stdin', () => {
   const reading = () => {
@@ -39,7 +39,7 @@ describe('stdin', () => {
 
 test('Text piped into ask, a workflow and a template is part of what the model reads', async () => {
   await using model = await simulatedModel()
-  const { run } = await commandLine(model.environment)
+  const { run } = await quickCommandLine(model.environment)
   await run(['agent', 'create', 'a', 'You review.'])
   const last = () => model.requests.at(-1)?.prompt
   for (const words of [
@@ -56,7 +56,7 @@ test('Text piped into ask, a workflow and a template is part of what the model r
 })
 
 test('An agent in place of the task of a workflow is refused: the task was forgotten', async () => {
-  const { run } = await commandLine()
+  const { run } = await quickCommandLine()
   for (const id of ['researcher', 'writer']) await run(['agent', 'create', id, 'You work.'])
   const { exitCode, stderr } = await run(['workflow', 'run', 'researcher', 'writer', '--simulate'])
   expect({ exitCode, stderr }).toMatchObject({
@@ -66,7 +66,7 @@ test('An agent in place of the task of a workflow is refused: the task was forgo
 })
 
 test('Work goes on when nobody reads its notes', async () => {
-  const { run, start } = await commandLine()
+  const { run, start } = await quickCommandLine()
   await run(['agent', 'create', 'a', 'You work.'])
   const asking = start('agent', 'ask', 'a', 'hello', '--simulate', '--log-level', 'debug', '--task-id', 't')
   asking.stderr.destroy()

@@ -1,8 +1,7 @@
-/** Commands in processes that have run others before: one each for those that run at the same time, and none after the tests. */
+/** Commands in processes that have run others before: one each for those that run at the same time. They end with this one. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import { afterAll } from 'vitest'
 
 const PROGRAM = resolve(import.meta.dirname, 'warm-process.mjs')
 
@@ -20,16 +19,7 @@ export interface Ended {
   readonly exitCode: number
 }
 
-const all: ChildProcess[] = []
 const idle: ChildProcess[] = []
-
-afterAll(async () => {
-  const gone = all
-    .filter(({ exitCode, signalCode }) => (exitCode ?? signalCode) === null)
-    .map((each) => once(each, 'exit'))
-  for (const each of all) each.kill('SIGKILL')
-  await Promise.all(gone)
-})
 
 export async function runWarm(command: WarmCommand): Promise<Ended> {
   const warm = idle.pop() ?? started()
@@ -48,7 +38,5 @@ export async function runWarm(command: WarmCommand): Promise<Ended> {
 
 function started(): ChildProcess {
   // A pipe as stdin, as every command has that is started by a program.
-  const warm = fork(PROGRAM, { execArgv: [], stdio: ['pipe', 'inherit', 'inherit', 'ipc'] })
-  all.push(warm)
-  return warm
+  return fork(PROGRAM, { execArgv: [], stdio: ['pipe', 'inherit', 'inherit', 'ipc'] })
 }

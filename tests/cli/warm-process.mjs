@@ -9,6 +9,7 @@ const MAIN = new URL('../../dist/cli/main.js', import.meta.url)
 let commands = 0
 
 process.on('message', async (request) => process.send(await run(request)))
+process.on('disconnect', () => process.exit())
 
 async function run({ words, folder, environment, input }) {
   const resources = process.getActiveResourcesInfo().length

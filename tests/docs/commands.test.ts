@@ -6,6 +6,7 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type SimulatedModel, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { CLAUDE, MAIN, QUICK_CLAUDE } from '../cli/command.ts'
+import { warmScript } from '../cli/warm-script.ts'
 import { isLong } from '../repetitions.ts'
 import { blocks, GUIDES, isTriedWithClaude, ROOT } from './documents.ts'
 
@@ -36,8 +37,10 @@ test.concurrent.each(pages)(
     const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
     // What npm would have put there.
     await mkdir(join(folder, 'node_modules/.bin'), { recursive: true })
-    await symlink(MAIN, join(folder, 'node_modules/.bin/claude-agents'))
     await symlink(ROOT, join(folder, 'node_modules/claude-multi-agent'))
+    const command = join(folder, 'node_modules/.bin/claude-agents')
+    if (isLong) await symlink(MAIN, command)
+    await using _ = isLong ? null : await warmScript(command)
     // It takes longer than the command that it starts.
     if (!isLong)
       await writeFile(join(folder, 'node_modules/.bin/npx'), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 })
@@ -46,6 +49,8 @@ test.concurrent.each(pages)(
         const { exitCode, stderr } = await execa('bash', ['-euc', code], {
           cwd: folder,
           reject: false,
+          // A command waits a while for text in a pipe.
+          stdin: 'ignore',
           // As where it is installed globally.
           preferLocal: true,
           localDir: folder,

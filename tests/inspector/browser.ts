@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { afterAll, expect, onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
+import { atEndOfFile } from '../end-of-file.ts'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome']
 const onPath = (process.env.PATH ?? '')
@@ -34,8 +35,10 @@ export function launchChromium(): Promise<Browser> {
   })
 }
 
-afterAll(async () => {
-  await (await browser)?.close()
+atEndOfFile(async () => {
+  const ended = browser
+  browser = undefined
+  await (await ended)?.close()
 })
 
 /** Opens the page in a new window, and fails the test at its end if the page had errors, warnings or dialogs. */

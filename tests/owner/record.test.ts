@@ -65,7 +65,7 @@ describe('An owner', () => {
     })
     const agent = await own.createAgent({ id: 'a', systemPrompt: 'You are a' })
     const asked = agent.ask('hello').catch((error) => error)
-    await vi.waitFor(() => expect(runner.calls).toHaveLength(1))
+    await vi.waitFor(() => expect(runner.calls).toHaveLength(1), { timeout: 60_000 })
     await rm(join(baseDir, 'lock'))
     const lost = { _tag: 'StoreLockLost', hint: expect.stringContaining('Restart') }
     await expect(own.createAgent({ id: 'b', systemPrompt: 'You are b' })).rejects.toMatchObject(lost)
@@ -111,7 +111,7 @@ describe('An owner', () => {
         own.run(sequential(['b', 'a']), 'a run'),
         remote.sendTask('c', 'for another process'),
       ].map((asked) => Promise.resolve(asked).then(String, (error) => error))
-      await vi.waitFor(() => expect(runner.calls).toHaveLength(3))
+      await vi.waitFor(() => expect(runner.calls).toHaveLength(3), { timeout: 60_000 })
       await take(baseDir)
       const gone = {
         _tag: 'StoreLockLost',

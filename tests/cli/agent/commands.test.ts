@@ -261,7 +261,7 @@ describe('claude', () => {
   test('that does not know the model is an error that names the option', async () => {
     const own = await simulatedModel({ reply: () => answer.failure(404) })
     await using _ = own
-    const { run } = await commandLine(own.environment)
+    const { run } = await quickCommandLine(own.environment)
     await run(['agent', 'create', 'a', 'x', '--model', 'claude-nonesuch'])
     const ran = await run(['agent', 'ask', 'a', 'x', '--json'])
     expect(failureOf(ran)).toMatchObject({
@@ -273,7 +273,7 @@ describe('claude', () => {
   test('that finds the prompt too long is an error, and the agent stays idle', async () => {
     const own = await simulatedModel({ reply: () => answer.failure(413) })
     await using _ = own
-    const { run } = await commandLine(own.environment)
+    const { run } = await quickCommandLine(own.environment)
     await run(['agent', 'create', 'a', 'x'])
     const ran = await run(['agent', 'ask', 'a', 'x', '--json'])
     expect(failureOf(ran)).toMatchObject({ code: 'PromptTooLargeError' })
@@ -305,7 +305,7 @@ describe('a prompt', () => {
   test('of 1 MB reaches the model intact, and the log stays small', async () => {
     const own = await simulatedModel()
     await using _ = own
-    const { run } = await commandLine(own.environment)
+    const { run } = await quickCommandLine(own.environment)
     await run(['agent', 'create', 'a', 'x'])
     const prompt = `${'0123456789abcde '.repeat(65_536)}end`
     const { exitCode } = await run(['agent', 'ask', 'a', '-'], prompt)

@@ -2,14 +2,14 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { commandLine, type Ran } from '../command.ts'
+import { quickCommandLine, type Ran } from '../command.ts'
 
 /** The code of the error that a command with --json ended with. */
 const codeOf = ({ stderr }: Ran): string =>
   JSON.parse(stderr.split('\n').findLast((line) => line.startsWith('{"error"')) ?? '{"error":{}}').error.code
 
 test('A task that needs approval waits for agent approve, or agent reject with a reason', async () => {
-  const { run } = await commandLine()
+  const { run } = await quickCommandLine()
   await run(['agent', 'create', 'writer', 'You write.'])
   const ask = (id: string) =>
     run(['agent', 'ask', 'writer', 'hello', '--task-id', id, '--simulate', '--approval', 'it goes out'])
@@ -34,7 +34,7 @@ test('A task that needs approval waits for agent approve, or agent reject with a
 })
 
 test('A run that waits for approval ends with exit code 75, and can be resumed', async () => {
-  const { run, folder } = await commandLine()
+  const { run, folder } = await quickCommandLine()
   const library = resolve(import.meta.dirname, '../../../dist/index.js')
   const code = `import { approved, sequential } from '${library}'\nexport default sequential(['a', approved('b')])\n`
   await writeFile(`${folder}/flow.mjs`, code)

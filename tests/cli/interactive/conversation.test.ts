@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { readInput, splitWords } from '../../../src/cli/interactive/input.ts'
 import { answer } from '../../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
-import { CLAUDE, commandLine, MAIN, QUICK_CLAUDE, quickCommandLine } from '../command.ts'
+import { CLAUDE, MAIN, QUICK_CLAUDE, quickCommandLine } from '../command.ts'
 import { hasTmux, tmux } from '../tmux.ts'
 
 describe('what is typed', () => {
@@ -45,7 +45,7 @@ test.runIf(hasTmux)(
     await using model = await simulatedModel({
       reply: ['A **first** answer.', answer.held('never'), 'A second answer.', 'A third answer.'],
     })
-    const { folder, run } = await commandLine(model.environment)
+    const { folder, run } = await quickCommandLine(model.environment)
     const terminal = await tmux(folder, { ...model.environment, CLAUDE_AGENTS_CLAUDE_PATH: CLAUDE })
     await terminal.type(`${process.execPath} ${MAIN} interactive; echo "exit $?"`)
     await terminal.shows(/claude-agents>$/m)
@@ -102,9 +102,9 @@ test.runIf(hasTmux)('What a person (tmux) types ahead is kept: lines, a paste, a
   await using model = await simulatedModel({
     reply: [answer.held('A first answer.'), 'A second answer.', 'A third answer.'],
   })
-  const { folder, run } = await commandLine(model.environment)
+  const { folder, run } = await quickCommandLine(model.environment)
   await run(['agent', 'create', 'helper', 'You help.'])
-  const terminal = await tmux(folder, { ...model.environment, CLAUDE_AGENTS_CLAUDE_PATH: CLAUDE })
+  const terminal = await tmux(folder, { ...model.environment, CLAUDE_AGENTS_CLAUDE_PATH: QUICK_CLAUDE })
   await terminal.type(`${process.execPath} ${MAIN} interactive; echo "exit $?"`)
   await terminal.shows(/helper>\n*$/)
   await terminal.enter('What is first?')

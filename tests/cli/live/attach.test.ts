@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
-import { commandLine, MAIN } from '../command.ts'
+import { MAIN, quickCommandLine } from '../command.ts'
 import { hasTmux, tmux } from '../tmux.ts'
 
 const DIST = resolve(import.meta.dirname, '../../../dist')
@@ -52,7 +52,7 @@ const linesOf = (running: AsyncIterable<unknown>) => running[Symbol.asyncIterato
 const said = (text: string) => expect.stringContaining(text)
 
 test('wait prints what the attached command prints, and exits as it does', async () => {
-  const { folder, run } = await commandLine()
+  const { folder, run } = await quickCommandLine()
   const runs: Runs = [
     ['short', 'go', 'r1'],
     ['wide', 'bad', 'r2'],
@@ -95,7 +95,7 @@ test('wait prints what the attached command prints, and exits as it does', async
 })
 
 test('wait and attach outlive the owner, say once that no process works on it, and continue with the next', async () => {
-  const { folder, run, start } = await commandLine()
+  const { folder, run, start } = await quickCommandLine()
   const runs: Runs = [['short', 'wait', 'r1']]
   const stop = await service(folder, runs, [['t1', 'wait']])
   const waiting = [
@@ -141,7 +141,7 @@ test('wait and attach outlive the owner, say once that no process works on it, a
 })
 
 test('attach shows history, then what comes; many may attach, and one that leaves stops nothing', async () => {
-  const { folder, run, start } = await commandLine()
+  const { folder, run, start } = await quickCommandLine()
   await service(
     folder,
     [['wide', 'go', 'r1']],
@@ -187,7 +187,7 @@ test('attach shows history, then what comes; many may attach, and one that leave
 })
 
 test('what is watched is named by its id, or told apart', async () => {
-  const { folder, run } = await commandLine()
+  const { folder, run } = await quickCommandLine()
   await service(
     folder,
     [['short', 'go', 'report-7']],
@@ -221,7 +221,7 @@ test('what is watched is named by its id, or told apart', async () => {
 test.runIf(hasTmux)(
   'on a terminal, a run is shown as workflow run shows it, and no line is longer than the terminal',
   async () => {
-    const { folder, run } = await commandLine()
+    const { folder, run } = await quickCommandLine()
     await service(
       folder,
       [

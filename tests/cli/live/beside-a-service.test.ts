@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
-import { commandLine } from '../command.ts'
+import { quickCommandLine } from '../command.ts'
 
 const DIST = resolve(import.meta.dirname, '../../../dist')
 
@@ -32,7 +32,7 @@ async function service(folder: string) {
 const linesOf = (running: AsyncIterable<unknown>) => running[Symbol.asyncIterator]()
 
 test('top, tail, log, metrics and agent ask work beside a service of five agents, and after it is killed', async () => {
-  const { folder, run, start } = await commandLine()
+  const { folder, run, start } = await quickCommandLine()
   const serving = await service(folder)
 
   const following = start('tail', '--json', '-n', '1', '--type', 'CallSucceeded,TaskCancelled')

@@ -5,7 +5,7 @@ import { execaSync, type Subprocess } from 'execa'
 import { expect, test } from 'vitest'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { counted } from '../../store/store-kit.ts'
-import { commandLine, quickCommandLine } from '../command.ts'
+import { quickCommandLine } from '../command.ts'
 
 /** The first line of what it prints. */
 async function firstLine({ stdout }: Subprocess): Promise<string> {
@@ -24,7 +24,7 @@ async function facts(address: string): Promise<{ total: number; lines: { type: s
 }
 
 test('prints its address, serves the store to any client that knows it, and ends with Ctrl-C', async () => {
-  const { folder, start, run } = await commandLine()
+  const { folder, start, run } = await quickCommandLine()
   {
     await using store = await levelStore(join(folder, '.claude-agents'))
     await store.append('agent/a', [counted(1), counted(2)])
@@ -46,7 +46,7 @@ test('prints its address, serves the store to any client that knows it, and ends
 })
 
 test('a service starts, works and ends while the inspector is open, and both go on', async () => {
-  const { folder, start, run } = await commandLine()
+  const { folder, start, run } = await quickCommandLine()
   expect(await run(['agent', 'create', 'a', 'You are a'])).toMatchObject({ exitCode: 0 })
   const inspecting = start('--json', 'inspect')
   const { url } = JSON.parse(await firstLine(inspecting))
@@ -64,7 +64,7 @@ test('a service starts, works and ends while the inspector is open, and both go 
 })
 
 test('an invalid port is a usage error', async () => {
-  const { run } = await commandLine()
+  const { run } = await quickCommandLine()
   expect(await run(['inspect', '--port', '70000'])).toMatchObject({
     exitCode: 2,
     stderr: expect.stringContaining('It must be a port'),
@@ -72,7 +72,7 @@ test('an invalid port is a usage error', async () => {
 })
 
 test('a store that cannot be opened is shown as far as its files are readable', async () => {
-  const { folder, start } = await commandLine()
+  const { folder, start } = await quickCommandLine()
   const directory = join(folder, '.claude-agents')
   {
     await using store = await levelStore(directory)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { expect, test, vi } from 'vitest'
 import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
-import { commandLine } from '../command.ts'
+import { quickCommandLine } from '../command.ts'
 
 async function ready({ stdout }: { readonly stdout: Readable | null }): Promise<void> {
   const lines: string[] = []
@@ -30,7 +30,7 @@ const refused = (words: readonly string[]) => ({
 
 test('with --simulate, no command makes a process that has the store open ask the real model', async () => {
   await using model = await simulatedModel()
-  const { folder, run, start } = await commandLine(model.environment)
+  const { folder, run, start } = await quickCommandLine(model.environment)
   await run(['agent', 'create', 'a', 'x'])
   const service = start('--json', 'serve')
   await ready(service)
@@ -57,7 +57,7 @@ test('with --simulate, no command makes a process that has the store open ask th
 
 test('without --simulate, no command is answered by a process that simulates', async () => {
   await using model = await simulatedModel()
-  const { run, start } = await commandLine(model.environment)
+  const { run, start } = await quickCommandLine(model.environment)
   await run(['agent', 'create', 'a', 'x'])
   const service = start('--json', '--simulate', 'serve')
   await ready(service)

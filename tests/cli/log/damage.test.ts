@@ -6,13 +6,13 @@ import { describe, expect, test } from 'vitest'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { contents } from '../../store/store-kit.ts'
 import { temporaryDirectory } from '../../store/temporary.ts'
-import { commandLine } from '../command.ts'
+import { quickCommandLine } from '../command.ts'
 
 /** A store made by the command line: two agents, in tables and a log. */
 let original: string | undefined
 
 async function makeOriginal(): Promise<string> {
-  const { run, folder } = await commandLine()
+  const { run, folder } = await quickCommandLine()
   for (const id of ['a', 'b']) expect((await run(['agent', 'create', id, `You are ${id}.`])).exitCode).toBe(0)
   expect((await run(['agent', 'reset', 'a'])).exitCode).toBe(0)
   const store = join(await temporaryDirectory(), 'store')
@@ -21,7 +21,7 @@ async function makeOriginal(): Promise<string> {
 }
 
 async function copied() {
-  const line = await commandLine()
+  const line = await quickCommandLine()
   const store = join(line.folder, '.claude-agents')
   original ??= await makeOriginal()
   await cp(original, store, { recursive: true })
@@ -123,7 +123,7 @@ test('A second process is refused with the pid of the first, also through a symb
 })
 
 test('Without a store, verify says so and creates none; repair needs a directory', async () => {
-  const { run, folder } = await commandLine()
+  const { run, folder } = await quickCommandLine()
   expect(await run(['log', 'verify'])).toMatchObject({
     exitCode: 2,
     stderr: expect.stringContaining('.claude-agents does not exist'),

@@ -169,7 +169,7 @@ test('Ctrl-C of a command ends its own run in the owner, and no run that others 
       'mine paused',
       'left running',
     ])
-  })
+  }, PATIENTLY)
   const killed = start('workflow', 'run', 'b', 'y', '--id', 'killed')
   await model.waitForRequest(3)
   killed.kill('SIGKILL')

@@ -7,13 +7,13 @@ import { Orchestrator } from '../../../src/orchestrator.ts'
 import { patternOf } from '../../../src/patterns/pattern.ts'
 import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
-import { commandLine } from '../command.ts'
+import { quickCommandLine } from '../command.ts'
 
 const UNHURRIED = { timeout: 30_000, interval: 50 }
 
 test('serve keeps the store open for other commands, supervises as configured, and shuts down cleanly', async () => {
   await using model = await simulatedModel()
-  const { folder, run, start } = await commandLine(model.environment)
+  const { folder, run, start } = await quickCommandLine(model.environment)
   await writeFile(
     join(folder, 'claude-agents.yaml'),
     `agents: [{ id: a, system_prompt: You help. }, { id: b, system_prompt: You help. }]
@@ -42,7 +42,7 @@ supervision:
 })
 
 test('serve ends with an error once its base directory is removed, and so does who waits for a call', async () => {
-  const { folder, run, start } = await commandLine({ CLAUDE_AGENTS_CLAUDE_PATH: './claude' })
+  const { folder, run, start } = await quickCommandLine({ CLAUDE_AGENTS_CLAUDE_PATH: './claude' })
   const called = join(folder, 'called')
   await writeFile(
     join(folder, 'claude'),
@@ -64,7 +64,7 @@ if [ "$1" = --version ]; then echo "2.1.197 (Claude Code)"; else touch ${called}
 })
 
 test('an invalid supervision tree is refused before it is started', async () => {
-  const { folder, run } = await commandLine()
+  const { folder, run } = await quickCommandLine()
   const file = join(folder, 'claude-agents.yaml')
   await writeFile(file, 'supervision:\n  - { id: team, strategy: one-for-oll, children: [] }\n')
   const misspelt = await run(['serve'])
@@ -90,7 +90,7 @@ async function abandonedRun(baseDir: string) {
 }
 
 test('a run that no process works on waits: the list, recover and serve say so', async () => {
-  const { folder, run, start } = await commandLine()
+  const { folder, run, start } = await quickCommandLine()
   await abandonedRun(join(folder, '.claude-agents'))
   const why =
     'it needs its program. Start that, or name its code: claude-agents workflow resume r1 --module FILE'

@@ -6,7 +6,7 @@ import { sequential } from '../../../src/patterns/sequential.ts'
 import { answer } from '../../../src/testing/model/answer.ts'
 import { type SimulatedModel, simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
-import { quickCommandLine as commandLine, type Ran } from '../command.ts'
+import { quickCommandLine, type Ran } from '../command.ts'
 
 let model: SimulatedModel
 beforeAll(async () => {
@@ -19,7 +19,7 @@ const failureOf = ({ stderr }: Ran) =>
 
 /** A command line with agents of these names. */
 async function team(names: readonly string[], own: SimulatedModel = model) {
-  const cli = await commandLine(own.environment)
+  const cli = await quickCommandLine(own.environment)
   await using orchestrator = await Orchestrator.open({ baseDir: join(cli.folder, '.claude-agents') })
   for (const id of names)
     await orchestrator.createAgent({ id, systemPrompt: `You are ${id}.`, retry: { attempts: 0 } })
@@ -259,7 +259,7 @@ describe('a template', () => {
     ],
     ['brainstorm', ['visionary', 'pragmatist', 'outsider', 'critic', 'ranker']],
   ])('%s creates its agents and runs', async (name, agents) => {
-    const { run, folder } = await commandLine(model.environment)
+    const { run, folder } = await quickCommandLine(model.environment)
     await writeFile(join(folder, 'login.ts'), 'export const login = 4711')
     const before = model.requestCount
     const ran = await run(['workflow', 'template', name, '-', '--file', 'login.ts', '--json'], 'Look at this')
@@ -273,7 +273,7 @@ describe('a template', () => {
   test('is interrupted and resumed like any other', async () => {
     const own = await simulatedModel({ reply: ['findings', answer.held('never'), 'analysis', 'report'] })
     await using _ = own
-    const { run, start } = await commandLine(own.environment)
+    const { run, start } = await quickCommandLine(own.environment)
     const running = start('workflow', 'template', 'research', 'tidal energy', '--id', 'r1')
     await own.waitForRequest(2)
     running.kill('SIGINT')
@@ -408,7 +408,7 @@ describe('bad input gets a clear error before any call is made:', () => {
 })
 
 test('template beside the owner of the store runs there, with the agents that are missing', async () => {
-  const cli = await commandLine(model.environment)
+  const cli = await quickCommandLine(model.environment)
   const runner = scriptedRunner({ reply: ({ agent }) => `from ${agent}` })
   await using owner = await Orchestrator.open({ baseDir: join(cli.folder, '.claude-agents'), runner })
   await owner.createAgent({ id: 'visionary', systemPrompt: 'You are here already.' })

@@ -4,7 +4,7 @@ import { ProgressLines } from '../../../src/cli/workflow/progress.ts'
 import type { StepEvent } from '../../../src/patterns/runs/step-event.ts'
 import { answer } from '../../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
-import { CLAUDE, commandLine, MAIN } from '../command.ts'
+import { MAIN, QUICK_CLAUDE, quickCommandLine } from '../command.ts'
 import { hasTmux, tmux } from '../tmux.ts'
 
 const plain = { accent: (_: unknown, text: string) => text }
@@ -76,8 +76,8 @@ test.runIf(hasTmux)(
     await using model = await simulatedModel({
       reply: ['findings', answer.held('never'), 'analysis', 'A report.'],
     })
-    const { folder, run } = await commandLine(model.environment)
-    const terminal = await tmux(folder, { ...model.environment, CLAUDE_AGENTS_CLAUDE_PATH: CLAUDE })
+    const { folder, run } = await quickCommandLine(model.environment)
+    const terminal = await tmux(folder, { ...model.environment, CLAUDE_AGENTS_CLAUDE_PATH: QUICK_CLAUDE })
     const workflow = `${process.execPath} ${MAIN} workflow`
     await terminal.type(`${workflow} template research 'tidal energy' --id r1`)
     const working = await terminal.shows(/▸ analyst +working +[1-9][\d.]* s/)

@@ -410,7 +410,7 @@ describe('invalid input is refused before any call:', () => {
     })
     const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'x' })
     const run = orchestrator.sequential(['a'], 'go')
-    await vi.waitFor(() => expect(agent.status).toBe('retry'))
+    await vi.waitFor(() => expect(agent.status).toBe('retry'), { timeout: 60_000 })
     await here.clock.advance(60_000)
     expect(await run).toMatchObject({ success: true })
   })

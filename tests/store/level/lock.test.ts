@@ -189,6 +189,8 @@ test.runIf(process.platform === 'linux')('A zombie process holds no lock', async
   await writeFile(join(directory, 'lock'), JSON.stringify({ pid, started: null }))
   await expect(lockStore(directory)).rejects.toMatchObject(inUse(pid))
   process.kill(pid, 'SIGKILL')
-  await vi.waitFor(async () => expect(await readFile(`/proc/${pid}/stat`, 'utf8')).toContain(') Z '))
+  await vi.waitFor(async () => expect(await readFile(`/proc/${pid}/stat`, 'utf8')).toContain(') Z '), {
+    timeout: 60_000,
+  })
   await (await lockStore(directory)).release()
 })

@@ -121,7 +121,7 @@ describe('A store that was closed', () => {
       await clock.advance(50)
       await store.blobs.put('waits for the disk')
     }
-    await vi.waitUntil(() => read() === tables.length)
+    await vi.waitUntil(() => read() === tables.length, { timeout: 60_000 })
   })
 
   test('reads a table again that could not be read for a while', async () => {
@@ -135,10 +135,10 @@ describe('A store that was closed', () => {
     await expect(unread.read(all)).rejects.toBe(failure)
     unread.scrub(clock, logger)
     await clock.advance(50)
-    await vi.waitUntil(() => logger.warn.mock.calls.length === 1)
+    await vi.waitUntil(() => logger.warn.mock.calls.length === 1, { timeout: 60_000 })
     expect(unread.size).toBe(tables)
     await clock.advance(10_000)
-    await vi.waitUntil(() => unread.size === tables - 1)
+    await vi.waitUntil(() => unread.size === tables - 1, { timeout: 60_000 })
     await unread.read(all)
     expect(unread.size).toBe(0)
     expect(logger.error).not.toHaveBeenCalled()

@@ -1,0 +1,8 @@
+/** Before each file of tests: at its end, nothing of it is left for those that run in the same process. */
+import { afterAll, vi } from 'vitest'
+import { endFile } from './end-of-file.ts'
+
+afterAll(async () => {
+  vi.unstubAllEnvs()
+  await endFile()
+})
