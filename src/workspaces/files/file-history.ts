@@ -404,7 +404,7 @@ export class FileHistory {
   /** The difference between two snapshots as `git diff` prints it. */
   async patch(from: string, to: string): Promise<string> {
     const options = ['-r', '-p', '--no-renames', '--no-ext-diff', '--no-textconv', '--full-index', '--binary']
-    return (await this.#repository.git(['diff-tree', ...options, from, to])).toString()
+    return (await this.#repository.git(['diff-tree', ...options, from, to])).toString().replace(/\n$/, '')
   }
 
   /** The newest snapshot; undefined before the first. */

@@ -70,16 +70,27 @@ export async function git(command: readonly string[], call: GitCall): Promise<Bu
   return stdout
 }
 
+/**
+ * What git prints; null if it says by its exit code that there is nothing. One that was killed has not answered. Throws
+ * WorkspaceError then, and GitNotInstalled.
+ */
+export async function gitAnswer(command: readonly string[], call: GitCall): Promise<Buffer | null> {
+  const { problem, stdout } = await gitOutcome(command, call)
+  if (!problem) return stdout
+  if (problem instanceof WorkspaceError && !problem.retryable) return null
+  throw problem
+}
+
 /** What git says, also if it finds a problem. */
 export async function gitOutcome(
   command: readonly string[],
   call: GitCall,
 ): Promise<{ readonly problem: Error | null; readonly stdout: Buffer; readonly stderr: Buffer }> {
   const { child } = await started(command, call)
-  const { exitCode, stdout, stderr, cause } = await child
+  const { exitCode, signal, stdout, stderr, cause } = await child
   call.signal?.throwIfAborted()
   const isFine = exitCode === 0 || (exitCode === 1 && call.mayBeOne)
-  const problem = isFine ? null : problemOf(command, call, String(Buffer.from(stderr)), cause)
+  const problem = isFine ? null : problemOf(command, call, String(Buffer.from(stderr)), { signal, cause })
   return { problem, stdout: Buffer.from(stdout), stderr: Buffer.from(stderr) }
 }
 
@@ -97,9 +108,9 @@ export async function* gitPieces(command: readonly string[], call: GitCall): Asy
       await child
     }
   }
-  const { exitCode, stderr, cause } = await child
+  const { exitCode, signal, stderr, cause } = await child
   call.signal?.throwIfAborted()
-  if (exitCode !== 0) throw problemOf(command, call, String(Buffer.from(stderr)), cause)
+  if (exitCode !== 0) throw problemOf(command, call, String(Buffer.from(stderr)), { signal, cause })
 }
 
 /** Reads pieces line by line, or so many bytes at a time. */
@@ -162,6 +173,8 @@ async function started(
       preferLocal: false,
       ...(input ? { stdin: input as AsyncIterable<Buffer> } : { stdin: 'ignore' as const }),
       encoding: 'buffer',
+      // The last byte of a pack may be one.
+      stripFinalNewline: false,
       maxBuffer: Number.POSITIVE_INFINITY,
       buffer,
       reject: false,
@@ -175,11 +188,17 @@ function problemOf(
   [name]: readonly string[],
   { repository, directory = repository }: GitCall,
   stderr: string,
-  cause: unknown,
+  { signal, cause }: { readonly signal?: string | undefined; readonly cause?: unknown },
 ): Error {
   // Without the directory that it is to run in, it cannot start either.
   const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
   if (isMissing && existsSync(directory)) return new GitNotInstalled({ path: repository }, { cause })
+  // Whatever it is for is done again: it was not git that ended it.
+  if (signal !== undefined)
+    return new WorkspaceError(
+      { path: repository, problem: `git ${name} was killed (${signal})`, retryable: true },
+      { cause },
+    )
   const problem = `git ${name} failed: ${stderr.trim().split('\n').at(-1)}`
   return new WorkspaceError({ path: repository, problem }, { cause })
 }

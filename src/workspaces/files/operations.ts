@@ -155,8 +155,13 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
 
   /** Of each directory, what is done last: one index and one ref take one writer. */
   const last = new Map<string, Promise<unknown>>()
-  function inTurn<T>({ directories: { workspace } }: FilesPlace, work: () => Promise<T>): Promise<T> {
-    const turn = (last.get(workspace) ?? Promise.resolve()).then(work)
+  function inTurn<T>(place: FilesPlace, work: () => Promise<T>): Promise<T> {
+    const { workspace } = place.directories
+    const turn = (last.get(workspace) ?? Promise.resolve()).then(work).catch((error) => {
+      // A git that was killed leaves what a crash leaves: the next use begins as after one.
+      histories.delete(keyOf(place))
+      throw error
+    })
     last.set(
       workspace,
       turn.catch(() => {}),
@@ -407,7 +412,13 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
           const saved = await history.save('before landing', by(place.agent))
           await committed(place, history, saved, `${UNASKED}\n\nAgent: ${place.agent}\n`)
         }
-        return tipOf(place.workspace)
+        const { agent, workspace, directories } = place
+        const tip = await tipOf(workspace)
+        // Whatever becomes of the branch, what is queued stays.
+        const ours = repositoryIn(directories)
+        await ours.prepare()
+        await ours.keep(branchRef(agent), tip, workspace.commit, await repositoryOf(workspace))
+        return tip
       }),
     mergeIn: (place, commit, { name, isFree, before: begins }) =>
       inTurn(place, async () => {
