@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { systemClock } from '../../src/clock.ts'
 import { repository } from './kit.ts'
 
 /** What stands in for the git that moves a tree, once. */
@@ -23,7 +24,7 @@ vi.mock('../../src/workspaces/files/git.ts', async (original) => {
 })
 
 /** The tip has `a.txt`, `gone.txt`, `was/file` and the link `link`; the work changes all of them, and adds `new/b.txt`. */
-async function world() {
+async function world(clock = systemClock) {
   const made = await repository(async (workspace) => {
     await writeFile(join(workspace, 'a.txt'), 'two\nand more\n')
     await rm(join(workspace, 'gone.txt'))
@@ -45,7 +46,7 @@ async function world() {
   await symlink('../outside', join(repo, 'link'))
   git('add', '-A')
   git('commit', '-qm', 'more')
-  const opened = await made.open()
+  const opened = await made.open({ clock })
   await opened.agent('dev', 'work')
   return { ...made, ...opened }
 }
@@ -57,16 +58,15 @@ const locked =
   }
 
 test.each<[what: string, leave: (directory: string) => Promise<void>]>([
-  ['nothing', async () => {}],
   ['its locks', locked('index.lock', 'HEAD.lock', 'ORIG_HEAD.lock', 'refs/heads/main.lock')],
-  ['files that are gone', (at) => rm(join(at, 'a.txt'))],
-  ['half a file', (at) => writeFile(join(at, 'a.txt'), 'two\nand')],
-  ['an empty file', (at) => writeFile(join(at, 'a.txt'), '')],
   [
-    'new files, and a lock',
+    'half a file, a new one, one that is gone, another mode, and a lock',
     async (at) => {
+      await writeFile(join(at, 'a.txt'), 'two\nand')
       await mkdir(join(at, 'new'))
-      await writeFile(join(at, 'new/b.txt'), 'ne')
+      await writeFile(join(at, 'new/b.txt'), '')
+      await rm(join(at, 'gone.txt'))
+      await chmod(join(at, 'run.sh'), 0o755)
       await locked('index.lock')(at)
     },
   ],
@@ -80,7 +80,6 @@ test.each<[what: string, leave: (directory: string) => Promise<void>]>([
       await writeFile(join(at, 'link/c.txt'), 'behind\n')
     },
   ],
-  ['another mode', (at) => chmod(join(at, 'run.sh'), 0o755)],
 ])('whatever git has left of a move, it is taken back: %s', async (_, leave) => {
   const { folder, repo, git, landed, at } = await world()
   dying.instead = leave
@@ -108,7 +107,7 @@ test('what the user has written since git was killed stays, and the work lands b
 })
 
 test('a lock that was there before git was told to move a tree is not removed', async () => {
-  const { repo, landed } = await world()
+  const { repo, landed } = await world({ ...systemClock, after: (_, then) => systemClock.after(1, then) })
   const lock = join(repo, '.git/index.lock')
   await writeFile(lock, '')
   await utimes(lock, 1, 1)
