@@ -107,7 +107,10 @@ test('what the user has written since git was killed stays, and the work lands b
 })
 
 test('a lock that was there before git was told to move a tree is not removed', async () => {
-  const { repo, landed } = await world({ ...systemClock, after: (_, then) => systemClock.after(1, then) })
+  const { repo, landed } = await world({
+    ...systemClock,
+    after: (delayMs, then) => systemClock.after(delayMs / 50, then),
+  })
   const lock = join(repo, '.git/index.lock')
   await writeFile(lock, '')
   await utimes(lock, 1, 1)
