@@ -73,14 +73,14 @@ async function landed(session: Session, names: readonly string[], options: LandO
   // Queued once, however often it is asked for.
   const request = { ...defined({ ...options }), requestId: randomUUID() }
   const printed = new Map<string, string>()
-  /** What one command takes over is said once. */
+  /** What has not changed is said once, such as the command that takes over the work of several. */
   const reasons = new Set<string | null>()
   const tell = (entry: LandingEntry) => {
     const text = JSON.stringify(entry)
     if (printed.get(entry.entry) === text) return
     printed.set(entry.entry, text)
     const { status, reason } = entry
-    print(terminal, entry, status === 'landed' && reasons.has(reason))
+    print(terminal, entry, status !== 'set-aside' && reasons.has(reason))
     reasons.add(reason)
   }
   const interrupted = new Promise<null>((resolve) => {
