@@ -1,7 +1,7 @@
 // Fault injection at length: kill -9 under load, random damage to every kind of file, races of openers, a thousand process
 // starts, 10,000 agents that leave memory, 10,000 simulated worlds, 500 turns over files, 300 mixtures of mishaps of
-// repositories. `npm test` runs the same tests with smaller numbers. Set the numbers with KILLS, CORRUPTIONS, RACES, SEEDS,
-// TURNS, MIXTURES, SEED (the same seed repeats a run, except for timing) and MINUTES, the time limit of each part. KEEP=DIR
+// repositories, kills at all points of a landing. `npm test` runs the same tests with smaller numbers. Set the numbers with KILLS, CORRUPTIONS, RACES, SEEDS,
+// TURNS, MIXTURES, POINTS (`all`, or such a part of them as `2/8`), SEED (the same seed repeats a run, except for timing) and MINUTES, the time limit of each part. KEEP=DIR
 // keeps the damaged stores that
 // were read wrong.
 import { spawn } from 'node:child_process'
@@ -20,6 +20,8 @@ const {
   MIXTURES = '300',
   MINUTES = '30',
   SEED = String(Date.now() % 1_000_000),
+  // All of them take hours: another part each time.
+  POINTS = `${Number(SEED) % 8}/8`,
 } = process.env
 
 const PARTS = [
@@ -35,6 +37,7 @@ const PARTS = [
   { name: 'simulated worlds', file: 'tests/testing/simulation.test.ts' },
   { name: 'turns over files', file: 'tests/workspaces/files/random-turns.test.ts' },
   { name: 'mishaps of repositories', file: 'tests/workspaces/files/mishaps.test.ts' },
+  { name: 'kills of a landing', file: 'tests/processes/landing-kills.test.ts' },
 ]
 
 const folder = mkdtempSync(join(tmpdir(), 'faults-'))
@@ -49,6 +52,7 @@ const environment = {
   SEEDS,
   TURNS,
   MIXTURES,
+  POINTS,
   SEED,
   FAULTS_REPORT: report,
   TMPDIR: folder,
@@ -89,7 +93,7 @@ function run({ file }) {
 }
 
 console.log(
-  `SEED=${SEED} KILLS=${KILLS} CORRUPTIONS=${CORRUPTIONS} RACES=${RACES} SEEDS=${SEEDS} TURNS=${TURNS} MIXTURES=${MIXTURES}`,
+  `SEED=${SEED} KILLS=${KILLS} CORRUPTIONS=${CORRUPTIONS} RACES=${RACES} SEEDS=${SEEDS} TURNS=${TURNS} MIXTURES=${MIXTURES} POINTS=${POINTS}`,
 )
 try {
   const rows = []

@@ -75,11 +75,60 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A landing is finished after a kill in the middle of git',
+    {
+      'tests/landing/half-moved.test.ts': [
+        'whatever git has left of a move, it is taken back',
+        'what the user has written since git was killed stays, and the work lands beside it',
+      ],
+    },
+    [
+      'a tree that is half moved stays as it is',
+      'src/workspaces/files/landing.ts',
+      'if (tree && !tree.isBusy && now === begun.tip) await takeBack',
+      'if (tree && !tree.isBusy && now === begun.commit) await takeBack',
+    ],
+    [
+      'what the user has written is taken back as well',
+      'src/workspaces/files/checked-out.ts',
+      'if (found && !(to && (await begins(ours, to.oid, found.bytes)))) continue',
+      'if (found && !to) continue',
+    ],
+  ),
+  ...breaking(
+    'What landed beside its target and was deleted does not come back',
+    {
+      'tests/landing/unlucky.test.ts': [
+        'what landed beside the target and was deleted by the user does not come back, and the repository is complete',
+      ],
+    },
+    [
+      'what was deleted is merged on',
+      'src/landing/queue.ts',
+      '(await this.#operations.isOnBranch(repo, beside)) &&',
+      '',
+    ],
+  ),
+  ...breaking(
+    'The cost of fixing counts in the budget of its run',
+    {
+      'tests/landing/mending.test.ts': [
+        'what fixing costs counts in the budget of the run that the work is part of',
+      ],
+    },
+    [
+      'it counts for its agent alone',
+      'src/landing/queue.ts',
+      '...(runId === undefined ? {} : { runId }) }',
+      '}',
+    ],
+  ),
+  ...breaking(
     'Landing touches no tree that is not clean',
     { 'tests/landing/trees.test.ts': ['a dirty tree stays byte for byte as it is'] },
     [
       'changes do not count',
-      'src/workspaces/files/landing.ts',
+      'src/workspaces/files/checked-out.ts',
       'if (!changes.every(isOurs)) return',
       'if (changes.length > 1e9) return',
     ],
@@ -220,8 +269,8 @@ export const MUTATIONS = [
     [
       'it is queued again by another name',
       'src/patterns/runs/durable-ask.ts',
-      '{ ...land, requestId: `${runId}.${stepKey}` }',
-      '{ ...land, requestId: `${runId}.${stepKey}.${Math.random()}` }',
+      '{ ...land, runId, requestId: `${runId}.${stepKey}` }',
+      '{ ...land, runId, requestId: `${runId}.${stepKey}.${Math.random()}` }',
     ],
     [
       'work that was set aside counts as landed',

@@ -172,7 +172,7 @@ export class Orchestrator implements AsyncDisposable {
     this.#heldTasks = new HeldTasks(this.#agents)
     const { workflows: offered = {} } = options
     const land: LandWork = async (...work) =>
-      (await import('./landing/step-landing.ts')).landStep(this.landings, ...work)
+      (await import('./landing/step-landing.ts')).landStep(await this.#working.#landing(), ...work)
     this.#runs = new Runs({ ...environment, budgets, offered, build, land }, this.#agents)
     this.#ownActors = new OwnActors(environment, options.actors ?? [], residence)
     this.#downfall = new Downfall(logger, options.onFailure)
@@ -336,7 +336,9 @@ export class Orchestrator implements AsyncDisposable {
   /** Resumes everything that an earlier process left unfinished; resolves with the outcomes when all of it has ended. */
   async recover(): Promise<readonly Recovery[]> {
     const resumed = await this.#working.#agents.resume()
+    await this.#resumeLandings()
     do {
+      await (await this.#landings)?.settledAll()
       await Promise.all(resumed.map((agent) => agent.settled()))
       await this.#budgets.settled()
       // What one agent has not spent may let another continue.

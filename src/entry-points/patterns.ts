@@ -1,5 +1,6 @@
 /** Workflow patterns without the orchestrator that runs them: `claude-multi-agent/patterns`. */
 
+export type { StepLanding } from '../events/options/landing.ts'
 export type { Answer, AnswerError } from '../patterns/answers.ts'
 export { type ApprovedOptions, approved } from '../patterns/approved.ts'
 export { type FleetOptions, type FleetTask, fleet } from '../patterns/fleet.ts'
@@ -7,7 +8,7 @@ export { type HierarchicalOptions, hierarchical } from '../patterns/hierarchical
 export { type DebateOptions, debate, type LoopOptions, loopUntil } from '../patterns/loop-until.ts'
 export { type MapReduceOptions, mapReduce } from '../patterns/map-reduce.ts'
 export { type ParallelOptions, parallel } from '../patterns/parallel.ts'
-export type { Ask, Pattern, Pool, Step, StepLanding, StepOptions, Worker } from '../patterns/pattern.ts'
+export type { Ask, Pattern, Pool, Step, StepOptions, Worker } from '../patterns/pattern.ts'
 export { pipeline, type Stage } from '../patterns/pipeline.ts'
 export { pool } from '../patterns/pool.ts'
 export { type RaceOptions, race } from '../patterns/race.ts'

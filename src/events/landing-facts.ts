@@ -25,6 +25,8 @@ const definitions = {
       gate: Schema.NullOr(Text),
       /** Whether it becomes one commit. */
       squash: Schema.Boolean,
+      /** The run that the work is part of: what fixing it costs counts there as well. */
+      runId: Schema.optionalKey(Text),
     }),
   ),
   /**
@@ -49,8 +51,15 @@ const definitions = {
   MergeFailed: fact(Schema.Struct({ ...ofAttempt, problem: Text })),
   /** The target is about to be moved. */
   GatePassed: fact(Schema.Struct(ofAttempt)),
-  /** `output`: the last of it. `exitCode`: null if it was killed. */
-  GateFailed: fact(Schema.Struct({ ...ofAttempt, exitCode: Schema.NullOr(Schema.Int), output: Text })),
+  /** `output`: the last of it; `file`: where all of it can be read. `exitCode`: null if it was killed. */
+  GateFailed: fact(
+    Schema.Struct({
+      ...ofAttempt,
+      exitCode: Schema.NullOr(Schema.Int),
+      output: Text,
+      file: Schema.optionalKey(Text),
+    }),
+  ),
   /** The entries have landed. If the target could not be moved, on another branch: `advice` says what the user can do. */
   TargetMoved: fact(Schema.Struct({ ...ofAttempt, branch: Text, advice: Schema.NullOr(Text) })),
   /** The target was moved meanwhile: the entries are merged again. */

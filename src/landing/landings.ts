@@ -4,12 +4,15 @@ import { Observable } from 'rxjs'
 import type { Agent } from '../actors/agent/agent.ts'
 import { foldFact, foldStream } from '../actors/engine/history.ts'
 import { AgentNotFoundError } from '../events/errors/agent.ts'
+import { RunNotFoundError } from '../events/errors/run.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import { LandingNotFoundError } from '../events/errors/workspace.ts'
+import { defined } from '../events/json.ts'
 import type { LandingFact } from '../events/landing-facts.ts'
 import { nearestName } from '../events/nearest-name.ts'
 import { checkArgument } from '../events/options/decoding.ts'
-import { type KnownKeys, refuseUnknownKeys } from '../events/options/known-keys.ts'
+import type { KnownKeys } from '../events/options/known-keys.ts'
+import { checkLanding, LANDING_OPTIONS, type StepLanding } from '../events/options/landing.ts'
 import {
   hasEnded,
   type LandingSnapshot,
@@ -33,19 +36,13 @@ export interface LandingEntry {
   readonly reason: string | null
 }
 
-/** How work lands. */
-export interface LandOptions {
-  /** The branch. Default: the one that the agent began from, or the current one of the repository. */
-  readonly into?: string
-  /** A command that has to succeed on the merged files, run by a shell in a tree of its own: `npm test`. Default: none. */
-  readonly gate?: string
-  /** Whether the work of an agent becomes one commit. Default: false, and it is merged. */
-  readonly squash?: boolean
+/** How work lands when it is asked for. */
+export interface LandOptions extends StepLanding {
   /** Names the entries of a repeated request, so that nothing is queued twice. */
   readonly requestId?: string
 }
 
-const LAND_OPTIONS: KnownKeys<LandOptions> = { into: true, gate: true, squash: true, requestId: true }
+const LAND_OPTIONS: KnownKeys<LandOptions> = { ...LANDING_OPTIONS, requestId: true }
 
 export interface LandingsEnvironment extends LandingEnvironment {
   readonly newId: () => string
@@ -55,22 +52,32 @@ export interface LandingsEnvironment extends LandingEnvironment {
 
 const STREAMS = `${landingKind.kind}/`
 
+interface FoldedQueue {
+  readonly stream: string
+  readonly snapshot: LandingSnapshot
+  readonly version: number
+}
+
 type Requested = Extract<LandingFact, { type: 'LandingRequested' }>['data']
 
 export class Landings {
   readonly #environment: LandingsEnvironment
   readonly #queues = new Map<string, Promise<LandingQueue>>()
+  readonly #seen = new Map<string, FoldedQueue>()
   #isClosed = false
 
   constructor(environment: LandingsEnvironment) {
     this.#environment = environment
   }
 
-  async land(of: readonly string[], options: LandOptions = {}): Promise<readonly LandingEntry[]> {
+  /** @param runId The run that the work is part of. */
+  async land(
+    of: readonly string[],
+    options: LandOptions = {},
+    runId?: string,
+  ): Promise<readonly LandingEntry[]> {
     checkArgument('What is to land', of, 'a list')
-    refuseUnknownKeys(options, LAND_OPTIONS, { what: 'The options of land', noun: 'option' })
-    if (options.gate !== undefined) checkText('The gate', options.gate)
-    if (options.into !== undefined) checkText('The branch', options.into)
+    checkLanding(options, 'The options of land', LAND_OPTIONS)
     if (of.length === 0)
       throw new InvalidInputError({ what: 'What is to land', problem: 'no agent and no run is named' })
     const agents: Agent[] = []
@@ -82,13 +89,11 @@ export class Landings {
     // All of them are looked at before the first is queued.
     for (const agent of agents) {
       const { queue, ...request } = await this.#request(agent, options)
-      requests.set(queue, [...(requests.get(queue) ?? []), request])
+      const wanted = { ...request, ...defined({ runId }) }
+      requests.set(queue, [...(requests.get(queue) ?? []), wanted])
       names.push(request.entry)
     }
-    for (const [id, wanted] of requests) {
-      for (const { repo, entry, head } of wanted) await this.#environment.operations.pin(repo, entry, head)
-      await (await this.#queue(id)).request(wanted)
-    }
+    for (const [id, wanted] of requests) await (await this.#queue(id)).request(wanted)
     const all = await this.list()
     return names.flatMap((name) => all.find(({ entry }) => entry === name) ?? [])
   }
@@ -100,12 +105,12 @@ export class Landings {
     return entries
   }
 
-  /** Each entry as it changes from now on. */
+  /** Each entry as it is, and then whenever it changes: nothing comes between. */
   changes(): Observable<LandingEntry> {
     return new Observable((subscriber) => {
       const stop = new AbortController()
       const watch = async () => {
-        for await (const { entry, isNew } of this.#watched(stop.signal)) if (isNew) subscriber.next(entry)
+        for await (const entry of this.#watched(stop.signal)) subscriber.next(entry)
       }
       watch().then(
         () => subscriber.complete(),
@@ -120,7 +125,7 @@ export class Landings {
     const stop = new AbortController()
     try {
       await this.#found(name)
-      for await (const { entry } of this.#watched(stop.signal))
+      for await (const entry of this.#watched(stop.signal))
         if (entry.entry === name && hasEnded(entry)) return entry
     } finally {
       stop.abort()
@@ -142,6 +147,11 @@ export class Landings {
     const { store } = this.#environment
     for await (const { stream } of store.streams({ prefix: STREAMS, open: true }))
       await this.#queue(stream.slice(STREAMS.length))
+  }
+
+  /** Resolves when the queues of this process have nothing to do but to wait for agents that are held. */
+  async settledAll(): Promise<void> {
+    for (const queue of this.#queues.values()) await (await queue).settled()
   }
 
   async close(): Promise<void> {
@@ -167,7 +177,10 @@ export class Landings {
       return [await agent(name)]
     } catch (error) {
       if (!(error instanceof AgentNotFoundError)) throw error
-      const ids = await agentsOf(name).catch(() => Promise.reject(error))
+      const ids = await agentsOf(name).catch((unknown) => {
+        if (!(unknown instanceof RunNotFoundError)) throw unknown
+        throw new AgentNotFoundError({ ...error.details, orRun: true })
+      })
       const agents = await Promise.all(ids.map((id) => agent(id)))
       const found = agents.filter(({ snapshot }) => snapshot.context.config?.workspace)
       if (found.length > 0) return found
@@ -196,13 +209,17 @@ export class Landings {
     return { queue, entry: `${agent.id}-${key}`, agent: agent.id, repo, branch, head, target, ...wanted }
   }
 
-  async #folded(): Promise<
-    readonly { readonly stream: string; readonly snapshot: LandingSnapshot; readonly version: number }[]
-  > {
+  /** All queues as they are now. Only those that have changed since they were last looked at are folded again. */
+  async #folded(): Promise<readonly FoldedQueue[]> {
     const { store } = this.#environment
-    const folded: { stream: string; snapshot: LandingSnapshot; version: number }[] = []
-    for await (const { stream } of store.streams({ prefix: STREAMS }))
-      folded.push({ stream, ...(await foldStream(landingKind, store, stream)) })
+    const folded: FoldedQueue[] = []
+    for await (const { stream, version } of store.streams({ prefix: STREAMS })) {
+      const known = this.#seen.get(stream)
+      const isCurrent = known !== undefined && known.version >= version
+      const queue = isCurrent ? known : { stream, ...(await foldStream(landingKind, store, stream)) }
+      this.#seen.set(stream, queue)
+      folded.push(queue)
+    }
     return folded
   }
 
@@ -217,15 +234,13 @@ export class Landings {
   }
 
   /** The entries as they are, and then each one as it changes. Read from the log, so that any process can. */
-  async *#watched(
-    signal: AbortSignal,
-  ): AsyncGenerator<{ readonly entry: LandingEntry; readonly isNew: boolean }> {
+  async *#watched(signal: AbortSignal): AsyncGenerator<LandingEntry> {
     const { store } = this.#environment
     const after = await store.head()
-    const queues = new Map<string, { snapshot: LandingSnapshot; version: number }>()
-    for (const { stream, ...folded } of await this.#folded()) {
-      queues.set(stream, folded)
-      for (const entry of folded.snapshot.context.entries) yield { entry: entryOf(entry), isNew: false }
+    const queues = new Map<string, FoldedQueue>()
+    for (const folded of await this.#folded()) {
+      queues.set(folded.stream, folded)
+      yield* folded.snapshot.context.entries.map(entryOf)
     }
     for await (const recorded of store.follow({ after, signal })) {
       const { stream, version } = recorded
@@ -233,10 +248,10 @@ export class Landings {
       const known = queues.get(stream) ?? { snapshot: landingKind.fold.initial, version: 0 }
       if (version <= known.version) continue
       const next = foldFact(landingKind.live, known.snapshot, landingKind, recorded) ?? known.snapshot
-      queues.set(stream, { snapshot: next, version })
+      queues.set(stream, { stream, snapshot: next, version })
       for (const entry of next.context.entries.map(entryOf)) {
         const before = known.snapshot.context.entries.find((one) => one.entry === entry.entry)
-        if (!before || !isSame(entryOf(before), entry)) yield { entry, isNew: true }
+        if (!before || !isSame(entryOf(before), entry)) yield entry
       }
     }
   }
@@ -248,8 +263,3 @@ const entryOf = ({ entry, agent, status, target, commit, reason }: QueuedEntry):
 
 const isSame = (one: LandingEntry, other: LandingEntry): boolean =>
   one.status === other.status && one.reason === other.reason && one.commit === other.commit
-
-function checkText(what: string, text: unknown): void {
-  checkArgument(what, text, 'a text')
-  if (String(text).trim() === '') throw new InvalidInputError({ what, problem: 'it is empty' })
-}

@@ -23,6 +23,7 @@ export interface QueuedEntry {
   readonly target: string
   readonly gate: string | null
   readonly squash: boolean
+  readonly runId?: string
   readonly status: LandingStatus
   /** As what it has landed. */
   readonly commit: string | null
@@ -37,6 +38,8 @@ export interface QueuedEntry {
 export interface Mending extends Omit<DataOf<'MendingStarted'>, 'entry'> {
   /** The files in which both versions are marked, once the target is merged into them; null before. */
   readonly conflicts: readonly string[] | null
+  /** The id of the fact that it began with. */
+  readonly begun: string
 }
 
 /** What is being merged, judged or moved. */
@@ -55,6 +58,16 @@ export interface LandingContext {
   readonly suspects: readonly string[]
   /** What has landed beside a target that could not be moved, by target. */
   readonly beside: Readonly<Record<string, string | null>>
+}
+
+const LAST_LINES = 10
+/** In characters. */
+const LONGEST_END = 1_000
+
+/** The end of what a gate has printed, as the end of a reason. */
+export function endOf(output: string): string {
+  const lines = output.trimEnd().slice(-LONGEST_END).split('\n').slice(-LAST_LINES)
+  return lines.join('').trim() === '' ? '' : `:\n${lines.join('\n')}`
 }
 
 type DataOf<T extends LandingFact['type']> = Extract<LandingFact, { type: T }>['data']
@@ -105,7 +118,11 @@ function failed(context: LandingContext): LandingContext {
 
 /** How each fact changes the context, once the machine has accepted it. */
 export const landingChanges: {
-  readonly [T in LandingFact['type']]: (context: LandingContext, data: DataOf<T>) => Partial<LandingContext>
+  readonly [T in LandingFact['type']]: (
+    context: LandingContext,
+    data: DataOf<T>,
+    id: string,
+  ) => Partial<LandingContext>
 } = {
   LandingRequested: ({ entries }, data) => ({
     entries: [...entries, { ...data, status: 'queued', commit: null, reason: null, tries: 0, mending: null }],
@@ -154,13 +171,13 @@ export const landingChanges: {
     }
   },
   TargetMissed: (context) => over(context),
-  MendingStarted: (context, { entry, ...data }) => ({
+  MendingStarted: (context, { entry, ...data }, begun) => ({
     ...without(context, entry),
     ...changed(context, [entry], ({ tries }) => ({
       status: 'mending',
-      reason: data.because === 'gate' ? 'the gate failed' : 'it conflicts with the target',
+      reason: data.because === 'gate' ? `the gate failed${endOf(data.said)}` : 'it conflicts with the target',
       tries: tries + 1,
-      mending: { ...data, conflicts: null },
+      mending: { ...data, conflicts: null, begun },
     })),
   }),
   TargetMergedIn: (context, { entry, conflicts }) =>
@@ -212,8 +229,9 @@ const fold = landing.assign(({ context, event }) => {
   const change = landingChanges[event.type] as (
     context: LandingContext,
     data: LandingFact['data'],
+    id: string,
   ) => Partial<LandingContext>
-  return change(context, event.data)
+  return change(context, event.data, event.id)
 })
 
 /** What can happen whatever is being attempted. */
@@ -335,5 +353,5 @@ export const landingKind = defineKind<typeof landingMachine, LandingEffect>(
       info: { entries: entries.length, open: entries.filter((entry) => !hasEnded(entry)).length },
     }),
   },
-  [landingChanges, changed, over, without, failed, hasEnded, FINAL],
+  [landingChanges, changed, over, without, failed, endOf, hasEnded, FINAL],
 )

@@ -15,6 +15,7 @@ import type { FilesOperations } from '../workspaces/files/operations.ts'
 import type { RepositoryPlace } from '../workspaces/files/place.ts'
 import {
   type Attempt,
+  endOf,
   gateOf,
   hasEnded,
   type LandingContext,
@@ -43,6 +44,10 @@ const MOST_TRIES = 2
 export class LandingQueue {
   readonly #life: Life<typeof landingMachine, LandingEffect>
   readonly #environment: LandingEnvironment
+  /** The tasks that wait for an approval, for room in a budget, or for their account. */
+  readonly #held = new Set<string>()
+  /** Called once, when that or its state has changed. */
+  readonly #waiting = new Set<() => void>()
 
   private constructor(life: Life<typeof landingMachine, LandingEffect>, environment: LandingEnvironment) {
     this.#life = life
@@ -53,7 +58,13 @@ export class LandingQueue {
   static async begin(id: string, environment: LandingEnvironment): Promise<LandingQueue> {
     const life = await Life.load(landingKind, id, environment)
     const queue = new LandingQueue(life, environment)
-    life.start((actor) => (effect, context) => new Step(id, actor, environment, context).take(effect))
+    life.observe(() => queue.#changed())
+    const held: Held = (taskId, isHeld) => {
+      if (isHeld) queue.#held.add(taskId)
+      else queue.#held.delete(taskId)
+      queue.#changed()
+    }
+    life.start((actor) => (effect, context) => new Step(id, actor, environment, context, held).take(effect))
     return queue
   }
 
@@ -84,11 +95,30 @@ export class LandingQueue {
     await agent?.cancel(mending.taskId, 'its landing was cancelled')
   }
 
+  /** Resolves when it has nothing to do but to wait for tasks that are held. */
+  async settled(): Promise<void> {
+    for (;;) {
+      const { value, context } = this.#life.snapshot
+      const waits = ({ status, mending }: QueuedEntry) =>
+        hasEnded({ status }) || (mending !== null && this.#held.has(mending.taskId))
+      if (this.#life.closed || (value === 'idle' && context.entries.every(waits))) return
+      await new Promise<void>((resolve) => this.#waiting.add(resolve))
+    }
+  }
+
+  #changed(): void {
+    for (const resolve of this.#waiting) resolve()
+    this.#waiting.clear()
+  }
+
   /** What it does ends at once, and is taken up again by the next owner. */
   async close(): Promise<void> {
     await this.#life.close()
+    this.#changed()
   }
 }
+
+type Held = (taskId: string, isHeld: boolean) => void
 
 type Facts = readonly LandingFact[]
 
@@ -98,13 +128,16 @@ class Step {
   readonly #actor: EventSourcedActor<typeof landingMachine, LandingEffect>
   readonly #environment: LandingEnvironment
   readonly #running: EffectContext
+  readonly #held: Held
 
   constructor(
     id: string,
     actor: EventSourcedActor<typeof landingMachine, LandingEffect>,
     environment: LandingEnvironment,
     running: EffectContext,
+    held: Held,
   ) {
+    this.#held = held
     this.#id = id
     this.#actor = actor
     this.#environment = environment
@@ -168,9 +201,11 @@ class Step {
       return [{ type: 'EntrySetAside', data: { entry, reason } }]
     }
     const beside = context.beside[target] ?? null
-    // What has landed beside the target waits for the user: the next work is merged on top of it, as long as that is possible.
+    // What has landed beside the target waits for the user, who may have deleted it: the next work is merged on top of it, as
+    // long as that is possible.
     const waits =
       beside !== null &&
+      (await this.#operations.isOnBranch(repo, beside)) &&
       (await this.#operations.contains(repo, beside, tip)) &&
       !(await this.#operations.contains(repo, tip, beside))
     const onto = waits ? beside : tip
@@ -228,13 +263,14 @@ class Step {
   async #judged({ attempt, onto, commits }: Attempt, entries: readonly QueuedEntry[]): Promise<Facts> {
     const commit = commits.at(-1)?.commit ?? onto
     const gate = gateOf(this.#actor.snapshot.context, entries[0]?.entry) ?? 'true'
-    const { exitCode, output } = await this.#operations.judge(this.#id, commit, gate, this.#running.signal)
+    const judged = await this.#operations.judge(this.#id, commit, gate, this.#running.signal)
+    const { exitCode, output: said } = judged
     if (exitCode === 0) return [{ type: 'GatePassed', data: { attempt } }]
     const [alone, other] = entries
     return [
-      { type: 'GateFailed', data: { attempt, exitCode, output } },
+      { type: 'GateFailed', data: { attempt, ...judged } },
       ...(alone && !other
-        ? this.#troubled(entries, alone.entry, { because: 'gate', onto, said: output })
+        ? this.#troubled(entries, alone.entry, { because: 'gate', onto, said }, judged.file)
         : []),
     ]
   }
@@ -250,7 +286,6 @@ class Step {
     const moved = await this.#operations.move({ repo, target, tip, commit, heads, name })
     if (moved.outcome === 'missed') return [{ type: 'TargetMissed', data: { attempt } }]
     const { branch, advice } = moved
-    for (const { entry } of entries) await this.#operations.unpin(repo, entry).catch(() => {})
     return [{ type: 'TargetMoved', data: { attempt, branch, advice } }]
   }
 
@@ -259,14 +294,19 @@ class Step {
     entries: readonly QueuedEntry[],
     name: string,
     trouble: Pick<Mending, 'because' | 'onto' | 'said'>,
+    file?: string,
   ): Facts {
     const { tries, target, gate } = entries.find(({ entry }) => entry === name) ?? { tries: MOST_TRIES }
     if (tries < MOST_TRIES) {
       const taskId = `land-${name}-${tries + 1}`
       return [{ type: 'MendingStarted', data: { entry: name, taskId, ...trouble } }]
     }
-    const problem = trouble.because === 'gate' ? `the gate failed: ${gate}` : `it conflicts with ${target}`
-    const reason = `${problem}; its agent was asked ${MOST_TRIES} times to fix it`
+    const asked = `its agent was asked ${MOST_TRIES} times to fix it`
+    const all = file === undefined ? '' : `\nAll that it printed: ${file}`
+    const reason =
+      trouble.because === 'gate'
+        ? `the gate failed: ${gate}; ${asked}${endOf(trouble.said)}${all}`
+        : `it conflicts with ${target}; ${asked}`
     return [{ type: 'EntrySetAside', data: { entry: name, reason } }]
   }
 
@@ -305,13 +345,21 @@ class Step {
   }
 
   async #asked({ entry: queued, mending }: Mends): Promise<Facts> {
-    const { entry, agent: id, repo, target, gate } = queued
-    const { taskId, because, onto, said, conflicts } = mending
+    const { entry, agent: id, target, gate, runId } = queued
+    const { taskId, because, onto, said, conflicts, begun: causationId } = mending
     const agent = await this.#environment.agent(id)
     const { files, place } = worktreeOf(agent, this.#environment)
     const { commits } = place.workspace
     const task = taskFor(because, { target, gate, said, conflicts, commits })
-    const failure = await this.#whileWanted(agent.ask(task, { taskId })).then(() => null, failureOfCall)
+    const origin = { correlationId: runId ?? taskId, causationId, ...(runId === undefined ? {} : { runId }) }
+    const holds = {
+      onHeld: () => this.#held(taskId, true),
+      onReleased: () => this.#held(taskId, false),
+    }
+    const failure = await this.#whileWanted(agent.ask(task, { taskId, origin, ...holds })).then(
+      () => null,
+      failureOfCall,
+    )
     if (failure) {
       const reason = `it could not be fixed: ${describeError(failure).message}`
       return [{ type: 'EntrySetAside', data: { entry, reason } }]
@@ -322,7 +370,6 @@ class Step {
       const still = `The marks of a conflict are still in ${marked.join(', ')}.`
       return this.#troubled([queued], entry, { because: 'conflict', onto, said: still })
     }
-    await this.#operations.pin(repo, entry, head)
     return [{ type: 'EntryMended', data: { entry, head } }]
   }
 

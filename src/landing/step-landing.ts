@@ -6,14 +6,14 @@ import type { Landings, LandOptions } from './landings.ts'
 /** Resolves when the work of an agent has landed. Rejects if it does not, or when the signal aborts. */
 export type LandWork = (
   agent: string,
-  options: LandOptions & { readonly requestId: string },
+  options: LandOptions & { readonly requestId: string; readonly runId: string },
   signal: AbortSignal,
 ) => Promise<void>
 
 /** Asked for again under the same id, it waits for what was queued then. */
 export async function landStep(
   landings: Pick<Landings, 'land' | 'settled'>,
-  ...[agent, options, signal]: Parameters<LandWork>
+  ...[agent, { runId, ...options }, signal]: Parameters<LandWork>
 ): Promise<void> {
   const stopped = new Promise<never>((_, reject) => {
     const stop = () =>
@@ -22,7 +22,7 @@ export async function landStep(
     signal.addEventListener('abort', stop, { once: true })
   })
   const landing = async () => {
-    for (const { entry } of await landings.land([agent], options)) {
+    for (const { entry } of await landings.land([agent], options, runId)) {
       const { status, reason } = await landings.settled(entry)
       if (status !== 'landed') throw new WorkNotLandedError({ agent, reason })
     }

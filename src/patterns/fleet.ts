@@ -6,15 +6,19 @@ import { defined } from '../events/json.ts'
 import { type AgentOptions, agentConfig } from '../events/options/agent.ts'
 import { checkArgument } from '../events/options/decoding.ts'
 import { type KnownKeys, refuseUnknownKeys } from '../events/options/known-keys.ts'
+import { checkLanding, LANDING_OPTIONS, type StepLanding } from '../events/options/landing.ts'
 import { parallel } from './parallel.ts'
-import { type Pattern, patternOf, type StepLanding } from './pattern.ts'
+import { type Pattern, patternOf } from './pattern.ts'
 import { checkCount } from './steps.ts'
 
 /** A task of a fleet, with what its agent has of its own. A type rather than an interface, because it must be JSON. */
 export type FleetTask = {
   /** What to do. */
   readonly task: string
-  /** The id of its agent. Default: made of the words of the task. An agent that exists is used as it is. */
+  /**
+   * The id of its agent. Default: made of the words of the task. In code, an agent that exists is used as it is; the command
+   * `fleet` makes new ones only.
+   */
   readonly id?: string
   /** What its work begins from: a branch, tag or commit. Default: that of the fleet. */
   readonly base?: string
@@ -41,7 +45,6 @@ const TASK: KnownKeys<FleetTask> = { task: true, id: true, base: true, model: tr
 const OPTIONS: KnownKeys<FleetOptions> = {
   ...{ repo: true, base: true, concurrency: true, name: true, agents: true, land: true },
 }
-const LANDING: KnownKeys<StepLanding> = { into: true, gate: true, squash: true }
 
 const ROLE = `You are an experienced software developer who works alone on one task, in a git worktree of a repository.
 Read the code around a change before you make it, and follow its style. Do what you are asked in the simplest way that is
@@ -63,7 +66,7 @@ export function fleet(tasks: readonly (string | FleetTask)[], options: FleetOpti
   const { repo, base, concurrency = Number.POSITIVE_INFINITY, name, agents = {}, land } = options
   checkArgument('repo', repo, 'a path')
   checkCount('concurrency', concurrency)
-  if (land !== undefined) checkLanding(land)
+  if (land !== undefined) checkLanding(land, 'land', LANDING_OPTIONS)
   const members = fleetTasks(tasks, name)
   const steps = members.map(({ id, task }) =>
     patternOf([id], (ask, input) => ask(id, { ...input, prompt: task }, defined({ land }))),
@@ -76,17 +79,6 @@ export function fleet(tasks: readonly (string | FleetTask)[], options: FleetOpti
   )
   for (const member of team) agentConfig(member)
   return Object.assign(parallel(steps, { concurrency }), { team })
-}
-
-/** Before anything is asked: what cannot land has cost money all the same. */
-function checkLanding(land: StepLanding): void {
-  checkArgument('land', land, 'an object')
-  refuseUnknownKeys(land, LANDING, { what: 'land', noun: 'option' })
-  for (const [name, value] of Object.entries({ into: land.into, gate: land.gate }))
-    if (value !== undefined) {
-      checkArgument(name, value, 'a text')
-      if (value.trim() === '') throw new InvalidInputError({ what: name, problem: 'it is empty' })
-    }
 }
 
 /**

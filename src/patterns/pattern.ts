@@ -2,8 +2,8 @@
 import { concatMap, type Observable, type OperatorFunction, of } from 'rxjs'
 import type { JsonObject } from '../events/json.ts'
 import type { AgentOptions } from '../events/options/agent.ts'
+import type { StepLanding } from '../events/options/landing.ts'
 import type { TaskInput } from '../events/task-input.ts'
-import type { LandOptions } from '../landing/landings.ts'
 import { type Answer, carryMissing } from './answers.ts'
 
 /** Copies of an agent that work side by side, because an agent does one task at a time. */
@@ -14,9 +14,6 @@ export interface Pool {
 
 /** Who is asked: an agent by its id, or a pool of its copies. */
 export type Worker = string | Pool
-
-/** How the work of a step lands. */
-export type StepLanding = Omit<LandOptions, 'requestId'>
 
 /** How a step asks its agent. */
 export interface StepOptions {

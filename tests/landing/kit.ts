@@ -32,7 +32,7 @@ export async function repository(work: Work = write) {
     const scripted = scriptedRunner({
       reply: async (call) => {
         await work(call.directories.workspace, call.prompt, call)
-        return 'done'
+        return { text: 'done', costUsd: 0.5 }
       },
     })
     const runner = { ...scripted, ...directoryOperations({ clock: systemClock }) }

@@ -32,9 +32,9 @@ test('the gate judges the merged files, in a tree of its own, and what fails it 
   const [good] = await landed('good', { gate })
   expect(good?.status).toBe('landed')
   // The tree of the user is not clean.
-  expect(good?.reason).toContain(`git -C ${repo} merge claude-agents/landed/${good?.entry}`)
+  expect(good?.reason).toContain(`git -C ${repo} merge claude-agents/landed/main`)
   expect(at('a.txt')).toBe('one')
-  git('merge', '--quiet', `claude-agents/landed/${good?.entry}`)
+  git('merge', '--quiet', 'claude-agents/landed/main')
   expect(at('b.txt')).toBe('two')
 
   const [bad] = await landed('bad', { gate })

@@ -113,8 +113,8 @@ export class ModelWorld {
       targetOf: async () => 'main',
       tipOf: (_, branch) => step(() => this.branches.get(branch) ?? null)(),
       contains: (_, commit, part) => step(() => this.history(commit).has(part))(),
-      pin: () => step(() => {})(),
-      unpin: () => step(() => {})(),
+      isOnBranch: (_, commit) =>
+        step(() => [...this.branches.values()].some((tip) => this.history(tip).has(commit)))(),
       marked: async (commit, paths) => paths.filter((path) => this.at(commit).files[path] === 'marked'),
       merge: (_, onto, works) =>
         step(() => {
@@ -140,14 +140,14 @@ export class ModelWorld {
           const isFine = isGreen(this.at(commit).files)
           return { exitCode: isFine ? 0 : 1, output: isFine ? '' : 'it is red' }
         })(),
-      move: ({ target, tip, commit, name }) =>
+      move: ({ target, tip, commit }) =>
         step(() => {
           const now = this.branches.get(target) ?? ''
           if (this.history(now).has(commit))
             return { outcome: 'moved', branch: target, advice: null } as const
           if (now !== tip) return { outcome: 'missed' } as const
           if (!isGreen(this.at(commit).files)) this.wrong.push(`${target} moves to ${commit}, which is red`)
-          const branch = this.isCheckedOut ? `claude-agents/landed/${name}` : target
+          const branch = this.isCheckedOut ? `claude-agents/landed/${target}` : target
           this.branches.set(branch, commit)
           return {
             outcome: 'moved',

@@ -22,20 +22,42 @@ test('an agent whose fixing task fails does not keep its entry for ever, whateve
   expect(at('c.txt')).toBe('three')
 })
 
-test('a repository is complete after landing, also if the user has deleted what landed beside the target', async () => {
+test('what landed beside the target and was deleted by the user does not come back, and the repository is complete', async () => {
   const { repo, git, open, at } = await repository()
   const { agent, landed } = await open()
   await agent('one', 'b.txt=two')
   await agent('two', 'c.txt=three')
   await writeFile(join(repo, 'mine.txt'), '')
-  const [one] = await landed('one')
-  git('branch', '-D', `claude-agents/landed/${one?.entry}`)
+  await landed('one')
+  git('branch', '-D', 'claude-agents/landed/main')
   git('reflog', 'expire', '--expire=now', '--all')
   git('gc', '--quiet', '--prune=now')
   await rm(join(repo, 'mine.txt'))
   expect(await landed('two')).toMatchObject([{ status: 'landed', reason: null }])
   expect(git('fsck', '--no-dangling', '--no-progress')).toBe('')
+  expect(git('ls-tree', '--name-only', 'main').split('\n')).toEqual(['a.txt', 'c.txt'])
+  // Its work is where it was, and lands when that is asked for again.
+  expect(await landed('one')).toMatchObject([{ status: 'landed', reason: null }])
   expect([at('b.txt'), at('c.txt')]).toEqual(['two', 'three'])
+})
+
+test('all that waits beside a target is taken over by one command, also if the user is on that branch', async () => {
+  const { repo, git, open, at } = await repository()
+  const { agent, landed } = await open()
+  for (const id of ['one', 'two', 'three']) await agent(id, `${id}.txt=${id}`)
+  await writeFile(join(repo, 'mine.txt'), '')
+  const reasons = [(await landed('one'))[0]?.reason, (await landed('two'))[0]?.reason]
+  expect(reasons[0]).toBe(reasons[1])
+  expect(git('branch', '--list', 'claude-agents/landed/*').trim()).toBe('claude-agents/landed/main')
+  // The user looks at it, and commits there.
+  const looking = join(repo, '..', 'looking')
+  git('worktree', 'add', '--quiet', looking, 'claude-agents/landed/main')
+  const [three] = await landed('three')
+  expect(git('-C', looking, 'status', '--porcelain')).toBe('')
+  const command = / merge (.*)$/.exec(three?.reason ?? '')?.[1] ?? ''
+  expect(command).toBe(`claude-agents/landed/main-${three?.entry}`)
+  git('merge', '--quiet', command)
+  for (const id of ['one', 'two', 'three']) expect(at(`${id}.txt`)).toBe(id)
 })
 
 test('work that was squashed before is not merged once more: what comes after it lands alone', async () => {
@@ -95,5 +117,5 @@ test('work lands beside a target also if an agent is called landed', async () =>
   await writeFile(join(repo, 'mine.txt'), '')
   const [entry] = await landed('landed')
   expect(entry).toMatchObject({ status: 'landed', reason: expect.stringContaining('To take it over: ') })
-  expect(git('show', `claude-agents/landed-${entry?.entry}:b.txt`)).toBe('two')
+  expect(git('show', 'claude-agents/landed-main:b.txt')).toBe('two')
 })

@@ -1,9 +1,10 @@
 /** What a fleet came to: a row a task, as data, as Markdown, and as a page of its own. */
+import { systemClock } from '../../clock.ts'
 import { shellWord } from '../../events/errors/phrases.ts'
 import { dollars, plural } from '../../events/figures.ts'
+import type { StepLanding } from '../../events/options/landing.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { fleetTasks } from '../../patterns/fleet.ts'
-import type { StepLanding } from '../../patterns/pattern.ts'
 import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
 import type { WorkflowReference } from '../../workflows/pattern.ts'
 import type { FileChange } from '../../workspaces/files/file-history.ts'
@@ -23,7 +24,8 @@ interface TaskReport {
   readonly costUsd: number
   readonly changes: readonly FileChange[]
   readonly landed: boolean
-  readonly branch: string
+  /** null if the repository has none: nothing was done yet. */
+  readonly branch: string | null
   /** What the agent said; empty if it gave no answer. */
   readonly answer: string
   /** Why there is no answer, why it did not land, or what the user can do about where it landed. */
@@ -32,19 +34,23 @@ interface TaskReport {
 
 /** The report of a run; null if it is no fleet. */
 export async function fleetReport(
-  { runs, landings }: Orchestrator,
+  orchestrator: Orchestrator,
   { metadata: { runId }, results, errors }: WorkflowResult,
 ): Promise<FleetReport | null> {
+  const { runs, landings } = orchestrator
   const { workflow, taken } = await runs.show(runId)
   if (workflow?.kind !== 'fleet') return null
-  const { tasks, name, land } = workflow as WorkflowReference & { readonly kind: 'fleet' }
+  const { tasks, name, land, repo } = workflow as WorkflowReference & { readonly kind: 'fleet' }
+  const members = fleetTasks(tasks, name)
+  const branches = new Map<string, string | null>()
+  for (const { id } of members) branches.set(id, await branchOf(orchestrator, repo, id))
   const { agents } = await runs.diff(runId)
   const entries = land === undefined ? [] : await landings.list()
   const changes = new Map(agents.map(({ agent, files }) => [agent, files]))
   return {
     runId,
     land: land ?? null,
-    tasks: fleetTasks(tasks, name).map(({ id, task }): TaskReport => {
+    tasks: members.map(({ id, task }): TaskReport => {
       const steps = taken.filter(({ agent }) => agent === id)
       const { state = 'scheduled', problem = null } = steps.at(-1) ?? {}
       // Of work that was answered: it did not land.
@@ -56,13 +62,23 @@ export async function fleetReport(
         costUsd: steps.reduce((sum, { costUsd }) => sum + costUsd, 0),
         changes: changes.get(id) ?? [],
         landed: land !== undefined && state === 'succeeded' && error === undefined,
-        branch: `claude-agents/${id}`,
+        branch: branches.get(id) ?? null,
         answer: results[id] ?? '',
         // Landed work has a reason if it is not where it should be.
         problem: error?.message ?? problem ?? entries.findLast(({ agent }) => agent === id)?.reason ?? null,
       }
     }),
   }
+}
+
+/** Where the work of an agent is. */
+async function branchOf(orchestrator: Orchestrator, repo: string, id: string): Promise<string | null> {
+  const agent = await orchestrator.agent(id).catch(() => undefined)
+  const branch = agent?.snapshot.context.config?.workspace?.branch ?? `claude-agents/${id}`
+  const { landingOperations } = await import('../../workspaces/files/landing.ts')
+  const { tipOf } = landingOperations(orchestrator.baseDir, systemClock)
+  // A repository that is gone has none.
+  return (await tipOf(repo, branch).catch(() => null)) === null ? null : branch
 }
 
 /** What to type next, for each kind of work that is not done. */
@@ -119,13 +135,17 @@ const LONGEST_PROBLEM = 2000
 export function markdownReport(report: FleetReport): string {
   const { runId, tasks } = report
   const rows = tasks.map((row) =>
-    [cut(row.task, LONGEST_TASK), stateOf(row), dollars(row.costUsd), stat(row.changes), row.branch]
+    [cut(row.task, LONGEST_TASK), stateOf(row), dollars(row.costUsd), stat(row.changes), row.branch ?? '']
       .map(plain)
       .join(' | '),
   )
-  const problems = tasks.flatMap(({ agent, problem }) =>
-    problem === null ? [] : [`- ${plain(agent)}: ${plain(cut(problem, LONGEST_PROBLEM))}`],
-  )
+  const problems = [...problemsIn(tasks)].flatMap(([problem, agents]) => {
+    const [first = '', ...lines] = problem.split('\n')
+    // Lines that are indented are text as it is.
+    const quoted = lines.map((line) => `      ${inert(line)}`.trimEnd())
+    const said = `- ${agents.map(plain).join(', ')}: ${plain(cut(first, LONGEST_PROBLEM))}`
+    return quoted.length === 0 ? [said] : [said, '', ...quoted, '']
+  })
   return [
     `# Fleet ${plain(runId)}`,
     '',
@@ -136,6 +156,14 @@ export function markdownReport(report: FleetReport): string {
     ...rows.map((row) => `| ${row} |`),
     ...(problems.length === 0 ? [] : ['', ...problems]),
   ].join('\n')
+}
+
+/** What is the same for several agents is said once: one command takes over the work of all. */
+function problemsIn(tasks: readonly TaskReport[]): ReadonlyMap<string, readonly string[]> {
+  const problems = new Map<string, readonly string[]>()
+  for (const { agent, problem } of tasks)
+    if (problem !== null) problems.set(problem, [...(problems.get(problem) ?? []), agent])
+  return problems
 }
 
 /** Text from outside on one line of Markdown, which means nothing there. */
@@ -156,14 +184,14 @@ export function pageReport(report: FleetReport): string {
 <td class="figure">${dollars(row.costUsd)}</td>
 <td>${html(stat(row.changes))}</td>
 <td>${html(row.agent)}</td>
-<td><code>${html(row.branch)}</code></td>
+<td>${row.branch === null ? '' : `<code>${html(row.branch)}</code>`}</td>
 </tr>`,
   )
   const details = tasks.map(
     ({ task, answer, problem, changes }, index) => `<section id="task-${index + 1}">
 <h2>${html(cut(task, LONGEST_TASK))}</h2>
 <pre>${html(task)}</pre>
-${problem === null ? '' : `<p class="failed">${html(problem)}</p>`}
+${problem === null ? '' : `<p class="problem failed">${html(problem)}</p>`}
 ${changes.length === 0 ? '' : fileTable(changes)}
 ${answer === '' ? '' : `<details><summary>Answer</summary><pre>${html(answer)}</pre></details>`}
 </section>`,
@@ -209,6 +237,7 @@ body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-bottom:1px solid #8884}
 .figure{text-align:right;font-variant-numeric:tabular-nums}
+.problem{white-space:pre-wrap}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#8881;padding:.6rem}
 .succeeded{color:#1a7f37}.failed{color:#cf222e}.cancelled,.waiting{color:#9a6700}`
 

@@ -73,11 +73,15 @@ async function landed(session: Session, names: readonly string[], options: LandO
   // Queued once, however often it is asked for.
   const request = { ...defined({ ...options }), requestId: randomUUID() }
   const printed = new Map<string, string>()
+  /** What has not changed is said once, such as the command that takes over the work of several. */
+  const reasons = new Set<string | null>()
   const tell = (entry: LandingEntry) => {
     const text = JSON.stringify(entry)
     if (printed.get(entry.entry) === text) return
     printed.set(entry.entry, text)
-    print(terminal, entry)
+    const { status, reason } = entry
+    print(terminal, entry, status !== 'set-aside' && reasons.has(reason))
+    reasons.add(reason)
   }
   const interrupted = new Promise<null>((resolve) => {
     signal.addEventListener('abort', () => resolve(null), { once: true })
@@ -137,14 +141,15 @@ function noteKept({ terminal, owner }: Session): void {
   terminal.note(`The queue stays as it is. ${next} To see it: claude-agents land --status`)
 }
 
-function print(terminal: Terminal, entry: LandingEntry): void {
+function print(terminal: Terminal, entry: LandingEntry, isKnown = false): void {
   if (terminal.json) return void terminal.value(entry)
   const { entry: name, status, target, commit, reason } = entry
   // A reason says where it is, if it is not on the target itself.
   const on = reason === null ? ` on ${target}` : ''
   const where = status === 'landed' ? `${on}${commit === null ? '' : ` as ${commit.slice(0, 12)}`}` : ''
   terminal.line(`${name}  ${coloured(terminal, status)}${inert(where)}`)
-  if (reason !== null) terminal.line(`  ${inert(asTyped(reason))}`)
+  if (reason === null || isKnown) return
+  for (const line of reason.split('\n')) terminal.line(`  ${inert(asTyped(line))}`)
 }
 
 const COLOURS = { landed: 'green', 'set-aside': 'red', mending: 'yellow', cancelled: 'yellow' } as const
@@ -169,7 +174,7 @@ function rows(terminal: Terminal, entries: readonly LandingEntry[]): readonly st
       agent,
       status,
       inert(target),
-      inert(asTyped(reason ?? '')),
+      inert(asTyped(reason?.split('\n', 1)[0] ?? '')),
     ]),
   )
 }

@@ -6,11 +6,22 @@ import { didYouMean, NOTHING_WRITTEN, quoted, sentence } from './phrases.ts'
 /** No agent has this id. `nearest` is the id that was probably meant, if there is one. */
 export class AgentNotFoundError extends defineError(
   'AgentNotFoundError',
-  ({ agent, nearest, reason }: { agent: string; nearest: string | null; reason?: string }) =>
+  ({
+    agent,
+    nearest,
+    reason,
+    orRun,
+  }: {
+    agent: string
+    nearest: string | null
+    reason?: string
+    /** Whether it may as well have been the id of a run. */
+    orRun?: boolean
+  }) =>
     reason === undefined
       ? {
-          message: `No agent ${quoted(agent)}.${didYouMean(nearest)}`,
-          hint: 'List them: claude-agents agent list',
+          message: `No agent ${quoted(agent)}${orRun ? ', and no run' : ''}.${didYouMean(nearest)}`,
+          hint: `List them: claude-agents agent list${orRun ? ', or: claude-agents workflow list' : ''}`,
         }
       : {
           message: `No agent ${quoted(agent)}: ${reason}.`,

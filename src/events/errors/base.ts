@@ -8,7 +8,7 @@ export interface ErrorText {
   /** What the reader can do now. */
   readonly hint?: string | undefined
   /** Whether the same thing may well work when it is tried again. Default: false. */
-  readonly retryable?: boolean
+  readonly retryable?: boolean | undefined
 }
 
 /** What led to an error. */

@@ -6,10 +6,17 @@ import { didYouMean, quoted } from './phrases.ts'
 /** The directory of an agent, or a place in it, cannot be used. */
 export class WorkspaceError extends defineError(
   'WorkspaceError',
-  ({ path, problem, hint }: { path: string; problem: string; hint?: string }) => ({
-    message: `${path}: ${problem}.`,
+  ({
+    path,
+    problem,
     hint,
-  }),
+    retryable,
+  }: {
+    path: string
+    problem: string
+    hint?: string
+    retryable?: boolean
+  }) => ({ message: `${path}: ${problem}.`, hint, retryable }),
 ) {}
 
 /** The files of an agent are kept with git, and there is none. */
@@ -173,7 +180,8 @@ export class CloneTimeoutError extends defineError(
 export class WorkNotLandedError extends defineError(
   'WorkNotLandedError',
   ({ agent, reason }: { agent: string; reason: string | null }) => ({
-    message: `The work of "${agent}" has not landed: ${reason ?? 'that was cancelled'}.`,
+    // A reason of several lines ends with what was printed, or the name of a file.
+    message: `The work of "${agent}" has not landed: ${reason ?? 'that was cancelled'}${reason?.includes('\n') ? '' : '.'}`,
     hint: `It is still on its branch. To land it again: claude-agents land ${agent}`,
   }),
 ) {}

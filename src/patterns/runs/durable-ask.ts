@@ -24,10 +24,11 @@ import { callErrorData } from '../../events/errors/recorded.ts'
 import { StoreReadOnly } from '../../events/errors/store.ts'
 import { TaskCancelledError } from '../../events/errors/task.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
+import type { StepLanding } from '../../events/options/landing.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import type { LandWork } from '../../landing/step-landing.ts'
 import { type Answer, carryMissing, rememberLost, stepError } from '../answers.ts'
-import { type Ask, type StepLanding, type StepOptions, stepName, type Worker } from '../pattern.ts'
+import { type Ask, type StepOptions, stepName, type Worker } from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
 import { HandOver } from './hand-over.ts'
 import type { RecordedStep } from './recorded-steps.ts'
@@ -200,7 +201,7 @@ export class DurableAsk {
     { signal }: Interest,
   ): Promise<void> {
     const { runId } = this.#context
-    return this.#context.land(worker, { ...land, requestId: `${runId}.${stepKey}` }, signal)
+    return this.#context.land(worker, { ...land, runId, requestId: `${runId}.${stepKey}` }, signal)
   }
 
   /** Schedules the step, asks its worker, and records the outcome. */

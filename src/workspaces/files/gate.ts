@@ -7,12 +7,12 @@ import { spawnWhenPossible } from '../descriptors.ts'
 export interface GateOutcome {
   /** null if it was killed, also because it took too long. */
   readonly exitCode: number | null
-  /** The last of what it printed, without secrets of the environment. */
+  /** What it printed, or the end of it, without secrets of the environment. */
   readonly output: string
 }
 
 /** In characters. */
-const LONGEST_OUTPUT = 8_000
+const LONGEST_OUTPUT = 1_000_000
 
 /** A gate that takes longer is stuck. */
 const LONGEST_MS = 60 * 60_000
@@ -84,5 +84,18 @@ function told(printed: string, environment: Readonly<Record<string, string | und
   const known = Object.fromEntries(
     Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   )
-  return redactor({ secrets: secretsOf(known) })(printed).slice(-LONGEST_OUTPUT)
+  // A part at a time: only the beginning of a text is looked at.
+  const redact = redactor({ secrets: secretsOf(known).flatMap((secret) => [secret, ...secret.split('\n')]) })
+  const parts: string[] = []
+  let part = ''
+  for (const line of printed.slice(-LONGEST_OUTPUT).split(/(?<=\n)/)) {
+    if (part.length + line.length > LONGEST_PART) {
+      parts.push(part)
+      part = ''
+    }
+    part += line
+  }
+  return [...parts, part].map(redact).join('')
 }
+
+const LONGEST_PART = 8_000

@@ -73,6 +73,17 @@ export async function git(command: readonly string[], call: GitCall): Promise<Bu
   return stdout
 }
 
+/**
+ * What git prints; null if it says by its exit code that there is nothing. One that was killed has not answered. Throws
+ * WorkspaceError then, and GitNotInstalled.
+ */
+export async function gitAnswer(command: readonly string[], call: GitCall): Promise<Buffer | null> {
+  const { problem, stdout } = await gitOutcome(command, call)
+  if (!problem) return stdout
+  if (problem instanceof WorkspaceError && !problem.retryable) return null
+  throw problem
+}
+
 /** What git says, also if it finds a problem. Its output is bytes, all of them: a pack may end in what looks like a line feed. */
 export async function gitOutcome(
   command: readonly string[],
@@ -179,8 +190,12 @@ async function endOf(child: ChildProcess, command: readonly string[], call: GitC
     cause ??= error
     end()
   }
+  let killed: NodeJS.Signals | null = null
   const closed = new Promise<number | null>((resolve) => {
-    child.once('close', resolve)
+    child.once('close', (code, by) => {
+      killed = by
+      resolve(code)
+    })
     child.on('error', (error) => {
       fail(error)
       if (child.pid === undefined) resolve(null)
@@ -201,7 +216,7 @@ async function endOf(child: ChildProcess, command: readonly string[], call: GitC
   signal?.removeEventListener('abort', end)
   const stderr = Buffer.concat(said)
   const isFine = !cause && (exitCode === 0 || (exitCode === 1 && mayBeOne))
-  const failed = isFine ? null : problemOf(command, call, stderr.toString(), cause)
+  const failed = isFine ? null : problemOf(command, call, stderr.toString(), { cause, killed })
   return { problem: signal?.aborted ? signal.reason : (unreadable ?? failed), stderr }
 }
 
@@ -209,11 +224,16 @@ function problemOf(
   [name]: readonly string[],
   { repository, directory = repository }: GitCall,
   stderr: string,
-  cause: unknown,
+  { cause, killed }: { readonly cause: unknown; readonly killed: NodeJS.Signals | null },
 ): Error {
   // Without the directory that it is to run in, it cannot start either.
   const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
   if (isMissing && existsSync(directory)) return new GitNotInstalled({ path: repository }, { cause })
+  // Whatever it is for is done again: it was not git that ended it.
+  if (killed !== null) {
+    const problem = `git ${name} was killed (${killed})`
+    return new WorkspaceError({ path: repository, problem, retryable: true }, { cause })
+  }
   const lines = stderr.trim().split('\n')
   const problem = `git ${name} failed: ${lines.findLast((line) => line.startsWith('fatal: ')) ?? lines.at(-1)}`
   return new WorkspaceError({ path: repository, problem }, { cause })

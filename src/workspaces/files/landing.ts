@@ -8,16 +8,26 @@
  * S3. Nothing of the repository is executed, also not when its files are brought along.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, readdir, realpath } from 'node:fs/promises'
-import { basename, dirname, join, relative, resolve } from 'node:path'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { type Clock, pause } from '../../clock.ts'
 import { describeError } from '../../events/errors/base.ts'
 import { shellWord } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
+import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { removeFrom } from '../lifecycle.ts'
+import {
+  bringAlong,
+  type CheckedOut,
+  hindrance,
+  locksOf,
+  OWN_NAME,
+  takeBack,
+  treeWith,
+} from './checked-out.ts'
 import { type GateOutcome, runGate } from './gate.ts'
-import { git } from './git.ts'
+import { git, gitAnswer } from './git.ts'
 import { type MergedEntries, type MergedWork, mergeWork, mergingPath, mergingRepository } from './merge.ts'
 import { FilesRepository } from './repository.ts'
 import {
@@ -49,6 +59,11 @@ export type MoveOutcome =
   /** The target is elsewhere meanwhile. */
   | { readonly outcome: 'missed' }
 
+export interface Judgement extends GateOutcome {
+  /** If it has failed: where all of its output is. */
+  readonly file?: string
+}
+
 export interface LandingOperations {
   /** The name of a repository's queue, whichever of its directories is named. Throws InvalidInputError. */
   queueOf(repo: string): Promise<string>
@@ -58,22 +73,22 @@ export interface LandingOperations {
   tipOf(repo: string, branch: string): Promise<string | null>
   /** Whether a commit has another one in its history. */
   contains(repo: string, commit: string, part: string): Promise<boolean>
-  /** Keeps a commit in the repository, whatever becomes of its branch. */
-  pin(repo: string, entry: string, commit: string): Promise<void>
-  unpin(repo: string, entry: string): Promise<void>
+  /** Whether a branch of the repository has a commit in its history. */
+  isOnBranch(repo: string, commit: string): Promise<boolean>
   merge(repo: string, onto: string, works: readonly MergedWork[]): Promise<MergedEntries>
   /** The files of a commit, among these, in which a conflict is still marked. */
   marked(commit: string, paths: readonly string[]): Promise<readonly string[]>
   /** Runs a command of the user in a new tree with the files of a commit. */
-  judge(queue: string, commit: string, command: string, signal: AbortSignal): Promise<GateOutcome>
+  judge(queue: string, commit: string, command: string, signal: AbortSignal): Promise<Judgement>
   move(move: TargetMove): Promise<MoveOutcome>
 }
+
+/** So many characters of what a gate has printed are in the log. */
+const LONGEST_END = 8_000
 
 /** How often it is tried to move a branch that another git holds. */
 const TRIES = 6
 const FIRST_PAUSE_MS = 100
-
-const pinOfEntry = (entry: string): string => `refs/claude-agents/landing/${entry}`
 
 export function landingOperations(base: string, clock: Clock): LandingOperations {
   const snapshots = new FilesRepository(join(base, 'files.git'))
@@ -96,6 +111,66 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
       by: { author: OWN_NAME, at: new Date(clock.now()) },
     })
 
+  /** The moves that this process has begun: their git has ended, however it ended. */
+  const begunHere = new Set<string>()
+  const fileOf = ({ common }: UserRepository, target: string): string =>
+    join(ours.path, `moving-${createHash('sha256').update(`${common} ${target}`).digest('hex').slice(0, 16)}`)
+
+  /** A git that is killed on its way leaves locks, and a tree that is half moved: the next one is told. */
+  async function announced(repository: UserRepository, begun: BegunMove, work: () => Promise<unknown>) {
+    const file = fileOf(repository, begun.target)
+    begunHere.add(file)
+    await writeFile(file, JSON.stringify(begun))
+    await work()
+    await rm(file)
+  }
+
+  /** Takes back what was begun and not seen to end. Throws while another git may still be at it. */
+  async function takeUp(repository: UserRepository, target: string, isLast: boolean): Promise<void> {
+    const file = fileOf(repository, target)
+    const begun = begunIn(file)
+    if (!begun) return
+    const found = await treeWith(repository, target)
+    const tree = found?.directory === begun.directory ? found : null
+    const since = statSync(file).mtimeMs
+    for (const lock of locksOf(repository, target, tree)) {
+      const stats = statSync(lock, { throwIfNoEntry: false })
+      if (!stats || stats.mtimeMs < since) continue
+      if (!isLast && !begunHere.has(file))
+        throw new WorkspaceError({ path: lock, problem: 'another git may be at work' })
+      await rm(lock, { force: true })
+    }
+    const now = await refAt(repository.common, `refs/heads/${target}`)
+    if (tree && !tree.isBusy && now === begun.tip) await takeBack(tree, begun, ours)
+    await rm(file)
+  }
+
+  /** Lets work land on a branch beside its target: on the one that has what landed there before, unless the user is at it. */
+  async function offered(
+    repository: UserRepository,
+    { target, commit, name }: TargetMove,
+    { directory }: CheckedOut,
+    why: string,
+  ): Promise<MoveOutcome> {
+    const { common } = repository
+    // The branch of an agent of that name leaves no room below it.
+    const isTaken = (await refAt(common, 'refs/heads/claude-agents/landed')) !== null
+    const first = `claude-agents/landed${isTaken ? '-' : '/'}${target}`
+    const before = await refAt(common, `refs/heads/${first}`)
+    const isFree =
+      before === null ||
+      ((await isAncestor(ours.path, before, commit)) && !(await treeWith(repository, first)))
+    const beside = isFree ? first : `${first}-${name}`
+    const ref = `refs/heads/${beside}`
+    // Nobody else makes this branch.
+    await rm(join(common, `${ref}.lock`), { force: true })
+    const from = isFree ? before : await refAt(common, ref)
+    if (from !== commit) await moveRef(repository, ref, commit, from ?? '')
+    const take = `git -C ${shellWord(directory)} merge ${shellWord(beside)}`
+    const advice = `${target} is checked out in ${directory}, and ${why}: the work is on the branch ${beside}. To take it over: ${take}`
+    return { outcome: 'moved', branch: beside, advice }
+  }
+
   return {
     async queueOf(repo) {
       const common = await realpath((await repositoryAt(repo)).common)
@@ -116,11 +191,8 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
         throw new InvalidInputError({ what: `The branch ${named}`, problem, hint })
       }
       const head = { repository: gitDirectory(repository), directory: repository.path }
-      const current = await git(['symbolic-ref', '--quiet', 'HEAD'], head).catch(() => Buffer.alloc(0))
-      const branch = current
-        .toString()
-        .trim()
-        .replace(/^refs\/heads\//, '')
+      const current = String((await gitAnswer(['symbolic-ref', '--quiet', 'HEAD'], head)) ?? '')
+      const branch = current.trim().replace(/^refs\/heads\//, '')
       if (branch !== '' && (await refAt(repository.common, `refs/heads/${branch}`)) !== null) return branch
       const problem = 'it is on no branch that work could land on'
       const hint = 'Name one: --into BRANCH (in code: into).'
@@ -134,12 +206,9 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
       return isAncestor(ours.path, part, commit)
     },
 
-    async pin(repo, entry, commit) {
-      await git(['update-ref', pinOfEntry(entry), commit], at(await repositoryAt(repo)))
-    },
-
-    async unpin(repo, entry) {
-      await git(['update-ref', '-d', pinOfEntry(entry)], at(await repositoryAt(repo)))
+    async isOnBranch(repo, commit) {
+      const command = ['for-each-ref', '--count=1', '--contains', commit, 'refs/heads']
+      return ((await gitAnswer(command, at(await repositoryAt(repo))))?.length ?? 0) > 0
     },
 
     async merge(repo, onto, works) {
@@ -180,38 +249,38 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
       ])
       // No attribute and no filter counts there.
       await git(['read-tree', '-u', '--reset', 'HEAD'], { repository: join(directory, '.git'), directory })
-      const outcome = await runGate(command, directory, { signal, clock })
+      const { exitCode, output } = await runGate(command, directory, { signal, clock })
       await isForgotten(tree)
-      return outcome
+      const end = output.slice(-LONGEST_END)
+      if (exitCode === 0) return { exitCode, output: end }
+      const outputs = join(trees, 'output')
+      const file = join(outputs, `${commit.slice(0, 12)}.txt`)
+      await mkdir(outputs, { recursive: true, mode: 0o700 })
+      await writeFile(file, output, { mode: 0o600 })
+      return { exitCode, output: end, file }
     },
 
     async move(move) {
-      const { repo, target, tip, commit, heads, name } = move
+      const { repo, target, tip, commit, heads } = move
       const repository = await repositoryAt(repo)
       const { common } = repository
       const ref = `refs/heads/${target}`
-      // The branch of an agent of that name leaves no room below it.
-      const isTaken = (await refAt(common, 'refs/heads/claude-agents/landed')) !== null
-      const beside = `claude-agents/landed${isTaken ? '-' : '/'}${name}`
       const moved = { outcome: 'moved', branch: target, advice: null } as const
-      const offered = async (where: string, why: string): Promise<MoveOutcome> => {
-        const before = await refAt(common, `refs/heads/${beside}`)
-        if (before !== commit) await moveRef(repository, `refs/heads/${beside}`, commit, before ?? '')
-        const take = `git -C ${shellWord(where)} merge ${beside}`
-        const advice = `${target} is checked out in ${where}, and ${why}: the work is on the branch ${beside}. To take it over: ${take}`
-        return { outcome: 'moved', branch: beside, advice }
-      }
       for (let tries = 1; ; tries += 1) {
-        const now = await refAt(common, ref)
-        if (now !== null && (await isAncestor(common, commit, now))) return moved
-        if (now !== tip) return { outcome: 'missed' }
         try {
+          await takeUp(repository, target, tries === TRIES)
+          const now = await refAt(common, ref)
+          if (now !== null && (await isAncestor(common, commit, now))) return moved
+          if (now !== tip) return { outcome: 'missed' }
           await handOver(repository, { from: ours.path, commit, known: [tip, ...heads] })
           const tree = await treeWith(repository, target)
           const problem = tree && (await hindrance(tree, move, ours, base))
-          if (tree && problem) return await offered(tree.directory, problem)
-          if (tree) await bringAlong(tree.directory, target, commit, new Date(clock.now()))
-          else await moveRef(repository, ref, commit, tip)
+          if (tree && problem) return await offered(repository, move, tree, problem)
+          await announced(repository, { target, tip, commit, directory: tree?.directory ?? null }, () =>
+            tree
+              ? bringAlong(tree.directory, target, commit, new Date(clock.now()))
+              : moveRef(repository, ref, commit, tip),
+          )
         } catch (error) {
           // Somebody else is at it, in this repository or in this tree.
           if (tries < TRIES) {
@@ -221,115 +290,26 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
           const tree = await treeWith(repository, target)
           if (!tree) throw error
           const said = describeError(error).message.replace(/\.$/, '')
-          return offered(tree.directory, `git cannot change it there (${said})`)
+          return offered(repository, move, tree, `git cannot change it there (${said})`)
         }
       }
     },
   }
 }
 
-/** A tree of the user in which a branch is checked out. */
-interface CheckedOut {
-  readonly directory: string
-  /** Whether it is being rebased or bisected there. */
-  readonly isBusy: boolean
+/** A move that git was told to make. `directory`: the tree that moves with the branch; null if there is none. */
+interface BegunMove extends Pick<TargetMove, 'target' | 'tip' | 'commit'> {
+  readonly directory: string | null
+}
+
+/** undefined if none was begun; a kill may have cut off the file, before git was told. */
+function begunIn(file: string): BegunMove | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as BegunMove
+  } catch {
+    return undefined
+  }
 }
 
 const gitDirectory = ({ path, common }: UserRepository) =>
   existsSync(join(path, '.git')) ? join(path, '.git') : common
-
-/** Files of git that name the branch that is being rebased or bisected. */
-const UNDER_WAY = ['rebase-merge/head-name', 'rebase-apply/head-name', 'BISECT_START']
-
-/** The tree that has a branch checked out, or will have it again; null if none has. */
-async function treeWith({ common, path }: UserRepository, branch: string): Promise<CheckedOut | null> {
-  const list = ['worktree', 'list', '--porcelain', '-z']
-  const records = (await git(list, { repository: common, directory: common })).toString().split('\0\0')
-  for (const [at, record] of records.entries()) {
-    const [named = '', ...lines] = record.split('\0')
-    if (lines.includes('bare')) continue
-    const given = named.replace(/^worktree /, '')
-    // Where its repository is elsewhere, git does not know the main one.
-    const directory = at > 0 || existsSync(join(given, '.git')) ? given : path
-    if (!existsSync(directory)) continue
-    const own =
-      at === 0 ? common : resolve(directory, textOf(join(directory, '.git')).replace(/^gitdir: /, ''))
-    const isBusy = UNDER_WAY.some((file) => textOf(join(own, file)).replace(/^refs\/heads\//, '') === branch)
-    if (isBusy || lines.includes(`branch refs/heads/${branch}`)) return { directory, isBusy }
-  }
-  return null
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch {
-    return ''
-  }
-}
-
-/** Why a branch is not moved in the tree that has it checked out; null if it can be. */
-async function hindrance(
-  { directory, isBusy }: CheckedOut,
-  { tip, commit }: TargetMove,
-  ours: FilesRepository,
-  base: string,
-): Promise<string | null> {
-  if (isBusy) return 'a rebase or a bisection is under way there'
-  if (!relative(base, directory).startsWith('..')) return 'that is the tree of an agent'
-  const at = await inTree(directory)
-  if (at.converts) return 'its files are converted by git'
-  const status = [
-    'status',
-    '--porcelain',
-    '-z',
-    '--untracked-files=normal',
-    '--ignore-submodules=dirty',
-    '--no-renames',
-  ]
-  const changes = (await git(status, at)).toString().split('\0').slice(0, -1)
-  // The base directory itself may be there, and not be ignored.
-  const isOurs = (change: string) => resolve(directory, change.slice(3)) === base
-  if (!changes.every(isOurs)) return 'not everything there is committed'
-  const names = await ours.git(['diff-tree', '-r', '-z', '--name-only', '--no-renames', tip, commit])
-  const ask = ['check-attr', '-z', '--stdin', ...CONVERSIONS]
-  const answers = (await git(ask, { ...at, input: [names] })).toString().split('\0')
-  const isConverted = answers.some(
-    (value, index) => index % 3 === 2 && !['unspecified', 'unset'].includes(value),
-  )
-  return isConverted ? 'its files are converted by git' : null
-}
-
-/** Attributes that let the files of a tree differ from what is committed. */
-const CONVERSIONS = ['filter', 'eol', 'ident', 'working-tree-encoding']
-
-/** Moves the branch that a clean tree has checked out, with its index and its files: all of it, or nothing. */
-async function bringAlong(directory: string, target: string, commit: string, at: Date): Promise<void> {
-  const { settings, ...tree } = await inTree(directory)
-  const safely = ['--no-verify-signatures', '--no-autostash', '--no-overwrite-ignore', '--no-stat', '--quiet']
-  await git(['merge', '--ff-only', ...safely, commit], {
-    ...tree,
-    by: { author: OWN_NAME, at },
-    settings: { ...settings, [`branch.${target}.mergeoptions`]: '' },
-  })
-}
-
-/** Who moves branches, in their reflogs. */
-const OWN_NAME = 'claude-agents'
-
-/** How git is called in a tree of the user: no filter that its repository names is started. */
-async function inTree(directory: string) {
-  const place = { repository: join(directory, '.git'), directory, tree: { directory } }
-  const listed = (await git(['config', '--list', '-z'], place)).toString().split('\0')
-  const names = listed
-    .map((line) => line.split('\n', 1)[0] ?? '')
-    .filter((name) => name.startsWith('filter.'))
-  const filters = names.map((name) => [name, name.endsWith('.required') ? 'false' : ''])
-  const converts = listed.some((line) => /^core\.(autocrlf\n(true|input)|eol\ncrlf)$/i.test(line))
-  const settings: Readonly<Record<string, string>> = {
-    'status.submoduleSummary': 'false',
-    'submodule.recurse': 'false',
-    ...Object.fromEntries(filters),
-  }
-  return { ...place, settings, converts }
-}

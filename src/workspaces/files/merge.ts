@@ -103,7 +103,7 @@ export async function mergeWork(
       by,
       message: await messageOf(repository, await withSquashed(repository, onto, head, at), work),
     })
-    if (work.squash) await repository.git(['update-ref', `${SQUASHED}${last}`, head])
+    if (work.squash) await repository.setRef(`${SQUASHED}${last}`, head)
     commits.push({ entry, commit: last })
   }
   return { commits, contained, conflict: null }

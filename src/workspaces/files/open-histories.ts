@@ -63,8 +63,13 @@ export class OpenHistories {
   }
 
   /** H1 */
-  inTurn<T>({ directories: { workspace } }: FilesPlace, work: () => Promise<T>): Promise<T> {
-    const turn = (this.#last.get(workspace) ?? Promise.resolve()).then(work)
+  inTurn<T>(place: FilesPlace, work: () => Promise<T>): Promise<T> {
+    const { workspace } = place.directories
+    const turn = (this.#last.get(workspace) ?? Promise.resolve()).then(work).catch((error) => {
+      // A git that was killed leaves what a crash leaves: the next use begins as after one.
+      this.forget(place)
+      throw error
+    })
     this.#last.set(
       workspace,
       turn.catch(() => {}),

@@ -7,7 +7,7 @@ import type { RepositoryOptions, RepositoryWorkspace } from '../../events/option
 import type { Logger } from '../../logger.ts'
 import { type FileChange, FileHistory, type ListedFile, type SavedFiles } from './file-history.ts'
 import { type MergedIn, type Merging, mergeIn } from './merge-in.ts'
-import { OpenHistories } from './open-histories.ts'
+import { branchRef, OpenHistories } from './open-histories.ts'
 import {
   type FilesPlace,
   hasNothing,
@@ -163,9 +163,16 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
           const saved = await history.save('before landing', open.by(place.agent))
           await open.committed(place, history, saved)
         }
-        const { repo, branch } = place.workspace
-        const tip = await refAt((await open.repositoryOf({ repo })).common, `refs/heads/${branch}`)
-        if (tip !== null) return tip
+        const { repo, branch, commit } = place.workspace
+        const repository = await open.repositoryOf({ repo })
+        const tip = await refAt(repository.common, `refs/heads/${branch}`)
+        if (tip !== null) {
+          // Whatever becomes of the branch, what is queued stays.
+          const ours = open.snapshotsIn(place.directories)
+          await ours.prepare()
+          await ours.keep(branchRef(place.agent), tip, commit, repository)
+          return tip
+        }
         throw new WorkspaceError({ path: repo, problem: `the branch ${branch} is gone` })
       }),
     mergeIn: (place, commit, merging) =>

@@ -34,6 +34,7 @@ export class FilesRepository {
   async prepare(): Promise<void> {
     if (existsSync(join(this.path, 'info', 'attributes'))) return
     await mkdir(this.path, { recursive: true, mode: 0o700 })
+    for (const name of ['config', 'HEAD']) await this.#unlock(name)
     await this.git(['init', '--quiet', '--bare', '--template='])
     await mkdir(join(this.path, 'info'), { recursive: true })
     // The last: a repository without it is not complete.
@@ -60,7 +61,7 @@ export class FilesRepository {
     const ref = `refs/bases/${commit}`
     if (this.#kept.has(ref)) return
     await this.copy(commit, source)
-    await this.git(['update-ref', ref, commit])
+    await this.setRef(ref, commit)
     this.#kept.set(ref, commit)
   }
 
@@ -82,16 +83,12 @@ export class FilesRepository {
    */
   async keep(ref: string, commit: string, base: string, source: Source): Promise<void> {
     if (this.#kept.get(ref) === commit) return
-    // Nobody else writes here: locks are those of a process that was killed.
-    if (!this.#kept.has(ref))
-      for (const locked of [ref, 'packed-refs']) await rm(join(this.path, `${locked}.lock`), { force: true })
     const old = await this.refAt(ref)
     if (old !== commit) {
       if (!(await this.#has(commit)))
         await this.#copySince(commit, [base, ...(old === null ? [] : [old])], source)
-      if (old !== null && !(await this.#isAncestor(old, commit)))
-        await this.git(['update-ref', leftRef(ref, old), old])
-      await this.git(['update-ref', ref, commit])
+      if (old !== null && !(await this.#isAncestor(old, commit))) await this.setRef(leftRef(ref, old), old)
+      await this.setRef(ref, commit)
     }
     this.#kept.set(ref, commit)
   }
@@ -101,8 +98,18 @@ export class FilesRepository {
     const old = await this.refAt(ref)
     this.#kept.delete(ref)
     if (old === null) return
-    await this.git(['update-ref', leftRef(ref, old), old])
-    await this.git(['update-ref', '-d', ref])
+    await this.setRef(leftRef(ref, old), old)
+    await this.setRef(ref, null)
+  }
+
+  /** Nobody else writes here: a lock is that of a git that was killed. null removes the ref. */
+  async setRef(ref: string, commit: string | null): Promise<void> {
+    for (const name of [ref, 'packed-refs']) await this.#unlock(name)
+    await this.git(commit === null ? ['update-ref', '-d', ref] : ['update-ref', ref, commit])
+  }
+
+  #unlock(name: string): Promise<void> {
+    return rm(join(this.path, `${name}.lock`), { force: true })
   }
 
   /** null if there is no such ref. */

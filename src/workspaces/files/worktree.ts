@@ -13,7 +13,7 @@ import { shellWord } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { SWAPPED } from '../inputs/directory.ts'
 import { unless } from '../inputs/file-problems.ts'
-import { git, gitPieces } from './git.ts'
+import { git, gitAnswer, gitPieces } from './git.ts'
 
 /** A repository of the user. */
 export interface UserRepository {
@@ -180,14 +180,14 @@ async function isAdded(common: string, directory: string): Promise<boolean> {
   return true
 }
 
-/** What the repository knows of the worktree in a directory. */
-async function recordsOf(common: string, directory: string): Promise<readonly string[]> {
+/** What the repository knows of the worktree in a directory, or also what a git that was killed has left of one. */
+async function recordsOf(common: string, directory: string, alsoParts = false): Promise<readonly string[]> {
   const records = join(common, 'worktrees')
   const found: string[] = []
   for (const name of await readdir(records).catch(() => [])) {
     const path = await readFile(join(records, name, 'gitdir'), 'utf8').catch(() => '')
-    if (path.trimEnd() === join(directory, '.git') && existsSync(join(records, name, 'HEAD')))
-      found.push(join(records, name))
+    const isWanted = alsoParts || existsSync(join(records, name, 'HEAD'))
+    if (path.trimEnd() === join(directory, '.git') && isWanted) found.push(join(records, name))
   }
   return found
 }
@@ -214,11 +214,10 @@ export async function isWorktree(directory: string): Promise<boolean> {
 
 async function assertBase({ path, common }: UserRepository, commit: string): Promise<void> {
   const at = { repository: common, directory: common }
-  await git(['cat-file', '-e', `${commit}^{commit}`], at).catch((cause) => {
-    const problem = `it does not have the commit ${commit}, which its agent began from`
-    const hint = 'Fetch that commit into it. The files of the agent are in its snapshots.'
-    throw new InvalidInputError({ what: `The repository ${path}`, problem, hint }, { cause })
-  })
+  if (await gitAnswer(['cat-file', '-e', `${commit}^{commit}`], at)) return
+  const problem = `it does not have the commit ${commit}, which its agent began from`
+  const hint = 'Fetch that commit into it. The files of the agent are in its snapshots.'
+  throw new InvalidInputError({ what: `The repository ${path}`, problem, hint })
 }
 
 /** Where it was last, or at the base. */
@@ -254,30 +253,27 @@ async function checkBranch(
 }
 
 /** Whether a commit is part of the history of another one. */
-export const isAncestor = (common: string, commit: string, of: string): Promise<boolean> =>
-  git(['merge-base', '--is-ancestor', commit, of], { repository: common, directory: common }).then(
-    () => true,
-    () => false,
-  )
+export const isAncestor = async (common: string, commit: string, of: string): Promise<boolean> => {
+  const asking = ['merge-base', '--is-ancestor', commit, of]
+  return (await gitAnswer(asking, { repository: common, directory: common })) !== null
+}
 
 /** null if there is no such ref: what git would find from a name, such as the commit before a branch, is none. */
 export async function refAt(common: string, ref: string): Promise<string | null> {
   // Most refs are files: no process for these.
   const loose = ref.includes('..') ? '' : await readFile(join(common, ref), 'utf8').catch(() => '')
   if (OID.test(loose)) return loose.trim()
-  const found = git(['show-ref', '--verify', '--hash', '--', ref], { repository: common, directory: common })
-  return found.then(
-    (output) => output.toString().trim(),
-    () => null,
-  )
+  return firstLine(common, ['show-ref', '--verify', '--hash', '--', ref])
 }
 
 /** null if there is no such commit. */
 export const commitAt = (common: string, ref: string): Promise<string | null> =>
-  git(['rev-parse', '--verify', '--quiet', ref], { repository: common, directory: common }).then(
-    (output) => output.toString().trim(),
-    () => null,
-  )
+  firstLine(common, ['rev-parse', '--verify', '--quiet', ref])
+
+async function firstLine(common: string, command: readonly string[]): Promise<string | null> {
+  const output = await gitAnswer(command, { repository: common, directory: common })
+  return output?.toString().trim() ?? null
+}
 
 const OID = /^([0-9a-f]{40}|[0-9a-f]{64})\n$/
 
@@ -303,8 +299,8 @@ export async function tipsOf({
 /** The commit that a worktree's branch is at; null if the agent has left its branch. */
 export async function headOf(directory: string, branch: string): Promise<string | null> {
   const at = { repository: join(directory, '.git'), directory }
-  const current = await git(['symbolic-ref', '--quiet', 'HEAD'], at).catch(() => Buffer.alloc(0))
-  if (current.toString().trim() !== `refs/heads/${branch}`) return null
+  const current = await gitAnswer(['symbolic-ref', '--quiet', 'HEAD'], at)
+  if (current?.toString().trim() !== `refs/heads/${branch}`) return null
   return (await git(['rev-parse', '--verify', 'HEAD'], at)).toString().trim()
 }
 
@@ -397,7 +393,7 @@ const SHORT = 12
 /** Lets the repository forget a worktree. Its branch and its files stay. */
 export async function releaseWorktree({ common }: UserRepository, directory: string): Promise<void> {
   const real = await realpath(directory).catch(() => directory)
-  for (const record of await recordsOf(common, real)) await rm(record, { recursive: true, force: true })
+  for (const record of await recordsOf(common, real, true)) await rm(record, { recursive: true, force: true })
 }
 
 /** Removes the locks of git processes that were killed: no other process writes what they lock while the agent is not at work. */

@@ -1,25 +1,17 @@
 /** `agent path | files | diff | undo`, as a user types them: alone, and beside a service. */
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { execaSync } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
-import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { quickCommandLine } from '../command.ts'
+import { commandsInRepository } from '../repository.ts'
 
 test.each(['alone', 'beside a service'])(
   'an agent on a repository is created, looked at and undone %s',
   async (how) => {
-    await using model = await simulatedModel()
-    const cli = await quickCommandLine(model.environment)
-    const user = (...command: string[]) =>
-      execaSync('git', ['-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command], {
-        cwd: cli.folder,
-      })
-    user('init', '-q', '-b', 'main')
-    await writeFile(join(cli.folder, 'a.txt'), 'one\n')
-    await writeFile(join(cli.folder, '.gitignore'), '.claude-agents\n')
-    user('add', '-A')
-    user('commit', '-qm', 'first')
+    const { cli, git: user } = await commandsInRepository({
+      'a.txt': 'one\n',
+      '.gitignore': '.claude-agents\n',
+    })
     if (how !== 'alone') {
       await cli.run(['serve', '--detach'])
       onTestFinished(async () => void (await cli.run(['serve', 'stop', '--now'])))
@@ -75,7 +67,7 @@ test.each(['alone', 'beside a service'])(
     const tooFar = await cli.run(['agent', 'undo', 'dev', '--to', '3'])
     expect(tooFar).toMatchObject({ exitCode: 2 })
     expect(tooFar.stderr).toContain('its turns are 1 to 2')
-    expect(user('status', '--porcelain').stdout).toBe('')
+    expect(user('status', '--porcelain')).toBe('')
   },
 )
 

@@ -1,24 +1,20 @@
 /** Whether a project's own settings count, as a user says it: on the command line, and once on a terminal. */
-import { appendFile, mkdir, writeFile } from 'node:fs/promises'
+import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { execaSync } from 'execa'
 import { expect, test } from 'vitest'
 import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { MAIN, QUICK_CLAUDE, quickCommandLine } from '../command.ts'
+import { repositoryIn } from '../repository.ts'
 import { hasTmux, tmux } from '../tmux.ts'
 
 async function repository(environment: Readonly<Record<string, string>>) {
   const cli = await quickCommandLine(environment)
   const repo = join(cli.folder, 'shop')
-  const user = (...command: string[]) =>
-    execaSync('git', ['-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command], { cwd: repo })
-  await mkdir(repo)
-  user('init', '-q', '-b', 'main')
-  await writeFile(join(repo, 'CLAUDE.md'), 'Be brief.\n')
-  await writeFile(join(repo, '.mcp.json'), '{"mcpServers":{}}\n')
-  await writeFile(join(repo, '.gitignore'), '.claude-agents\n')
-  user('add', '-A')
-  user('commit', '-qm', 'first')
+  const user = await repositoryIn(repo, {
+    'CLAUDE.md': 'Be brief.\n',
+    '.mcp.json': '{"mcpServers":{}}\n',
+    '.gitignore': '.claude-agents\n',
+  })
   const run = (...words: string[]) => cli.run(words, '', 'shop')
   const create = (id: string, ...words: string[]) =>
     run('agent', 'create', id, 'You work.', '--repo', '.', ...words)

@@ -1,20 +1,15 @@
 /** `agent remove` with work that is nowhere else, and what `doctor` finds of worktrees. */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { execaSync } from 'execa'
 import { expect, test } from 'vitest'
 import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { quickCommandLine } from '../command.ts'
+import { repositoryIn } from '../repository.ts'
 
 async function world(environment: Readonly<Record<string, string>> = {}) {
   const cli = await quickCommandLine(environment)
   const repo = join(cli.folder, 'shop')
-  await mkdir(repo)
-  const git = (...command: string[]) =>
-    execaSync('git', ['-C', repo, '-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command])
-      .stdout
-  git('init', '-q', '-b', 'main')
-  git('commit', '-qm', 'first', '--allow-empty')
+  const git = await repositoryIn(repo)
   expect((await cli.run(['agent', 'create', 'dev', 'You work.', '--repo', 'shop'])).exitCode).toBe(0)
   const doctor = async () => {
     const { values } = await cli.run(['--json', '--simulate', 'doctor'])

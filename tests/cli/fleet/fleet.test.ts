@@ -2,34 +2,26 @@
 import { execFileSync } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { execaSync } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
 import { answer } from '../../../src/testing/model/answer.ts'
-import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
-import { quickCommandLine } from '../command.ts'
+import type { ModelRequest } from '../../../src/testing/model/messages-api.ts'
+import { commandsInRepository } from '../repository.ts'
 
 interface TaskLine {
   readonly agent: string
   readonly task: string
   readonly outcome: string
-  readonly branch: string
+  readonly branch: string | null
 }
 
-/** A repository with one commit, and a model that fails where the task says so. */
+/** A model that fails where the task says so. */
 async function world() {
-  const model = await simulatedModel({
-    reply: ({ prompt }) => (prompt.includes('fail') ? answer.failure(400) : undefined),
-  })
-  onTestFinished(() => model.close())
-  const cli = await quickCommandLine(model.environment)
-  const user = (...command: string[]) =>
-    execaSync('git', ['-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command], {
-      cwd: cli.folder,
-    }).stdout
-  user('init', '-q', '-b', 'main')
-  await writeFile(join(cli.folder, '.gitignore'), '.claude-agents\n')
-  user('add', '-A')
-  user('commit', '-qm', 'first')
+  const reply = ({ prompt }: ModelRequest) => (prompt.includes('fail') ? answer.failure(400) : undefined)
+  const {
+    cli,
+    git: user,
+    model,
+  } = await commandsInRepository({ '.gitignore': '.claude-agents\n' }, { reply })
   return {
     cli,
     user,
@@ -150,11 +142,11 @@ test('what passes the gate lands, and the report says so', async () => {
   const beside = await cli.run(['fleet', 'Write c.txt: c', '--land', '--id', 'r2'])
   expect(beside.exitCode).toBe(0)
   expect(beside.stdout).toContain('claude-agents/landed/')
-  // However long the names are, the command that takes it over is there in full.
-  const id = 'd'.repeat(60)
-  await writeFile(join(cli.folder, 'tasks.json'), JSON.stringify([{ task: 'Write d.txt: d', id }]))
-  const long = await cli.run(['fleet', '--from', 'tasks.json', '--land', '--id', 'r3'])
-  expect(long.stdout).toMatch(/ merge claude-agents\/landed\/d{60}-[0-9a-f]{8}$/m)
+  // However long the names are, the command that takes it over is there in full, and once.
+  const branch = 'd'.repeat(60)
+  user('switch', '--quiet', '--create', branch)
+  const long = await cli.run(['fleet', 'Write d.txt: d', 'Write e.txt: e', '--land', '--id', 'r3'])
+  expect(long.stdout.match(/ merge claude-agents\/landed\/d{60}$/gm)).toHaveLength(1)
 })
 
 test('a fleet that was killed resumes with its agents, and asks nothing twice', async () => {

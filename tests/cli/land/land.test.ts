@@ -2,23 +2,11 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { execaSync } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
-import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
-import { quickCommandLine } from '../command.ts'
+import { commandsInRepository } from '../repository.ts'
 
 async function world() {
-  const model = await simulatedModel()
-  onTestFinished(() => model[Symbol.asyncDispose]())
-  const cli = await quickCommandLine(model.environment)
-  const git = (...command: string[]) =>
-    execaSync('git', ['-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command], {
-      cwd: cli.folder,
-    }).stdout
-  git('init', '-q', '-b', 'main')
-  await writeFile(join(cli.folder, 'a.txt'), 'one\n')
-  git('add', 'a.txt')
-  git('commit', '-qm', 'first')
+  const { cli, git } = await commandsInRepository({ 'a.txt': 'one\n' })
   /** An agent whose work is one file, made by hand. */
   const agent = async (id: string, file: string) => {
     const made = await cli.run(['agent', 'create', id, 'You work.', '--repo', '.'])
@@ -81,9 +69,31 @@ test('work that waits beside its branch is not said to be on it', async () => {
   const { exitCode, stdout } = await run(['land', 'dev'])
   expect(exitCode).toBe(0)
   expect(stdout).toMatch(
-    / {2}landed as [0-9a-f]{12}\n {2}main is checked out in .* merge claude-agents\/landed\/dev-/,
+    / {2}landed as [0-9a-f]{12}\n {2}main is checked out in .* merge claude-agents\/landed\/main$/,
   )
   expect(git('ls-tree', '--name-only', 'main')).toBe('a.txt')
+})
+
+test('what one command takes over is said once, and why a gate failed with what it has printed', async () => {
+  const { folder, run, agent } = await world()
+  await agent('one', 'b.txt')
+  await agent('two', 'c.txt')
+  await writeFile(join(folder, 'a.txt'), 'by the user\n')
+  const beside = await run(['land', 'one', 'two'])
+  expect(beside.stdout.match(/To take it over/g)).toHaveLength(1)
+  const gate = 'echo first; echo it is red >&2; false'
+  const failed = await run(['land', 'two', '--gate', gate])
+  await agent('three', 'd.txt')
+  const red = await run(['land', 'three', '--gate', gate])
+  expect(failed.exitCode).toBe(0)
+  expect(red.exitCode).toBe(1)
+  expect(red.stdout).toMatch(
+    /\n {2}the gate failed: echo first; .* asked 2 times to fix it:\n {2}first\n {2}it is red\n/,
+  )
+  // While it is fixed, and at the end.
+  expect(red.stdout.match(/it is red\n/g)).toHaveLength(2)
+  expect(red.stdout).toMatch(/\n {2}All that it printed: .*\/landing\/output\/[0-9a-f]{12}\.txt$/)
+  expect((await run(['land', '--status'])).stdout).not.toContain('it is red')
 })
 
 test('land refuses what it cannot do, and says what to type', async () => {
@@ -93,6 +103,10 @@ test('land refuses what it cannot do, and says what to type', async () => {
   expect(await run(['land', 'dev', '--status'])).toMatchObject({ exitCode: 2 })
   expect(await run(['land', '--status', '--cancel', 'x'])).toMatchObject({ exitCode: 2 })
   expect(await run(['land', 'dve'])).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('"dev"') })
+  expect(await run(['land', 'nope'])).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/No agent "nope", and no run\..*claude-agents workflow list/s),
+  })
   expect(await run(['land', '--cancel', 'x'])).toMatchObject({
     exitCode: 1,
     stderr: expect.stringContaining('No landing queue has the entry "x"'),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { git, gitOutcome, gitPieces } from '../../../src/workspaces/files/git.ts'
+import { git, gitAnswer, gitOutcome, gitPieces } from '../../../src/workspaces/files/git.ts'
 import { FilesRepository } from '../../../src/workspaces/files/repository.ts'
 
 async function repository(): Promise<string> {
@@ -84,4 +84,18 @@ test('pieces that are not wanted end git, and so does a signal', async () => {
     signal: ending.signal,
   })
   expect((await waiting).problem).toEqual(new Error('enough'))
+})
+
+test('git that was killed has answered nothing, and may be asked again', async () => {
+  const path = await repository()
+  expect(
+    await gitAnswer(['rev-parse', '--verify', '--quiet', 'refs/heads/none'], { repository: path }),
+  ).toBeNull()
+  // An alias for a shell, which kills what has started it.
+  const settings = { 'alias.die': '!kill -KILL $PPID' }
+  await expect(gitAnswer(['die'], { repository: path, settings })).rejects.toMatchObject({
+    _tag: 'WorkspaceError',
+    retryable: true,
+    message: expect.stringContaining('git die was killed (SIGKILL)'),
+  })
 })

@@ -20,15 +20,15 @@ const killed = vi.hoisted(() => ({ step: () => Promise.resolve() }))
 
 vi.mock('../../../src/workspaces/files/git.ts', async (original) => {
   const real = await original<typeof import('../../../src/workspaces/files/git.ts')>()
-  return {
-    ...real,
-    async git(...args: Parameters<typeof real.git>) {
+  const mortal =
+    <Args extends unknown[], Output>(command: (...args: Args) => Promise<Output>) =>
+    async (...args: Args) => {
       await killed.step()
-      const output = await real.git(...args)
+      const output = await command(...args)
       await killed.step()
       return output
-    },
-  }
+    }
+  return { ...real, git: mortal(real.git), gitAnswer: mortal(real.gitAnswer) }
 })
 
 const MIXTURES = repetitions('MIXTURES', { short: 3, long: 300 })

@@ -1,0 +1,120 @@
+/** A git that was killed while it moved a branch with its tree: what it has left is taken back, and then the branch moves. */
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { systemClock } from '../../src/clock.ts'
+import { repository } from './kit.ts'
+
+/** What stands in for the git that moves a tree, once. */
+const dying = vi.hoisted(() => ({ instead: undefined as ((directory: string) => Promise<void>) | undefined }))
+
+vi.mock('../../src/workspaces/files/git.ts', async (original) => {
+  const real = await original<typeof import('../../src/workspaces/files/git.ts')>()
+  return {
+    ...real,
+    async git(...[command, call]: Parameters<typeof real.git>) {
+      const { instead } = dying
+      if (command[0] !== 'merge' || !instead) return real.git(command, call)
+      dying.instead = undefined
+      await instead(call.directory ?? '')
+      throw new Error('killed')
+    },
+  }
+})
+
+/** The tip has `a.txt`, `gone.txt`, `was/file` and the link `link`; the work changes all of them, and adds `new/b.txt`. */
+async function world(clock = systemClock) {
+  const made = await repository(async (workspace) => {
+    await writeFile(join(workspace, 'a.txt'), 'two\nand more\n')
+    await rm(join(workspace, 'gone.txt'))
+    await rm(join(workspace, 'was'), { recursive: true })
+    await writeFile(join(workspace, 'was'), 'a file\n')
+    await rm(join(workspace, 'link'))
+    await mkdir(join(workspace, 'link'))
+    await writeFile(join(workspace, 'link', 'c.txt'), 'behind\n')
+    await mkdir(join(workspace, 'new'))
+    await writeFile(join(workspace, 'new/b.txt'), 'new\n')
+    await chmod(join(workspace, 'run.sh'), 0o755)
+  })
+  const { repo, folder, git } = made
+  for (const name of ['gone.txt', 'run.sh']) await writeFile(join(repo, name), 'here\n')
+  await mkdir(join(repo, 'was'))
+  await writeFile(join(repo, 'was/file'), 'in a directory\n')
+  await mkdir(join(folder, 'outside'))
+  await writeFile(join(folder, 'outside/c.txt'), '')
+  await symlink('../outside', join(repo, 'link'))
+  git('add', '-A')
+  git('commit', '-qm', 'more')
+  const opened = await made.open({ clock })
+  await opened.agent('dev', 'work')
+  return { ...made, ...opened }
+}
+
+const locked =
+  (...names: string[]) =>
+  async (directory: string) => {
+    for (const name of names) await writeFile(join(directory, '.git', name), '')
+  }
+
+test.each<[what: string, leave: (directory: string) => Promise<void>]>([
+  ['its locks', locked('index.lock', 'HEAD.lock', 'ORIG_HEAD.lock', 'refs/heads/main.lock')],
+  [
+    'half a file, a new one, one that is gone, another mode, and a lock',
+    async (at) => {
+      await writeFile(join(at, 'a.txt'), 'two\nand')
+      await mkdir(join(at, 'new'))
+      await writeFile(join(at, 'new/b.txt'), '')
+      await rm(join(at, 'gone.txt'))
+      await chmod(join(at, 'run.sh'), 0o755)
+      await locked('index.lock')(at)
+    },
+  ],
+  [
+    'a directory that is a file, and a link that is a directory',
+    async (at) => {
+      await rm(join(at, 'was'), { recursive: true })
+      await writeFile(join(at, 'was'), 'a fi')
+      await rm(join(at, 'link'))
+      await mkdir(join(at, 'link'))
+      await writeFile(join(at, 'link/c.txt'), 'behind\n')
+    },
+  ],
+])('whatever git has left of a move, it is taken back: %s', async (_, leave) => {
+  const { folder, repo, git, landed, at } = await world()
+  dying.instead = leave
+  expect(await landed('dev')).toMatchObject([{ status: 'landed', reason: null }])
+  expect(git('status', '--porcelain')).toBe('')
+  expect(at('new/b.txt')).toBe('new')
+  expect(await readFile(join(repo, 'a.txt'), 'utf8')).toBe('two\nand more\n')
+  expect(await readFile(join(folder, 'outside/c.txt'), 'utf8')).toBe('')
+  for (const name of ['index', 'HEAD', 'ORIG_HEAD', 'refs/heads/main'])
+    expect(existsSync(join(repo, '.git', `${name}.lock`))).toBe(false)
+})
+
+test('what the user has written since git was killed stays, and the work lands beside it', async () => {
+  const { repo, git, landed } = await world()
+  dying.instead = async (directory) => {
+    await writeFile(join(directory, 'a.txt'), 'by the user\n')
+    await mkdir(join(directory, 'new'))
+    await writeFile(join(directory, 'new/b.txt'), 'new\n')
+    await rm(join(directory, 'gone.txt'))
+  }
+  const [entry] = await landed('dev')
+  expect(entry?.reason).toContain('not everything there is committed')
+  expect(git('status', '--porcelain')).toBe(' M a.txt')
+  expect(await readFile(join(repo, 'a.txt'), 'utf8')).toBe('by the user\n')
+})
+
+test('a lock that was there before git was told to move a tree is not removed', async () => {
+  const { repo, landed } = await world({
+    ...systemClock,
+    after: (delayMs, then) => systemClock.after(delayMs / 50, then),
+  })
+  const lock = join(repo, '.git/index.lock')
+  await writeFile(lock, '')
+  await utimes(lock, 1, 1)
+  const [entry] = await landed('dev')
+  expect(entry?.reason).toContain('git cannot change it there')
+  expect(existsSync(lock)).toBe(true)
+})
