@@ -238,6 +238,18 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A snapshot brings back bytes, modes, links, deletions and untracked files',
+    {
+      'tests/workspaces/files/file-history.test.ts': ['a file that is changed and changed back is seen by'],
+    },
+    [
+      'only what differs from the index is looked at',
+      'src/workspaces/files/file-history.ts',
+      'for (const path of this.#ahead.keys()) if (!isInner(path)) suspects.add(path)',
+      'void isInner',
+    ],
+  ),
+  ...breaking(
     'The tasks of a fleet are independent',
     {
       'tests/patterns/fleet.test.ts': [

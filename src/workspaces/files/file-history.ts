@@ -116,6 +116,8 @@ interface Mark {
   readonly commit: string
   readonly tree: string
   readonly stamps: Stamps
+  /** The snapshot whose contents the index has; what has come and gone since is in it. Default: the commit. */
+  readonly indexed?: string
 }
 
 /** The largest file that is saved, in bytes: one at a time is in memory. */
@@ -124,7 +126,7 @@ const LARGEST = 100 * 1024 * 1024
 const MOST_FILES = 100_000
 /** How many of those that are left are named. */
 const MOST_NAMED = 20
-/** So many files without their times in the index are compared by content; more are looked at once, and then known. */
+/** So many files that the index does not know by their times are compared by content; with more, it gets to know them. */
 const MOST_UNKNOWN = 64
 /** How long git may look at the files before we look for pipes that it waits for. */
 const PATIENCE_MS = 1000
@@ -149,6 +151,9 @@ export class FileHistory {
   #known: KnownFiles | undefined
   /** What the last listing found that a killed restoring has left. */
   #leftOvers: FilePath[] = []
+  /** Files that have other contents than in the index. */
+  readonly #ahead = new Map<FilePath, GitEntry>()
+  /** How many files of the index are known by content only. */
   #unknown = 0
   /** Of the last saving. */
   #left = new Set<FilePath>()
@@ -228,7 +233,7 @@ export class FileHistory {
     await using root = await openDirectory(this.#directory)
     if (this.#isPrivate && before?.tree === NO_FILES && (await readdir(this.#directory)).length === 0)
       return { commit: before.commit, tree: before.tree, ...count([]) }
-    const { known, suspects } = await this.#listed()
+    const { known, suspects } = await this.#listed(before)
     const inner = await this.#innerFiles(root, known, suspects)
     const { stamps = {} } = before ?? {}
     const looked = new Set(suspects)
@@ -240,13 +245,17 @@ export class FileHistory {
     for (const path of also) looked.add(path)
     const changes: Change[] = []
     const saved = before ?? { commit: '', tree: '' }
-    if (before && looked.size + told.length === 0) return this.#outcome(saved, changes)
     const header = this.#commitHeader(message, by, before?.commit)
-    const output = await this.#repository.git(['fast-import', '--quiet', '--done'], {
-      input: this.#commands(root, known.files, looked, told, header, before === undefined, changes),
-    })
+    const commands = this.#commands(root, known.files, looked, told, header, before === undefined, changes)
+    // Where nothing is to be told, git need not be started.
+    const first = await commands.next()
+    if (first.done) return this.#outcome(saved, changes)
+    const input = (async function* () {
+      yield first.value
+      yield* commands
+    })()
+    const output = await this.#repository.git(['fast-import', '--quiet', '--done'], { input })
     const [commit = '', root040000 = ''] = output.toString().split('\n')
-    if (commit === '') return this.#outcome(saved, changes)
     const tree = / tree (\w+)/.exec(root040000)?.[1] ?? NO_FILES
     await this.#noteChanges(changes, { commit, tree, stamps: Object.fromEntries(inner) })
     return this.#outcome({ commit, tree }, changes)
@@ -460,6 +469,7 @@ export class FileHistory {
   async #current(): Promise<Mark | undefined> {
     if (this.#mark && (await this.#looseRef()) === this.#mark.commit) return this.#mark
     this.#known = undefined
+    this.#ahead.clear()
     await this.#repository.prepare()
     await mkdir(this.#own, { recursive: true })
     // Nobody else writes here: locks are those of a process that was killed.
@@ -488,15 +498,26 @@ export class FileHistory {
     return text.trim() || null
   }
 
-  /** What the index has, and the files that may differ from it, or that it has not. */
-  async #listed(): Promise<{ known: KnownFiles; suspects: Set<FilePath> }> {
-    const known = this.#known ?? new KnownFiles()
-    if (!this.#known)
-      for (const line of fieldsOf(await this.#inTree(['ls-files', '-z', '-s']))) {
-        const tab = line.indexOf('\t')
-        const [mode = '', oid = ''] = line.slice(0, tab).split(' ')
-        known.note(fromTree(line.slice(tab + 1)), { mode, oid })
-      }
+  /** What the index has, and what is newer. */
+  async #readKnown({ commit, indexed = commit }: Mark): Promise<KnownFiles> {
+    const known = new KnownFiles()
+    for (const line of fieldsOf(await this.#inTree(['ls-files', '-z', '-s']))) {
+      const tab = line.indexOf('\t')
+      const [mode = '', oid = ''] = line.slice(0, tab).split(' ')
+      known.note(fromTree(line.slice(tab + 1)), { mode, oid })
+    }
+    if (indexed === commit) return known
+    for (const { path, to } of await this.#differences(indexed, commit)) {
+      if (!to || isSubmodule(to) || isSame(known.files.get(path), to)) continue
+      known.note(path, to)
+      this.#ahead.set(path, to)
+    }
+    return known
+  }
+
+  /** What is known of the files, and those that may differ from it, or are new. */
+  async #listed(mark: Mark | undefined): Promise<{ known: KnownFiles; suspects: Set<FilePath> }> {
+    const known = this.#known ?? (mark ? await this.#readKnown(mark) : new KnownFiles())
     this.#known = known
     const suspects = new Set<FilePath>()
     this.#leftOvers = []
@@ -507,6 +528,8 @@ export class FileHistory {
         else suspects.add(path)
       } else if (known.files.has(path)) suspects.add(path)
     }
+    // Those that are as the index has them are not listed.
+    for (const path of this.#ahead.keys()) if (!isInner(path)) suspects.add(path)
     return { known, suspects }
   }
 
@@ -582,25 +605,46 @@ export class FileHistory {
       changes.push({ path, kind: was ? 'changed' : 'added', mode, oid })
       yield* tell(`M ${mode} inline ${fastImportPath(toTree(path))}\n`, bytes)
     }
-    yield Buffer.from(begun ? 'get-mark :1\nls :1 ""\ndone\n' : 'done\n')
+    if (begun) yield Buffer.from('get-mark :1\nls :1 ""\ndone\n')
   }
 
-  /** Lets the index, and what stands beside it, follow a snapshot. */
+  /** Notes a snapshot. What has come or gone is noted in the index at once: of these, it tells what is ignored. */
   async #noteChanges(changes: readonly Change[], mark: Mark): Promise<void> {
-    const gone = changes.filter(({ kind }) => kind === 'removed')
-    const there = changes.filter(({ kind }) => kind !== 'removed')
-    const lines = [...gone, ...there].map(({ mode, oid, path }) => `${mode} ${oid}\t${toTree(path)}\0`)
-    const input = [Buffer.from(lines.join(''), 'latin1')]
-    await this.#repository.git(['update-index', '-z', '--index-info'], { tree: this.#tree, input })
-    for (const { path, kind, ...file } of changes) this.#known?.note(path, kind === 'removed' ? null : file)
-    this.#unknown += there.length
-    if (this.#unknown > MOST_UNKNOWN) await this.#refresh()
-    await writeFile(join(this.#own, 'mark'), JSON.stringify(mark))
-    this.#mark = mark
+    const indexed: [FilePath, GitEntry][] = []
+    for (const { path, kind, mode, oid } of changes) {
+      const file = { mode, oid }
+      const isHere = kind === 'changed' && this.#known?.files.has(path) && !isSubmodule(file)
+      this.#known?.note(path, kind === 'removed' ? null : file)
+      if (isHere) this.#ahead.set(path, file)
+      else {
+        this.#ahead.delete(path)
+        indexed.push([path, file])
+        if (kind !== 'removed') this.#unknown += 1
+      }
+    }
+    const isFull = this.#unknown + this.#ahead.size > MOST_UNKNOWN
+    if (isFull) indexed.push(...this.#ahead)
+    if (indexed.length > 0) await this.#index(indexed)
+    if (isFull) {
+      await this.#refresh()
+      this.#ahead.clear()
+    }
+    const before = this.#mark ? (this.#mark.indexed ?? this.#mark.commit) : NO_FILES
+    this.#mark = { ...mark, indexed: isFull ? mark.commit : before }
+    await writeFile(join(this.#own, 'mark'), JSON.stringify(this.#mark))
   }
 
+  async #index(entries: readonly (readonly [FilePath, GitEntry])[]): Promise<void> {
+    const lines = entries.map(([path, { mode, oid }]) => `${mode} ${oid}\t${toTree(path)}\0`)
+    const isGone = (line: string) => line.startsWith('0 ')
+    // A file may have become a directory: what is gone is told first.
+    const input = [...lines.filter(isGone), ...lines.filter((line) => !isGone(line))]
+    const command = ['update-index', '-z', '--index-info']
+    await this.#repository.git(command, { tree: this.#tree, input: [Buffer.from(input.join(''), 'latin1')] })
+  }
+
+  /** Lets git look at the files that it knows only by content. It says by its exit code that files differ. */
   async #refresh(): Promise<void> {
-    // It says by its exit code that files differ.
     await this.#inTree(['update-index', '-q', '--refresh']).catch(() => {})
     this.#unknown = 0
   }

@@ -62,14 +62,17 @@ export class OpenHistories {
     return { author: agent, at: new Date(this.#clock.now()) }
   }
 
-  /** H1 */
+  /** H1, and while the snapshots are not tidied. */
   inTurn<T>(place: FilesPlace, work: () => Promise<T>): Promise<T> {
-    const { workspace } = place.directories
-    const turn = (this.#last.get(workspace) ?? Promise.resolve()).then(work).catch((error) => {
-      // A git that was killed leaves what a crash leaves: the next use begins as after one.
-      this.forget(place)
-      throw error
-    })
+    const { directories } = place
+    const { workspace } = directories
+    const turn = (this.#last.get(workspace) ?? Promise.resolve())
+      .then(() => this.#untidied(directories, work))
+      .catch((error) => {
+        // A git that was killed leaves what a crash leaves: the next use begins as after one.
+        this.forget(place)
+        throw error
+      })
     this.#last.set(
       workspace,
       turn.catch(() => {}),
@@ -77,19 +80,14 @@ export class OpenHistories {
     return turn
   }
 
-  /** In turn, and while nothing is tidied. */
   withHistory<T>(place: FilesPlace, work: (history: FileHistory) => Promise<T>): Promise<T> {
-    return this.inTurn(place, () => this.#untidied(place, async () => work(await this.historyOf(place))))
+    return this.inTurn(place, async () => work(await this.historyOf(place)))
   }
 
-  async #untidied<T>({ directories }: FilesPlace, work: () => Promise<T>): Promise<T> {
-    const repository = this.snapshotsIn(directories)
-    const used = this.#usage.get(repository.path) ?? {
-      running: 0,
-      times: TIDY_AFTER - 1,
-      tidied: Promise.resolve(),
-    }
-    this.#usage.set(repository.path, used)
+  async #untidied<T>(directories: AgentDirectories, work: () => Promise<T>): Promise<T> {
+    const { base = '' } = directories
+    const used = this.#usage.get(base) ?? { running: 0, times: TIDY_AFTER - 1, tidied: Promise.resolve() }
+    this.#usage.set(base, used)
     // Another one may have begun meanwhile.
     for (let seen = used.tidied; ; seen = used.tidied) {
       await seen
@@ -101,9 +99,9 @@ export class OpenHistories {
     } finally {
       used.running -= 1
       used.times += 1
-      if (used.running === 0 && used.times >= TIDY_AFTER) {
+      if (used.running === 0 && used.times >= TIDY_AFTER && base !== '') {
         used.times = 0
-        used.tidied = repository
+        used.tidied = this.snapshotsIn(directories)
           .tidy()
           .catch((error) => this.#logger?.warn({ error }, 'the snapshots of files could not be packed'))
       }

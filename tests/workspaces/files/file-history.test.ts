@@ -79,6 +79,29 @@ test('restores bytes, modes, links, deletions and repositories inside the files'
   expect(await picture(directory)).toEqual({})
 })
 
+test.each(['this process', 'the next process'])(
+  'a file that is changed and changed back is seen by %s',
+  async (who) => {
+    const { directory, repository, history } = await world()
+    const next = () =>
+      who === 'this process' ? history : new FileHistory({ repository, agent: 'dev', directory })
+    const write = (content: string) => writeFile(join(directory, 'a'), content)
+    await write('one')
+    await writeFile(join(directory, 'b'), 'b')
+    const first = await history.save('first', by)
+    for (const content of ['two', 'one', 'two']) {
+      await write(content)
+      expect(await next().save(content, by)).toMatchObject({ added: 0, changed: 1, removed: 0 })
+      expect(await next().save('again', by)).toMatchObject({ added: 0, changed: 0, removed: 0 })
+    }
+    await rm(join(directory, 'a'))
+    expect(await next().save('gone', by)).toMatchObject({ added: 0, changed: 0, removed: 1 })
+    await write('one')
+    const { tree } = await next().save('there', by)
+    expect(tree).toBe(first.tree)
+  },
+)
+
 const names = fc.constantFrom(
   'a',
   'b.txt',
