@@ -31,6 +31,62 @@ const breaking = (promise, tests, ...edits) =>
   edits.map(([what, file, from, to]) => ({ breaks: `${promise}: ${what}`, file, from, to, tests }))
 
 export const MUTATIONS = [
+  // The inbox
+  ...breaking(
+    'What waits for a person is in the inbox, and nothing else',
+    {
+      'tests/inbox/inbox.test.ts': [
+        'has a supervision tree that gave up until it is started again',
+        'has a run that waits for its program; denying it cancels the run',
+      ],
+    },
+    [
+      'a tree that was started again still waits',
+      'src/inbox/waiting.ts',
+      "if (recorded.type === 'SupervisorStarted') return undefined",
+      "if (recorded.type === 'AgentCreated') return undefined",
+    ],
+    [
+      'a run that is executed waits too',
+      'src/inbox/waiting.ts',
+      "filter(({ status }) => status === 'waiting')",
+      "filter(({ status }) => status !== 'held')",
+    ],
+  ),
+  ...breaking(
+    'What waits for a person is in the inbox, and nothing else',
+    {
+      'tests/inbox/landings.test.ts': [
+        'Work that was set aside is in the inbox until it lands, or is given up',
+      ],
+    },
+    [
+      'work that has landed since still waits',
+      'src/inbox/waiting.ts',
+      "entry.status !== 'set-aside' || !isNewest(entry)",
+      "entry.status !== 'set-aside'",
+    ],
+  ),
+  ...breaking(
+    'A decision counts once',
+    { 'tests/inbox/inbox.test.ts': ['is refused to the slower of two, who hears of the quicker'] },
+    [
+      'the slower hears that the task is not held',
+      'src/inbox/inbox.ts',
+      'throw isLate ? await this.#missing(id, []) : error',
+      'throw error',
+    ],
+  ),
+  ...breaking(
+    'The stream of the inbox has every change',
+    { 'tests/inbox/inbox.test.ts': ['is the list at once, then whenever it changes, and ends with the log'] },
+    [
+      'a task that is held is not told',
+      'src/inbox/stream.ts',
+      'Task(Held|Approved|Failed|Cancelled)',
+      'Task(Approved|Failed|Cancelled)',
+    ],
+  ),
   // Landing
   ...breaking(
     'A branch that work lands on is always in a state that passed its gate',

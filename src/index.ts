@@ -11,6 +11,7 @@ export {
   type OrchestratorBudgets,
   type OrchestratorHeld,
   type OrchestratorHistory,
+  type OrchestratorInbox,
   type OrchestratorLandings,
   type OrchestratorRuns,
 } from './orchestrator.ts'
@@ -53,6 +54,11 @@ export type {
 export { AgentFactory } from './workflows/agent-factory.ts'
 export type { AgentDirectories } from './workspaces/directories.ts'
 export type { KeptWork } from './workspaces/files/unlanded-work.ts'
+
+// The inbox
+
+export type { InboxEntry, InboxKind } from './inbox/entry.ts'
+export type { InboxStream } from './inbox/stream.ts'
 
 // Landing
 

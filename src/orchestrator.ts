@@ -50,6 +50,9 @@ import { History, type LogRange } from './history/history.ts'
 import type { ReplayOptions } from './history/replay-stream.ts'
 import type { RecordedFact } from './history/typed-facts.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
+import type { InboxEntry } from './inbox/entry.ts'
+import type { Inbox } from './inbox/inbox.ts'
+import { callableInbox, type InboxStream } from './inbox/stream.ts'
 import type { LandingEntry, Landings, LandOptions } from './landing/landings.ts'
 import type { LandWork } from './landing/step-landing.ts'
 import { hostLogger, type Logger } from './logger.ts'
@@ -109,6 +112,8 @@ export class Orchestrator implements AsyncDisposable {
   readonly #downfall: Downfall
   readonly #history: History
   readonly #feed: EventFeed
+  /** Loaded when it is looked at. */
+  readonly #loadInbox: () => Promise<Inbox>
   /** Loaded when work is landed, or was. */
   readonly #openLandings: () => Promise<Landings>
   #landings: Promise<Landings> | undefined
@@ -196,6 +201,13 @@ export class Orchestrator implements AsyncDisposable {
     }
     this.#history = new History(store, this.#ownActors)
     this.#feed = new EventFeed(store)
+    this.#loadInbox = onceDone(async () => {
+      const { Inbox } = await import('./inbox/inbox.ts')
+      const { held } = this
+      const landings = { cancel: (entry: string) => this.landings.cancel(entry) }
+      const parts = { store, agents: this.#agents, runs: this.#runs, admission, accounts, held, landings }
+      return new Inbox(parts)
+    })
   }
 
   /** What all actors share that does not belong to one orchestrator's state: time, chance, the runner, and the directories. */
@@ -527,6 +539,20 @@ export class Orchestrator implements AsyncDisposable {
     reject: async (taskId, rejection) => this.#open.#heldTasks.reject(taskId, rejection),
   }
 
+  /** Everything that waits for a person. */
+  readonly inbox: OrchestratorInbox = callableInbox(
+    {
+      list: async () => (await this.#open.#loadInbox()).list(),
+      approve: async (id: string, verdict?: Verdict) =>
+        (await this.#working.#loadInbox()).approve(id, verdict),
+      deny: async (id: string, rejection?: Rejection) =>
+        (await this.#working.#loadInbox()).deny(id, rejection),
+      answer: async (id: string, text: string, verdict?: Verdict) =>
+        (await this.#working.#loadInbox()).answer(id, text, verdict),
+    },
+    () => this.#open.store,
+  )
+
   /** The work of agents on its way to branches of their repositories. */
   readonly landings: OrchestratorLandings = {
     land: async (of, options) => (await this.#working.#landing()).land(of, options),
@@ -712,6 +738,30 @@ export interface OrchestratorHeld {
 }
 
 /**
+ * `orchestrator.inbox`: everything that waits for a person. Awaited, `inbox()` is the list; iterated or subscribed to, it is
+ * the list now and whenever it changes.
+ *
+ * @example
+ * for (const { id, question, command } of await orchestrator.inbox()) console.log(question, command)
+ * for await (const entries of orchestrator.inbox()) console.log(entries.length)
+ */
+export interface OrchestratorInbox {
+  (): InboxStream
+  /** What `await inbox()` is. */
+  list(): Promise<readonly InboxEntry[]>
+  /**
+   * Lets a task begin that needs approval, or calls of an account that can pay again. Returns the entry as it was. Throws
+   * InboxEntryGoneError, which says what became of it, InboxEntryNotFoundError, and InboxDecisionError for what needs more
+   * than an approval.
+   */
+  approve(id: string, verdict?: Verdict): Promise<InboxEntry>
+  /** Rejects a held task, cancels a run, or gives up work that was set aside. Throws what `approve` does. */
+  deny(id: string, rejection?: Rejection): Promise<InboxEntry>
+  /** Answers a question. Throws what `approve` does. */
+  answer(id: string, text: string, verdict?: Verdict): Promise<InboxEntry>
+}
+
+/**
  * `orchestrator.landings`: the work of agents, merged into a branch of their repository one after the other. Each merge is
  * checked by the gate before the branch moves.
  *
@@ -734,7 +784,10 @@ export interface OrchestratorLandings {
   changes(): Observable<LandingEntry>
   /** An entry once it has landed, was set aside or was cancelled. Throws LandingNotFoundError. */
   settled(entry: string): Promise<LandingEntry>
-  /** Takes an entry out of its queue; one that has ended stays as it is. Throws LandingNotFoundError. */
+  /**
+   * Takes an entry out of its queue, or gives up one that was set aside. Others that have ended stay as they are. Throws
+   * LandingNotFoundError.
+   */
   cancel(entry: string): Promise<LandingEntry>
 }
 
@@ -839,8 +892,8 @@ function checkOptions(options: OrchestratorOptions): void {
 }
 
 /** Does the work once, however often it is asked for; again only if it failed. */
-function onceDone(work: () => Promise<void>): () => Promise<void> {
-  let done: Promise<void> | undefined
+function onceDone<T>(work: () => Promise<T>): () => Promise<T> {
+  let done: Promise<T> | undefined
   return () => {
     done ??= work().catch((error) => {
       done = undefined

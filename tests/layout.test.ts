@@ -28,6 +28,7 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
   [/^workflows\//, 'workflows', 4],
   [/^telemetry\//, 'telemetry', 4],
   [/^notifications\//, 'notifications', 4],
+  [/^inbox\//, 'inbox', 4],
   [/^owner\//, 'owner', 4],
   [/^remote\//, 'remote', 4],
   [/^inspector\/page\//, 'inspector/page', 5],
@@ -46,7 +47,7 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   yaml: /^config\/document\.ts/,
   xstate:
     /^actors\/|^(landing|patterns\/runs)\/machine\.ts|^history\/(kinds|state-chart)\.ts|^testing\/simulation\/tally\.ts/,
-  rxjs: /^(history\/|landing\/|patterns\/|workflows\/|orchestrator\.ts|testing\/simulation\/nestings\.ts)/,
+  rxjs: /^(history\/|inbox\/|landing\/|patterns\/|workflows\/|orchestrator\.ts|testing\/simulation\/nestings\.ts)/,
   'fastest-levenshtein': /^actors\/|^events\/nearest-name\.ts/,
   '@opentelemetry': /^telemetry\//,
   commander: /^cli\//,

@@ -73,6 +73,10 @@ const TOPICS: Readonly<Record<string, Commands>> = {
     ],
   },
   Monitoring: {
+    inbox: [
+      'list what waits for you, and decide it',
+      async () => (await import('./inbox/commands.ts')).inboxCommands,
+    ],
     tail: [
       'print the latest facts, then new ones as they are written',
       async () => (await import('./live/tail.ts')).tailCommand,

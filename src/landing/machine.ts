@@ -81,6 +81,10 @@ const FINAL: readonly LandingStatus[] = ['landed', 'set-aside', 'cancelled']
 
 export const hasEnded = ({ status }: Pick<QueuedEntry, 'status'>): boolean => FINAL.includes(status)
 
+/** What was set aside waits for a person, who may give it up. */
+export const mayBeCancelled = (entry: Pick<QueuedEntry, 'status'>): boolean =>
+  !hasEnded(entry) || entry.status === 'set-aside'
+
 /** Changes the entries of these names. */
 function changed(
   { entries }: LandingContext,
@@ -206,6 +210,10 @@ const landing = setup({
       const found = entryOf(context, event)
       return found !== undefined && !hasEnded(found) && !context.attempt?.entries.includes(found.entry)
     },
+    mayBeCancelled: ({ context, event }) => {
+      const found = entryOf(context, event)
+      return found !== undefined && mayBeCancelled(found) && !context.attempt?.entries.includes(found.entry)
+    },
     isInAttempt: ({ context, event }) =>
       'entry' in event.data && context.attempt?.entries.includes(event.data.entry) === true,
     isLastOfAttempt: ({ context, event }) =>
@@ -244,7 +252,7 @@ const always = {
 } as const
 const cancels = [
   { guard: 'isInAttempt', target: 'idle', actions: fold },
-  { guard: 'mayEnd', actions: fold },
+  { guard: 'mayBeCancelled', actions: fold },
 ] as const
 const ends = { guard: 'isThis', target: 'idle', actions: fold } as const
 
@@ -257,7 +265,7 @@ export const landingMachine = landing.createMachine({
       on: {
         ...always,
         MergeStarted: { guard: 'isNext', target: 'merging', actions: fold },
-        LandingCancelled: { guard: 'mayEnd', actions: fold },
+        LandingCancelled: { guard: 'mayBeCancelled', actions: fold },
       },
     },
     merging: {
@@ -292,7 +300,7 @@ export const landingMachine = landing.createMachine({
         TargetMoved: ends,
         TargetMissed: ends,
         MergeFailed: ends,
-        LandingCancelled: { guard: 'mayEnd', actions: fold },
+        LandingCancelled: { guard: 'mayBeCancelled', actions: fold },
       },
     },
   },

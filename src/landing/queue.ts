@@ -17,13 +17,13 @@ import {
   type Attempt,
   endOf,
   gateOf,
-  hasEnded,
   type LandingContext,
   type LandingEffect,
   type LandingSnapshot,
   landingKind,
   type landingMachine,
   type Mending,
+  mayBeCancelled,
   nextEntries,
   type QueuedEntry,
 } from './machine.ts'
@@ -81,13 +81,15 @@ export class LandingQueue {
     )
   }
 
-  /** Takes an entry out of the queue, unless it has ended, or its target may have moved already. */
+  /** Takes an entry out of the queue, or gives up one that was set aside; not once its target may have moved. */
   async cancel(entry: string): Promise<void> {
     const mending = this.context.entries.find((one) => one.entry === entry)?.mending
     const recorded = await this.#life.decide(({ value, context }) => {
       const isMoving = value === 'moving' && context.attempt?.entries.includes(entry)
       const found = context.entries.find((one) => one.entry === entry)
-      return isMoving || !found || hasEnded(found) ? [] : [{ type: 'LandingCancelled', data: { entry } }]
+      return isMoving || !found || !mayBeCancelled(found)
+        ? []
+        : [{ type: 'LandingCancelled', data: { entry } }]
     })
     if (recorded.length === 0 || !mending) return
     const found = this.context.entries.find((one) => one.entry === entry)

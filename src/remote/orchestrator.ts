@@ -6,6 +6,7 @@ import { callProcesses } from '../claude/process/list.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { systemClock } from '../clock.ts'
 import { OwnerNotFound, OwnerOnly } from '../events/errors/owner.ts'
+import { callableInbox } from '../inbox/stream.ts'
 import { AGENT_COMMANDS, OWNER_ONLY, SYSTEM_COMMANDS } from '../owner/commands.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { liveOwner } from '../store/level/lock.ts'
@@ -86,6 +87,7 @@ export async function remoteOrchestrator<System extends Facade>(
     accounts: { ...system.accounts, ...methodsOf('accounts', replaced) },
     held: { ...system.held, ...methodsOf('held', replaced) },
     landings: { ...system.landings, ...methodsOf('landings', replaced) },
+    inbox: callableInbox(methodsOf('inbox', replaced) as never, () => store),
     agent: remoteAgent,
     createAgent: creating('createAgent'),
     declareAgent: creating('declareAgent'),

@@ -54,6 +54,10 @@ const SPECIAL: Readonly<Record<string, object>> = {
     ...{ agent: 'writer', repository: '/repo', branch: 'claude-agents/writer', commits: 2, files: 1 },
     ...{ problem: undefined },
   },
+  InboxEntryGoneError: { id: 'task:writer:t1', became: 'it was approved by ann' },
+  InboxDecisionError: {
+    ...{ id: 'run:r1', problem: 'needs more than an approval', command: 'claude-agents serve' },
+  },
   ChildNotFoundError: { ...DETAILS, known: ['b'] },
 }
 

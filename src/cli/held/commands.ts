@@ -109,7 +109,10 @@ async function answer(session: Session, task: HeldTask): Promise<void> {
 }
 
 /** The reply; or an error when the task is held again, or the user stops waiting. The task is kept then. */
-async function replyOf({ orchestrator, signal }: Session, { agent: id, taskId }: HeldTask): Promise<Reply> {
+export async function replyOf(
+  { orchestrator, signal }: Session,
+  { agent: id, taskId }: Pick<HeldTask, 'agent' | 'taskId'>,
+): Promise<Reply> {
   const agent = await orchestrator.agent(id)
   return new Promise((resolve, reject) => {
     const onHeld = (task: HeldTask) => reject(new TaskHeldError(task))

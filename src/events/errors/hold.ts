@@ -1,6 +1,6 @@
-/** What can go wrong with a task that is held: for approval, for budget, or for its account. */
+/** What can go wrong with what waits for a person: a task that is held, an entry of the inbox. */
 import { defineError } from './builder.ts'
-import { quoted, sentence } from './phrases.ts'
+import { didYouMean, quoted, sentence } from './phrases.ts'
 
 /** The task was rejected: it has ended, and no call was made for it since it was held. `by` and `reason` may be empty. */
 export class TaskRejectedError extends defineError(
@@ -52,5 +52,34 @@ export class RunHeldError extends defineError(
   ({ runId, tasks }: { runId: string; tasks: number }) => ({
     message: `Run ${quoted(runId)} is waiting: ${tasks === 1 ? 'one of its steps is' : `${tasks} of its steps are`} held.`,
     hint: `List what is held: claude-agents agent held. Then resume it: claude-agents workflow resume ${runId}`,
+  }),
+) {}
+
+const LIST = 'List what waits: claude-agents inbox'
+
+/** It no longer waits: somebody decided it, or it ended by itself. `became` says which, as a part of a sentence. */
+export class InboxEntryGoneError extends defineError(
+  'InboxEntryGoneError',
+  ({ id, became }: { id: string; became: string }) => ({
+    message: sentence(`The inbox no longer has ${quoted(id)}: ${became}`),
+    hint: LIST,
+  }),
+) {}
+
+/** The inbox has never had it. `nearest` is the entry that was probably meant, if there is one. */
+export class InboxEntryNotFoundError extends defineError(
+  'InboxEntryNotFoundError',
+  ({ id, nearest }: { id: string; nearest: string | null }) => ({
+    message: `The inbox has no entry ${quoted(id)}.${didYouMean(nearest)}`,
+    hint: LIST,
+  }),
+) {}
+
+/** Something else than this decision lets it continue. */
+export class InboxDecisionError extends defineError(
+  'InboxDecisionError',
+  ({ id, problem, command }: { id: string; problem: string; command: string }) => ({
+    message: sentence(`${quoted(id)} ${problem}`),
+    hint: `It waits for: ${command}`,
   }),
 ) {}

@@ -1,0 +1,49 @@
+/** `inbox --watch`: prints what arrives in the inbox and what was decided, whichever process has the store open. */
+import { resolve } from 'node:path'
+import type { InboxEntry } from '../../inbox/entry.ts'
+import { inboxLists } from '../../inbox/stream.ts'
+import { hasStore, noteNoStore } from '../existing-store.ts'
+import type { GlobalOptions } from '../global-options.ts'
+import { listenForInterruption } from '../interruption.ts'
+import { watchStore } from '../live/watched-store.ts'
+import { type Terminal, terminal } from '../terminal/output.ts'
+import { entryLines } from './entry-lines.ts'
+
+export async function watchInbox(globals: GlobalOptions): Promise<void> {
+  if (!hasStore(globals)) return noteNoStore(globals)
+  const { followLog, recordedHead } = await import('../../remote/live-log.ts')
+  const baseDir = resolve(globals.baseDir)
+  const screen = terminal(globals)
+  const interruption = listenForInterruption()
+  // A reader that has seen enough (`| head`) ends the wait for more.
+  const enough = new AbortController()
+  process.stdout.once('error', () => enough.abort())
+  const signal = AbortSignal.any([interruption.signal, enough.signal])
+  const watched = watchStore(baseDir)
+  const log = {
+    head: () => recordedHead(baseDir),
+    follow: (from: { readonly after: number; readonly signal: AbortSignal }) => followLog(baseDir, from),
+  }
+  const show = changes(screen)
+  try {
+    const list = () => watched.look((orchestrator) => orchestrator.inbox.list())
+    for await (const entries of inboxLists(list, log, signal)) show(entries)
+  } finally {
+    interruption.stop()
+  }
+}
+
+/** Prints an entry when it arrives or changes, and says when it is there no longer. */
+function changes(screen: Terminal): (entries: readonly InboxEntry[]) => void {
+  let shown = new Map<string, string>()
+  return (entries) => {
+    const now = new Map(entries.map((entry) => [entry.id, JSON.stringify(entry)]))
+    for (const id of shown.keys()) if (!now.has(id)) screen.note(`No longer in the inbox: ${id}`)
+    for (const entry of entries) {
+      if (shown.get(entry.id) === now.get(entry.id)) continue
+      if (screen.json) screen.value(entry)
+      else screen.line(`${entryLines(screen, entry).join('\n')}\n`)
+    }
+    shown = now
+  }
+}

@@ -1,0 +1,88 @@
+/** What became of an entry that the inbox no longer has, as a part of a sentence: the log knows who decided it. */
+
+import { foldStream } from '../actors/engine/history.ts'
+import { agentFacts, type Hold } from '../events/agent-facts.ts'
+import type { Recorded } from '../events/envelope.ts'
+import { ID_PATTERN, streamName } from '../events/ids.ts'
+import { landingKind, type QueuedEntry } from '../landing/machine.ts'
+import type { EventStore } from '../store/event-store.ts'
+import { placeOfEntry } from './entry.ts'
+import type { InboxSources } from './waiting.ts'
+
+type Outcome = Promise<string | null>
+
+/** null if there has never been such an entry. */
+export function outcomeOf(id: string, { store, runs }: Pick<InboxSources, 'store' | 'runs'>): Outcome {
+  const { kind, of, taskId } = placeOfEntry(id)
+  const found = OUTCOMES[kind as keyof typeof OUTCOMES]
+  return found === undefined ? Promise.resolve(null) : found(of, taskId, store, runs)
+}
+
+const OUTCOMES = {
+  task: (agent, taskId, store) => ofHold(agent, taskId, store, 'approval'),
+  budget: (agent, taskId, store) => ofHold(agent, taskId, store, 'budget'),
+  account: (agent, taskId, store) => ofHold(agent, taskId, store, 'account'),
+  landing: (entry, _, store) => ofLanding(entry, store),
+  supervision: (supervisor, _, store) => ofSupervisor(supervisor, store),
+  run: async (run, _, __, runs) => {
+    const found = (await runs.list({})).find(({ runId }) => runId === run)
+    return found === undefined ? null : `the run is ${found.status}`
+  },
+} as const satisfies Record<
+  string,
+  (of: string, taskId: string, store: EventStore, runs: InboxSources['runs']) => Outcome
+>
+
+/** The facts of an actor, the newest first; none of an id that none can have. */
+async function* factsOf(kind: string, id: string, store: EventStore): AsyncGenerator<Recorded> {
+  if (ID_PATTERN.test(id)) yield* store.read(streamName(kind, id), { direction: 'backwards' })
+}
+
+async function ofSupervisor(supervisor: string, store: EventStore): Outcome {
+  for await (const _ of factsOf('supervisor', supervisor, store)) return 'it was started again'
+  return null
+}
+
+/** What happened next to a task that was held for this reason. */
+async function ofHold(agent: string, taskId: string, store: EventStore, reason: Hold['reason']): Outcome {
+  let next: string | null = null
+  for await (const recorded of factsOf('agent', agent, store)) {
+    if (recorded.data.taskId !== taskId) continue
+    const { type, data } = agentFacts.read(recorded)
+    if (type === 'TaskHeld' && data.hold.reason === reason) return next
+    if (type === 'TaskAccepted') return null
+    if (type === 'TaskHeld') next = `its task is held for another reason: ${data.hold.reason}`
+    if (type === 'TaskApproved') next = `it was approved${by(data.by)} at ${recorded.at}`
+    if (type === 'CallStarted') next = `its task continued at ${recorded.at}`
+    if (type === 'TaskCancelled') next = `its task was cancelled: ${data.reason}`
+    if (type === 'TaskFailed') next = ofFailure(data.error, recorded.at)
+  }
+  return null
+}
+
+const by = (who: unknown) => (typeof who === 'string' && who !== '' ? ` by ${who}` : '')
+
+function ofFailure(
+  { tag, message, details }: { tag: string; message: string; details: Readonly<Record<string, unknown>> },
+  at: string,
+): string {
+  if (tag !== 'TaskRejectedError') return `its task failed: ${message}`
+  const reason = typeof details.reason === 'string' && details.reason !== '' ? `: ${details.reason}` : ''
+  return `it was denied${by(details.by)} at ${at}${reason}`
+}
+
+async function ofLanding(name: string, store: EventStore): Outcome {
+  for await (const { stream } of store.streams({ prefix: `${landingKind.kind}/` })) {
+    const { entries } = (await foldStream(landingKind, store, stream)).snapshot.context
+    const found = entries.find(({ entry }) => entry === name)
+    if (found) return landed(found, entries)
+  }
+  return null
+}
+
+function landed(entry: QueuedEntry, entries: readonly QueuedEntry[]): string {
+  const newest = entries.findLast(({ agent, target }) => agent === entry.agent && target === entry.target)
+  if (newest && newest !== entry)
+    return `its work was queued again as ${newest.entry}, which is ${newest.status}`
+  return entry.status === 'set-aside' ? 'its agent was removed' : `it is ${entry.status}`
+}
