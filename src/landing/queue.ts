@@ -17,6 +17,7 @@ import {
   type Attempt,
   endOf,
   gateOf,
+  hasEnded,
   type LandingContext,
   type LandingEffect,
   type LandingSnapshot,
