@@ -139,7 +139,9 @@ export const landingChanges: {
     beside: data.onto === data.tip ? { ...context.beside, [data.target]: null } : context.beside,
   }),
   EntryContained: (context, { entry, commit }) => {
-    const reason = `${context.attempt?.target ?? 'the target'} has this work already`
+    const { target = 'the target', onto, tip } = context.attempt ?? {}
+    const reason =
+      onto === tip ? `${target} has this work already` : `this work waits beside ${target} already`
     return {
       ...without(context, entry),
       ...changed(context, [entry], () => ({ status: 'landed', commit, reason })),

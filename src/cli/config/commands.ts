@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { findConfigFile, loadConfig, readConfigFile } from '../../config/configuration.ts'
+import { type Config, findConfigFile, loadConfig, readConfigFile } from '../../config/configuration.ts'
 import type { ResolvedSetting } from '../../config/layers.ts'
 import { trust, untrust } from '../../config/trust.ts'
 import { ConfigError, type ConfigProblem } from '../../events/errors/config.ts'
@@ -11,7 +11,7 @@ import { plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import { receiverId } from '../../events/options/notify.ts'
 import { type ProjectSettings, projectSettings } from '../../workspaces/files/project.ts'
-import { userRepository } from '../../workspaces/files/worktree.ts'
+import { commitOf, userRepository } from '../../workspaces/files/worktree.ts'
 import { completeOptions, type GivenOptions, type GlobalOptions, withGiven } from '../global-options.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
@@ -98,6 +98,7 @@ async function validate(given: GivenOptions, named: string | undefined): Promise
       }),
     )
     const { untrusted = [] } = config
+    await checkRepositories(path, agents)
     if (screen.json) return screen.value({ file: path, ok: true, problems: [], untrusted })
     const receivers = notify.length === 0 ? '' : `, ${plural(notify.length, 'receiver')} of notifications`
     const content = `${plural(agents.length, 'agent')}, ${plural(workflows.length, 'workflow')}${receivers}`
@@ -109,6 +110,26 @@ async function validate(given: GivenOptions, named: string | undefined): Promise
     screen.value({ file: path, ok: false, problems: error.details.problems })
     process.exitCode = 1
   }
+}
+
+/** That the agents could be created, which needs a look at their repositories. Throws ConfigError. */
+async function checkRepositories(path: string, agents: NonNullable<Config['agents']>): Promise<void> {
+  const problems: ConfigProblem[] = []
+  for (const [index, { workspace }] of agents.entries())
+    try {
+      if (workspace) await commitOf(await userRepository(workspace.repo), workspace.base ?? 'HEAD')
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error
+      const { ConfigDocument } = await import('../../config/document.ts')
+      const document = new ConfigDocument(path, await readConfigFile(path))
+      const { what, problem, hint = '' } = error.details
+      problems.push({
+        place: document.place(['agents', index, 'workspace']),
+        problem: `${what}: ${problem}`,
+        hint,
+      })
+    }
+  if (problems.length > 0) throw new ConfigError(problems)
 }
 
 /** What finding out about trust needs, but no setting. */

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { commandLine } from '../command.ts'
+import { repositoryIn } from '../repository.ts'
 
 describe('the configuration, on the command line', () => {
   test('is shown with the source of each setting, by precedence', async () => {
@@ -25,6 +26,42 @@ describe('the configuration, on the command line', () => {
     expect(said('agent_defaults.timeout')).toMatchObject({ value: 1800, from: 'default' })
     const { stdout } = await run(['--log-level', 'INFO', 'config', 'show'])
     expect(stdout).toMatch(/^logging\.level +info +command line$/m)
+  })
+
+  test('is checked with its repositories: one that is missing is named with its place', async () => {
+    const { run, folder } = await commandLine()
+    const git = await repositoryIn(join(folder, 'shop'))
+    const agents = ['{ repo: shop }', '{ repo: gone }', '{ repo: shop, base: nowhere }', '{ repo: . }']
+    const file = (count: number) =>
+      agents
+        .slice(0, count)
+        .map((workspace, at) => `  - { id: a${at}, system_prompt: x, workspace: ${workspace} }\n`)
+    const write = (count: number) =>
+      writeFile(join(folder, 'claude-agents.yaml'), `agents:\n${file(count).join('')}`)
+    await write(1)
+    expect(await run(['config', 'validate'])).toMatchObject({ exitCode: 0 })
+    await write(4)
+    const { exitCode, values } = await run(['--json', 'config', 'validate'])
+    expect([exitCode, values]).toMatchObject([
+      1,
+      [
+        {
+          ok: false,
+          problems: [
+            {
+              place: expect.stringMatching(/yaml:3:44$/),
+              problem: expect.stringContaining('no such directory'),
+            },
+            { place: expect.stringMatching(/yaml:4:44$/), problem: expect.stringContaining('nowhere') },
+            {
+              place: expect.stringMatching(/yaml:5:44$/),
+              problem: expect.stringContaining('git repository'),
+            },
+          ],
+        },
+      ],
+    ])
+    expect(git('worktree', 'list').split('\n')).toHaveLength(1)
   })
 
   test('is found and checked, and a mistake is an error with its location', async () => {
