@@ -305,7 +305,7 @@ export class AgentTasks {
       await step.schedule(part)
       return true
     } catch {
-      // Nothing of it is in the log, and each part meets its own problem.
+      // Each part meets its own problem, and finds what of it is in the log all the same.
       return false
     }
   }
@@ -364,7 +364,10 @@ export class AgentTasks {
       if (known) return [known.accepted]
       throw refusal
     })
-    const isRepeated = accepted !== undefined && accepted.version <= version
+    // An append that failed may have reached the log all the same.
+    const isUnheard = accepted !== undefined && accepted.version > this.#life.version
+    if (isUnheard) await this.#life.refresh()
+    const isRepeated = accepted !== undefined && (isUnheard || accepted.version <= version)
     if (isRepeated && !isSameTask(accepted.data, data)) {
       throw new TaskConflictError({ agent: this.#agent, taskId })
     }
