@@ -364,6 +364,8 @@ export class AgentTasks {
       if (known) return [known.accepted]
       throw refusal
     })
+    // An append that was not acknowledged has written it.
+    if (accepted && accepted.version > this.#life.version) await this.#life.refresh()
     const isRepeated = accepted !== undefined && accepted.version <= version
     if (isRepeated && !isSameTask(accepted.data, data)) {
       throw new TaskConflictError({ agent: this.#agent, taskId })
