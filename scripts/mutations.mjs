@@ -767,6 +767,22 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'What was written and not acknowledged counts once',
+    { 'tests/patterns/runs/appends.test.ts': ['was written and not acknowledged'] },
+    [
+      'an accepted task is not folded',
+      'src/actors/agent/tasks/tasks.ts',
+      '    if (accepted && accepted.version > this.#life.version) await this.#life.refresh()\n',
+      '',
+    ],
+    [
+      'a fact of a step is recorded again',
+      'src/patterns/runs/step-attempt.ts',
+      'this.#inLog.has(fact.type) ? [] : [fact]',
+      'this.#inLog.has(`${fact.type} twice`) ? [] : [fact]',
+    ],
+  ),
+  ...breaking(
     'A step writes to the log twice',
     { 'tests/patterns/runs/appends.test.ts': ['An ask outside a run writes twice'] },
     [

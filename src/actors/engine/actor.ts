@@ -126,14 +126,15 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   #ended = false
   #isStopped = false
 
-  private constructor(
+  /** @param loaded What its facts were folded to. */
+  constructor(
     definition: ActorDefinition<M, E>,
-    stream: string,
+    id: string,
     environment: ActorEnvironment,
     loaded: FoldedActor<M>,
-    owner: ActorOwner<M, E> | undefined,
+    owner?: ActorOwner<M, E>,
   ) {
-    this.stream = stream
+    this.stream = streamName(definition.kind, id)
     this.#owner = owner
     this.#definition = definition
     this.#environment = environment
@@ -151,20 +152,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     environment: ActorEnvironment,
     owner?: ActorOwner<M, E>,
   ): Promise<EventSourcedActor<M, E>> {
-    const stream = streamName(definition.kind, id)
-    const folded = await foldStream(definition, environment.store, stream)
-    return new EventSourcedActor(definition, stream, environment, folded, owner)
-  }
-
-  /** An actor whose facts were folded before. */
-  static from<M extends AnyStateMachine, E extends Effect>(
-    definition: ActorDefinition<M, E>,
-    id: string,
-    environment: ActorEnvironment,
-    folded: FoldedActor<M>,
-    owner: ActorOwner<M, E>,
-  ): EventSourcedActor<M, E> {
-    return new EventSourcedActor(definition, streamName(definition.kind, id), environment, folded, owner)
+    const folded = await foldStream(definition, environment.store, streamName(definition.kind, id))
+    return new EventSourcedActor(definition, id, environment, folded, owner)
   }
 
   get snapshot(): SnapshotFrom<M> {

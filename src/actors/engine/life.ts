@@ -89,7 +89,7 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
   /** The live XState actor. Another one after it has rested, or after the facts are folded afresh. */
   get machine(): EventSourcedActor<M, E>['machine'] {
     if (!this.#actor && this.#rested && !this.#closed) {
-      const actor = EventSourcedActor.from(
+      const actor = new EventSourcedActor(
         this.#definition,
         this.#id,
         this.#environment,

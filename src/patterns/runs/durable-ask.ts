@@ -67,8 +67,8 @@ export class DurableAsk {
   readonly #unclaimed = new Map<string, RecordedStep>()
   /** Steps whose agent refused to answer for now, and kept the task. */
   readonly #kept = new Map<string, RecordedStep>()
-  /** The facts of the answers that were recorded together with those of their agents, until their asks take them. */
-  readonly #answered = new Map<string, string>()
+  /** The attempts that have not ended, by their steps. */
+  readonly #attempts = new Map<string, StepAttempt>()
   readonly #forget: () => void
   #asks = 0
 
@@ -81,9 +81,9 @@ export class DurableAsk {
     this.#workers = new Workers(context.agents, context.copyUse, context.steps.values())
     for (const step of context.steps.values())
       if (step.state === 'scheduled') this.#unclaimed.set(step.stepKey, step)
-    this.#forget = context.actor.observe(({ type, data, id }) => {
-      if (type === 'StepSucceeded') this.#answered.set(String(data.stepKey), id)
-    })
+    this.#forget = context.actor.observe((recorded) =>
+      this.#attempts.get(String(recorded.data.stepKey))?.see(recorded),
+    )
   }
 
   readonly ask: Ask = (worker, task, options = {}) =>
@@ -211,6 +211,7 @@ export class DurableAsk {
     const { from: _, land: __, session = this.#context.session, ...options } = step.options
     const attempt = new StepAttempt(this.#context, step, before)
     const { taskId } = attempt
+    this.#attempts.set(stepKey, attempt)
     try {
       const reply = await worker.ask(step.task, {
         taskId,
@@ -221,8 +222,7 @@ export class DurableAsk {
           ...(session === 'run' && { continues: this.#conversations.get(worker.id) ?? null }),
         },
       })
-      const succeeded = this.#answered.get(stepKey) ?? (await attempt.recordAnswer(reply))
-      this.#answered.delete(stepKey)
+      const succeeded = attempt.answeredBy ?? (await attempt.recordAnswer(reply))
       const { sessionId, costUsd, tokens, text } = reply
       this.#converse({ worker: worker.id, sessionId }, step.options)
       attempt.notify('succeeded', { costUsd, tokens, text })
@@ -241,6 +241,8 @@ export class DurableAsk {
       if (before?.state === 'scheduled' && error instanceof TaskCancelledError && interest.isWanted)
         return this.#attempt(step, { ...before, state: 'cancelled' })
       throw error
+    } finally {
+      if (this.#attempts.get(stepKey) === attempt) this.#attempts.delete(stepKey)
     }
   }
 

@@ -6,6 +6,7 @@ import { taskSpending } from '../../actors/agent/tasks/known-tasks.ts'
 import type { Bodies } from '../../actors/engine/bodies.ts'
 import type { Part } from '../../actors/engine/part.ts'
 import type { Interest } from '../../actors/engine/wish.ts'
+import type { Recorded } from '../../events/envelope.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { TaskCancelledError } from '../../events/errors/task.ts'
 import type { RunFact } from '../../events/run-facts.ts'
@@ -44,6 +45,8 @@ export class StepAttempt implements AskingStep {
   /** The fact that scheduled it; before, the one that caused it. */
   #factId: string
   #isScheduled = false
+  /** The ids of its facts in the log, by their types. One that was written and not acknowledged is there as well. */
+  readonly #inLog = new Map<string, string>()
 
   constructor(context: AttemptContext, step: AttemptedStep, before: RecordedStep | undefined) {
     this.#context = context
@@ -66,6 +69,16 @@ export class StepAttempt implements AskingStep {
 
   get recorded(): RecordedStep {
     return { ...SCHEDULED, ...this.#names, tries: this.#tries, factId: this.#factId }
+  }
+
+  /** The fact of its answer, if that is in the log. */
+  get answeredBy(): string | undefined {
+    return this.#inLog.get('StepSucceeded')
+  }
+
+  /** A fact about the step was recorded. */
+  see({ type, id }: Recorded): void {
+    this.#inLog.set(type, id)
   }
 
   async schedule(accepting?: Part): Promise<string> {
@@ -141,8 +154,9 @@ export class StepAttempt implements AskingStep {
   /** Returns the id of the fact. Waits for room on a full disk: what happened to a step is not repeated. */
   async #record(fact: RunFact, causationId: string): Promise<string> {
     const { actor, runId: correlationId } = this.#context
-    const [recorded] = await actor.insist(() => actor.decide(() => [fact], { correlationId, causationId }))
-    return recorded?.id ?? causationId
+    const decision = () => (this.#inLog.has(fact.type) ? [] : [fact])
+    await actor.insist(() => actor.decide(decision, { correlationId, causationId }))
+    return this.#inLog.get(fact.type) ?? causationId
   }
 }
 

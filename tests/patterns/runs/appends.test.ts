@@ -1,8 +1,10 @@
 /** How often a step of a run and an ask write to the log. */
 import { expect, test } from 'vitest'
+import type { Recorded } from '../../../src/events/envelope.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { parallel } from '../../../src/patterns/parallel.ts'
 import { sequential } from '../../../src/patterns/sequential.ts'
+import type { EventStore } from '../../../src/store/event-store.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { MortalStore } from '../../../src/testing/mortal-store.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
@@ -63,3 +65,37 @@ test('A call that cannot begin at once is announced alone, when it can', async (
   expect(causes.get('StepSucceeded of run/r')).toMatch(/^CallSucceeded of agent/)
   await orchestrator.close()
 })
+
+/** A store that loses its answer to the first append with a fact of this type: it was written, and nobody was told. */
+function forgetful(type: string): EventStore {
+  const store = memoryStore()
+  let isLost = false
+  const told = <Told>(answer: Told, recorded: readonly Recorded[]): Told => {
+    if (isLost || !recorded.some((fact) => fact.type === type)) return answer
+    isLost = true
+    throw new Error('connection lost')
+  }
+  return {
+    ...store,
+    append: async (...given) => store.append(...given).then((recorded) => told(recorded, recorded)),
+    appendAll: async (given) => store.appendAll(given).then((recorded) => told(recorded, recorded.flat())),
+  }
+}
+
+test.each(['StepScheduled', 'CallSucceeded'])(
+  'An append of %s that was written and not acknowledged counts once, and the run continues',
+  async (type) => {
+    let calls = 0
+    const runner = scriptedRunner({ reply: () => ({ text: `answer ${++calls}`, costUsd: 0.5 }) })
+    await using orchestrator = await Orchestrator.open({ store: forgetful(type), runner })
+    for (const id of ['a', 'b']) await orchestrator.createAgent({ id, systemPrompt: 'x' })
+    const { success, finalOutput } = await orchestrator
+      .run(sequential(['a', 'b']), 'go', { id: 'r' })
+      .then((result) => ({ ...result, ...result.metadata }))
+    const { steps, done, costUsd } = await orchestrator.runs.show('r')
+    expect({ success, finalOutput, calls, steps, done, costUsd }).toEqual({
+      ...{ success: true, finalOutput: 'answer 2', calls: 2, steps: 2, done: 2, costUsd: 1 },
+    })
+  },
+  10_000,
+)

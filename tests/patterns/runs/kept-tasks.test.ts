@@ -155,7 +155,8 @@ describe('a step whose task is kept by an agent that refuses stays open, and con
       appendAll: async () => Promise.reject(new Error('EIO: i/o error, write')),
       [Symbol.asyncDispose]: async () => {},
     }
-    const first = await here.open({ store })
+    // Its task is accepted alone.
+    const first = await here.open({ store, resume: 'on-demand' })
     for (const id of ['a', 'b']) await first.createAgent({ id, systemPrompt: `You are ${id}.` })
     expect(await first.run(PATTERN, 'go', { id: 'r1' })).toMatchObject({ success: false })
     expect(await step(first)).toBe('scheduled')
