@@ -1799,6 +1799,27 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'An answer can be watched while it is written',
+    {
+      'tests/remote/drafts.test.ts': [
+        'a reader gets what the answer has by then',
+        'what a failed call has said is taken back',
+      ],
+    },
+    [
+      'a late reader gets only what comes',
+      'src/actors/agent/tasks/channel.ts',
+      'read.isOver ? read.text.length : undefined',
+      'read.text.length',
+    ],
+    [
+      'what a failed call has said stays',
+      'src/actors/agent/worker.ts',
+      'this.#asked.channel.toldOf(task.taskId)',
+      'this.#asked.channel.toldOf(task.taskId) * 0',
+    ],
+  ),
+  ...breaking(
     'A call whose task ended first has an outcome of its own, once',
     { 'tests/actors/agent/late-answers.test.ts': ['the next one finds out, once, that its call %s'] },
     [

@@ -41,6 +41,7 @@ export type { SessionLink } from './actors/agent/session/chain.ts'
 export type { ForkOptions } from './actors/agent/session/fork.ts'
 export type { RemovalOptions, RemovedAgent } from './actors/agent/system.ts'
 export type { AskOptions } from './actors/agent/tasks/ask-options.ts'
+export type { DraftChange } from './actors/agent/tasks/channel.ts'
 export { type Reply, TaskHandle } from './actors/agent/tasks/handle.ts'
 export type { AgentConfig, AgentDefaults, AgentOptions, RetryPolicy } from './events/options/agent.ts'
 export type {

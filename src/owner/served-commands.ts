@@ -23,6 +23,7 @@ export interface OwnedAgent {
   ask(task: never, options: object): PromiseLike<unknown> & AsyncIterable<unknown>
   cancel(taskId: string, reason: string): Promise<boolean>
   reply(taskId: string, listeners: HoldListeners): Promise<unknown>
+  drafts(signal: AbortSignal): AsyncIterable<unknown>
 }
 
 /** The methods of an orchestrator that are not called by name. */

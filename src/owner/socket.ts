@@ -112,6 +112,9 @@ export class OwnerSocket {
     this.#routes = {
       '/': () => ({ value: this.#greeting() }),
       ...readingRoutes(owned.store, this.#followers),
+      '/drafts': async (query, signal) => ({
+        pages: pagesOf((await owned.system.agent(query.get('agent') ?? '')).drafts(signal)),
+      }),
     }
     this.#server = createServer(LIMITS, (request, response) => this.#handle(request, response))
     this.#server.on('connection', (socket: Socket) => this.#accept(socket))
@@ -249,7 +252,7 @@ export class OwnerSocket {
       refuseRequest(response, 503, new OwnerBusy({ path: this.#owned.baseDir, pid: process.pid }))
       return
     }
-    const isFollower = request.url?.startsWith('/follow') ?? false
+    const isFollower = /^\/(follow|drafts)\b/.test(request.url ?? '')
     if (isFollower) this.#followerCount++
     const answered = this.#answer(request, response).finally(() => {
       if (isFollower) this.#followerCount--
@@ -318,6 +321,11 @@ export class OwnerSocket {
     void done.then(() => this.#writes.delete(done))
     return work
   }
+}
+
+/** Each value as a page of its own: the next one is made when the reader has taken it. */
+async function* pagesOf(values: AsyncIterable<unknown>): AsyncGenerator<Buffer> {
+  for await (const value of values) yield Buffer.from(`${JSON.stringify(value)}\n`)
 }
 
 /** What is posted to. */

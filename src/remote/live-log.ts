@@ -1,6 +1,8 @@
 /** Reading a log for any length of time while owners come and go: a reader never becomes one. */
 import { setTimeout as delay } from 'node:timers/promises'
+import type { DraftChange } from '../actors/agent/tasks/channel.ts'
 import type { Recorded } from '../events/envelope.ts'
+import { ClaudeAgentError } from '../events/errors/base.ts'
 import { OwnerUnavailable } from '../events/errors/owner.ts'
 import { defined } from '../events/json.ts'
 import { readingView } from '../store/care/view.ts'
@@ -62,6 +64,27 @@ export async function* followLog(
     } finally {
       client?.close()
     }
+    await delay(POLL_MS, undefined, { signal }).catch(() => {})
+  }
+}
+
+/** What an agent writes, whichever process it works in. null when that process has gone, or tells no more. */
+export async function* followDrafts(
+  baseDir: string,
+  agent: string,
+  signal: AbortSignal,
+): AsyncGenerator<DraftChange | null> {
+  while (!signal.aborted) {
+    // The log is followed apart from this, and says what cannot be reached.
+    const client = await connectOwner(baseDir).catch(() => null)
+    try {
+      if (client) yield* client.values('/drafts', { agent }, signal) as AsyncGenerator<DraftChange>
+    } catch (error) {
+      if (!(error instanceof ClaudeAgentError)) throw error
+    } finally {
+      client?.close()
+    }
+    yield null
     await delay(POLL_MS, undefined, { signal }).catch(() => {})
   }
 }

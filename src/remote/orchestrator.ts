@@ -121,6 +121,7 @@ async function agentThrough(client: OwnerClient, id: string, folded: () => Promi
     ...commands,
     files: methodsOf('files', commands),
     ask: (task: never, options: never) => remoteAsk(client, id, task, options),
+    drafts: (signal?: AbortSignal) => client.values('/drafts', { agent: id }, signal),
     accept: (task: never, options: never) => remoteAccept(client, id, task, options),
   })
 }

@@ -8,8 +8,8 @@ import { expect, onTestFinished, vi } from 'vitest'
 export const hasTmux = spawnSync('tmux', ['-V']).status === 0
 
 /** A shell in a terminal of 100 by 24. */
-export async function tmux(folder: string, environment: Readonly<Record<string, string>>) {
-  const socket = join(folder, 'terminal')
+export async function tmux(folder: string, environment: Readonly<Record<string, string>>, name = 'terminal') {
+  const socket = join(folder, name)
   const env = { ...environment, PATH: process.env.PATH ?? '', HOME: folder, LC_ALL: 'C.UTF-8' }
   const command = (...words: string[]) =>
     execa('tmux', ['-u', '-S', socket, ...words], { cwd: folder, env, extendEnv: false })

@@ -140,9 +140,10 @@ async function servedLarge() {
   onTestFinished(() => store[Symbol.asyncDispose]())
   await store.append('note/a', [{ type: 'Noted', v: 1, data: { text: LARGE.slice(0, MEGABYTE / 2) } }])
   const ask = () => Object.assign(Promise.resolve({ text: LARGE }), { async *[Symbol.asyncIterator]() {} })
+  async function* drafts() {}
   const system = {
     ...WITHOUT_RUNS,
-    agent: async () => ({ snapshot: IDLE, ask, cancel: async () => true, reply: ask }),
+    agent: async () => ({ snapshot: IDLE, ask, cancel: async () => true, reply: ask, drafts }),
     processes: async () => [LARGE],
   }
   const socket = await serveOwner({ baseDir, store, system, logger: silentLogger })

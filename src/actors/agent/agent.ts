@@ -20,7 +20,7 @@ import type { AgentSnapshot, AgentStatus } from './machine.ts'
 import { type SessionLink, sessionLinks } from './session/chain.ts'
 import { AgentSupervision, type SupervisedAgent } from './supervision.ts'
 import type { AskOptions } from './tasks/ask-options.ts'
-import type { HoldListeners } from './tasks/channel.ts'
+import type { DraftChange, HoldListeners } from './tasks/channel.ts'
 import type { Reply, TaskHandle } from './tasks/handle.ts'
 import {
   approveTask,
@@ -175,6 +175,14 @@ export class Agent {
   async reply(taskId: string, listeners: HoldListeners = {}): Promise<Reply> {
     checkTaskId(taskId)
     return this.#tasks.reply(taskId, listeners)
+  }
+
+  /**
+   * The answer that the agent is writing now, and then what it writes, for those who have not asked for it. See
+   * {@link DraftChange}.
+   */
+  drafts(signal?: AbortSignal): AsyncGenerator<DraftChange> {
+    return this.#tasks.channel.drafts(signal)
   }
 
   /** What the calls of a task have cost, without what was known only after its task had ended. Read from the log. */

@@ -67,8 +67,6 @@ export class AgentWorker {
   #lastRecovery: Promise<unknown> | undefined
   /** Calls whose runner does not end them. */
   readonly #leftAlone = new Set<string>()
-  /** How many characters of text the listeners of a task have received, without those that were taken back. */
-  #said = { taskId: '', characters: 0 }
 
   constructor(agent: string, actor: AgentActor, environment: AgentEnvironment, asked: AskedTasks) {
     this.#agent = agent
@@ -465,9 +463,6 @@ export class AgentWorker {
   }
 
   #tell({ taskId }: QueuedTask, message: CallMessage): void {
-    if (this.#said.taskId !== taskId) this.#said = { taskId, characters: 0 }
-    if (message.type === 'text') this.#said.characters += message.text.length
-    if (message.type === 'retract') this.#said.characters -= message.characters
     this.#asked.channel.tell(taskId, { type: 'message', message })
   }
 
@@ -483,8 +478,8 @@ export class AgentWorker {
 
   /** What an earlier call of the task said does not count: the next one says it again. */
   #takeBack(task: QueuedTask): void {
-    const { taskId, characters } = this.#said
-    if (taskId === task.taskId && characters > 0) this.#tell(task, { type: 'retract', characters })
+    const characters = this.#asked.channel.toldOf(task.taskId)
+    if (characters > 0) this.#tell(task, { type: 'retract', characters })
   }
 
   /** What an effect has found out is written down while its actor closes, too: it may have cost something. */

@@ -19,8 +19,8 @@ import { requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { requireKnown, type Session, withSession } from '../session.ts'
 import { pipedText, readAll, standardInput } from '../standard-input.ts'
-import { markdownStream } from '../terminal/markdown-stream.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
+import { StreamedAnswer } from '../terminal/streamed-answer.ts'
 import { inert } from '../terminal/text.ts'
 import { settleFiles } from './project.ts'
 
@@ -118,23 +118,16 @@ export async function printReply(
 }
 
 async function follow(terminal: Terminal, task: TaskHandle, warn: (message: string) => void): Promise<void> {
-  let markdown = markdownStream(terminal)
-  let streamed = false
+  const answer = new StreamedAnswer(terminal)
   for await (const message of task) {
-    if (terminal.interactive && message.type === 'text') {
-      terminal.write(markdown.take(inert(message.text)))
-      streamed = true
-    } else if (streamed && message.type === 'retract') {
-      terminal.line(markdown.end())
-      markdown = markdownStream(terminal)
-      terminal.progress(terminal.accent('yellow', 'The answer broke off. It begins again:'))
-    } else if (message.type === 'warning') warn(inert(message.message))
+    if (terminal.interactive && message.type === 'text') answer.add(message.text)
+    else if (message.type === 'retract') answer.breakOff()
+    else if (message.type === 'warning') warn(inert(message.message))
     else note(terminal, message)
   }
   const reply = await task
-  if (!streamed) return printAnswer(terminal, reply)
-  terminal.line(markdown.end())
-  printFigures(terminal, reply)
+  if (answer.end()) printFigures(terminal, reply)
+  else printAnswer(terminal, reply)
 }
 
 /** An answer that the user has not seen yet; with `--json`, all of the reply. */
@@ -147,7 +140,11 @@ export function printAnswer(terminal: Terminal, reply: Reply): void {
   printFigures(terminal, reply)
 }
 
-function printFigures(terminal: Terminal, { attempts, costUsd, tokens: used, stopReason }: Reply): void {
+/** What an answer has cost, under it. */
+export function printFigures(
+  terminal: Terminal,
+  { attempts, costUsd, tokens: used, stopReason }: Reply,
+): void {
   if (stopReason !== null && CUT_OFF.has(stopReason))
     terminal.progress(
       terminal.accent('yellow', `The answer is incomplete: the model stopped early (${inert(stopReason)}).`),

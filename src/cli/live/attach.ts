@@ -5,7 +5,7 @@ import { type Command, Option } from 'commander'
 import { IdNotFoundError, NotEndedError } from '../../events/errors/history.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import { printAnswer } from '../agent/ask.ts'
+import { printAnswer, printFigures } from '../agent/ask.ts'
 import { seconds, zeroOrMore } from '../arguments.ts'
 import { hasStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
@@ -24,7 +24,7 @@ import {
   targetNamed,
   targetWords,
 } from './target.ts'
-import { watchView } from './watch-view.ts'
+import { type WatchView, watchView } from './watch-view.ts'
 
 const ofAgent = () => new Option('--agent <id>', 'agent of the task, if several agents have one with this id')
 
@@ -81,18 +81,35 @@ function attach(
     const name = targetName(target)
     screen.progress(screen.accent('dim', `${name} (Ctrl-C stops watching, and nothing else)`))
     const view = watchView(screen, target, store)
+    const over = new AbortController()
+    const drafts = showDrafts(globals, target, view, AbortSignal.any([signal, over.signal]))
+    drafts.catch(() => {})
     try {
       for await (const recorded of factsOf(store, target, { signal, past: true, tasks }))
         await view.show(recorded)
     } finally {
+      over.abort()
       view.stop()
+      await drafts
     }
     if (signal.aborted)
       return screen.note(`Nothing was stopped. To watch it again: claude-agents attach ${name}`)
     const { isSuccess, print } = await outcomeOf(globals, target)
-    if (!screen.json) print(screen)
+    if (!screen.json) print(screen, view.isAnswerShown)
     else if (!isSuccess) process.exitCode ??= 1
   })
+}
+
+/** Shows what is not in the log yet. It ends with the watching. */
+async function showDrafts(
+  { baseDir }: GlobalOptions,
+  target: Target,
+  { drafts }: WatchView,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!drafts || target.kind === 'run') return
+  const { followDrafts } = await import('../../remote/live-log.ts')
+  for await (const change of followDrafts(resolve(baseDir), target.agent, signal)) drafts.take(change)
 }
 
 function wait(
@@ -201,7 +218,8 @@ async function hindrance(
 
 interface Outcome {
   readonly isSuccess: boolean
-  print(screen: Terminal): void
+  /** @param isShown Whether its answer was shown before. */
+  print(screen: Terminal, isShown?: boolean): void
 }
 
 /** What a target came to. Throws the error that ended it. */
@@ -214,6 +232,9 @@ function outcomeOf({ baseDir }: GlobalOptions, target: Target): Promise<Outcome>
     }
     if (target.kind === 'agent') return { isSuccess: true, print: () => {} }
     const reply = await (await orchestrator.agent(target.agent)).reply(target.taskId)
-    return { isSuccess: true, print: (screen) => printAnswer(screen, reply) }
+    return {
+      isSuccess: true,
+      print: (screen, isShown = false) => (isShown ? printFigures : printAnswer)(screen, reply),
+    }
   })
 }

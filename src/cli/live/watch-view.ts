@@ -14,10 +14,15 @@ import { markdownStream } from '../terminal/markdown-stream.ts'
 import type { Style, Terminal } from '../terminal/output.ts'
 import { cut, fitting, inert } from '../terminal/text.ts'
 import { eventLine, showProgress } from '../workflow/progress.ts'
+import { DraftView } from './draft-view.ts'
 import type { Target } from './target.ts'
 
 export interface WatchView {
   show(recorded: Recorded): Promise<void>
+  /** Shows answers while they are written; absent if it does not. */
+  readonly drafts?: DraftView
+  /** Whether the answer of the task was shown while it was written. */
+  readonly isAnswerShown?: boolean
   stop(): void
 }
 
@@ -77,26 +82,39 @@ function runNews(recorded: Recorded): string | null {
 function agentView(screen: Terminal, target: Target, store: EventStore): WatchView {
   const bodies = bodiesIn(store)
   const read = (body: Body) => bodies.read(body).catch((error) => `(${describeError(error).message})`)
+  const drafts = screen.interactive ? new DraftView(screen) : undefined
+  let isAnswerShown = false
+  const say = (news: News) => {
+    drafts?.pause()
+    screen.row(newsLine(screen, news))
+  }
   return {
+    ...(drafts && { drafts }),
+    get isAnswerShown() {
+      return isAnswerShown
+    },
     async show(recorded) {
       const fact = agentFacts.read(recorded)
+      if (ENDS.has(fact.type) && 'taskId' in fact.data)
+        isAnswerShown = (await drafts?.end(fact.data.taskId)) ?? false
       if (target.kind === 'task' && ENDS.has(fact.type)) return
       if (fact.type === 'TaskAccepted') {
         const prompt = cut(await read(fact.data.prompt), LONGEST_LINE)
-        return screen.row(
-          newsLine(screen, ['working', `${prompt}  ${screen.style('dim', fact.data.taskId)}`]),
-        )
+        return say(['working', `${prompt}  ${screen.style('dim', fact.data.taskId)}`])
       }
       if (fact.type === 'CallSucceeded') {
-        const markdown = markdownStream(screen)
-        screen.line(markdown.take(inert(await read(fact.data.text))) + markdown.end())
+        if (!isAnswerShown) {
+          const markdown = markdownStream(screen)
+          screen.line(markdown.take(inert(await read(fact.data.text))) + markdown.end())
+        }
         const { costUsd, tokens } = taskSpending(fact.data)
         return screen.row(screen.style('dim', `${plural(tokens, 'token')}, ${dollars(costUsd)}`))
       }
       const news = taskNews(fact)
-      if (news) screen.row(newsLine(screen, news))
+      if (news) say(news)
+      if (fact.type === 'CallStarted') drafts?.begin(fact.data.taskId)
     },
-    stop: () => {},
+    stop: () => drafts?.pause(),
   }
 }
 

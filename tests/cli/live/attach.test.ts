@@ -8,7 +8,7 @@ import { hasTmux, tmux } from '../tmux.ts'
 
 const DIST = resolve(import.meta.dirname, '../../../dist')
 
-/** Three agents, of which `a` fails what is bad and never answers `wait`, unless the service is told to. */
+/** Three agents: `a` fails what is bad, never answers `wait` unless the service is told to, and `slowly` after a signal. */
 const SERVICE = `
 import { Orchestrator, parallel, sequential } from '${DIST}/index.js'
 import { AuthenticationError } from '${DIST}/entry-points/errors.js'
@@ -18,7 +18,15 @@ const reply = ({ agent, prompt }) =>
   prompt.includes('bad')
     ? new AuthenticationError({ said: 'no key' })
     : { text: agent + '\\u001b[31m heard ' + prompt, costUsd: 0.01, delayMs: prompt.includes('wait') && !answersAll ? 1e8 : 0 }
-const orchestrator = await Orchestrator.open({ runner: scriptedRunner({ reply }) })
+const scripted = scriptedRunner({ reply })
+async function* start(call, options) {
+  if (call.prompt === 'slowly') {
+    yield { type: 'text', text: 'half of what ' }
+    await new Promise((resolve) => process.once('SIGUSR2', resolve))
+  }
+  yield* scripted.start(call, options)
+}
+const orchestrator = await Orchestrator.open({ runner: { ...scripted, start } })
 for (const id of ['a', 'b', 'c'])
   await orchestrator.createAgent({ id, systemPrompt: 'x', retry: { attempts: 0 } }).catch(() => {})
 const patterns = { short: sequential(['a', 'b']), wide: parallel(['a', 'b', 'c']), one: sequential(['c']) }
@@ -40,10 +48,11 @@ async function service(folder: string, runs: Runs, tasks: Tasks, ...more: string
   const running = execa('node', words, { cwd: folder, reject: false })
   onTestFinished(() => void running.kill('SIGKILL'))
   expect(await linesOf(running).next()).toMatchObject({ value: 'ready' })
-  return async () => {
+  const stop = async () => {
     running.kill('SIGKILL')
     await running
   }
+  return Object.assign(stop, { goOn: () => running.kill('SIGUSR2') })
 }
 
 /** Leaving the loop of a `for await` would wait for the process. */
@@ -247,5 +256,26 @@ test.runIf(hasTmux)(
       runId: 'r2',
       status: 'running',
     })
+  },
+)
+
+test.runIf(hasTmux)(
+  'on a terminal, an answer is shown while it is written, once, and to each who watches',
+  async () => {
+    const { folder, run } = await commandLine()
+    const { goOn } = await service(folder, [], [['t1', 'slowly']])
+    const terminals = await Promise.all([tmux(folder, {}, 'one'), tmux(folder, {}, 'two')])
+    const command = (...words: string[]) => `${[process.execPath, MAIN, ...words].join(' ')}; echo "exit $?"`
+    for (const [index, name] of ['t1', 'a'].entries()) {
+      await terminals[index]?.type(command('attach', name))
+      await terminals[index]?.shows(/▸ slowly +t1\nhalf of what/)
+    }
+    expect((await run(['agent', 'list', '--json'])).values[0]).toMatchObject({ id: 'a', status: 'busy' })
+    goOn()
+    const [task, agent] = terminals
+    const ended = await task?.shows(/half of what a heard slowly\n0 tokens, \$0\.01\nexit 0/)
+    expect(ended?.match(/heard/g)).toHaveLength(1)
+    const watched = await agent?.shows(/half of what a heard slowly\n0 tokens, \$0\.01\n/)
+    expect(watched?.match(/heard/g)).toHaveLength(1)
   },
 )

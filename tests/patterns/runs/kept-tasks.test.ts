@@ -151,8 +151,6 @@ describe('a step whose task is kept by an agent that refuses stays open, and con
         isBroken = false
         throw new Error('EIO: i/o error, write')
       },
-      // Its task is not accepted together with its step.
-      appendAll: async () => Promise.reject(new Error('EIO: i/o error, write')),
       [Symbol.asyncDispose]: async () => {},
     }
     // Its task is accepted alone.
@@ -165,26 +163,6 @@ describe('a step whose task is kept by an agent that refuses stays open, and con
     expect(await orchestrator.runs.resume('r1', PATTERN)).toMatchObject({ success: true })
     expect(here.paid()).toBe(1)
   })
-})
-
-test('a task that was written together with its step, by an append that failed, is found and done once', async () => {
-  const here = await team()
-  let isBroken = true
-  const store: EventStore = {
-    ...here.store,
-    async appendAll(appends) {
-      const recorded = await here.store.appendAll(appends)
-      if (!isBroken || appends.every(({ facts }) => facts[0]?.type !== 'TaskAccepted')) return recorded
-      isBroken = false
-      throw new Error('EIO: i/o error, write')
-    },
-    [Symbol.asyncDispose]: async () => {},
-  }
-  const orchestrator = await here.open({ store })
-  for (const id of ['a', 'b']) await orchestrator.createAgent({ id, systemPrompt: `You are ${id}.` })
-  expect(await orchestrator.run(PATTERN, 'go', { id: 'r1' })).toMatchObject({ success: true })
-  expect(isBroken).toBe(false)
-  expect(here.paid()).toBe(1)
 })
 
 test('a step that was refused before its agent knew it has failed, and is asked again', async () => {

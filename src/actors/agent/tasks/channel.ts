@@ -35,9 +35,87 @@ export type TaskNews =
 
 type Listener = (news: TaskNews) => void
 
+/**
+ * What has changed in an answer that is being written. It is not durable: a reader may miss some of it, and the log has the
+ * whole answer once its task has ended.
+ *
+ * @example
+ * let text = ''
+ * for await (const { at, text: more } of agent.drafts()) text = text.slice(0, at) + more
+ */
+export interface DraftChange {
+  readonly taskId: string
+  /** From this character on, the draft is `text`: what was there before is taken back. */
+  readonly at: number
+  readonly text: string
+  /** The tool that the agent uses now. */
+  readonly tool?: string
+  /** The task has ended, and this is how many characters its draft had. */
+  readonly endedAt?: number
+}
+
+/** In characters. Of a longer answer, readers of drafts get the beginning. */
+const LONGEST_DRAFT = 1024 * 1024
+const NO_DRAFT = { taskId: '', text: '', characters: 0, tool: '', tools: 0, isOver: true }
+
 export class TaskChannel {
   /** By task, which may have several. No list is empty. */
   readonly #listeners = new Map<string, readonly Listener[]>()
+  /** The answer that is being written, or the last one. Another one is in its place once some of it is taken back. */
+  #draft = NO_DRAFT
+
+  /** How many characters of the answer to a task have been told. */
+  toldOf(taskId: string): number {
+    return this.#draft.taskId === taskId ? this.#draft.characters : 0
+  }
+
+  /**
+   * The answer that is being written, and then each change of it, as fast as the reader takes them: what it has not taken is
+   * not kept for it. Ends when the signal aborts, or when nothing more will be known in this process.
+   */
+  async *drafts(signal?: AbortSignal): AsyncGenerator<DraftChange> {
+    let isEnded = false
+    let wake = () => {}
+    const leave = () => wake()
+    const forget = this.listen(EVERY, (news) => {
+      isEnded ||= news.type === 'given up'
+      wake()
+    })
+    signal?.addEventListener('abort', leave)
+    let read = this.#draft
+    let { tools } = read
+    // One that is complete is in the log.
+    let at: number | undefined = read.isOver ? read.text.length : undefined
+    let { isOver } = read
+    try {
+      while (!isEnded && !signal?.aborted) {
+        const draft = this.#draft
+        if (draft !== read) {
+          if (draft.taskId !== read.taskId) tools = 0
+          at = undefined
+          isOver = false
+          read = draft
+        }
+        const { taskId, text, characters, tool } = draft
+        if (at === text.length && tools === draft.tools && isOver === draft.isOver) {
+          await new Promise<void>((resolve) => (wake = resolve))
+          continue
+        }
+        const change: DraftChange = {
+          ...{ taskId, at: at ?? 0, text: text.slice(at) },
+          ...(tools < draft.tools && { tool }),
+          ...(draft.isOver && { endedAt: characters }),
+        }
+        at = text.length
+        tools = draft.tools
+        isOver = draft.isOver
+        yield change
+      }
+    } finally {
+      forget()
+      signal?.removeEventListener('abort', leave)
+    }
+  }
 
   /** Whether anything listens. */
   get isHeard(): boolean {
@@ -45,7 +123,26 @@ export class TaskChannel {
   }
 
   tell(taskId: string, news: TaskNews): void {
+    if (news.type === 'message') this.#draw(taskId, news.message)
+    else if (news.type === 'ended' && taskId === this.#draft.taskId) this.#draft.isOver = true
     for (const listener of this.#listeners.get(taskId) ?? NONE) listener(news)
+    for (const listener of this.#listeners.get(EVERY) ?? NONE) listener(news)
+  }
+
+  #draw(taskId: string, message: CallMessage): void {
+    if (this.#draft.taskId !== taskId) this.#draft = { ...NO_DRAFT, taskId, isOver: false }
+    const draft = this.#draft
+    if (message.type === 'text') {
+      const isWhole = draft.text.length === draft.characters
+      draft.characters += message.text.length
+      if (isWhole && draft.characters <= LONGEST_DRAFT) draft.text += message.text
+    } else if (message.type === 'retract') {
+      const characters = draft.characters - message.characters
+      this.#draft = { ...draft, characters, text: draft.text.slice(0, Math.max(0, characters)) }
+    } else if (message.type === 'tool') {
+      draft.tool = message.name
+      draft.tools += 1
+    }
   }
 
   /** No outcome will be known in this process. */
@@ -65,6 +162,8 @@ export class TaskChannel {
 }
 
 const NONE: readonly Listener[] = []
+/** Who listens to every task. No task has this id. */
+const EVERY = ''
 
 /** A caller that waits for the outcome of a task, and hears when it is held and released. */
 export class TaskCaller {
