@@ -45,7 +45,7 @@ export class Sessions {
     return this.#files
   }
 
-  async transcriptOf(sessionId: string | null): Promise<TranscriptFile | undefined> {
+  async transcriptOf(sessionId: string): Promise<TranscriptFile | undefined> {
     return (await this.files()).find((file) => file.sessionId === sessionId)
   }
 
@@ -96,7 +96,7 @@ export class Sessions {
   async originToFork(call: ForkingCall): Promise<SessionOrigin | null> {
     const { parentSessionId: parent } = call
     const origin = await this.origin(call)
-    if (origin !== null || !(await this.transcriptOf(parent))) return origin
+    if (origin !== null || parent === null || !(await this.transcriptOf(parent))) return origin
     throw new SessionNotFoundError({ said: `the transcript of session ${parent} cannot be read` })
   }
 

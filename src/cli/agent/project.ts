@@ -21,45 +21,28 @@ const WORDS: Readonly<Record<Exclude<ProjectInfo['trust'], 'none'>, string>> = {
   never: 'not loaded (--no-project)',
 }
 
-/** Says where an agent works on a repository, and whether the project's own settings count. */
-export async function tellFiles(agent: Agent, terminal: Terminal): Promise<void> {
-  if (tellPlace(agent, terminal)) await settleProject(agent, terminal)
-}
-
 /**
- * The same before it is asked. `said`: what the command line says of the settings; undefined: nothing. Then its call looks at
- * them, and says why they do not count: here, only a user is asked who can answer.
+ * Says where an agent works on a repository, and whether the project's own settings count. If it is `asked` next, its call looks
+ * at them and says why they do not: here, only what the command line says of them counts, or a user who can answer.
  */
-export async function settleFiles(
-  agent: Agent,
-  terminal: Terminal,
-  said: boolean | undefined,
-): Promise<void> {
-  if (tellPlace(agent, terminal)) {
-    if (said !== undefined || canAnswer(terminal)) await settleProject(agent, terminal, { said })
-  } else if (said !== undefined) {
-    const problem = `agent "${agent.id}" does not work on a repository`
-    throw new InvalidInputError({ what: said ? '--project' : '--no-project', problem })
-  }
-}
-
-function tellPlace(agent: Agent, terminal: Terminal): boolean {
-  if (!agent.snapshot.context.config?.workspace) return false
-  terminal.note(`It works in ${inert(agent.workspace)}`)
-  return true
-}
-
-/** `asked`: its agent is asked next. */
-async function settleProject(
+export async function tellFiles(
   agent: Agent,
   terminal: Terminal,
   asked?: { readonly said: boolean | undefined },
 ): Promise<void> {
+  const said = asked?.said
+  if (!agent.snapshot.context.config?.workspace) {
+    if (said === undefined) return
+    const problem = `agent "${agent.id}" does not work on a repository`
+    throw new InvalidInputError({ what: said ? '--project' : '--no-project', problem })
+  }
+  terminal.note(`It works in ${inert(agent.workspace)}`)
+  if (asked && said === undefined && !canAnswer(terminal)) return
   const seen = await agent.files.project()
   if (seen.trust === 'none') return
   const isOpen = seen.trust === 'unknown' || seen.trust === 'changed'
   const counts =
-    asked?.said ?? (isOpen && seen.problem === undefined ? await answer(seen, agent, terminal) : undefined)
+    said ?? (isOpen && seen.problem === undefined ? await answer(seen, agent, terminal) : undefined)
   if (asked && counts === undefined) return
   const settled =
     counts === undefined || seen.trust === (counts ? 'trusted' : 'never')

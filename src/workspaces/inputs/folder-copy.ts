@@ -1,5 +1,5 @@
 /** Copies a folder and everything in it, following no link and never leaving it. */
-import { hash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open, readlink, symlink } from 'node:fs/promises'
 import type { LeftOutEntry } from '../../events/material.ts'
@@ -161,4 +161,20 @@ async function openFileIfThere(directory: Directory, name: EntryName): Promise<F
   }
   await file.close()
   return null
+}
+
+/** One hash of a whole tree, of one JSON line per entry in the order of paths: equal wherever the same is in it. */
+export function treeDigest(entries: readonly TreeEntry[]): string {
+  const digest = createHash('sha256')
+  const sorted = entries
+    .map((entry) => ({ ...entry, key: Buffer.from(entry.path) }))
+    .sort((one, other) => Buffer.compare(one.key, other.key))
+  for (const { path, kind, sha256 } of sorted) digest.update(`${JSON.stringify([path, kind, sha256])}\n`)
+  return digest.digest('hex')
+}
+
+/** The number of files and their total size. */
+export function treeSize(entries: readonly TreeEntry[]): { files: number; bytes: number } {
+  const files = entries.filter(({ kind }) => kind === 'file' || kind === 'executable')
+  return { files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) }
 }

@@ -6,8 +6,7 @@ import type { CheckedMapping, PlacedInput } from '../../events/material.ts'
 import { type Directory, makeChild, openNamedDirectory } from './directory.ts'
 import { type CopyContext, copyContent, READ_FILE } from './file-copy.ts'
 import { about } from './file-problems.ts'
-import { copyFolder } from './folder-copy.ts'
-import { treeDigest, treeSize } from './tree-digest.ts'
+import { copyFolder, treeDigest, treeSize } from './folder-copy.ts'
 
 /** The source may be a link, since that is what the caller asked for. */
 export async function stageFile(

@@ -5,9 +5,8 @@ import { type Clone, type CloneRequest, cloneRepo } from './clone.ts'
 import { type Directory, makeChild, openChild } from './directory.ts'
 import { type CopyContext, writeNewFile } from './file-copy.ts'
 import { about } from './file-problems.ts'
-import { copyFolder } from './folder-copy.ts'
+import { copyFolder, treeDigest, treeSize } from './folder-copy.ts'
 import { removeEntry } from './removal.ts'
-import { treeDigest, treeSize } from './tree-digest.ts'
 
 export type RepoContext = Pick<CloneRequest, 'home' | 'inherited' | 'clock'>
 

@@ -67,6 +67,12 @@ test('an answered call reads its own transcript and the one before it, however m
   expect(await kept()).toHaveLength(30)
 })
 
+test('the transcript of a first answer is read once', async () => {
+  const { say } = await talker()
+  await say(null)
+  expect(read.filter((path) => path.endsWith('.jsonl'))).toHaveLength(1)
+})
+
 test('of a conversation only its tip is kept, and a small parent until the next answer, whatever comes between', async () => {
   const { say, kept } = await talker()
   const first = await say(null)
