@@ -26,6 +26,7 @@ const {
 
 const PARTS = [
   { name: 'kill -9', file: 'tests/store/level/kill.test.ts' },
+  { name: 'power losses', file: 'tests/store/level/power-loss.test.ts' },
   { name: 'races of openers', file: 'tests/store/level/ownership.test.ts' },
   { name: 'kill -9 of owners with busy agents', file: 'tests/processes/owner-kills.test.ts' },
   { name: 'kill -9 of owners of runs', file: 'tests/processes/run-owner-kills.test.ts' },

@@ -26,13 +26,10 @@ async function failWith(reply: SimulatedModelOptions['reply'] & {}, change: Part
 }
 
 test.each<[string, ModelAnswer, object]>([
-  ['a rejected login', answer.failure(401), { _tag: 'AuthenticationError', retryable: false }],
   ['an unknown model', answer.failure(404), { _tag: 'ModelNotFoundError', retryable: false }],
   ['an account without credit', answer.failure(402), { _tag: 'BillingError', retryable: false }],
-  ['a rate limit', answer.rateLimited(600), { _tag: 'RateLimitedError', retryable: true }],
   ['a prompt that is too large', answer.failure(413), { _tag: 'PromptTooLargeError', retryable: false }],
   ['a bad request', answer.failure(400), { _tag: 'InvalidRequestError', retryable: false }],
-  ['an overloaded service', answer.overloaded(), { _tag: 'OverloadedError', retryable: true }],
 ])('%s is a typed error', async (_, reply, expected) => {
   const { error, result } = await failWith(() => reply)
   expect(result).toBeNull()
@@ -41,19 +38,21 @@ test.each<[string, ModelAnswer, object]>([
 })
 
 test.each<[string, ModelAnswer, object]>([
-  ['a rejected key', answer.failure(401), { _tag: 'AuthenticationError' }],
+  ['a rejected key', answer.failure(401), { _tag: 'AuthenticationError', retryable: false }],
   [
     'a rate limit',
     answer.rateLimited(7),
-    { _tag: 'RateLimitedError', details: { retryAfterMs: waitOf(7_000) } },
+    { _tag: 'RateLimitedError', retryable: true, details: { retryAfterMs: waitOf(7_000) } },
   ],
-  ['an overloaded service', answer.overloaded(), { _tag: 'OverloadedError' }],
+  ['an overloaded service', answer.overloaded(), { _tag: 'OverloadedError', retryable: true }],
 ])('%s is reported after one request: the CLI does not retry', async (_, reply, expected) => {
   await using model = await simulatedModel({ reply: () => reply })
   const agent = await testAgent()
   const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
-  const { error } = await collect(runner, agent.call(PROMPT))
+  const { error, result } = await collect(runner, agent.call(PROMPT))
+  expect(result).toBeNull()
   expect(error).toMatchObject(expected)
+  expect(String(error)).not.toContain(PROMPT)
   expect(model.requestCount).toBe(1)
 })
 

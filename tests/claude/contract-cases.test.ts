@@ -37,12 +37,12 @@ const CASES: readonly (readonly [
     [PROMPTS, 'the system prompt reaches the model, even after it was changed'],
   ],
   [9, 'an API error that calls itself a success', [FAILURES, 'the CLI retries a server error']],
-  [10, 'rate limits', [CONTRACT, 'case 10'], [FAILURES, '%s is a typed error']],
-  [11, 'an overloaded service', [FAILURES, '%s is a typed error']],
+  [10, 'rate limits', [CONTRACT, 'case 10'], [FAILURES, '%s is reported after one request']],
+  [11, 'an overloaded service', [FAILURES, '%s is reported after one request']],
   [
     12,
     'a rejected or missing login',
-    [FAILURES, '%s is a typed error'],
+    [FAILURES, '%s is reported after one request'],
     [FAILURES, 'without a login nothing is sent'],
   ],
   [

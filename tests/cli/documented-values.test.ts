@@ -160,7 +160,9 @@ beforeAll(async () => {
   {
     const runner = scriptedRunner()
     await using orchestrator = await Orchestrator.open({ baseDir: join(folder, '.claude-agents'), runner })
-    for (const id of ['a', 'researcher']) await orchestrator.createAgent({ id, systemPrompt: 'You work.' })
+    // A repository that cannot be reached is not tried again.
+    for (const id of ['a', 'researcher'])
+      await orchestrator.createAgent({ id, systemPrompt: 'You work.', retry: { attempts: 0 } })
     await orchestrator.run(sequential(['a', 'researcher']), 'go', { id: 'r1' })
     await orchestrator.runs.fork('r1', { at: 2, as: 'r2' })
   }

@@ -58,8 +58,15 @@ const STATUS = ['claude-agents', 'serve', 'status']
 const STOP = ['claude-agents', 'serve', 'stop']
 const finishWithin = (command: readonly string[]) => Number(command[command.indexOf('--finish-within') + 1])
 
-async function served(): Promise<void> {
-  while ((await started(STATUS)).exitCode !== 0);
+/** Resolves when a process says that it serves: from then on it ends in order. */
+function served({ stdout }: ReturnType<typeof started>): Promise<void> {
+  return new Promise((resolve) => {
+    let said = ''
+    stdout?.on('data', (piece) => {
+      said += piece
+      if (said.includes('Serving')) resolve()
+    })
+  })
 }
 
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
@@ -82,7 +89,7 @@ describe('The unit of systemd', () => {
     expect(values('ExecStop')).toEqual([])
     for (const stop of [(pid = 0) => process.kill(pid, 'SIGTERM'), () => started(STOP)]) {
       const serving = started(words(values('ExecStart')[0]))
-      await served()
+      await served(serving)
       await stop(serving.pid)
       expect((await serving).exitCode).toBe(0)
       expect((await started(STATUS)).exitCode).toBe(3)
@@ -91,7 +98,7 @@ describe('The unit of systemd', () => {
 
   test('fails where another process has the store open, and leaves that one alone', async () => {
     const serving = started(words(values('ExecStart')[0]))
-    await served()
+    await served(serving)
     const second = await started(words(values('ExecStart')[0]))
     expect(second.exitCode).toBe(1)
     expect(second.stderr).toContain(`process ${serving.pid}`)
@@ -120,7 +127,7 @@ describe('The container', () => {
     const healthy = async () => (await started(['/bin/sh', '-c', check])).exitCode
     expect(await healthy()).toBe(1)
     const serving = started(command)
-    await served()
+    await served(serving)
     expect(await healthy()).toBe(0)
     serving.kill('SIGTERM')
     expect((await serving).exitCode).toBe(0)

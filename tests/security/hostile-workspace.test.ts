@@ -11,6 +11,7 @@ import { answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { REAL_CLAUDE } from '../claude/calls.ts'
 import { MAIN } from '../cli/command.ts'
+import { runWarm } from '../cli/warm-commands.ts'
 import { type HostileRepository, hostileRepository } from '../workspaces/files/hostile-repository.ts'
 import { foreignServer, INSTRUCTION, SECRET, setTraps, trapSettings } from './hostile-workspace.ts'
 
@@ -25,21 +26,22 @@ async function commandOf(
   const folder = await mkdtemp(join(tmpdir(), 'claude-hostile-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
   if (user !== null) await chown(folder, user, user)
-  const run = (...words: string[]) =>
-    execa(process.execPath, [MAIN, ...words], {
-      cwd: repository?.path ?? folder,
-      env: {
-        PATH: process.env.PATH ?? '',
-        HOME: folder,
-        // What the command keeps for the user is not in the folder that is looked at.
-        XDG_STATE_HOME: `${folder}/.claude-agents/state`,
-        CLAUDE_AGENTS_CLAUDE_PATH: REAL_CLAUDE,
-        ...environment,
-      },
-      extendEnv: false,
-      reject: false,
-      ...(user === null ? {} : { uid: user, gid: user }),
+  const cwd = repository?.path ?? folder
+  const env = {
+    PATH: process.env.PATH ?? '',
+    HOME: folder,
+    // What the command keeps for the user is not in the folder that is looked at.
+    XDG_STATE_HOME: `${folder}/.claude-agents/state`,
+    CLAUDE_AGENTS_CLAUDE_PATH: REAL_CLAUDE,
+    ...environment,
+  }
+  const run = async (...words: string[]) => {
+    if (user === null) return runWarm({ words, folder: cwd, environment: env, input: '' })
+    const as = { uid: user, gid: user }
+    return execa(process.execPath, [MAIN, ...words], {
+      ...{ cwd, env, extendEnv: false, reject: false, stdin: 'ignore', ...as },
     })
+  }
   return { folder, run, workspace: join(folder, '.claude-agents/agents/a/workspace') }
 }
 
@@ -208,12 +210,11 @@ test('no command on a hostile repository, and no call of an agent on it, starts 
     expect((await create('b', `--branch=${name}`)).exitCode).toBe(2)
     expect((await create('b', `--base=${name}`)).exitCode).toBe(2)
   }
-  for (const text of ['one', 'two']) {
-    model.enqueue(
-      ...GREEDY(repository.folder).slice(0, -1),
-      answer.toolUse('Write', { file_path: text, content: text }),
-    )
-    model.enqueue('Done.')
+  for (const [text, wish] of [
+    ['one', GREEDY(repository.folder).slice(0, -1)],
+    ['two', []],
+  ] as const) {
+    model.enqueue(...wish, answer.toolUse('Write', { file_path: text, content: text }), 'Done.')
     expect((await run('agent', 'ask', 'a', `Write ${text}.`)).stdout).toContain('Done.')
   }
   for (const words of [

@@ -11,7 +11,7 @@ import { repetitions } from '../../repetitions.ts'
 import { collect, findTranscript, REAL_CLAUDE, type TestAgent, testAgent } from '../calls.ts'
 
 /** 200 KB of text in all: 100 turns of 2 KB take two minutes. */
-const TURNS = repetitions('CLAUDE_AGENTS_TEST_TURNS', { short: 6, long: 10 })
+const TURNS = repetitions('CLAUDE_AGENTS_TEST_TURNS', { short: 4, long: 10 })
 const TEXT = 100_000 / TURNS
 
 const answering: SimulatedModelOptions['reply'] & {} = (request) =>

@@ -64,9 +64,13 @@ test('A compaction killed anywhere leaves a store that verifies, has the same st
   const before = await stateOf(original)
   const facts = TASKS * 3 + 2
   const stops = [
-    ...[1, 501, 1400].flatMap((fact) => [0, 3].map((turns) => [fact, turns])),
-    ...[1, 20, 80].map((turns) => [facts, turns]),
-  ]
+    [1, 0],
+    [501, 3],
+    [1400, 0],
+    [facts, 1],
+    [facts, 20],
+    [facts, 80],
+  ] as const
   const dropped = new Set<number>()
   for (const [fact, turns] of stops) {
     const directory = join(await temporaryDirectory(), 'store')
