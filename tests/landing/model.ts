@@ -140,14 +140,17 @@ export class ModelWorld {
           const isFine = isGreen(this.at(commit).files)
           return { exitCode: isFine ? 0 : 1, output: isFine ? '' : 'it is red' }
         })(),
-      move: ({ target, tip, commit }) =>
+      move: ({ target, tip, commit, name }) =>
         step(() => {
           const now = this.branches.get(target) ?? ''
           if (this.history(now).has(commit))
             return { outcome: 'moved', branch: target, advice: null } as const
           if (now !== tip) return { outcome: 'missed' } as const
           if (!isGreen(this.at(commit).files)) this.wrong.push(`${target} moves to ${commit}, which is red`)
-          const branch = this.isCheckedOut ? `claude-agents/landed/${target}` : target
+          const first = `claude-agents/landed/${target}`
+          const before = this.branches.get(first)
+          const isFree = before === undefined || this.history(commit).has(before)
+          const branch = !this.isCheckedOut ? target : isFree ? first : `${first}-${name}`
           this.branches.set(branch, commit)
           return {
             outcome: 'moved',
