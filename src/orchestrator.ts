@@ -780,7 +780,7 @@ export interface OrchestratorLandings {
   land(of: readonly string[], options?: LandOptions): Promise<readonly LandingEntry[]>
   /** What is queued, and what has ended lately. */
   list(): Promise<readonly LandingEntry[]>
-  /** Each entry whenever its status changes, from now on. */
+  /** Each entry as it is, and then whenever it changes: nothing comes between. */
   changes(): Observable<LandingEntry>
   /** An entry once it has landed, was set aside or was cancelled. Throws LandingNotFoundError. */
   settled(entry: string): Promise<LandingEntry>

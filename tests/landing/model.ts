@@ -147,10 +147,10 @@ export class ModelWorld {
             return { outcome: 'moved', branch: target, advice: null } as const
           if (now !== tip) return { outcome: 'missed' } as const
           if (!isGreen(this.at(commit).files)) this.wrong.push(`${target} moves to ${commit}, which is red`)
-          const beside = `claude-agents/landed/${target}`
-          const before = this.branches.get(beside)
+          const first = `claude-agents/landed/${target}`
+          const before = this.branches.get(first)
           const isFree = before === undefined || this.history(commit).has(before)
-          const branch = this.isCheckedOut ? (isFree ? beside : `${beside}-${name}`) : target
+          const branch = !this.isCheckedOut ? target : isFree ? first : `${first}-${name}`
           this.branches.set(branch, commit)
           return {
             outcome: 'moved',

@@ -17,6 +17,7 @@ import { delimiter, join } from 'node:path'
 import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Clock, systemClock } from '../../src/clock.ts'
+import { ClaudeAgentError } from '../../src/events/errors/base.ts'
 import type { LandingEntry } from '../../src/landing/landings.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
@@ -117,7 +118,12 @@ async function world() {
     })
   const settled = async () => {
     await using orchestrator = await open()
-    return (await land(orchestrator)) as readonly LandingEntry[]
+    const ended = await land(orchestrator).catch((error) => {
+      // What was asked for is asked for again.
+      if (!(error instanceof ClaudeAgentError) || !error.retryable) throw error
+      return land(orchestrator)
+    })
+    return ended as readonly LandingEntry[]
   }
   return { folder, live, saved, repo, socket, path, user, owner, settled }
 }
@@ -133,7 +139,7 @@ function pictureOf(directory: string): string {
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name)
     // What nothing names is nothing: an object that is not complete, and a place for objects.
-    if (/\/tmp_obj_\w+$|\/objects\/[0-9a-f]{2}$/.test(path)) continue
+    if (/\/tmp_obj(_|dir-)|\/objects\/[0-9a-f]{2}$/.test(path)) continue
     hash.update(path)
     // An object has the name of its content.
     if (entry.isFile() && !/\/[0-9a-f]{38}$|\/LOG/.test(path)) hash.update(readFileSync(path))

@@ -253,7 +253,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
       await isForgotten(tree)
       const end = output.slice(-LONGEST_END)
       if (exitCode === 0) return { exitCode, output: end }
-      const outputs = join(trees, 'output')
+      const outputs = join(ours.path, 'output')
       const file = join(outputs, `${commit.slice(0, 12)}.txt`)
       await mkdir(outputs, { recursive: true, mode: 0o700 })
       await writeFile(file, output, { mode: 0o600 })

@@ -92,7 +92,7 @@ test('what one command takes over is said once, and why a gate failed with what 
   )
   // While it is fixed, and at the end.
   expect(red.stdout.match(/it is red\n/g)).toHaveLength(2)
-  expect(red.stdout).toMatch(/\n {2}All that it printed: .*\/landing\/output\/[0-9a-f]{12}\.txt$/)
+  expect(red.stdout).toMatch(/\n {2}All that it printed: .*\/landing\.git\/output\/[0-9a-f]{12}\.txt$/)
   expect((await run(['land', '--status'])).stdout).not.toContain('All that it printed')
 })
 
