@@ -411,6 +411,20 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A copy of a log contains the files of all turns',
+    {
+      'tests/store/care/snapshots.test.ts': [
+        'carries what is whole, and names the agents whose snapshots are not',
+      ],
+    },
+    [
+      'nothing is looked for before it is packed',
+      'src/workspaces/files/snapshots.ts',
+      'return missing?.length === 0',
+      'return missing !== undefined',
+    ],
+  ),
+  ...breaking(
     'Nothing that an agent has made is unreachable',
     {
       'tests/actors/agent/unlanded-work.test.ts': [

@@ -127,10 +127,13 @@ async function exportLog(
 const andFiles = ({ agentsWithFiles = 0 }: ArchiveSummary) =>
   agentsWithFiles === 0 ? '' : `, and the files of ${plural(agentsWithFiles, 'agent')}`
 
-function noteLost(globals: GlobalOptions, { lostBlobs }: ArchiveSummary): void {
-  if (lostBlobs === 0) return
-  const what = largeBodies(lostBlobs)
-  terminal(globals).note(`${what} lost when the store was repaired: still missing.`)
+function noteLost(globals: GlobalOptions, { lostBlobs, agentsWithoutFiles = [] }: ArchiveSummary): void {
+  const { note } = terminal(globals)
+  if (lostBlobs > 0) note(`${largeBodies(lostBlobs)} lost when the store was repaired: still missing.`)
+  if (agentsWithoutFiles.length === 0) return
+  const whose = agentsWithoutFiles.join(', ')
+  note(`The files of ${whose} are not in it: some of their snapshots are missing from files.git.`)
+  note('To see which: claude-agents log verify. Bring that directory back if you can, and repeat this.')
 }
 
 /** Stops quietly when the reader has seen enough. */

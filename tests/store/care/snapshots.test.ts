@@ -185,3 +185,30 @@ test('a file of a snapshot that is lost or changed is found', async () => {
     expect.objectContaining({ kind: 'files', problem: expect.stringContaining(oid) }),
   )
 })
+
+test.each(COPIES)(
+  '%s carries what is whole, and names the agents whose snapshots are not',
+  async (_, take, bring) => {
+    const { folder, base, copy } = await world()
+    const files = join(base, 'files.git')
+    const tree = user(files, 'rev-parse', 'refs/agents/dev~1^{tree}')
+    // Taken apart, each object is a file.
+    for (const name of await readdir(join(files, 'objects/pack'))) {
+      const pack = join(files, 'objects/pack', name)
+      if (!name.endsWith('.pack')) continue
+      const input = await readFile(pack)
+      for (const file of [pack, pack.replace(/pack$/, 'idx')]) await rm(file)
+      execaSync('git', ['unpack-objects', '-q'], { cwd: files, input })
+    }
+    await rm(join(files, 'objects', tree.slice(0, 2), tree.slice(2)))
+    const file = join(folder, 'archive')
+    expect(await take(base, file)).toMatchObject({ agentsWithFiles: 1, agentsWithoutFiles: ['dev'] })
+    await bring(file, copy)
+    const { findings } = await verifyStore(copy)
+    expect(new Set(findings.map(({ stream }) => stream))).toEqual(new Set(['agent/dev']))
+    await using orchestrator = await open(copy)
+    const own = await orchestrator.agent('own')
+    await own.files.undo({ to: 1 })
+    expect(await filesIn(own.workspace)).toEqual(['one'])
+  },
+)
