@@ -76,6 +76,12 @@ export async function unpackSnapshots(
   await repository.git(['update-ref', '--stdin'], { input })
 }
 
+/** Lets go of what came before these commits. What a kill leaves of it is removed the next time. Throws GitNotInstalled. */
+export async function cutSnapshots(baseDir: string, commits: readonly string[]): Promise<void> {
+  const repository = repositoryOf(baseDir)
+  if (existsSync(repository.path)) await repository.cut(commits)
+}
+
 /** What is wrong with the snapshots. `commits`: those that must be there. Reads all objects of the repository. */
 export async function snapshotProblems(
   baseDir: string,
