@@ -153,6 +153,20 @@ export const MUTATIONS = [
   ...breaking(
     "A project's own settings count only as the user has seen them",
     {
+      'tests/actors/agent/project.test.ts': [
+        'that settings do not count is logged once, and told to those who ask each agent on them',
+      ],
+    },
+    [
+      'each agent logs that they do not count',
+      'src/actors/agent/call-files.ts',
+      'const isNews = !told.has(settings)',
+      'const isNews = told.size >= 0',
+    ],
+  ),
+  ...breaking(
+    "A project's own settings count only as the user has seen them",
+    {
       'tests/workspaces/files/project.test.ts': [
         'the hash of the settings changes with what claude would load, and with nothing else',
       ],
@@ -2552,8 +2566,8 @@ export const MUTATIONS = [
     [
       'its effects do not run',
       'src/actors/own/ref.ts',
-      '    if (isForReading(this.#environment.store)) return\n    life.start(',
-      '    if (isForReading(this.#environment.store) || this.stream.length > 0) return\n    actor.start(',
+      '    if (this.#environment.store.forReading) return\n    life.start(',
+      '    if (this.#environment.store.forReading || this.stream.length > 0) return\n    actor.start(',
     ],
   ),
   ...breaking(
@@ -2714,7 +2728,7 @@ export const MUTATIONS = [
     [
       'a reader does not follow the log',
       'src/actors/agent/tasks/tasks.ts',
-      '(isForReading(store) ? outcomeElsewhere',
+      '(store.forReading ? outcomeElsewhere',
       "(taskId === '' ? outcomeElsewhere",
     ],
   ),
@@ -3042,7 +3056,7 @@ export const MUTATIONS = [
     [
       'a decision that came second is not taken again',
       'src/actors/engine/life.ts',
-      'if (!(error instanceof VersionConflict) || error !== actor.lost) throw error',
+      'if (part || !(error instanceof VersionConflict) || error !== actor.lost) throw error',
       'if (error !== undefined) throw error',
     ],
   ),

@@ -30,7 +30,8 @@ interface CallFilesEnvironment {
   readonly logger: Logger
   readonly directories: AgentDirectories
   readonly bodies: Bodies
-  readonly warn: (task: QueuedTask, message: string) => void
+  /** Tells those who listen to the task, and the log if this is news to it. */
+  readonly warn: (task: QueuedTask, message: string, isNews?: boolean) => void
   readonly decide: (
     task: QueuedTask,
     decision: (context: AgentContext) => readonly AgentFact[],
@@ -69,6 +70,9 @@ export interface CallFiles {
 
 /** The runners of those that were told that git is missing: once is enough. */
 const withoutGit = new WeakSet<FilesOperations>()
+
+/** The settings of which the log of this process was told that they do not count: other agents on them need not say so again. */
+const untrusted = new WeakMap<FilesOperations, Set<string>>()
 
 export function callFiles(
   agent: string,
@@ -133,11 +137,18 @@ export function callFiles(
     const counts = trust === 'trusted'
     const before = actor.snapshot.context.files?.project
     const isSaid = trust === 'refused' || (before?.hash === hash && !before.counts)
-    if (!counts && !isSaid)
+    if (!counts && !isSaid) {
+      const told = untrusted.get(files) ?? new Set()
+      untrusted.set(files, told)
+      const settings = `${place.workspace?.repo} ${hash}`
+      const isNews = !told.has(settings)
+      told.add(settings)
       warn(
         task,
         `The project's own settings do not count (${names.join(', ')}): ${whyNot(trust, problem)}. Look at them. If you want them: claude-agents config trust ${place.directories.workspace}`,
+        isNews,
       )
+    }
     return { project: { hash, counts } }
   }
 
