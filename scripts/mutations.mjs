@@ -506,6 +506,27 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'Snapshots live as long as what the log says of their turns',
+    {
+      'tests/store/care/snapshots.test.ts': [
+        'a compaction keeps the snapshots and says so, or drops those of old turns: then no other one is gone',
+      ],
+    },
+    ['nobody is asked', 'src/actors/agent/retention.ts', 'cut: rule.snapshots ? first : []', 'cut: first'],
+    [
+      'the log does not say which were dropped',
+      'src/actors/agent/retention.ts',
+      'if (rule.snapshots && snapshots.facts.has(position)) return',
+      'if (position < 0) return',
+    ],
+    [
+      'what is cut off stays',
+      'src/workspaces/files/repository.ts',
+      'if (await this.#has(commit)) this.#cutOff(commit)',
+      'void commit',
+    ],
+  ),
+  ...breaking(
     'Where there are no files, keeping them costs nothing',
     {
       'tests/actors/agent/private-files.test.ts': [
@@ -527,6 +548,20 @@ export const MUTATIONS = [
       'src/workspaces/files/snapshots.ts',
       "'--stdout', '--delta-base-offset'",
       "'--stdout', '--local', '--delta-base-offset'",
+    ],
+  ),
+  ...breaking(
+    'A copy of a log contains the files of all turns',
+    {
+      'tests/store/care/snapshots.test.ts': [
+        'carries what is whole, and names the agents whose snapshots are not',
+      ],
+    },
+    [
+      'nothing is looked for before it is packed',
+      'src/workspaces/files/snapshots.ts',
+      'return missing?.length === 0',
+      'return missing !== undefined',
     ],
   ),
   ...breaking(

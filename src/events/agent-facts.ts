@@ -15,7 +15,7 @@ const Instant = Schema.String
 /** The snapshot of a workspace without files: the empty tree of git, which is in every repository. */
 export const NO_FILES = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
 
-/** The snapshots of files that a fact names: they are kept as long as it is. */
+/** The snapshots of files that a fact names: they are kept as long as it is, unless its `dropped` says otherwise. */
 export function snapshotsNamed({ type, data }: Pick<Recorded, 'type' | 'data'>): readonly string[] {
   const named = { FilesSaved: [data.commit], FilesRestored: [data.from, data.commit] }[type] ?? []
   return named.filter((commit): commit is string => typeof commit === 'string' && commit !== NO_FILES)
@@ -92,6 +92,8 @@ const fileCounts = {
   left: Schema.optionalKey(Schema.Array(Schema.String)),
   /** How many these are, where not all are named. */
   leftInAll: Schema.optionalKey(Count),
+  /** Its snapshots were dropped when the log was compacted. */
+  dropped: Schema.optionalKey(Schema.Literal(true)),
 }
 
 const definitions = {

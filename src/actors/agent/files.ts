@@ -21,6 +21,8 @@ export interface FilesTurn {
   readonly taskId: string
   readonly before: string
   readonly after: string
+  /** Whether its snapshots were dropped when the log was compacted: it can be neither looked at nor undone. */
+  readonly dropped?: true
 }
 
 /** Which difference is wanted: of one turn, since a commit, or (the default) since the agent began. */
@@ -228,8 +230,9 @@ export class AgentFiles {
 
   /** The snapshot before the last turn that stands and changed something. */
   async #before(standing: readonly FilesTurn[]): Promise<string> {
-    for (const { before, after } of standing.toReversed())
-      if ((await this.#files.changes(this.#place, before, after)).length > 0) return before
+    for (const { before, after, dropped } of standing.toReversed())
+      if (dropped) break
+      else if ((await this.#files.changes(this.#place, before, after)).length > 0) return before
     const { agent } = this.#place
     const hint = `To bring the files back to where it began, without what was changed by hand: claude-agents agent undo ${agent} --to 0`
     throw new InvalidInputError({ what: `Agent "${agent}"`, problem: 'no turn is left to undo', hint })
@@ -237,8 +240,12 @@ export class AgentFiles {
 
   #turn(turns: readonly FilesTurn[], turn: number): FilesTurn {
     const found = turns[turn - 1]
-    if (found) return found
-    const problem = turns.length === 0 ? 'it has answered nothing yet' : `its turns are 1 to ${turns.length}`
+    if (found && !found.dropped) return found
+    const problem = found
+      ? 'its files were dropped when the log was compacted'
+      : turns.length === 0
+        ? 'it has answered nothing yet'
+        : `its turns are 1 to ${turns.length}`
     throw new InvalidInputError({ what: `Turn ${turn} of agent "${this.#place.agent}"`, problem })
   }
 }
@@ -257,21 +264,26 @@ export async function filesTurns(
   let standing: readonly FilesTurn[] = []
   let before = ''
   let after = ''
+  let dropped = false
   let began: string | undefined
   for await (const recorded of store.read(stream)) {
     const { type, data } = agentFacts.read(recorded)
     // Another agent may have had the id before.
     if (type === 'AgentCreated') [before, began] = ['', data.config.workspace?.commit]
     if (type === 'AgentConfigured') began = data.config.workspace?.commit ?? began
-    if (type === 'CallStarted') before = after = data.empty ? NO_FILES : ''
+    if (type === 'CallStarted') {
+      before = after = data.empty ? NO_FILES : ''
+      dropped = false
+    }
     if (type === 'FilesSaved') {
       if (data.when === 'before') before = data.commit
       after = data.commit
+      dropped ||= data.dropped === true
     }
     if (type === 'FilesRestored' && data.because === 'fork') began ??= data.commit
     if (before !== '') began ??= before
     if (type === 'CallSucceeded' && before !== '') {
-      turns.push({ turn: turns.length + 1, taskId: data.taskId, before, after })
+      turns.push({ turn: turns.length + 1, taskId: data.taskId, before, after, ...(dropped && { dropped }) })
       standing = [...standing, ...turns.slice(-1)]
       standingAfter.push(standing)
     }

@@ -1,5 +1,6 @@
 /** Which bodies of agents' tasks are kept: all while a task is open, afterwards as the retention rule says. */
 import { hash } from 'node:crypto'
+import { snapshotsNamed } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { Json, JsonObject } from '../../events/json.ts'
@@ -12,6 +13,8 @@ export interface RetentionRule {
   readonly before?: Date
   /** Keeps the bodies of this many of each agent's most recently ended tasks. */
   readonly keep?: number
+  /** Whether the snapshots of files of these tasks are dropped as well: they can then no longer be looked at, nor undone. */
+  readonly snapshots?: boolean
 }
 
 /** The fields of agents' facts that are bodies. */
@@ -24,6 +27,14 @@ const BODIES: Readonly<Record<string, readonly string[]>> = {
 }
 const TASK_ENDS = new Set(['CallSucceeded', 'TaskFailed', 'TaskCancelled'])
 const RUN_ENDS = new Set(['RunSucceeded', 'RunFailed', 'RunCancelled'])
+
+/** A fact of an agent that names snapshots. */
+interface NamingFact {
+  readonly position: number
+  readonly taskId: string | undefined
+  readonly commits: readonly string[]
+  readonly isDropped: boolean
+}
 
 interface EndedTask {
   readonly taskId: string
@@ -40,9 +51,18 @@ export function agentRetention(rule: RetentionRule): Retention {
   /** Tasks whose answers are also those of steps: runs keep their answers. */
   const steps = new Map<string, string>()
   const answers = new Set<string>()
-  let dropped: Set<string> | undefined
+  const naming = new Map<string, NamingFact[]>()
+  let decided: { readonly tasks: ReadonlySet<string>; readonly snapshots: OldSnapshots } | undefined
 
-  const see = ({ stream, type, data, at, correlationId }: Recorded) => {
+  const see = (recorded: Recorded) => {
+    const { stream, type, data, at, correlationId, position } = recorded
+    const commits = snapshotsNamed(recorded)
+    if (commits.length > 0) {
+      const taskId = typeof data.taskId === 'string' ? data.taskId : undefined
+      const facts = naming.get(stream) ?? []
+      naming.set(stream, facts)
+      facts.push({ position, taskId, commits, isDropped: data.dropped === true })
+    }
     if (stream.startsWith('run/')) {
       if (RUN_ENDS.has(type)) openRuns.delete(stream)
       // A call that was cut off may tell what it has cost when the run is long over.
@@ -61,7 +81,7 @@ export function agentRetention(rule: RetentionRule): Retention {
     tasks.push({ taskId: data.taskId, at: Date.parse(at) })
   }
 
-  const decide = (): Set<string> => {
+  const expiredTasks = (): Set<string> => {
     const keys = new Set<string>()
     for (const [stream, tasks] of ended) {
       for (const { taskId } of expired(tasks, rule)) {
@@ -72,10 +92,21 @@ export function agentRetention(rule: RetentionRule): Retention {
     return keys
   }
 
+  const decide = () => {
+    const tasks = decided?.tasks ?? expiredTasks()
+    decided ??= { tasks, snapshots: oldSnapshots(naming, (stream, id) => tasks.has(taskKey(stream, id))) }
+    return decided
+  }
+
   return {
     see,
-    reduce({ stream, type, data }) {
-      dropped ??= decide()
+    snapshots: () => {
+      const { first, facts } = decide().snapshots
+      return { old: facts.size, cut: rule.snapshots ? first : [] }
+    },
+    reduce({ stream, type, data, position }) {
+      const { tasks: dropped, snapshots } = decide()
+      if (rule.snapshots && snapshots.facts.has(position)) return { ...data, dropped: true }
       const fields = BODIES[type]
       if (!fields || typeof data.taskId !== 'string') return undefined
       const key = taskKey(stream, data.taskId)
@@ -83,6 +114,34 @@ export function agentRetention(rule: RetentionRule): Retention {
       return dropped.has(key) ? withoutBodies(data, fields) : undefined
     },
   }
+}
+
+interface OldSnapshots {
+  /** The oldest snapshot that is kept, of each agent that has older ones. */
+  readonly first: readonly string[]
+  /** Where snapshots are named that are older. */
+  readonly facts: ReadonlySet<number>
+}
+
+/** Of each agent, the snapshots before the first call of a task that is kept. The newest one is what its files are. */
+function oldSnapshots(
+  naming: ReadonlyMap<string, readonly NamingFact[]>,
+  isExpired: (stream: string, taskId: string) => boolean,
+): OldSnapshots {
+  const first: string[] = []
+  const facts = new Set<number>()
+  for (const [stream, named] of naming) {
+    const isOld = ({ taskId }: NamingFact) => taskId === undefined || isExpired(stream, taskId)
+    const found = named.findIndex((fact) => !isOld(fact))
+    const end = found < 0 ? named.length - 1 : found
+    const [commit] = named[end]?.commits ?? []
+    if (commit === undefined || !named.slice(0, end).some(({ taskId }) => taskId !== undefined)) continue
+    first.push(commit)
+    const kept = new Set(named.slice(end).flatMap(({ commits }) => commits))
+    for (const { position, commits, isDropped } of named.slice(0, end))
+      if (!isDropped && commits.some((one) => !kept.has(one))) facts.add(position)
+  }
+  return { first, facts }
 }
 
 function checkRule({ before, keep }: RetentionRule): void {

@@ -11,10 +11,10 @@ import type { CompactionReport } from '../../store/care/compaction.ts'
 import type { RestoredStore } from '../../store/care/restore.ts'
 import { date, zeroOrMore } from '../arguments.ts'
 import { requireStore } from '../existing-store.ts'
-
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { commandLogger } from '../logger.ts'
 import { type OverwriteOptions, refuseToOverwrite } from '../overwriting.ts'
+import { isConversation } from '../session.ts'
 import { terminal } from '../terminal/output.ts'
 import { escapedJson, inert } from '../terminal/text.ts'
 
@@ -53,6 +53,11 @@ export function archiveCommands(log: Command): void {
     .description('drop prompts and answers of tasks that have ended; states are unchanged')
     .option('--before <date>', 'only of tasks that ended before this date', date)
     .option('--keep <n>', "keep those of each agent's last n ended tasks", zeroOrMore)
+    .option(
+      '--snapshots',
+      'drop the snapshots of their files as well (default: ask): none of these turns can be undone',
+    )
+    .option('--no-snapshots', 'keep these without asking')
     .option('--dry-run', 'only print what would be dropped and how much space it would free')
     .action(withGlobals(compact))
 }
@@ -127,10 +132,13 @@ async function exportLog(
 const andFiles = ({ agentsWithFiles = 0 }: ArchiveSummary) =>
   agentsWithFiles === 0 ? '' : `, and the files of ${plural(agentsWithFiles, 'agent')}`
 
-function noteLost(globals: GlobalOptions, { lostBlobs }: ArchiveSummary): void {
-  if (lostBlobs === 0) return
-  const what = largeBodies(lostBlobs)
-  terminal(globals).note(`${what} lost when the store was repaired: still missing.`)
+function noteLost(globals: GlobalOptions, { lostBlobs, agentsWithoutFiles = [] }: ArchiveSummary): void {
+  const { note } = terminal(globals)
+  if (lostBlobs > 0) note(`${largeBodies(lostBlobs)} lost when the store was repaired: still missing.`)
+  if (agentsWithoutFiles.length === 0) return
+  const whose = agentsWithoutFiles.join(', ')
+  note(`The files of ${whose} are not in it: some of their snapshots are missing from files.git.`)
+  note('To see which: claude-agents log verify. Bring that directory back if you can, and repeat this.')
 }
 
 /** Stops quietly when the reader has seen enough. */
@@ -161,21 +169,45 @@ async function hash(globals: GlobalOptions): Promise<void> {
 
 async function compact(
   globals: GlobalOptions,
-  options: { readonly before?: Date; readonly keep?: number; readonly dryRun?: boolean },
+  options: {
+    readonly before?: Date
+    readonly keep?: number
+    readonly snapshots?: boolean
+    readonly dryRun?: boolean
+  },
 ): Promise<void> {
   const { compactLog } = await import('../../history/log-archive.ts')
-  const report = await compactLog(requireStore(globals), options)
-  const { json, value, line } = terminal(globals)
+  const directory = requireStore(globals)
+  const report = await compactLog(directory, options)
+  const { json, value, line, note, interactive } = terminal(globals)
   if (json) return value(report)
   line(options.dryRun ? plannedCompaction(report) : doneCompaction(report))
+  const { oldSnapshots, snapshotsDropped } = report
+  if (oldSnapshots === 0 || snapshotsDropped || options.snapshots === false) return
+  const what = plural(oldSnapshots, 'snapshot')
+  if (!options.dryRun && interactive && process.stdin.isTTY && !isConversation()) {
+    const { confirm } = await import('@clack/prompts')
+    const message = `Drop ${what} of their files as well? These turns can then be neither looked at nor undone.`
+    if ((await confirm({ message, initialValue: false })) !== true) return
+    return line(doneCompaction(await compactLog(directory, { ...options, snapshots: true })))
+  }
+  note(
+    `${what} of the files of these tasks ${oldSnapshots === 1 ? 'is' : 'are'} kept. To drop them as well: --snapshots`,
+  )
 }
 
-const plannedCompaction = ({ facts, characters, orphans }: CompactionReport) =>
-  `Would drop the text of ${plural(facts, 'fact')} and ${largeBodies(orphans.blobs)}: about ` +
+const plannedCompaction = ({ facts, characters, orphans, ...report }: CompactionReport) =>
+  `Would drop the text of ${plural(facts, 'fact')} and ${largeBodies(orphans.blobs)}${andSnapshots(report)}: about ` +
   `${characters + orphans.bytes} bytes.`
 
-const doneCompaction = ({ facts, orphans, bytesBefore, bytesAfter }: CompactionReport) =>
-  `Dropped the text of ${plural(facts, 'fact')} and ${largeBodies(orphans.blobs)}: ${bytesBefore} bytes on disk ` +
+const andSnapshots = ({
+  oldSnapshots,
+  snapshotsDropped,
+}: Pick<CompactionReport, 'oldSnapshots' | 'snapshotsDropped'>) =>
+  snapshotsDropped ? `, and ${plural(oldSnapshots, 'snapshot')} of files` : ''
+
+const doneCompaction = ({ facts, orphans, bytesBefore, bytesAfter, ...report }: CompactionReport) =>
+  `Dropped the text of ${plural(facts, 'fact')} and ${largeBodies(orphans.blobs)}${andSnapshots(report)}: ${bytesBefore} bytes on disk ` +
   `are now ${bytesAfter}.`
 
 const largeBodies = (count: number) => plural(count, 'large body', 'large bodies')

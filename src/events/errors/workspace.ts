@@ -30,7 +30,7 @@ export class SnapshotMissing extends defineError(
   'SnapshotMissing',
   ({ path, commit }: { path: string; commit: string }) => ({
     message: `${path}: the snapshot ${commit} is missing.`,
-    hint: 'Bring back the directory files.git that belongs to this log, or restore a backup: claude-agents log restore FILE --to DIR',
+    hint: 'Bring back the directory files.git that belongs to this log, or restore a backup: claude-agents log restore FILE --to DIR. What log compact --snapshots has dropped is gone.',
   }),
 ) {}
 

@@ -3,11 +3,13 @@
  * changes, and the hash chain stays intact because each record keeps its original hash. So the log is valid after every
  * write, and a kill midway leaves a valid log with fewer bodies dropped (decision 8).
  */
+import { existsSync } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Recorded } from '../../events/envelope.ts'
 import { CompactionRefused } from '../../events/errors/archive.ts'
 import type { JsonObject } from '../../events/json.ts'
+import { cutSnapshots } from '../../workspaces/files/snapshots.ts'
 import { blobReferences } from '../blob-reference.ts'
 import { type Database, LogDatabase, openLevel } from '../level/database.ts'
 import { atStore, type StorePaths, storePaths } from '../level/directory.ts'
@@ -24,6 +26,8 @@ export interface Retention {
   see(recorded: Recorded): void
   /** The data of a fact without the bodies to drop; undefined to keep all of it. */
   reduce(recorded: Recorded): JsonObject | undefined
+  /** How many facts name snapshots of files that are old, and before which commits their history is cut off. */
+  snapshots(): { readonly old: number; readonly cut: readonly string[] }
 }
 
 /** What a compaction dropped, or would drop. */
@@ -34,7 +38,11 @@ export interface CompactionReport {
   readonly characters: number
   /** Blobs that no fact refers to any more. */
   readonly orphans: OrphanedBlobs
-  /** The size of the log and the blobs on disk. A dry run changes neither. */
+  /** How many facts name snapshots of files of these tasks. */
+  readonly oldSnapshots: number
+  /** Whether these were dropped or, in a dry run, would be. */
+  readonly snapshotsDropped: boolean
+  /** The size of the log, the blobs and the snapshots on disk. A dry run changes none of them. */
   readonly bytesBefore: number
   readonly bytesAfter: number
 }
@@ -88,7 +96,7 @@ class Compaction {
     this.#lock = lock
   }
 
-  async run(): Promise<Pick<CompactionReport, 'facts' | 'characters' | 'orphans'>> {
+  async run(): Promise<Omit<CompactionReport, 'bytesBefore' | 'bytesAfter'>> {
     const level = await openLevel(this.#paths.log, { createIfMissing: false })
     const open = async () => level
     const database = await LogDatabase.open(this.#paths.log, this.#storeId, open, { createIfMissing: false })
@@ -106,7 +114,10 @@ class Compaction {
     // Another owner may have put new ones there.
     this.#lock.check()
     const orphans = await collectBlobs(this.#paths.blobs, this.#needed, { dryRun: this.#dryRun })
-    return { facts: this.#facts, characters: this.#characters, orphans }
+    const { old: oldSnapshots, cut } = this.#retention.snapshots()
+    if (!this.#dryRun && cut.length > 0) await cutSnapshots(this.#paths.base, cut)
+    const snapshotsDropped = oldSnapshots > 0 && cut.length > 0
+    return { facts: this.#facts, characters: this.#characters, orphans, oldSnapshots, snapshotsDropped }
   }
 
   async #dropBodies(database: LogDatabase): Promise<void> {
@@ -120,8 +131,10 @@ class Compaction {
       for (const { sha256 } of blobReferences(data ?? recorded.data)) this.#needed.add(sha256)
       if (!data) continue
       const { value, gained } = reduced(record, data)
-      this.#facts++
-      this.#characters += gained
+      if (data.dropped !== true) {
+        this.#facts++
+        this.#characters += gained
+      }
       if (this.#dryRun) continue
       batch.put(recordKey(recorded.position), value)
       if (batch.length < BATCH_RECORDS) continue
@@ -143,9 +156,10 @@ function reduced({ recorded, note, previousHash, hash, text }: DecodedRecord, da
   return { value, gained: text.length - shorter.length }
 }
 
-async function bytesOf({ log, blobs }: StorePaths): Promise<number> {
+async function bytesOf({ base, log, blobs }: StorePaths): Promise<number> {
   let sum = 0
-  for (const directory of [log, blobs]) {
+  const objects = join(base, 'files.git', 'objects')
+  for (const directory of [log, blobs, ...(existsSync(objects) ? [objects] : [])]) {
     for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
       if (entry.isFile()) sum += (await stat(join(entry.parentPath, entry.name))).size
     }

@@ -36,6 +36,7 @@ import {
   endPipes,
   type FileContent,
   type FileMode,
+  FileWriter,
   filesBelow,
   foldsCase,
   isTemporary,
@@ -44,7 +45,6 @@ import {
   readFileAt,
   removeFileAt,
   stampOf,
-  writeFileAt,
 } from './tree-files.ts'
 
 /** A snapshot, and how it differs from the one before. */
@@ -413,13 +413,14 @@ export class FileHistory {
     if (files.length === 0) return
     const places = new Map<string, typeof files>()
     for (const file of files) places.set(file.to.oid, [...(places.get(file.to.oid) ?? []), file])
+    await using writer = new FileWriter(root)
     for await (const [oid, bytes] of this.#contents(places.keys()))
       for (const { path, to } of places.get(oid) ?? [])
-        await this.#write(root, path, { mode: to.mode as FileMode, bytes })
+        await this.#write(writer, path, { mode: to.mode as FileMode, bytes })
   }
 
-  async #write(root: Directory, path: FilePath, content: FileContent): Promise<void> {
-    await writeFileAt(root, path, content).catch((cause) => {
+  async #write(writer: FileWriter, path: FilePath, content: FileContent): Promise<void> {
+    await writer.write(path, content).catch((cause) => {
       if (!IN_THE_WAY.includes(codeOf(cause))) throw cause
       const problem = 'something that the repository ignores, or a pipe, is in the way'
       const hint = 'Move it away, then try again.'

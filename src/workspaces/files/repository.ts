@@ -146,6 +146,13 @@ export class FilesRepository {
     await this.git(['repack', '-d', '-l', '-q', '--geometric=2'])
   }
 
+  /** Removes what came before these commits, and all else that no ref leads to. *Contract:* nothing else is done here meanwhile. */
+  async cut(commits: readonly string[]): Promise<void> {
+    for (const commit of commits) if (await this.#has(commit)) this.#cutOff(commit)
+    await this.git(['repack', '-a', '-d', '-l', '-q'])
+    await this.git(['prune', '--expire=now'])
+  }
+
   /** What git prints, in pieces as they come. */
   pieces(command: readonly string[], options: Pick<GitCall, 'input'>): AsyncGenerator<Buffer> {
     return gitPieces(command, { ...options, repository: this.path })

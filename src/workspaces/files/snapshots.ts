@@ -32,6 +32,29 @@ export async function keptSnapshots(baseDir: string): Promise<KeptSnapshots | nu
   }
 }
 
+/** What of it is whole, and the refs of which something is missing. Reads no contents. */
+export async function wholeSnapshots(
+  baseDir: string,
+  kept: KeptSnapshots,
+): Promise<{ readonly whole: KeptSnapshots; readonly broken: readonly string[] }> {
+  const walk = ['rev-list', '--quiet', '--objects', '--missing=print', '--stdin']
+  const isWhole = async (commits: readonly string[]) => {
+    const input = [Buffer.from(commits.map((commit) => `${commit}\n`).join(''))]
+    // It prints what is missing, and fails if that is a commit.
+    const missing = await repositoryOf(baseDir)
+      .git(walk, { input })
+      .catch(() => null)
+    return missing?.length === 0
+  }
+  if (await isWhole(kept.refs.map(([, commit]) => commit))) return { whole: kept, broken: [] }
+  const refs: KeptSnapshots['refs'][number][] = []
+  const broken: string[] = []
+  for (const [ref, commit] of kept.refs)
+    if (await isWhole([commit])) refs.push([ref, commit])
+    else broken.push(ref)
+  return { whole: { ...kept, refs }, broken }
+}
+
 /** All that they consist of, as a pack of git, in pieces. */
 export function packedSnapshots(baseDir: string, { refs }: KeptSnapshots): AsyncIterable<Buffer> {
   const input = [Buffer.from(refs.map(([, commit]) => `${commit}\n`).join(''))]
@@ -51,6 +74,12 @@ export async function unpackSnapshots(
   await repository.git(['index-pack', '--stdin'], { input: pack })
   const input = [Buffer.from(refs.map(([ref, commit]) => `create ${ref} ${commit}\n`).join(''))]
   await repository.git(['update-ref', '--stdin'], { input })
+}
+
+/** Lets go of what came before these commits. What a kill leaves of it is removed the next time. Throws GitNotInstalled. */
+export async function cutSnapshots(baseDir: string, commits: readonly string[]): Promise<void> {
+  const repository = repositoryOf(baseDir)
+  if (existsSync(repository.path)) await repository.cut(commits)
 }
 
 /** What is wrong with the snapshots. `commits`: those that must be there. Reads all objects of the repository. */

@@ -15,7 +15,7 @@ import {
 } from '../inputs/directory.ts'
 import { unless } from '../inputs/file-problems.ts'
 import { removeEntry } from '../inputs/removal.ts'
-import { type FilePath, stepsOf } from './paths.ts'
+import { directoryOf, type FilePath, stepsOf } from './paths.ts'
 
 /** The modes that git knows. */
 export type FileMode = '100644' | '100755' | '120000'
@@ -86,15 +86,20 @@ const ifAllowed = <Result, Otherwise>(otherwise: Otherwise, result: Promise<Resu
     return otherwise
   })
 
-/** Replaces what is at a path. A directory that is there stays, unless it is empty. */
-export async function writeFileAt(
-  root: Directory,
-  path: FilePath,
-  { mode, bytes }: FileContent,
-): Promise<void> {
-  const steps = stepsOf(path)
-  await within(root, steps.slice(0, -1), openOrMake, async (parent) => {
-    const name = steps.at(-1) as EntryName
+/** Writes files. The directory of the last one stays open, since the next one is often in it as well. */
+export class FileWriter implements AsyncDisposable {
+  readonly #root: Directory
+  /** Each in the one before. */
+  readonly #open: { readonly path: FilePath; readonly directory: Directory }[] = []
+
+  constructor(root: Directory) {
+    this.#root = root
+  }
+
+  /** Replaces what is at a path. A directory that is there stays, unless it is empty. */
+  async write(path: FilePath, { mode, bytes }: FileContent): Promise<void> {
+    const parent = await this.#directory(directoryOf(path))
+    const [name] = stepsOf(path.slice(path.lastIndexOf('/') + 1)) as [EntryName]
     const temporary = `${TEMPORARY}${randomUUID()}`
     if (mode === '120000') await symlink(bytes, parent.at(temporary))
     else {
@@ -106,13 +111,39 @@ export async function writeFileAt(
       }
     }
     try {
-      await unless([...SWAPPED, 'ENOTEMPTY', 'EEXIST'], rmdir(parent.at(name)))
-      await rename(parent.at(temporary), parent.at(name))
+      const replace = () => rename(parent.at(temporary), parent.at(name))
+      await replace().catch(async (error) => {
+        if (codeOf(error) !== 'EISDIR') throw error
+        await unless([...SWAPPED, 'ENOTEMPTY', 'EEXIST'], rmdir(parent.at(name)))
+        await replace()
+      })
     } catch (error) {
       await unlink(parent.at(temporary)).catch(() => {})
       throw error
     }
-  })
+  }
+
+  async #directory(path: FilePath): Promise<Directory> {
+    const isIn = (other: FilePath) => path === other || path.startsWith(`${other}/`)
+    for (let last = this.#open.at(-1); last && !isIn(last.path); last = this.#open.at(-1)) await this.#close()
+    let { path: at, directory } = this.#open.at(-1) ?? { path: '', directory: this.#root }
+    await directory.checkUnmoved()
+    const left = at === '' ? path : path.slice(at.length + 1)
+    for (const step of left === '' ? [] : left.split('/')) {
+      at = at === '' ? step : `${at}/${step}`
+      directory = await openOrMake(directory, stepsOf(step)[0] as EntryName)
+      this.#open.push({ path: at, directory })
+    }
+    return directory
+  }
+
+  async #close(): Promise<void> {
+    await this.#open.pop()?.directory[Symbol.asyncDispose]()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    while (this.#open.length > 0) await this.#close()
+  }
 }
 
 /** Whether names that differ only in case are one there. */

@@ -69,7 +69,7 @@ async function repositoryAt(directory: string): Promise<UserRepository | null> {
     throw new InvalidInputError({
       what: `The repository ${directory}`,
       problem: 'agents cannot work on a repository with SHA-256 objects',
-      hint: 'Use a clone with SHA-1 objects.',
+      hint: `Make a copy with SHA-1 objects: git init COPY, then git -C ${shellWord(directory)} fast-export --all | git -C COPY fast-import`,
     })
   return { path: directory, common: output.slice(format.length + 1).trimEnd(), isBare }
 }

@@ -68,6 +68,15 @@ test.each(['alone', 'beside a service'])(
     expect(tooFar).toMatchObject({ exitCode: 2 })
     expect(tooFar.stderr).toContain('its turns are 1 to 2')
     expect(user('status', '--porcelain')).toBe('')
+    // The files of a log that a service has open are not compacted.
+    if (how !== 'alone') return
+    const compact = (...words: string[]) => cli.run(['log', 'compact', '--keep', '0', ...words])
+    expect((await compact('--no-snapshots')).stderr).not.toContain('snapshot')
+    expect((await compact('--dry-run')).stderr).toMatch(
+      /snapshots? of the files of these tasks (is|are) kept. To drop them as well: --snapshots/,
+    )
+    expect((await compact('--snapshots')).stdout).toMatch(/, and \d+ snapshots? of files: /)
+    expect((await cli.run(['log', 'verify'])).exitCode).toBe(0)
   },
 )
 
@@ -75,6 +84,11 @@ test('what is no repository, and options without one, are refused before anythin
   const cli = await quickCommandLine()
   const create = (...words: string[]) => cli.run(['agent', 'create', 'dev', 'You are a developer.', ...words])
   expect((await create('--repo', '.')).stderr).toContain('it is not in a git repository')
+  execaSync('git', ['init', '-q', '--object-format=sha256'], { cwd: cli.folder })
+  const refused = await create('--repo', '.')
+  expect(refused).toMatchObject({ exitCode: 2 })
+  expect(refused.stderr).toContain('agents cannot work on a repository with SHA-256 objects')
+  expect(refused.stderr).toContain('fast-export --all | git -C COPY fast-import')
   expect((await create('--base', 'main')).stderr).toContain('it needs --repo DIRECTORY')
   expect((await cli.run(['agent', 'list', '--json'])).values).toEqual([])
   await cli.run(['agent', 'create', 'dev', 'You are a developer.'])

@@ -1,13 +1,21 @@
 /** The snapshots of agents' files go along with the copies of a log, and are checked with it. With real git. */
 import { existsSync, mkdtempSync } from 'node:fs'
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execaSync } from 'execa'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
 import { SnapshotMissing } from '../../../src/events/errors/workspace.ts'
-import { exportLog, exportText, importLog, openExport, restore } from '../../../src/history/log-archive.ts'
+import {
+  compactLog,
+  exportLog,
+  exportText,
+  importLog,
+  openExport,
+  restore,
+  stateHash,
+} from '../../../src/history/log-archive.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { backup, backupDirectory } from '../../../src/store/care/backup.ts'
 import { verifyStore } from '../../../src/store/care/verification.ts'
@@ -184,4 +192,82 @@ test('a file of a snapshot that is lost or changed is found', async () => {
   expect((await verifyStore(base)).findings).toContainEqual(
     expect.objectContaining({ kind: 'files', problem: expect.stringContaining(oid) }),
   )
+})
+
+test.each(COPIES)(
+  '%s carries what is whole, and names the agents whose snapshots are not',
+  async (_, take, bring) => {
+    const { folder, base, copy } = await world()
+    const files = join(base, 'files.git')
+    const tree = user(files, 'rev-parse', 'refs/agents/dev~1^{tree}')
+    // Taken apart, each object is a file.
+    for (const name of await readdir(join(files, 'objects/pack'))) {
+      const pack = join(files, 'objects/pack', name)
+      if (!name.endsWith('.pack')) continue
+      const input = await readFile(pack)
+      for (const file of [pack, pack.replace(/pack$/, 'idx')]) await rm(file)
+      execaSync('git', ['unpack-objects', '-q'], { cwd: files, input })
+    }
+    await rm(join(files, 'objects', tree.slice(0, 2), tree.slice(2)))
+    const file = join(folder, 'archive')
+    expect(await take(base, file)).toMatchObject({ agentsWithFiles: 1, agentsWithoutFiles: ['dev'] })
+    await bring(file, copy)
+    const { findings } = await verifyStore(copy)
+    expect(new Set(findings.map(({ stream }) => stream))).toEqual(new Set(['agent/dev']))
+    await using orchestrator = await open(copy)
+    const own = await orchestrator.agent('own')
+    await own.files.undo({ to: 1 })
+    expect(await filesIn(own.workspace)).toEqual(['one'])
+  },
+)
+
+test('a compaction keeps the snapshots and says so, or drops those of old turns: then no other one is gone', async () => {
+  const { folder, base, copy } = await world()
+  const hashed = async () => {
+    await using store = await levelStore(base)
+    return (await stateHash(store)).hash
+  }
+  const snapshots = () => Number(user(join(base, 'files.git'), 'rev-list', '--count', 'refs/agents/dev'))
+  const [before, all] = [await hashed(), snapshots()]
+  expect(await compactLog(base, { keep: 9 })).toMatchObject({ oldSnapshots: 0, snapshotsDropped: false })
+  const kept = await compactLog(base, { keep: 1 })
+  expect(kept).toMatchObject({ oldSnapshots: expect.any(Number), snapshotsDropped: false })
+  expect(kept.oldSnapshots).toBeGreaterThan(0)
+  expect(snapshots()).toBe(all)
+  const dry = await compactLog(base, { keep: 1, snapshots: true, dryRun: true })
+  expect(dry).toMatchObject({ oldSnapshots: kept.oldSnapshots, snapshotsDropped: true })
+  expect(snapshots()).toBe(all)
+  const dropped = await compactLog(base, { keep: 1, snapshots: true })
+  expect(dropped).toMatchObject({ facts: 0, oldSnapshots: kept.oldSnapshots, snapshotsDropped: true })
+  expect(dropped.bytesAfter).toBeLessThan(dropped.bytesBefore)
+  expect(snapshots()).toBeLessThan(all)
+  expect(await compactLog(base, { keep: 1, snapshots: true })).toMatchObject({ oldSnapshots: 0 })
+  expect(await hashed()).toBe(before)
+
+  const file = join(folder, 'backup')
+  expect(await backupDirectory(base, file)).toMatchObject({ agentsWithFiles: 2 })
+  await restore(file, copy)
+  for (const at of [base, copy]) expect(await verifyStore(at)).toMatchObject({ ok: true, findings: [] })
+  await using orchestrator = await open(base)
+  const { files, workspace } = await orchestrator.agent('dev')
+  expect((await files.diff({ turn: 2 })).files).toMatchObject([{ path: 'two' }])
+  await expect(files.diff({ turn: 1 })).rejects.toThrow('its files were dropped when the log was compacted')
+  await files.undo()
+  expect(await filesIn(workspace)).toEqual(['a.txt', 'one'])
+  await expect(files.undo()).rejects.toThrow('no turn is left to undo')
+  await orchestrator.sendTask('dev', 'three')
+  expect(await filesIn(workspace)).toEqual(['a.txt', 'one', 'three'])
+})
+
+test('a compaction that was killed before it dropped the snapshots is completed by the next one', async () => {
+  const { base } = await world()
+  const files = join(base, 'files.git')
+  await rename(files, `${files}-away`)
+  await compactLog(base, { keep: 0, snapshots: true })
+  await rename(`${files}-away`, files)
+  const count = () => Number(user(files, 'rev-list', '--count', 'refs/agents/own'))
+  const before = count()
+  await compactLog(base, { keep: 0, snapshots: true })
+  expect(count()).toBeLessThan(before)
+  expect(await verifyStore(base)).toMatchObject({ ok: true, findings: [] })
 })

@@ -8,7 +8,7 @@ import { ArchiveNotWritten, BodyLost } from '../../../events/errors/archive.ts'
 import { ClaudeAgentError } from '../../../events/errors/base.ts'
 import { systemProblem } from '../../../events/errors/phrases.ts'
 import { checkStreamName } from '../../../events/ids.ts'
-import { keptSnapshots, packedSnapshots } from '../../../workspaces/files/snapshots.ts'
+import { keptSnapshots, packedSnapshots, wholeSnapshots } from '../../../workspaces/files/snapshots.ts'
 import { blobReferences } from '../../blob-reference.ts'
 import type { BlobReference } from '../../blobs.ts'
 import { FILE_MODE, isMissing, syncDirectory } from '../../directory.ts'
@@ -55,6 +55,8 @@ export interface ArchiveSummary {
   readonly lostBlobs: number
   /** The number of agents, also removed ones, whose files it contains, turn by turn. Absent if there are none. */
   readonly agentsWithFiles?: number
+  /** Of whose files something is missing in the base directory: these are not in it. Absent if there are none. */
+  readonly agentsWithoutFiles?: readonly string[]
 }
 
 /** The summary while the archive is being written. */
@@ -80,14 +82,17 @@ export async function* archiveText(
   const digest = createHash('sha256')
   let piece = ''
   let hash = genesisHash(store.storeId)
-  for await (const line of archiveLines(store, options)) {
+  const lost = (agents: readonly string[]) => {
+    tally.agentsWithoutFiles = agents
+  }
+  for await (const line of archiveLines(store, options, lost)) {
     const text = `${JSON.stringify(line)}\n`
     digest.update(text)
     piece += text
     if ('blob' in line) tally.blobs++
     if ('lost' in line) tally.lostBlobs++
     if ('snapshots' in line)
-      tally.agentsWithFiles = line.snapshots.refs.filter(([ref]) => ref.startsWith('refs/agents/')).length
+      tally.agentsWithFiles = line.snapshots.refs.filter(([ref]) => ref.startsWith(OF_AGENTS)).length
     if ('position' in line) {
       tally.records++
       tally.position = line.position
@@ -103,10 +108,12 @@ export async function* archiveText(
 }
 
 const PIECE_LENGTH = 64 * 1024
+const OF_AGENTS = 'refs/agents/'
 
 async function* archiveLines(
   store: ChainedStore,
   { stream, after = 0, to, redacted = false, baseDir = store.baseDir }: ExportOptions,
+  lost: (agents: readonly string[]) => void,
 ): AsyncGenerator<
   ArchiveHeader | BlobLine | LostLine | RecordLine | SnapshotsLine | PackLine,
   void,
@@ -135,10 +142,14 @@ async function* archiveLines(
     }
     yield recordLine(storeId, record)
   }
-  const snapshots = files && (await keptSnapshots(files))
-  if (!files || !snapshots || snapshots.refs.length === 0) return
-  yield { snapshots }
-  for await (const piece of packedSnapshots(files, snapshots)) yield { pack: piece.toString('base64') }
+  const kept = files && (await keptSnapshots(files))
+  if (!files || !kept) return
+  const { whole, broken } = await wholeSnapshots(files, kept)
+  const agents = broken.filter((ref) => ref.startsWith(OF_AGENTS)).map((ref) => ref.slice(OF_AGENTS.length))
+  if (agents.length > 0) lost(agents)
+  if (whole.refs.length === 0) return
+  yield { snapshots: whole }
+  for await (const piece of packedSnapshots(files, whole)) yield { pack: piece.toString('base64') }
 }
 
 async function bodyLine({ blobs }: ChainedStore, reference: BlobReference): Promise<BlobLine | LostLine> {

@@ -126,7 +126,7 @@ export class RecordCheck {
     for (const { sha256, bytes } of blobReferences(recorded.data)) {
       if (!this.blobs.has(sha256)) this.blobs.set(sha256, { sha256, bytes, position, stream })
     }
-    for (const commit of snapshotsNamed(recorded))
+    for (const commit of recorded.data.dropped === true ? [] : snapshotsNamed(recorded))
       if (!this.snapshots.has(commit)) this.snapshots.set(commit, { position, stream })
   }
 
