@@ -63,8 +63,8 @@ export const MUTATIONS = [
     [
       'work that has landed since still waits',
       'src/inbox/waiting.ts',
-      "entry.status !== 'set-aside' || !isNewest(entry)",
-      "entry.status !== 'set-aside'",
+      'target === entry.target) === entry',
+      'target === entry.target) !== undefined',
     ],
   ),
   ...breaking(

@@ -1,6 +1,8 @@
 /** Another process sees the inbox of the owner, and decides through it; a reader only reads. */
 import { expect, onTestFinished, test } from 'vitest'
-import type { Orchestrator } from '../../src/orchestrator.ts'
+import { Orchestrator } from '../../src/orchestrator.ts'
+import { readingOrchestrator } from '../../src/remote/orchestrator.ts'
+import { readingView } from '../../src/store/care/view.ts'
 import { until } from '../actors/world.ts'
 import { served } from '../owner/kit.ts'
 
@@ -24,4 +26,18 @@ test('another process sees the inbox of the owner, and decides through it', asyn
   expect(seen).toEqual([1, 0])
   await expect(remote.inbox.approve('task:writer:t1')).rejects.toThrow(/was approved by Ada/)
   subscription.unsubscribe()
+})
+
+test('a reader sees the inbox when no process has the store open, and cannot decide', async () => {
+  const { baseDir, own } = await served()
+  await held(own)
+  const entries = await own.inbox()
+  const head = await own.store.head()
+  await own.close()
+  const reader = await readingOrchestrator(Orchestrator, baseDir, await readingView(baseDir))
+  onTestFinished(() => reader.close())
+  expect(await reader.inbox()).toEqual(entries)
+  await expect(reader.inbox.approve('task:writer:t1')).rejects.toMatchObject({ _tag: 'StoreForReading' })
+  expect(await reader.inbox()).toEqual(entries)
+  expect(await reader.store.head()).toBe(head)
 })
