@@ -1,6 +1,7 @@
 /** `agent path | files | diff | undo`, as a user types them: alone, and beside a service. */
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { execaSync } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
 import { quickCommandLine } from '../command.ts'
 import { commandsInRepository } from '../repository.ts'

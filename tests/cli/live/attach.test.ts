@@ -262,7 +262,7 @@ test.runIf(hasTmux)(
 test.runIf(hasTmux)(
   'on a terminal, an answer is shown while it is written, once, and to each who watches',
   async () => {
-    const { folder, run } = await commandLine()
+    const { folder, run } = await quickCommandLine()
     const { goOn } = await service(folder, [], [['t1', 'slowly']])
     const terminals = await Promise.all([tmux(folder, {}, 'one'), tmux(folder, {}, 'two')])
     const command = (...words: string[]) => `${[process.execPath, MAIN, ...words].join(' ')}; echo "exit $?"`
