@@ -47,7 +47,10 @@ test('every command that a text names exists', async () => {
     const { command, names } = await commandNamed(commandProgram(), words)
     const isWhole = names.length > 0 && (command.commands.length === 0 || names.length > 1)
     // These do something without a subcommand as well.
-    expect(isWhole || ['log', 'serve'].includes(command.name()), `${place}: claude-agents ${text}`).toBe(true)
+    expect(
+      isWhole || ['log', 'serve', 'inbox'].includes(command.name()),
+      `${place}: claude-agents ${text}`,
+    ).toBe(true)
   }
 })
 
