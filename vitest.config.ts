@@ -31,7 +31,7 @@ export default defineConfig({
           name: 'processes',
           include: ['tests/**/*.test.ts'],
           exclude: quick,
-          globalSetup: ['tests/built-package.ts'],
+          globalSetup: ['tests/built-package.ts', 'tests/postgres/server.ts'],
         },
       },
     ],
