@@ -152,10 +152,11 @@ export class PostgresSession {
   }
 
   async #poll(connection: PostgresConnection): Promise<void> {
+    // What is known before the question is asked cannot be missing from its answer.
+    const { position: known } = this.#watermark
     const { position, owner } = await logRow(connection)
     if (this.#access !== 'reading' && owner !== this.owner) this.lose()
-    else if (position < this.#watermark.position)
-      this.lose(`it ends at position ${position}, but position ${this.#watermark.position} was written`)
+    else if (position < known) this.lose(`it ends at position ${position}, but position ${known} was written`)
     else this.heard(position)
     // Who has the lock does not matter to what is written here, only to those who want to open the store.
     if (!this.#isHeld) this.#isHeld = await hold(connection, this.#access)

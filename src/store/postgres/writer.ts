@@ -173,6 +173,9 @@ export class PostgresWriter {
   }
 }
 
+/** In no JSON. */
+const BETWEEN = '\x1e'
+
 const streamOf = (group: AppendGroup, index: number): string => group[index]?.stream ?? ''
 
 /** The groups in their order, in as many parts as their size asks for. */
@@ -227,9 +230,9 @@ function columns(
     requests.map(({ summary, summaryText }) => (summary === null ? null : summaryText)),
     requests.map(({ summary }) => summary?.open ?? false),
     requests.map(({ summary }) => isThere(summary)),
-    texts.map(({ before }) => before),
+    texts.map(({ before }) => before).join(BETWEEN),
     texts.map(({ cause }) => cause),
-    texts.map(({ after }) => after),
+    texts.map(({ after }) => after).join(BETWEEN),
   ]
 }
 
