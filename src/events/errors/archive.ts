@@ -41,6 +41,15 @@ export class DirectoryNotEmpty extends defineError('DirectoryNotEmpty', ({ path 
   hint: 'Nothing was changed. Choose a directory that is empty or does not exist.',
 })) {}
 
+/** A store is created only in a database, or a schema of one, that has no log yet. */
+export class DatabaseNotEmpty extends defineError(
+  'DatabaseNotEmpty',
+  ({ path, schema, facts }: { path: string; schema: string; facts: number }) => ({
+    message: `The schema ${schema} of ${path} has a log already, of ${facts} facts.`,
+    hint: 'Nothing was changed. Choose another database.',
+  }),
+) {}
+
 /** The store of another process changed each time while it was being copied. */
 export class LiveCopyFailed extends defineError(
   'LiveCopyFailed',

@@ -6,7 +6,7 @@ import type { Blobs } from '../blobs.ts'
 import type { Snapshot, Snapshots } from '../snapshots.ts'
 import type { PostgresDatabase } from './database.ts'
 
-export function tableBlobs(database: PostgresDatabase): Blobs {
+export function tableBlobs(database: Pick<PostgresDatabase, 'schema' | 'path' | 'rows'>): Blobs {
   const { schema, path } = database
   return {
     async put(text) {

@@ -181,22 +181,10 @@ async function openLog(
   database: PostgresDatabase,
   access: StoreAccess,
 ): Promise<OpenedLog> {
-  const { path, schema } = connection
+  const { schema } = connection
   await checkServer(connection, database, access)
   if (access === 'reading') await requireLog(connection)
-  else {
-    await migrate(connection)
-    const storeId = randomUUID()
-    await connection.rows(
-      `insert into ${schema}.store (store_id, hash) values ($1, $2) on conflict do nothing`,
-      [storeId, genesisHash(storeId)],
-    )
-    for (let attempt = 1; !(await hold(connection, access)); attempt++) {
-      if (attempt === ATTEMPTS)
-        throw new StoreInUse(defined({ path, pid: null, holder: (await holder(connection)) ?? undefined }))
-      await pause(systemClock, BETWEEN_ATTEMPTS_MS)
-    }
-  }
+  else await takeLog(connection, access)
   const { storeId, forReading } = await logRow(connection)
   const next =
     access === 'reading'
@@ -204,6 +192,35 @@ async function openLog(
       : `select ${schema}.open_writer(${access === 'exclusive'}) as epoch`
   const [row] = await connection.rows<{ epoch: string }>(next)
   return { storeId, forReading, epoch: Number(row?.epoch) }
+}
+
+/** Makes the tables if there are none, and keeps other processes out as long as the connection lasts. */
+async function takeLog(connection: PostgresConnection, access: StoreAccess): Promise<void> {
+  const { path, schema } = connection
+  await migrate(connection)
+  const storeId = randomUUID()
+  await connection.rows(
+    `insert into ${schema}.store (store_id, hash) values ($1, $2) on conflict do nothing`,
+    [storeId, genesisHash(storeId)],
+  )
+  for (let attempt = 1; !(await hold(connection, access)); attempt++) {
+    if (attempt === ATTEMPTS)
+      throw new StoreInUse(defined({ path, pid: null, holder: (await holder(connection)) ?? undefined }))
+    await pause(systemClock, BETWEEN_ATTEMPTS_MS)
+  }
+}
+
+/** A connection that has the log for itself until it ends. */
+export async function openForBuilding(database: PostgresDatabase): Promise<PostgresConnection> {
+  const connection = await database.connect()
+  try {
+    await checkServer(connection, database, 'exclusive')
+    await takeLog(connection, 'exclusive')
+    return connection
+  } catch (error) {
+    await connection.end()
+    throw error
+  }
 }
 
 /** The one row of the table that every append locks. */
