@@ -14,22 +14,23 @@ export const hasPostgres: boolean = postgresPrograms() !== undefined
 export const urlOf = ({ folder }: Pick<KeptServer, 'folder'>, database: string, user = 'owner') =>
   `postgresql://${user}@/${database}?host=${encodeURIComponent(folder)}`
 
-let shared: Promise<{ readonly folder: string; readonly database: string }> | undefined
+/** The folder of the server, which is started when the first test asks. */
+const server = async () => ({ folder: await text(connect(process.env.TEST_POSTGRES ?? '')) })
 
-async function sharedDatabase() {
-  shared ??= (async () => {
-    const folder = await text(connect(process.env.TEST_POSTGRES ?? ''))
-    const database = `test_${randomUUID().replaceAll('-', '')}`
-    await query(urlOf({ folder }, 'postgres'), `create database ${database}`)
-    return { folder, database }
-  })()
-  return shared
+/** The URL of a database of its own. */
+export async function newDatabase(options = ''): Promise<string> {
+  const { folder } = await server()
+  const name = `test_${randomUUID().replaceAll('-', '')}`
+  await query(urlOf({ folder }, 'postgres'), `create database ${name} ${options}`)
+  return urlOf({ folder }, name)
 }
+
+let shared: Promise<string> | undefined
 
 /** The database of this test file, and a schema that nothing else uses. */
 export async function place(): Promise<{ readonly url: string; readonly schema: string }> {
-  const { folder, database } = await sharedDatabase()
-  return { url: urlOf({ folder }, database), schema: `s${randomUUID().replaceAll('-', '')}` }
+  shared ??= newDatabase()
+  return { url: await shared, schema: `s${randomUUID().replaceAll('-', '')}` }
 }
 
 /** Runs statements on a connection of its own. */

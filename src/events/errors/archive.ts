@@ -42,13 +42,10 @@ export class DirectoryNotEmpty extends defineError('DirectoryNotEmpty', ({ path 
 })) {}
 
 /** A store is created only in a database, or a schema of one, that has no log yet. */
-export class DatabaseNotEmpty extends defineError(
-  'DatabaseNotEmpty',
-  ({ path, schema, facts }: { path: string; schema: string; facts: number }) => ({
-    message: `The schema ${schema} of ${path} has a log already, of ${facts} facts.`,
-    hint: 'Nothing was changed. Choose another database.',
-  }),
-) {}
+export class DatabaseNotEmpty extends defineError('DatabaseNotEmpty', ({ path }: { path: string }) => ({
+  message: `The database ${path} has a log already.`,
+  hint: 'Nothing was changed. Choose another database.',
+})) {}
 
 /** The store of another process changed each time while it was being copied. */
 export class LiveCopyFailed extends defineError(

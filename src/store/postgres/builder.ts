@@ -31,8 +31,7 @@ export const buildInDatabase =
           const [found] = await connection.rows<{ position: string }>(
             `select position from ${schema}.store for update`,
           )
-          const facts = Number(found?.position ?? 0)
-          if (facts > 0) throw new DatabaseNotEmpty({ path, schema, facts })
+          if (Number(found?.position) > 0) throw new DatabaseNotEmpty({ path })
           const builder = new TableBuilder(connection, storeId, options.baseDir)
           await fill(builder)
           await builder.finish(forReading)

@@ -8,6 +8,7 @@ import { pause, steadyTime, systemClock } from '../../clock.ts'
 import { StoreDamaged, StoreNotOpened, StoreReadOnly, StoreUnavailable } from '../../events/errors/store.ts'
 import { ClosedError, InvalidInputError } from '../../events/errors/usage.ts'
 import { hostLogger, type Logger } from '../../logger.ts'
+import { isDatabaseUrl } from './url.ts'
 
 export interface DatabaseOptions {
   /** The schema that holds the log. Default: `claude_agents`. */
@@ -207,11 +208,9 @@ async function loadLibrary(): Promise<typeof pg> {
   }
 }
 
-const SCHEMES = /^postgres(?:ql)?:\/\//
-
 /** No cause: the error of a parser has the whole text, with the password. */
 function checkUrl(url: string): string {
-  if (typeof url === 'string' && SCHEMES.test(url)) return url
+  if (isDatabaseUrl(url)) return url
   throw notAUrl()
 }
 
@@ -225,8 +224,8 @@ const notAUrl = () =>
 function pathOf(library: typeof pg, config: pg.ClientConfig): string {
   try {
     const { user, host, port, database } = new library.Client(config)
-    const at = host.startsWith('/') ? `${encodeURIComponent(host)}:${port}` : `${host}:${port}`
-    return `postgresql://${user ?? ''}@${at}/${database ?? ''}`
+    if (host.startsWith('/')) return `postgresql://${user ?? ''}@/${database ?? ''}?host=${host}`
+    return `postgresql://${user ?? ''}@${host}:${port}/${database ?? ''}`
   } catch {
     throw notAUrl()
   }

@@ -254,7 +254,7 @@ const noLog = ({ path, schema }: PostgresConnection) =>
   })
 
 /** Throws StoreNotOpened for a server on which the promises of a store would not hold. */
-async function checkServer(
+export async function checkServer(
   connection: PostgresConnection,
   database: PostgresDatabase,
   access: StoreAccess,

@@ -23,6 +23,8 @@ import { tableReading } from './reader.ts'
 import { PostgresSession, type StoreAccess } from './session.ts'
 import { PostgresWriter } from './writer.ts'
 
+const A_MINUTE_MS = 60_000
+
 export interface PostgresStoreOptions extends DatabaseOptions {
   /** Default: `exclusive`. */
   readonly access?: StoreAccess
@@ -77,10 +79,16 @@ export async function postgresStore(url: string, options: PostgresStoreOptions =
     return appendGroup(appends, maxRecordBytes)
   }
   const close = async () => {
-    await writer.idle()
-    watermark.end()
-    await session.close()
-    await database.close()
+    // What is left are connections that keep no process alive, and it must not end before they have.
+    const letProcessEnd = systemClock.after(A_MINUTE_MS, () => {})
+    try {
+      await writer.idle()
+      watermark.end()
+      await session.close()
+      await database.close()
+    } finally {
+      letProcessEnd()
+    }
   }
   return {
     storeId,

@@ -76,7 +76,7 @@ describe.skipIf(!hasPostgres)('A log on PostgreSQL', () => {
     const again = () => restoreDatabase(join(directory, 'backup'), url, { schema })
     await expect(again()).rejects.toMatchObject({ _tag: 'StoreInUse' })
     await store[Symbol.asyncDispose]()
-    await expect(again()).rejects.toMatchObject({ _tag: 'DatabaseNotEmpty', details: { facts: 6 } })
+    await expect(again()).rejects.toMatchObject({ _tag: 'DatabaseNotEmpty' })
     expect(await verifyDatabase(url, { schema })).toMatchObject({ ok: true, facts: 6, streams: 3, blobs: 1 })
   })
 
