@@ -153,6 +153,20 @@ export const MUTATIONS = [
   ...breaking(
     "A project's own settings count only as the user has seen them",
     {
+      'tests/actors/agent/project.test.ts': [
+        'that settings do not count is logged once, and told to those who ask each agent on them',
+      ],
+    },
+    [
+      'each agent logs that they do not count',
+      'src/actors/agent/call-files.ts',
+      'const isNews = !told.has(settings)',
+      'const isNews = told.size >= 0',
+    ],
+  ),
+  ...breaking(
+    "A project's own settings count only as the user has seen them",
+    {
       'tests/workspaces/files/project.test.ts': [
         'the hash of the settings changes with what claude would load, and with nothing else',
       ],
@@ -278,7 +292,7 @@ export const MUTATIONS = [
     },
     [
       'from its base',
-      'src/workspaces/files/operations.ts',
+      'src/workspaces/files/open-histories.ts',
       'history.layOut(last ?? workspace?.commit',
       'history.layOut(workspace?.commit',
     ],
@@ -321,15 +335,16 @@ export const MUTATIONS = [
     [
       'they are never packed',
       'src/workspaces/files/repository.ts',
-      'if (loose < MOST_LOOSE) return',
-      'if (loose >= 0) return',
+      'if (packs < MOST_PACKS) return',
+      'if (packs >= 0) return',
     ],
   ),
   ...breaking(
-    'The size of files bounds memory, not work',
+    'The size and the number of files bound memory, not work',
     {
       'tests/workspaces/files/limits.test.ts': [
         'a file over the limit is named, and neither saved nor touched, until it is smaller',
+        'of more files than the limit the deepest are left, whatever else changes, until there is room',
       ],
     },
     [
@@ -337,6 +352,40 @@ export const MUTATIONS = [
       'src/workspaces/files/tree-files.ts',
       "if (opened.size > largest) return 'left'",
       "if (opened.size < 0) return 'left'",
+    ],
+    [
+      'any number of files is saved',
+      'src/workspaces/files/file-history.ts',
+      'if (fresh.length <= room) return []',
+      'if (fresh.length >= 0) return []',
+    ],
+  ),
+  ...breaking(
+    'What git reads and prints arrives whole',
+    {
+      'tests/workspaces/files/git.test.ts': [
+        'what git prints is returned byte for byte, whatever its last bytes are',
+      ],
+    },
+    [
+      'a line feed at the end is taken for punctuation',
+      'src/workspaces/files/git.ts',
+      'stdout: Buffer.concat(pieces) }',
+      "stdout: Buffer.from(Buffer.concat(pieces).toString('latin1').trimEnd(), 'latin1') }",
+    ],
+  ),
+  ...breaking(
+    'Names that differ only in case are never mixed up',
+    {
+      'tests/workspaces/files/case-folding.test.ts': [
+        'a snapshot with two names that differ only in case is refused where they would be one file, and nothing is written',
+      ],
+    },
+    [
+      'the file system is not asked',
+      'src/workspaces/files/file-history.ts',
+      'if (!(await foldsCase(root))) return',
+      'if (clash) return',
     ],
   ),
   ...breaking(
@@ -389,6 +438,26 @@ export const MUTATIONS = [
       'src/actors/agent/system.ts',
       'if (!force) await this.#assertLanded(await this.get(id))',
       'if (!force) await this.get(id)',
+    ],
+  ),
+  ...breaking(
+    'Work that is nowhere else is not removed with its agent',
+    {
+      'tests/actors/agent/unlanded-work.test.ts': [
+        'work that landed as one commit is landed, and what came after it is not',
+      ],
+    },
+    [
+      'work that landed as one commit is looked for as it was',
+      'src/workspaces/files/unlanded-work.ts',
+      'if (await isOnAnother(worktree, as)) landed.push(work)',
+      'void as',
+    ],
+    [
+      'it counts although no branch has it',
+      'src/workspaces/files/unlanded-work.ts',
+      'if (await isOnAnother(worktree, as)) landed.push(work)',
+      'if (as) landed.push(work)',
     ],
   ),
   ...breaking(
@@ -2492,8 +2561,8 @@ export const MUTATIONS = [
     [
       'its effects do not run',
       'src/actors/own/ref.ts',
-      '    if (isForReading(this.#environment.store)) return\n    life.start(',
-      '    if (isForReading(this.#environment.store) || this.stream.length > 0) return\n    actor.start(',
+      '    if (this.#environment.store.forReading) return\n    life.start(',
+      '    if (this.#environment.store.forReading || this.stream.length > 0) return\n    actor.start(',
     ],
   ),
   ...breaking(
@@ -2654,7 +2723,7 @@ export const MUTATIONS = [
     [
       'a reader does not follow the log',
       'src/actors/agent/tasks/tasks.ts',
-      '(isForReading(store) ? outcomeElsewhere',
+      '(store.forReading ? outcomeElsewhere',
       "(taskId === '' ? outcomeElsewhere",
     ],
   ),
@@ -2982,7 +3051,7 @@ export const MUTATIONS = [
     [
       'a decision that came second is not taken again',
       'src/actors/engine/life.ts',
-      'if (!(error instanceof VersionConflict) || error !== actor.lost) throw error',
+      'if (part || !(error instanceof VersionConflict) || error !== actor.lost) throw error',
       'if (error !== undefined) throw error',
     ],
   ),

@@ -52,7 +52,7 @@ export type {
 } from './events/task-input.ts'
 export { AgentFactory } from './workflows/agent-factory.ts'
 export type { AgentDirectories } from './workspaces/directories.ts'
-export type { KeptWork } from './workspaces/files/operations.ts'
+export type { KeptWork } from './workspaces/files/unlanded-work.ts'
 
 // Landing
 

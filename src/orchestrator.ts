@@ -458,7 +458,7 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /**
-   * A new agent that continues another one's conversation as it was at a version. The original stays as it is. Throws
+   * A new agent that continues another one's conversation and files as they were at a version. The original stays as it is. Throws
    * AgentNotFoundError, VersionNotFoundError, CannotForkError, AgentExistsError.
    *
    * @example

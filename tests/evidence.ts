@@ -1,9 +1,11 @@
 /**
  * What a whole run of the tests has shown: every promise of docs/semantics.md has a test that ran and passed, and no test was
- * skipped but those on a list. A reporter: without `ALLOWED_SKIPS` it only says what is missing, with it the run fails.
+ * skipped but those on a list. A reporter: without `ALLOWED_SKIPS` it only says what is missing, with it the run fails. What
+ * failed, in short, is added to the file that `FAILURES` names.
  */
-import { readFileSync } from 'node:fs'
+import { appendFileSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import type { Reporter, TestModule, Vitest } from 'vitest/node'
 import { sortTests } from './quick-tests.ts'
 
@@ -14,6 +16,7 @@ export interface Ran {
   readonly file: string
   readonly name: string
   readonly state: string
+  readonly errors?: readonly { readonly message: string }[] | undefined
 }
 
 /** A promise, and the tests that it names. */
@@ -67,6 +70,16 @@ export function unexpectedSkips(tests: readonly Ran[], allowed: string): readonl
     .filter((test) => !list.has(test))
 }
 
+/** What failed, each with the beginning of its message: two lines. */
+export const failures = (tests: readonly Ran[]): readonly string[] =>
+  tests
+    .filter(({ state }) => state === 'failed')
+    .map(({ file, name, errors: [first] = [] }) => {
+      const lines = stripVTControlCharacters(first?.message ?? 'no message').split('\n')
+      const message = lines.map((line) => line.trim()).filter((line) => line !== '')
+      return `${file} > ${name}\n  ${message.join(' | ').slice(0, 240)}`
+    })
+
 export default class Evidence implements Reporter {
   #vitest: Vitest | undefined
 
@@ -74,10 +87,18 @@ export default class Evidence implements Reporter {
     this.#vitest = vitest
   }
 
-  onTestRunEnd(modules: readonly TestModule[]): void {
+  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly { message: string }[]): void {
     const tests = modules.flatMap(ranIn)
+    const { ALLOWED_SKIPS: list, FAILURES } = process.env
+    if (FAILURES) {
+      const others = [
+        ...modules.map((module) => ({ file: path(module), name: '(the file)', errors: module.errors() })),
+        { file: 'no test', name: '(an error that nobody caught)', errors: unhandled },
+      ].filter(({ errors }) => errors.length > 0)
+      const failed = failures([...tests, ...others.map((each) => ({ ...each, state: 'failed' }))])
+      appendFileSync(FAILURES, failed.map((each) => `${each}\n`).join(''))
+    }
     if (!this.#isWhole(tests)) return
-    const { ALLOWED_SKIPS: list } = process.env
     const skips = unexpectedSkips(tests, list === undefined ? '' : readFileSync(join(ROOT, list), 'utf8'))
     const missing = unshown(promisesIn(semantics()), tests)
     for (const skip of skips) process.stderr.write(`skipped: ${skip}\n`)
@@ -95,9 +116,11 @@ export default class Evidence implements Reporter {
   }
 }
 
+const path = (module: TestModule): string => relative(ROOT, module.moduleId)
+
 const ranIn = (module: TestModule): readonly Ran[] =>
   [...module.children.allTests()].map((test) => ({
-    file: relative(ROOT, module.moduleId),
+    file: path(module),
     name: test.fullName,
-    state: test.result().state,
+    ...test.result(),
   }))

@@ -1,19 +1,18 @@
-/**
- * The arguments of `claude` for a call: a pure function of the call, the CLI's version and the path of the system prompt.
- * `claude-cli.ts` prepends `--resume-session-at` where a session is forked before its end.
- */
+/** The arguments of `claude` for a call: a pure function of the call, the CLI's version, and what is on the disk for it. */
 import { dirname, join } from 'node:path'
 import { InvalidInvocationError, OutputSchemaError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import { isToolRule } from '../events/options/tools.ts'
 import { outputSchema } from './output-schema.ts'
+import { recordsSystemPrompts, type Version } from './program.ts'
 import type { Call, CallSettings } from './runner.ts'
-import { recordsSystemPrompts, type Version } from './version.ts'
 
 export interface ArgumentsContext {
   readonly version: Version
   /** The path of the file that holds the system prompt; null if there is none. */
   readonly systemPromptFile: string | null
+  /** What is forked, and at which line. Default: the parent session, at its end. */
+  readonly origin?: { readonly sessionId: string; readonly at: string | null } | null | undefined
   /** The working tree of a project whose own settings count, and whether it has MCP servers. */
   readonly project?: { readonly directory: string; readonly hasServers: boolean } | undefined
 }
@@ -36,7 +35,7 @@ export function claudeArguments(
     '-p',
     // Plain json loses the cause of startup errors; stream-json requires --verbose.
     ...['--output-format', 'stream-json', '--verbose', '--include-partial-messages'],
-    ...sessionArguments(call),
+    ...sessionArguments(call, context),
     ...projectArguments(context),
     '--disable-slash-commands',
     ...(settings.permissions === 'bypass'
@@ -88,12 +87,16 @@ type SessionPart = 'sessionId' | 'parentSessionId'
  * A new chain starts with our own id. Every later call forks its parent's session, leaving that transcript untouched.
  * Only a call whose turn was paused continues its own session.
  */
-function sessionArguments({ sessionId, parentSessionId }: Pick<Call, SessionPart>): string[] {
+function sessionArguments(
+  { sessionId, parentSessionId }: Pick<Call, SessionPart>,
+  { origin }: ArgumentsContext,
+): string[] {
   const own = ['--session-id', checkSessionId(sessionId)]
-  if (parentSessionId === sessionId) return ['--resume', checkSessionId(sessionId)]
-  return parentSessionId === null
-    ? own
-    : ['--resume', checkSessionId(parentSessionId), '--fork-session', ...own]
+  const forked = origin?.sessionId ?? parentSessionId
+  if (forked === sessionId) return ['--resume', checkSessionId(sessionId)]
+  if (forked === null) return own
+  const at = origin?.at ? ['--resume-session-at', origin.at] : []
+  return [...at, '--resume', checkSessionId(forked), '--fork-session', ...own]
 }
 
 function checkSessionId(id: string): string {

@@ -1,7 +1,6 @@
 /** Warnings about agents that can act outside their workspace, each given once per agent. */
-import type { Logger } from '../logger.ts'
 import { grantsShell } from './arguments.ts'
-import type { AgentRunner, Call, CallSettings } from './runner.ts'
+import type { Call, CallSettings } from './runner.ts'
 
 interface Caution {
   readonly applies: (settings: CallSettings) => boolean
@@ -32,18 +31,14 @@ export function cautionFor({ agent, settings }: Pick<Call, 'agent' | 'settings'>
   return caution ? `Agent "${agent}" ${caution.text}` : null
 }
 
-/** Wraps `start` to warn once per agent, as soon as its process runs. */
-export function withCautions(start: AgentRunner['start'], logger: Logger): AgentRunner['start'] {
-  const warned = new Set<string>()
-  return async function* cautious(call, options) {
-    for await (const message of start(call, options)) {
-      yield message
-      const caution = message.type === 'process' ? cautionFor(call) : null
-      const key = `${call.directories.home} ${caution}`
-      if (caution === null || warned.has(key)) continue
-      warned.add(key)
-      logger.warn({ agent: call.agent }, caution)
-      yield { type: 'warning', message: caution }
-    }
+/** As {@link cautionFor}, but once for each agent. */
+export function cautionsOnce(): (call: Call) => string | null {
+  const given = new Set<string>()
+  return (call) => {
+    const caution = cautionFor(call)
+    const key = `${call.directories.home} ${caution}`
+    if (caution === null || given.has(key)) return null
+    given.add(key)
+    return caution
   }
 }

@@ -143,14 +143,12 @@ export const CLASSIFICATION: readonly ClassificationRow[] = [
   {
     error: StructuredOutputError,
     alsoOnAnswers: true,
-    fits: any(
-      subtype('error_max_structured_output_retries'),
-      both(
-        (e) => e.structuredOutputRequested,
-        subtype('success'),
-        (e) => !e.ending?.isError && !e.ending?.hasStructuredOutput,
-      ),
-    ),
+    fits: ({ ending, structuredOutputRequested }) =>
+      ending?.subtype === 'error_max_structured_output_retries' ||
+      (structuredOutputRequested &&
+        ending?.subtype === 'success' &&
+        !ending.isError &&
+        !ending.hasStructuredOutput),
   },
   { error: InterruptedError, fits: terminal('aborted_streaming', 'aborted_tools') },
   {

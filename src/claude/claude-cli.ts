@@ -12,23 +12,22 @@ import { defined } from '../events/json.ts'
 import { redactor, secretsOf } from '../events/redaction.ts'
 import { prepareDirectories } from '../workspaces/lifecycle.ts'
 import { directoryOperations } from '../workspaces/operations.ts'
-import { withCautions } from './cautions.ts'
+import { cautionsOnce } from './cautions.ts'
 import { hopeless } from './classification.ts'
 import { clearTemporaryFiles, launchPlan, writeSystemPrompt } from './launch-plan.ts'
-import { locateProgram, type Program } from './locate.ts'
-import { accountOf, isLoginFixed } from './login/account.ts'
+import { accountOf } from './login/account.ts'
 import { continuesItself, withContinuations } from './paused-turn.ts'
 import { callFailure, costSoFar, resultOf, spendingOf } from './process/call-ending.ts'
 import { callProcesses } from './process/list.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process/runner.ts'
 import { sweepBase } from './process/termination.ts'
+import { formatVersion, programLocator } from './program.ts'
 import { recoverCall } from './recovery.ts'
 import type { AgentRunner, Call } from './runner.ts'
 import { branchSession } from './session/branch.ts'
-import { originToFork } from './session/origin.ts'
+import { originToFork, Sessions } from './session/origin.ts'
 import { pruneTranscripts } from './session/pruning.ts'
 import { longRecord, streamParser } from './stream/parser.ts'
-import { formatVersion } from './version.ts'
 
 /** Options of `claudeCli`. */
 export interface ClaudeCliOptions extends ProcessOptions {
@@ -47,13 +46,6 @@ export interface ClaudeCliOptions extends ProcessOptions {
 }
 
 /**
- * The preamble keeps a prompt from starting with a slash, and buys time: the CLI gives up after 3 seconds without
- * input, and the prompt is sent only once the start is durable. If we die in between, the CLI reads nothing but a
- * line feed and exits without sending a request.
- */
-const PREAMBLE = '\n'
-
-/**
  * A runner that spawns the `claude` command once per call. A login in `environment` replaces the user's own entirely.
  *
  * @example
@@ -64,11 +56,12 @@ const PREAMBLE = '\n'
 export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
   const { environment: added = {}, maxStarts = availableParallelism() } = options
   const { start, context, logger, maxProcesses } = processRunner(options, prepare, maxStarts)
-  const locate = locator(options.path, ({ path, version }) =>
+  const locate = programLocator(options.path, ({ path, version }) =>
     logger.debug({ path, version: formatVersion(version) }, 'found claude'),
   )
 
-  const accountContext = () => ({ inherited: process.env, added })
+  const sources = () => ({ inherited: process.env, added })
+  const cautionOf = cautionsOnce()
 
   /** Everything that happens before the process is spawned. */
   async function prepare(call: Call, signal: AbortSignal): Promise<PreparedCall> {
@@ -78,7 +71,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       logger.warn({ callId: call.callId, error }, 'could not remove the temporary files of earlier calls'),
     )
     await writeSystemPrompt(call)
-    const plan = await planOf(call, program)
+    const plan = launchPlan(call, { program, ...sources(), origin: await originToFork(call) })
     const costBefore = continuesItself(call) ? await costSoFar(call) : undefined
     const redact = redactor({
       secrets: plan.secrets,
@@ -94,8 +87,9 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
         longRecords: longRecord,
         counted: () => facts.countedBytes,
         hasResult: () => facts.result !== null,
-        hopeless: () => hopeless(facts, isLoginFixed(accountContext())),
+        hopeless: () => hopeless(facts, plan.isLoginFixed),
       },
+      caution: () => cautionOf(call),
       async conclude(end) {
         logger.debug({ callId: call.callId, unknown: [...facts.unknown] }, 'unknown message types')
         const error = await callFailure(end, {
@@ -106,38 +100,30 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
           clock: context.clock,
           structuredOutputRequested: call.settings.outputSchema !== undefined,
         })
+        const sessions = new Sessions(call.directories)
         if (error || facts.result === null) {
-          const spent = await spendingOf(call, { facts, streamed, costBefore })
+          const spent = await spendingOf(call, { facts, streamed, costBefore, sessions })
           return { messages: spent ? [{ type: 'spent', ...spent }] : [], ...(error && { error }) }
         }
-        const { result, isSessionKept } = await resultOf(call, facts.result, { facts, redact, costBefore })
-        await prune(call)
+        const ended = await resultOf(call, facts.result, { facts, redact, costBefore, sessions })
+        const { result, isSessionKept } = ended
+        await prune(call, sessions)
         return { messages: [...(isSessionKept ? [] : [missingTranscript(call)]), { type: 'result', result }] }
       },
     }
   }
 
-  async function planOf(call: Call, program: Program) {
-    const origin = await originToFork(call)
-    const plan = launchPlan(
-      { ...call, parentSessionId: origin?.sessionId ?? call.parentSessionId },
-      { program, inherited: process.env, added },
-    )
-    const at = origin?.at ? ['--resume-session-at', origin.at] : []
-    return { ...plan, arguments: [...at, ...plan.arguments], preamble: PREAMBLE }
-  }
-
   /** A file that cannot be removed must not cost an answer that was paid for. */
-  const prune = (call: Call) =>
-    pruneTranscripts(call).catch((error: unknown) =>
+  const prune = (call: Call, sessions?: Sessions) =>
+    pruneTranscripts(call, sessions).catch((error: unknown) =>
       logger.warn({ callId: call.callId, error }, 'could not remove superseded transcripts'),
     )
 
   return {
     name: options.simulated ? 'simulated' : 'claude',
     capacity: { calls: maxProcesses, starts: maxStarts },
-    account: () => accountOf(accountContext()),
-    start: withCautions(withContinuations(start), logger),
+    account: () => accountOf(sources()),
+    start: withContinuations(start),
     async recover(call, { process: identity, signal }) {
       const recovered = await recoverCall(
         call,
@@ -160,24 +146,6 @@ export const processLimits = (limits: {
   readonly processStarts?: number
 }): Pick<ClaudeCliOptions, 'maxProcesses' | 'maxStarts'> =>
   defined({ maxProcesses: limits.callsInFlight, maxStarts: limits.processStarts })
-
-/** Locates the program once. A failure is not cached, so a new installation is found without a restart. */
-function locator(path: string | undefined, found: (program: Program) => void): () => Promise<Program> {
-  let located: Promise<Program> | null = null
-  return () => {
-    located ??= locateProgram({ path, environment: process.env }).then(
-      (program) => {
-        found(program)
-        return program
-      },
-      (error: unknown) => {
-        located = null
-        throw error
-      },
-    )
-    return located
-  }
-}
 
 /** The CLI does not report a transcript that it could not write. */
 const missingTranscript = (call: Call) =>

@@ -8,6 +8,7 @@ import { HOME_MARKER } from '../workspaces/directories.ts'
 import { prepareDirectories } from '../workspaces/lifecycle.ts'
 import { directoryOperations } from '../workspaces/operations.ts'
 import { CALL_MARKER, type Environment, TASK_MARKER } from './environment.ts'
+import { variablesOf } from './login/account.ts'
 import { stoppedError } from './process/call-ending.ts'
 import { outputFiles, readStderr } from './process/call-output.ts'
 import type { RunEnd } from './process/call-run.ts'
@@ -116,13 +117,9 @@ export function commandRunner(options: CommandRunnerOptions): AgentRunner {
 
 function environmentOf(call: Call, added: Environment): Environment {
   const { home } = call.directories
-  const inherited = INHERITED.flatMap((name) => {
-    const value = process.env[name]
-    return value === undefined ? [] : [[name, value] as const]
-  })
   return {
     LANG: 'C.UTF-8',
-    ...Object.fromEntries(inherited),
+    ...variablesOf(process.env, INHERITED),
     HOME: home,
     ...added,
     [CALL_MARKER]: call.callId,

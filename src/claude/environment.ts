@@ -1,12 +1,19 @@
-/** The environment of a call: what it inherits, what limits the CLI, and the markers that identify its processes. */
+/**
+ * The environment of a call: what it inherits, what limits the CLI, and the markers that identify its processes.
+ *
+ * What it inherits is on an allowlist, so everything else stays out. Most of that could run code in the child or redirect its
+ * requests: NODE_OPTIONS, BUN_OPTIONS, LD_PRELOAD, DYLD_*, BASH_ENV, GIT_*, SSH_*, RIPGREP_CONFIG_PATH,
+ * NODE_TLS_REJECT_UNAUTHORIZED, ANTHROPIC_UNIX_SOCKET, AWS_ENDPOINT_URL, and the CLAUDE_CODE_* variables of a session that we
+ * may be running in.
+ */
 import { join } from 'node:path'
 import { HOME_MARKER } from '../workspaces/directories.ts'
 import { authorVariables } from '../workspaces/files/git.ts'
+import { absoluteEntries } from '../workspaces/inputs/git-command.ts'
 import { grantsShell } from './arguments.ts'
-import { inheritedEnvironment, isLogin, type Variables } from './inherited-environment.ts'
-import { storedLogin } from './login/account.ts'
+import { loginVariables, type Variables, variablesOf } from './login/account.ts'
+import { knowsFileMentions, type Version } from './program.ts'
 import type { CallSettings } from './runner.ts'
-import { knowsFileMentions, type Version } from './version.ts'
 
 export type Environment = Readonly<Record<string, string>>
 
@@ -14,6 +21,26 @@ export type Environment = Readonly<Record<string, string>>
 export const CALL_MARKER = 'CLAUDE_AGENTS_CALL_ID'
 /** Names the task, for listings of processes. */
 export const TASK_MARKER = 'CLAUDE_AGENTS_TASK_ID'
+
+/** What any program needs. */
+const ORDINARY = ['LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'LOGNAME', 'SHELL']
+
+/** How to reach the service. */
+const NETWORK = [
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
+  ...['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'CLAUDE_CODE_CERT_STORE'],
+  ...['CLAUDE_CODE_CLIENT_CERT', 'CLAUDE_CODE_CLIENT_KEY', 'CLAUDE_CODE_CLIENT_KEY_PASSPHRASE'],
+]
+
+/** Which models to use: neither secrets nor logins. */
+const MODELS = /^ANTHROPIC_(MODEL|SMALL_FAST_MODEL|DEFAULT_([A-Z]+_)?MODEL|CUSTOM_MODEL_OPTION|BETAS)$/
+
+function inheritedVariables(inherited: Variables): Record<string, string> {
+  const models = Object.keys(inherited).filter((name) => MODELS.test(name))
+  const passed = variablesOf(inherited, ['PATH', ...ORDINARY, ...NETWORK, ...models])
+  if (passed.PATH !== undefined) passed.PATH = absoluteEntries(passed.PATH)
+  return passed
+}
 
 /**
  * Keeps the CLI's own retries and waits short, since we retry durably, and turns off everything a call does not need.
@@ -101,11 +128,10 @@ export function callEnvironment({
   inherited,
   added = {},
 }: CallEnvironment): Environment {
-  const usesOwnLogin = !Object.keys(added).some(isLogin)
   return {
     LANG: 'C.UTF-8',
-    ...inheritedEnvironment(inherited, usesOwnLogin),
-    ...(usesOwnLogin ? storedLogin(inherited) : {}),
+    ...inheritedVariables(inherited),
+    ...loginVariables({ inherited, added }),
     // The CLI lets root bypass permissions only if this says that it runs in a sandbox.
     ...(settings.permissions === 'bypass' && inherited.IS_SANDBOX === '1' ? { IS_SANDBOX: '1' } : {}),
     ...BOUNDS,

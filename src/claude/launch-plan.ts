@@ -9,34 +9,43 @@ import { withDescriptors } from '../workspaces/descriptors.ts'
 import { removeFrom } from '../workspaces/lifecycle.ts'
 import { claudeArguments } from './arguments.ts'
 import { callEnvironment, type Environment, temporaryDirectory } from './environment.ts'
-import { isOn, type Variables } from './inherited-environment.ts'
-import type { Program } from './locate.ts'
+import { isLoginFixed, isOn, type LoginSources, type Variables } from './login/account.ts'
 import { hideLogin } from './login/hidden.ts'
 import { outputFiles } from './process/call-output.ts'
 import type { LaunchPlan } from './process/launch.ts'
+import type { Program } from './program.ts'
 import type { Call } from './runner.ts'
+import type { SessionOrigin } from './session/origin.ts'
 
-export interface PlanOptions {
+export interface PlanOptions extends LoginSources {
   readonly program: Program
-  /** Our own environment. */
-  readonly inherited: Variables
-  /** Variables that the library's user adds. */
   readonly added: Environment
+  /** What is forked. Default: the parent session, if the call has one. */
+  readonly origin?: Pick<SessionOrigin, 'sessionId' | 'at'> | null
 }
 
 export interface CallPlan extends LaunchPlan {
   /** Values that must not be printed. */
   readonly secrets: readonly string[]
+  readonly isLoginFixed: boolean
 }
 
+/**
+ * The preamble keeps a prompt from starting with a slash, and buys time: the CLI gives up after 3 seconds without
+ * input, and the prompt is sent only once the start is durable. If we die in between, the CLI reads nothing but a
+ * line feed and exits without sending a request.
+ */
+const PREAMBLE = '\n'
+
 /** The launch plan of a call. {@link writeSystemPrompt} writes the file that it refers to. */
-export function launchPlan(call: Call, { program, inherited, added }: PlanOptions): CallPlan {
+export function launchPlan(call: Call, { program, inherited, added, origin }: PlanOptions): CallPlan {
   const { home, workspace } = call.directories
-  const { agent, callId, taskId, settings } = call
+  const { settings } = call
   const { path, version } = program
-  const environment = callEnvironment({ agent, callId, taskId, home, version, settings, inherited, added })
+  const environment = callEnvironment({ ...call, home, version, inherited, added })
   const given = claudeArguments(call, {
     version,
+    origin,
     project: settings.project
       ? { directory: realpathSync(workspace), hasServers: existsSync(join(workspace, '.mcp.json')) }
       : undefined,
@@ -45,16 +54,20 @@ export function launchPlan(call: Call, { program, inherited, added }: PlanOption
   const start = { environment, arguments: given }
   return {
     path,
-    ...(isKeyVisible({ ...inherited, ...added }) ? start : hideLogin(start)),
+    ...(isKeyVisible(added, inherited) ? start : hideLogin(start)),
     secrets: secretsOf(environment),
+    isLoginFixed: isLoginFixed(environment),
     directory: workspace,
     home,
     output: outputFiles(home, call.callId),
+    preamble: PREAMBLE,
   }
 }
 
 /** A wrapper around `claude` (a container, another user) may not pass the descriptor on. */
-const isKeyVisible = (variables: Variables) => isOn(variables.CLAUDE_AGENTS_KEY_IN_ENVIRONMENT)
+const isKeyVisible = (added: Variables, inherited: Variables) =>
+  isOn(added[KEY_IN_ENVIRONMENT] ?? inherited[KEY_IN_ENVIRONMENT])
+const KEY_IN_ENVIRONMENT = 'CLAUDE_AGENTS_KEY_IN_ENVIRONMENT'
 
 /** Not on the command line, which is limited in length and visible in every process list. */
 const systemPromptFile = (home: string) => join(home, 'system-prompt.md')

@@ -64,11 +64,12 @@ export function outputSchema(given: JsonObject): OutputSchema {
 }
 
 /** Never throws: an answer to a schema that would be refused today was paid for all the same. */
-export function unwrapper(schema: JsonObject | undefined): OutputSchema['unwrap'] {
+export function unwrapper(schema: JsonObject): OutputSchema['unwrap'] {
   try {
-    if (schema !== undefined) return outputSchema(schema).unwrap
-  } catch {}
-  return (output) => output
+    return outputSchema(schema).unwrap
+  } catch {
+    return (output) => output
+  }
 }
 
 /** The service takes no alternatives at the top either. */

@@ -10,9 +10,9 @@ import { lastOutputAt, outputFiles, readStderr } from './process/call-output.ts'
 import { isRunning } from './process/table.ts'
 import { sweepCall, type TerminationContext, terminate, waitForEnd } from './process/termination.ts'
 import type { Call, CallSpending, ProcessIdentity, Recovered } from './runner.ts'
-import { turnStart } from './session/origin.ts'
+import { Sessions, turnStart } from './session/origin.ts'
 import { answerReader } from './session/transcript-reading.ts'
-import { eachLine, findTranscript, isReadable } from './session/transcripts.ts'
+import { eachLine, isReadable } from './session/transcripts.ts'
 import { lineSplitter, OUTPUT_LIMITS, type OutputLimits } from './stream/line-splitter.ts'
 import { longRecord, type StreamParser, streamParser } from './stream/parser.ts'
 import { endingOf } from './stream/result-record.ts'
@@ -80,6 +80,7 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
   const redact = redactor({ secrets, prompts: [call.prompt, call.settings.systemPrompt] })
   const read = await readOutput(output.stdout, redact, limits)
   const { facts } = read
+  const sessions = new Sessions(call.directories)
   if (facts.result !== null) {
     const error = classify(
       {
@@ -95,17 +96,18 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
       redact,
     )
     if (error !== null) return { outcome: 'failed', error, ...(await spentBy(call, read)) }
-    return { outcome: 'answered', result: (await resultOf(call, facts.result, { facts, redact })).result }
+    const { result } = await resultOf(call, facts.result, { facts, redact, sessions })
+    return { outcome: 'answered', result }
   }
   // The refusal for which we had killed the call ourselves.
   const refusal = hopeless(facts, false)
   if (refusal !== null) return { outcome: 'failed', error: refusal }
   const unanswered = async () => ({ outcome: 'unanswered' as const, ...(await spentBy(call, read)) })
-  const own = await findTranscript(home, call.sessionId)
-  if (own === null || !(await isReadable(own)))
-    return facts.requested || own !== null ? unanswered() : { outcome: 'unsent' }
-  const answer = answerReader(call.prompt, await turnStart(call, own))
-  await eachLine(own, answer.add)
+  const own = await sessions.transcriptOf(call.sessionId)
+  if (!own || !(await isReadable(own.path)))
+    return facts.requested || own ? unanswered() : { outcome: 'unsent' }
+  const answer = answerReader(call.prompt, await turnStart(call, own.path, sessions))
+  await eachLine(own.path, answer.add)
   const result = answer.result()
   return result === null ? unanswered() : { outcome: 'answered', result }
 }

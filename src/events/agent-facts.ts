@@ -87,6 +87,8 @@ const fileCounts = {
   removed: Count,
   /** Files that are neither saved nor touched: the first ones. Absent if there are none. */
   left: Schema.optionalKey(Schema.Array(Schema.String)),
+  /** How many these are, where not all are named. */
+  leftInAll: Schema.optionalKey(Count),
 }
 
 const definitions = {

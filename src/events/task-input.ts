@@ -86,6 +86,7 @@ export function checkTaskInput(task: string | TaskInput, options: RepoUrlOptions
   }
   if (Buffer.byteLength(composePrompt(input)) > LARGEST_PROMPT)
     throw new InvalidInputError({ what: 'The prompt', ...promptTooLarge })
+  if (typeof task === 'string') return input
   const { files, folders, repos, replace } = checkMaterial(input, options)
   return {
     prompt: input.prompt,

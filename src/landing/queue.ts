@@ -11,7 +11,8 @@ import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import type { LandingFact } from '../events/landing-facts.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
 import type { LandingOperations } from '../workspaces/files/landing.ts'
-import type { FilesOperations, RepositoryPlace } from '../workspaces/files/operations.ts'
+import type { FilesOperations } from '../workspaces/files/operations.ts'
+import type { RepositoryPlace } from '../workspaces/files/place.ts'
 import {
   type Attempt,
   gateOf,

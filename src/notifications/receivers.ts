@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { resolve } from 'node:path'
-import { isExecutable, onPath } from '../claude/locate.ts'
+import { isExecutable, onPath } from '../claude/program.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Notification, NotificationReceiver, SecretReference } from '../events/options/notify.ts'
 import { oneLine, redactor, secretsOf } from '../events/redaction.ts'

@@ -58,36 +58,40 @@ export type AppendGroup = readonly AppendRequest[]
 
 /** @throws InvalidFactError, RecordTooLarge, InvalidIdError, InvalidInputError */
 export function appendGroup(appends: readonly StreamAppend[], maxRecordBytes: number): AppendGroup {
+  const group: AppendRequest[] = []
   const earlier: NewFact[] = []
-  const group = appends.map(
-    ({ stream, facts, expectedVersion = 'any', commitId, token, summary = null }): AppendRequest => {
-      const summaryText = JSON.stringify(summary)
-      return {
-        stream: checkStreamName(stream),
-        facts: facts.map((fact) => {
-          const requested = requestedFact(fact, earlier, maxRecordBytes)
-          earlier.push(fact)
-          return requested
-        }),
-        expectedVersion: checkExpectedVersion(expectedVersion),
-        commitId: commitId === undefined ? null : checkCommitId(commitId),
-        token: token ?? null,
-        summary: (copyOf(summary) ?? JSON.parse(summaryText)) as StreamSummary | null,
-        summaryText,
-      }
-    },
-  )
-  const commitIds = group.flatMap(({ commitId }) => commitId ?? [])
-  const twice = commitIds.find((commitId, index) => commitIds.indexOf(commitId) < index)
-  if (twice === undefined) return group
-  throw new InvalidInputError({
-    what: 'appendAll',
-    problem: `two of its appends have the commit id ${twice}`,
-  })
+  const commitIds = new Set<string>()
+  for (const { stream, facts, expectedVersion = 'any', commitId, token, summary = null } of appends) {
+    const requested: RequestedFact[] = []
+    for (const fact of facts) {
+      requested.push(requestedFact(fact, earlier, maxRecordBytes))
+      earlier.push(fact)
+    }
+    if (commitId !== undefined && commitIds.has(commitId))
+      throw new InvalidInputError({
+        what: 'appendAll',
+        problem: `two of its appends have the commit id ${commitId}`,
+      })
+    if (commitId !== undefined) commitIds.add(checkCommitId(commitId))
+    const summaryText = JSON.stringify(summary)
+    group.push({
+      stream: checkStreamName(stream),
+      facts: requested,
+      expectedVersion: checkExpectedVersion(expectedVersion),
+      commitId: commitId ?? null,
+      token: token ?? null,
+      summary: (copyOf(summary) ?? JSON.parse(summaryText)) as StreamSummary | null,
+      summaryText,
+    })
+  }
+  return group
 }
 
-export const factCount = (group: AppendGroup): number =>
-  group.reduce((count, { facts }) => count + facts.length, 0)
+export function factCount(group: AppendGroup): number {
+  let count = 0
+  for (const { facts } of group) count += facts.length
+  return count
+}
 
 function requestedFact(fact: NewFact, earlier: readonly NewFact[], maxRecordBytes: number): RequestedFact {
   const { type, v, correlationId = null, causationId = null } = fact

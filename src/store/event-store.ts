@@ -14,6 +14,8 @@ export interface EventStore extends AsyncDisposable {
   readonly storeId: string
   /** The number of this writer, larger than that of every earlier one. */
   readonly epoch: number
+  /** Nothing can be appended, because it was imported from a partial or redacted log. Default: false. */
+  readonly forReading?: boolean
   readonly blobs: Blobs
   readonly snapshots: Snapshots
   /** Aborts, with the reason, when another process has taken the store: this one writes nothing more. */

@@ -1,4 +1,5 @@
 /** Creates and removes the directories of an agent, without following a link out of them. */
+import type { Stats } from 'node:fs'
 import { chmod, lstat, mkdir, rmdir } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { WorkspaceError } from '../events/errors/workspace.ts'
@@ -15,6 +16,7 @@ import { removeEntry } from './inputs/removal.ts'
 
 /** Owner only: prompts, answers and sessions are stored here. */
 const PRIVATE = 0o700
+const ANYONE = 0o777
 
 /**
  * Creates what is missing. Throws {@link WorkspaceError} if a directory below `baseDir` is a link, which an agent
@@ -23,7 +25,8 @@ const PRIVATE = 0o700
 export async function prepareDirectories(directories: AgentDirectories, baseDir?: string): Promise<void> {
   const base = baseDir ?? dirname(commonDirectory(directories))
   for (const path of [directories.workspace, directories.home]) {
-    await refuseLinks(path, base)
+    const found = await refuseLinks(path, base)
+    if (found !== null && (found.mode & ANYONE) === PRIVATE) continue
     try {
       await mkdir(path, { recursive: true, mode: PRIVATE })
       await chmod(path, PRIVATE)
@@ -56,6 +59,7 @@ export async function removeDirectories(directories: AgentDirectories, baseDir?:
 
 /** Removes an entry of a directory of ours, whatever an agent has made of it. A missing one is fine. */
 export async function removeFrom(directory: string, name: string): Promise<void> {
+  if ((await lstatIfThere(join(directory, name))) === null) return
   await using parent = await openNamedDirectory(directory, systemAddressing)
   await removeEntry(parent, name)
 }
@@ -91,14 +95,18 @@ async function removeAt(parent: Directory, [name, ...rest]: readonly string[]): 
   }
 }
 
-/** Checks every step from the base to the path. The base itself, and what is above it, are the user's own business. */
-async function refuseLinks(path: string, base: string): Promise<void> {
+/**
+ * Checks every step from the base to the path. The base itself, and what is above it, are the user's own business. Returns
+ * what is at the path; null if nothing is.
+ */
+async function refuseLinks(path: string, base: string): Promise<Stats | null> {
   const steps = stepsBetween(base, path)
   if (steps[0] === '..') throw new WorkspaceError({ path, problem: `the directory is not in ${base}` })
   let current = resolve(base)
+  let stats: Stats | null = null
   for (const step of steps) {
     current = join(current, step)
-    const stats = await lstat(current).catch(() => null)
+    stats = await lstat(current).catch(() => null)
     if (stats?.isSymbolicLink()) {
       throw new WorkspaceError({
         path: current,
@@ -109,6 +117,7 @@ async function refuseLinks(path: string, base: string): Promise<void> {
     if (stats && !stats.isDirectory())
       throw new WorkspaceError({ path: current, problem: 'this is not a directory' })
   }
+  return stats
 }
 
 const stepsBetween = (base: string, path: string): string[] =>

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { claudeArguments } from '../../src/claude/arguments.ts'
-import type { Version } from '../../src/claude/version.ts'
+import type { Version } from '../../src/claude/program.ts'
 
 const SESSION = '11111111-1111-4111-8111-111111111111'
 const PARENT = '22222222-2222-4222-8222-222222222222'

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { AgentRunner, Call, CallMessage, CallResult, CallSettings } from '../../src/claude/runner.ts'
+import { listTranscripts } from '../../src/claude/session/transcripts.ts'
 
 /** The real program, as npm installs it for this machine. */
 export const INSTALLED_CLAUDE = join(
@@ -76,3 +77,7 @@ export async function collect(
   const text = messages.map((message) => (message.type === 'text' ? message.text : '')).join('')
   return { messages, result, text, error }
 }
+
+/** The path of a session's transcript; null if there is none. */
+export const findTranscript = async (home: string, sessionId: string): Promise<string | null> =>
+  (await listTranscripts(home)).find((file) => file.sessionId === sessionId)?.path ?? null

@@ -1,8 +1,13 @@
 /** Warnings about agents that are not confined, each given once. */
+import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { cautionFor, withCautions } from '../../src/claude/cautions.ts'
-import type { Call, CallSettings } from '../../src/claude/runner.ts'
+import { cautionFor } from '../../src/claude/cautions.ts'
+import { claudeCli } from '../../src/claude/claude-cli.ts'
+import type { CallSettings } from '../../src/claude/runner.ts'
 import { silentLogger } from '../../src/logger.ts'
+import { collect, type TestAgent, testAgent } from './calls.ts'
+
+const FAKE = join(import.meta.dirname, 'fixtures/fake-claude.mjs')
 
 const settings = (more: Partial<CallSettings>): CallSettings => ({ systemPrompt: 'x', ...more })
 const of = (more: Partial<CallSettings>) => cautionFor({ agent: 'a', settings: settings(more) })
@@ -20,25 +25,17 @@ test.each<[Partial<CallSettings>, string | null]>([
 
 test('the warning is given once per agent, after its process is known, and is logged', async () => {
   const warn = vi.fn()
-  const start = withCautions(
-    async function* start() {
-      yield { type: 'process', pid: 1, startTime: null }
-      yield { type: 'text', text: 'hello' }
-    },
-    { ...silentLogger, warn },
-  )
-  const typesOf = async (agent: string) => {
-    const call = {
-      agent,
-      settings: settings({ allowedTools: ['Bash'] }),
-      directories: { home: agent },
-    } as Call
-    const types: string[] = []
-    for await (const { type } of start(call, { signal: new AbortController().signal })) types.push(type)
-    return types
+  const runner = claudeCli({ path: FAKE, logger: { ...silentLogger, warn } })
+  const second = async (agent: TestAgent) => {
+    const call = agent.call('answer', { settings: { allowedTools: ['Bash'] } })
+    const { messages } = await collect(runner, call)
+    expect(messages[0]?.type).toBe('process')
+    return messages[1]
   }
-  expect(await typesOf('a')).toEqual(['process', 'warning', 'text'])
-  expect(await typesOf('a')).toEqual(['process', 'text'])
-  expect(await typesOf('b')).toEqual(['process', 'warning', 'text'])
-  expect(warn).toHaveBeenCalledTimes(2)
+  const caution = { type: 'warning', message: expect.stringContaining('can run commands') }
+  const [one, other] = [await testAgent(), await testAgent()]
+  expect(await second(one)).toEqual(caution)
+  expect(await second(one)).not.toEqual(caution)
+  expect(await second(other)).toEqual(caution)
+  expect(warn.mock.calls.filter(([, said]) => String(said).includes('can run commands'))).toHaveLength(2)
 })

@@ -3,10 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import type { Call } from '../../src/claude/runner.ts'
-import { findTranscript } from '../../src/claude/session/transcripts.ts'
 import { answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
-import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
+import { collect, findTranscript, REAL_CLAUDE, testAgent } from './calls.ts'
 
 test('a call streams its text and ends with one result', async () => {
   await using model = await simulatedModel({ reply: ['Hello, I am the answer.'], chunkSize: 5 })

@@ -6,15 +6,13 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { CALL_MARKER } from '../../src/claude/environment.ts'
-import { locateProgram } from '../../src/claude/locate.ts'
 import { linuxProcessTable } from '../../src/claude/process/table.ts'
-import { findTranscript } from '../../src/claude/session/transcripts.ts'
-import { isAtLeast } from '../../src/claude/version.ts'
+import { isAtLeast, locateProgram } from '../../src/claude/program.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { answer } from '../../src/testing/model/answer.ts'
 import { type SimulatedModelOptions, simulatedModel } from '../../src/testing/model/simulated-model.ts'
-import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
+import { collect, findTranscript, REAL_CLAUDE, testAgent } from './calls.ts'
 
 async function world(reply: SimulatedModelOptions['reply'] & {}, environment: Record<string, string> = {}) {
   const model = await simulatedModel({ reply })

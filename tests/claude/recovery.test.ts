@@ -5,10 +5,9 @@ import { describe, expect, test, vi } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import type { Call } from '../../src/claude/runner.ts'
-import { findTranscript } from '../../src/claude/session/transcripts.ts'
 import { answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
-import { collect, REAL_CLAUDE, type TestAgent, testAgent } from './calls.ts'
+import { collect, findTranscript, REAL_CLAUDE, type TestAgent, testAgent } from './calls.ts'
 import { ownedCall } from './orphans.ts'
 
 const never = new AbortController().signal

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { promisesIn, type Ran, semantics, unexpectedSkips, unshown } from '../evidence.ts'
+import { failures, promisesIn, type Ran, semantics, unexpectedSkips, unshown } from '../evidence.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const promises = promisesIn(semantics())
@@ -46,4 +46,20 @@ test('A skipped test is told unless the list has its file and name', () => {
   expect(unexpectedSkips(tests, '# why\ntests/a.test.ts > one # no tmux\n')).toEqual([
     'tests/a.test.ts > two',
   ])
+})
+
+test('What failed is told in two lines each: the test, and the beginning of its message', () => {
+  const ran = (state: string, message?: string): Ran => ({
+    file: 'tests/a.test.ts',
+    name: 'a group > holds',
+    state,
+    errors: message === undefined ? undefined : [{ message }],
+  })
+  const long = `\u001b[31mexpected 1\u001b[39m\n\n   to be 2\n${'x'.repeat(10_000)}`
+  const told = failures([ran('passed'), ran('failed', long), ran('skipped'), ran('failed')])
+  expect(told).toEqual([
+    expect.stringMatching(/^tests\/a\.test\.ts > a group > holds\n {2}expected 1 \| to be 2 \| x+$/),
+    'tests/a.test.ts > a group > holds\n  no message',
+  ])
+  expect(told[0]?.length).toBeLessThan(300)
 })

@@ -3,7 +3,7 @@ import type { AccountWindow } from '../../claude/runner.ts'
 import { durableTimer, instant, waitLeft } from '../../clock.ts'
 import type { AccountFact, ReportedWindow } from '../../events/account-facts.ts'
 import type { Hold } from '../../events/agent-facts.ts'
-import { isForReading } from '../../store/level/chained-store.ts'
+import { streamName } from '../../events/ids.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
 import type { Effect } from '../engine/definition.ts'
 import { Life } from '../engine/life.ts'
@@ -47,10 +47,11 @@ const REPORT_EVERY_MS = 10_000
 export class Accounts {
   readonly #environment: ActorEnvironment
   readonly #governor: Governor
-  readonly #loading = new Map<string, Promise<AccountActor>>()
-  readonly #loaded = new Map<string, AccountActor>()
+  readonly #actors = new Map<string, Promise<AccountActor>>()
   /** Accounts that calls of this process count against. */
   readonly #known = new Set<string>()
+  /** Those of which the log was read. */
+  readonly #wasRead = new Set<string>()
   /** Accounts that cannot pay, from the moment that this is known. */
   readonly #held = new Map<string, AccountHold>()
   readonly #listeners = new Set<(accounts: ReadonlySet<string>) => void>()
@@ -78,7 +79,7 @@ export class Accounts {
 
   /** Whether what the log says about an account applies. Otherwise, see `know`. */
   isKnown(account: string): boolean {
-    return this.#known.has(account) && this.#loaded.has(account)
+    return this.#known.has(account) && this.#wasRead.has(account)
   }
 
   /**
@@ -190,7 +191,8 @@ export class Accounts {
     for (const stop of this.#resting.values()) stop()
     this.#resting.clear()
     await Promise.allSettled(this.#writing)
-    for (const actor of this.#loaded.values()) await actor.close()
+    for (const actor of await Promise.allSettled(this.#actors.values()))
+      if (actor.status === 'fulfilled') await actor.value.close()
   }
 
   #write(account: string, decision: (context: AccountState) => readonly AccountFact[]): Promise<unknown> {
@@ -203,8 +205,11 @@ export class Accounts {
 
   /** An account whose facts cannot be read stops no work: a call finds out whether it answers. */
   async #read(account: string): Promise<void> {
+    const { store } = this.#environment
     try {
-      await this.#actor(account)
+      // Without facts, there is nothing to fold.
+      if ((await store.head(streamName(accountKind.kind, accountId(account)))) > 0) await this.#actor(account)
+      this.#wasRead.add(account)
     } catch (error) {
       if (mayPass(error)) throw error
       this.#environment.logger.error({ account, error }, 'what is known of an account cannot be read')
@@ -212,16 +217,15 @@ export class Accounts {
   }
 
   #actor(account: string): Promise<AccountActor> {
-    const known = this.#loading.get(account)
+    const known = this.#actors.get(account)
     if (known) return known
     const loading = Life.load(accountKind, accountId(account), this.#environment).then((actor) => {
-      this.#loaded.set(account, actor)
-      if (!isForReading(this.#environment.store)) this.#apply(account, actor.snapshot.context)
+      if (!this.#environment.store.forReading) this.#apply(account, actor.snapshot.context)
       return actor
     })
-    this.#loading.set(account, loading)
+    this.#actors.set(account, loading)
     // A store that cannot be read now may be readable after a repair.
-    loading.catch(() => this.#loading.delete(account))
+    loading.catch(() => this.#actors.delete(account))
     return loading
   }
 

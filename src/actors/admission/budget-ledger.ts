@@ -2,7 +2,6 @@
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
 import { defined } from '../../events/json.ts'
 import type { Amount } from '../../events/options/budget.ts'
-import { isForReading } from '../../store/level/chained-store.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
 import { type Decides, Life } from '../engine/life.ts'
 import { mayPass } from '../engine/wish.ts'
@@ -72,7 +71,7 @@ export class BudgetLedger {
     life.woken = () => {
       ledger.#isShared = true
     }
-    if (isForReading(environment.store)) return ledger
+    if (environment.store.forReading) return ledger
     // The cost of a call of this process may come after the log says that its task has ended.
     const isOpen = ({ callId }: Reservation) => calls.isOpen(callId)
     const left = Object.values(ledger.context.reserved).filter((reservation) => !isOpen(reservation))

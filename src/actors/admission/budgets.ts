@@ -83,7 +83,8 @@ export interface BudgetKeeper {
 type DataOfSet = Extract<BudgetFact, { type: 'BudgetSet' }>['data']
 
 interface BegunCall extends CallRequest {
-  readonly estimate: Amount
+  /** What was reserved for it. Absent if no budget was set when it began. */
+  readonly estimate?: Amount
   /** What it cost, once that is known. */
   readonly cost?: Amount
 }
@@ -132,7 +133,7 @@ export class Budgets implements BudgetKeeper {
     const { callId, taskId, agent, agentVersion } = request
     for (;;) {
       if (!this.areSet) {
-        this.#begun.set(callId, this.#begin(request))
+        this.#begun.set(callId, request)
         return undefined
       }
       const ledgers = await this.#limiting(request)
@@ -157,12 +158,13 @@ export class Budgets implements BudgetKeeper {
   }
 
   adopt(request: CallRequest): void {
-    this.#begun.set(request.callId, this.#begin(request))
+    this.#begun.set(request.callId, request)
   }
 
   async refusal(request: CallRequest): Promise<BudgetHold | undefined> {
     for (;;) {
       const ledgers = await this.#limiting(request)
+      if (ledgers.length === 0) return undefined
       const refused = refusedBy(ledgers, this.#costOf(request, ledgers))
       if (!refused || !(await this.#refreshed(ledgers))) return refused
     }
@@ -280,9 +282,9 @@ export class Budgets implements BudgetKeeper {
       const facts: readonly BudgetFact[] = [
         { type: 'BudgetSet', data: { ...set, spent } },
         ...open.map(
-          ({ callId, taskId, agent, agentVersion, estimate }): BudgetFact => ({
+          ({ callId, taskId, agent, agentVersion, costs, estimate: known }): BudgetFact => ({
             type: 'BudgetReserved',
-            data: { callId, taskId, agent, agentVersion, ...estimate },
+            data: { callId, taskId, agent, agentVersion, ...(known ?? estimate(costs, this.#minimum)) },
           }),
         ),
       ]
@@ -387,10 +389,6 @@ export class Budgets implements BudgetKeeper {
       }
       signal.addEventListener('abort', forget, { once: true })
     })
-  }
-
-  #begin(request: CallRequest): BegunCall {
-    return { ...request, estimate: estimate(request.costs, this.#minimum) }
   }
 
   #costOf({ costs, agent }: CallRequest, ledgers: readonly BudgetLedger[]): Amount {

@@ -8,7 +8,6 @@ import { ClosedError } from '../../events/errors/usage.ts'
 import { checkTaskId } from '../../events/ids.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import type { TaskInput } from '../../events/task-input.ts'
-import { isForReading } from '../../store/level/chained-store.ts'
 import type { BudgetInfo } from '../admission/admission.ts'
 import type { Causation } from '../engine/actor.ts'
 import { Life } from '../engine/life.ts'
@@ -310,7 +309,7 @@ export class Agent {
 
   /** Runs the agent's tasks in this process. Does nothing in a store opened for reading. */
   start(): void {
-    if (this.#started || isForReading(this.#environment.store)) return
+    if (this.#started || this.#environment.store.forReading) return
     this.#started = true
     this.#reportOpenTasks()
     this.#work()

@@ -167,11 +167,14 @@ export class CallEndings {
     }
   }
 
-  /** Whether the log has its answer: who wrote that together with a run may have heard only that the run is closed. */
-  async #isAnswered({ callId }: OpenCall): Promise<boolean> {
+  /**
+   * Whether the log has what it cost: who recorded its answer together with a run may have heard only that the run is
+   * closed, and who ends another task of the agent may have begun before its end was recorded.
+   */
+  async #isBooked({ callId }: OpenCall): Promise<boolean> {
     const { store } = this.#environment
     for await (const { type, data } of store.read(this.#actor.stream, { direction: 'backwards' })) {
-      if (data.callId === callId && type === 'CallSucceeded') return true
+      if (data.callId === callId && data.costUsd !== undefined) return true
       if (data.callId === callId && type === 'CallStarted') return false
     }
     return false
@@ -184,7 +187,7 @@ export class CallEndings {
     admitted: Admitted,
   ): Promise<void> {
     const spent = ending && this.#spentBy(ending)
-    if (!spent || (await this.#isAnswered(call))) return
+    if (!spent || (await this.#isBooked(call))) return
     await this.#learnCost(ending, spent, admitted)
     const { logger, spentLate } = this.#environment
     const { bodies } = this.#asked

@@ -12,7 +12,8 @@ import type { MESSAGE_PARTS } from '../../events/options/agent.ts'
 import type { Logger } from '../../logger.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { SavedFiles } from '../../workspaces/files/file-history.ts'
-import type { FilesOperations, FilesPlace, RestoredFiles } from '../../workspaces/files/operations.ts'
+import type { FilesOperations, RestoredFiles } from '../../workspaces/files/operations.ts'
+import type { FilesPlace } from '../../workspaces/files/place.ts'
 import type { Bodies } from '../engine/bodies.ts'
 import type { CallEnding } from './call.ts'
 import type { AgentActor } from './environment.ts'
@@ -29,7 +30,8 @@ interface CallFilesEnvironment {
   readonly logger: Logger
   readonly directories: AgentDirectories
   readonly bodies: Bodies
-  readonly warn: (task: QueuedTask, message: string) => void
+  /** Tells those who listen to the task, and the log if this is news to it. */
+  readonly warn: (task: QueuedTask, message: string, isNews?: boolean) => void
   readonly decide: (
     task: QueuedTask,
     decision: (context: AgentContext) => readonly AgentFact[],
@@ -69,18 +71,45 @@ export interface CallFiles {
 /** The runners of those that were told that git is missing: once is enough. */
 const withoutGit = new WeakSet<FilesOperations>()
 
+/** The settings of which the log of this process was told that they do not count: other agents on them need not say so again. */
+const untrusted = new WeakMap<FilesOperations, Set<string>>()
+
 export function callFiles(
   agent: string,
   actor: AgentActor,
   { runner, logger, directories, bodies, decide, warn }: CallFilesEnvironment,
 ): CallFiles {
-  function kept(task?: QueuedTask): KeptFiles | undefined {
-    const { config, files: { commit: last } = {} } = actor.snapshot.context
-    if (!config || !runner.files) return undefined
-    const { workspace } = config
-    const rebuilt = () =>
-      task && warn(task, 'its workspace was gone: it was made again from the newest snapshot')
-    return { files: runner.files, place: { agent, workspace, directories, last, rebuilt } }
+  const { files } = runner
+  const place: FilesPlace = {
+    agent,
+    directories,
+    get workspace() {
+      return actor.snapshot.context.config?.workspace
+    },
+    get last() {
+      return actor.snapshot.context.files?.commit
+    },
+    rebuilt() {
+      const { current } = actor.snapshot.context
+      if (current) warn(current, 'its workspace was gone: it was made again from the newest snapshot')
+    },
+  }
+  const kept = files && { files, place }
+  /** Undefined if there is nothing to do. */
+  const keptNow = () => (actor.snapshot.context.config ? kept : undefined)
+
+  /** What was said of files that are left, so that it is said once. */
+  let saidOfLeft = ''
+  function tellLeft(task: QueuedTask, { left = [], leftInAll = left.length }: SavedFiles): void {
+    const names = left.join(', ')
+    const others = leftInAll - left.length
+    const said = others === 0 ? names : `${names} and ${others} others`
+    if (said !== saidOfLeft && said !== '')
+      warn(
+        task,
+        `some files are neither saved nor brought back, because they are too large, too many or cannot be read: ${said}`,
+      )
+    saidOfLeft = said
   }
 
   /** Does it in the open call, where it is recorded. */
@@ -88,7 +117,7 @@ export function callFiles(
     { task, call: { callId } }: CallOfTask,
     work: (given: KeptFiles & { readonly write: (fact: AgentFact) => Promise<unknown> }) => Promise<unknown>,
   ): Promise<CallEnding | undefined> {
-    const found = kept(task)
+    const found = keptNow()
     if (!found) return undefined
     const write = (fact: AgentFact) =>
       decide(task, ({ current }) => (current?.call?.callId === callId ? [fact] : []))
@@ -108,11 +137,18 @@ export function callFiles(
     const counts = trust === 'trusted'
     const before = actor.snapshot.context.files?.project
     const isSaid = trust === 'refused' || (before?.hash === hash && !before.counts)
-    if (!counts && !isSaid)
+    if (!counts && !isSaid) {
+      const told = untrusted.get(files) ?? new Set()
+      untrusted.set(files, told)
+      const settings = `${place.workspace?.repo} ${hash}`
+      const isNews = !told.has(settings)
+      told.add(settings)
       warn(
         task,
         `The project's own settings do not count (${names.join(', ')}): ${whyNot(trust, problem)}. Look at them. If you want them: claude-agents config trust ${place.directories.workspace}`,
+        isNews,
       )
+    }
     return { project: { hash, counts } }
   }
 
@@ -139,7 +175,7 @@ export function callFiles(
     task: { taskId },
     call: { callId },
   }: CallOfTask): Promise<RestoredFact | undefined> {
-    const found = kept()
+    const found = keptNow()
     const to = actor.snapshot.context.files?.before
     if (!found || to === undefined) return undefined
     try {
@@ -158,11 +194,11 @@ export function callFiles(
 
   return {
     get areKept() {
-      return kept() !== undefined
+      return keptNow() !== undefined
     },
 
     isEmpty() {
-      const found = kept()
+      const found = keptNow()
       return found?.files.isEmpty(found.place) ?? false
     },
 
@@ -184,17 +220,19 @@ export function callFiles(
         const { callId } = of.call
         const saved = await files.save(place, `before call ${callId}`)
         if (saved.commit === NO_FILES) return
+        tellLeft(of.task, saved)
         const project = await projectInCall(of.task, files, place)
         await write({ type: 'FilesSaved', data: { taskId, callId, when: 'before', ...saved, ...project } })
       }),
 
     async saveAfter(task, callId) {
-      const found = kept()
+      const found = keptNow()
       if (!found) return undefined
       const { taskId } = task
       try {
         const saved = await found.files.save(found.place, `after call ${callId}`)
         if (saved.commit === NO_FILES) return undefined
+        tellLeft(task, saved)
         const data = { taskId, callId, when: 'after', ...saved } as const
         await decide(task, ({ current }) =>
           current?.call?.callId === callId ? [{ type: 'FilesSaved', data }] : [],
@@ -226,7 +264,7 @@ export function callFiles(
     },
 
     async commit(task, { sessionId }, saved) {
-      const found = kept()
+      const found = keptNow()
       const workspace = found?.place.workspace
       if (!found || !workspace || workspace.commits === 'agent') return
       const { taskId, runId } = task

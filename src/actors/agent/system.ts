@@ -27,12 +27,9 @@ import {
 import type { Budget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import { countStreams, isThere } from '../../store/stream-count.ts'
-import type {
-  FilesOperations,
-  FilesPlace,
-  KeptWork,
-  RepositoryPlace,
-} from '../../workspaces/files/operations.ts'
+import type { FilesOperations } from '../../workspaces/files/operations.ts'
+import type { FilesPlace, RepositoryPlace } from '../../workspaces/files/place.ts'
+import type { KeptWork } from '../../workspaces/files/unlanded-work.ts'
 import { foldStream } from '../engine/history.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import { Registry, type Residence } from '../engine/registry.ts'

@@ -73,7 +73,7 @@ export class AgentWorker {
     this.#files = callFiles(agent, actor, {
       ...{ runner, logger, bodies: asked.bodies, directories: this.#directories },
       decide: (task, decision) => this.#decide(task, decision),
-      warn: (task, message) => this.#caution(task, message),
+      warn: (task, message, isNews) => this.#caution(task, message, isNews),
     })
     this.#endings = new CallEndings(agent, actor, environment, asked, this.#files, {
       decide: (task, decision) => this.#decide(task, decision),
@@ -453,9 +453,9 @@ export class AgentWorker {
     this.#asked.channel.tell(taskId, { type: 'message', message })
   }
 
-  /** Warns in the log, and tells those who listen to the task. */
-  #caution(task: QueuedTask, message: string): void {
-    this.#warn(task, message)
+  /** Warns in the log, if it is news to it, and tells those who listen to the task. */
+  #caution(task: QueuedTask, message: string, isNews = true): void {
+    if (isNews) this.#warn(task, message)
     this.#tell(task, { type: 'warning', message })
   }
 

@@ -16,7 +16,7 @@
  * - I7. Another writer to the stream ends the actor: its effects end at once, and it decides nothing more. Its owner, a
  *   `Life`, folds the facts afresh.
  */
-import type { AnyStateMachine, EventObject, SnapshotFrom } from 'xstate'
+import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import type { Clock } from '../../clock.ts'
 import type { NewFact, Recorded } from '../../events/envelope.ts'
 import { InvalidFactError } from '../../events/errors/fact.ts'
@@ -57,6 +57,17 @@ export interface Causation {
   readonly whileClosing?: boolean
 }
 
+/** Hears of each fact once it is durable and folded. */
+export type FactObserver<M extends AnyStateMachine> = (recorded: Recorded, snapshot: SnapshotFrom<M>) => void
+
+/** Who holds an actor. */
+export interface ActorOwner<M extends AnyStateMachine, E extends Effect> {
+  /** May be more or fewer at any time. */
+  readonly observers: ReadonlySet<FactObserver<M>>
+  /** Called once it is lost. */
+  readonly left: (actor: EventSourcedActor<M, E>) => void
+}
+
 export type Decision<M extends AnyStateMachine> = (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[]
 
 /** A decision that waits for its turn. */
@@ -71,12 +82,17 @@ interface Waiting<M extends AnyStateMachine> {
   reject(error: unknown): void
 }
 
-/** Decisions of one turn, and where the facts of each are among those of the turn. */
+/** A decision of one turn, and where its facts are among those of the turn. */
 interface Decided<M extends AnyStateMachine> {
   readonly waiting: Waiting<M>
   readonly from: number
   readonly to: number
-  readonly joined: StreamAppend | undefined
+}
+
+/** What another actor has decided together with one of these. */
+interface Joined {
+  readonly part: Part
+  readonly append: StreamAppend
 }
 
 /** What waits for it runs in the next microtask, for less than `queueMicrotask`. */
@@ -89,7 +105,6 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   readonly stream: string
   readonly #definition: ActorDefinition<M, E>
   readonly #environment: ActorEnvironment
-  readonly #observers = new Set<(recorded: Recorded, snapshot: SnapshotFrom<M>) => void>()
   readonly #waiting: (Waiting<M> | Part)[] = []
   #isDeciding = false
   /** Called when it decides nothing any more. */
@@ -98,7 +113,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   /** Wanted until the actor closes. */
   readonly #life: Wish
   #crashed: (error: unknown) => void = () => {}
-  readonly #left: (actor: this) => void
+  readonly #owner: ActorOwner<M, E> | undefined
   #lost: VersionConflict | Fenced | undefined
   #snapshot: SnapshotFrom<M>
   #machine: LiveMachine<M> | undefined
@@ -116,10 +131,10 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     stream: string,
     environment: ActorEnvironment,
     loaded: FoldedActor<M>,
-    left: (actor: EventSourcedActor<M, E>) => void,
+    owner: ActorOwner<M, E> | undefined,
   ) {
     this.stream = stream
-    this.#left = left
+    this.#owner = owner
     this.#definition = definition
     this.#environment = environment
     this.#version = loaded.version
@@ -129,20 +144,16 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     if (environment.inspect) void this.machine
   }
 
-  /**
-   * Folds the actor's facts. No effect runs until `start`.
-   *
-   * @param left Called once it is lost.
-   */
+  /** Folds the actor's facts. No effect runs until `start`. */
   static async load<M extends AnyStateMachine, E extends Effect>(
     definition: ActorDefinition<M, E>,
     id: string,
     environment: ActorEnvironment,
-    left: (actor: EventSourcedActor<M, E>) => void = () => {},
+    owner?: ActorOwner<M, E>,
   ): Promise<EventSourcedActor<M, E>> {
     const stream = streamName(definition.kind, id)
     const folded = await foldStream(definition, environment.store, stream)
-    return new EventSourcedActor(definition, stream, environment, folded, left)
+    return new EventSourcedActor(definition, stream, environment, folded, owner)
   }
 
   /** An actor whose facts were folded before. */
@@ -151,9 +162,9 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     id: string,
     environment: ActorEnvironment,
     folded: FoldedActor<M>,
-    left: (actor: EventSourcedActor<M, E>) => void = () => {},
+    owner: ActorOwner<M, E>,
   ): EventSourcedActor<M, E> {
-    return new EventSourcedActor(definition, streamName(definition.kind, id), environment, folded, left)
+    return new EventSourcedActor(definition, streamName(definition.kind, id), environment, folded, owner)
   }
 
   get snapshot(): SnapshotFrom<M> {
@@ -208,12 +219,6 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     this.#crashed = crashed
     this.#effects = new RunningEffects(perform, this.#environment, this.stream, crashed)
     this.#reconcile(true)
-  }
-
-  /** Calls back for each fact once it is durable and folded. Returns the function that stops observing. */
-  observe(observer: (recorded: Recorded, snapshot: SnapshotFrom<M>) => void): () => void {
-    this.#observers.add(observer)
-    return () => this.#observers.delete(observer)
   }
 
   /**
@@ -363,6 +368,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   async #takeTurn(turn: readonly Waiting<M>[]): Promise<void> {
     const drafts: NewFact[] = []
     const decided: Decided<M>[] = []
+    const joined: Joined[] = []
     let foreseen = this.snapshot
     for (const waiting of turn) {
       const { decision, origin, part } = waiting
@@ -372,9 +378,9 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
         const isIdle = first?.facts.length === 0
         const own = isIdle ? [] : this.#drafts(decision(foreseen), origin, first?.facts.at(-1))
         const next = this.#foresee(foreseen, own)
-        const joined = part && (first ?? part.take(own.at(-1)))
+        if (part) joined.push({ part, append: first ?? part.take(own.at(-1)) })
         foreseen = next
-        decided.push({ waiting, from: drafts.length, to: drafts.push(...own), joined })
+        decided.push({ waiting, from: drafts.length, to: drafts.push(...own) })
       } catch (error) {
         waiting.reject(error)
         part?.fail(error)
@@ -383,7 +389,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     try {
       const nothing: StreamAppend = { stream: this.stream, facts: drafts }
       const own = drafts.length === 0 ? nothing : this.#appendOf(drafts, turn[0]?.origin.commitId, foreseen)
-      const recorded = await this.#append(own, decided)
+      const recorded = await this.#append(own, joined)
       // A repeated commit may have had another number of facts.
       for (const { waiting, from, to } of decided)
         waiting.resolve(decided.length === 1 ? recorded : recorded.slice(from, to))
@@ -425,7 +431,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     this.#life.abort()
     this.#effects?.abort()
     this.#environment.logger.warn({ stream: this.stream, error }, 'something else has written to this stream')
-    this.#left(this)
+    this.#owner?.left(this)
     this.#stop()
   }
 
@@ -459,26 +465,20 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     let snapshot = from
     for (const { type, data } of facts) {
       const fact = { type, data, id: '' }
-      const next = this.#liveStep(snapshot, fact)
+      let next: SnapshotFrom<M> | undefined
+      try {
+        next = this.#definition.live(snapshot, fact)
+      } catch (cause) {
+        const problem = `the fold of ${this.stream} (now at version ${this.#version}) failed: ${(cause as Error).message}`
+        throw new InvalidFactError({ type, problem }, { cause })
+      }
       if (next === undefined) {
         const state = JSON.stringify((snapshot as { value?: unknown }).value)
-        throw new InvalidFactError({
-          type: fact.type,
-          problem: `${this.stream} does not expect it in state ${state}`,
-        })
+        throw new InvalidFactError({ type, problem: `${this.stream} does not expect it in state ${state}` })
       }
       snapshot = next
     }
     return snapshot
-  }
-
-  #liveStep(from: SnapshotFrom<M>, fact: EventObject): SnapshotFrom<M> | undefined {
-    try {
-      return this.#definition.live(from, fact)
-    } catch (cause) {
-      const problem = `the fold of ${this.stream} (now at version ${this.#version}) failed: ${(cause as Error).message}`
-      throw new InvalidFactError({ type: fact.type, problem }, { cause })
-    }
   }
 
   #appendOf(
@@ -493,20 +493,17 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   }
 
   /** Appends the facts of a turn, those of other actors included, and lets all of them see theirs. */
-  async #append(own: StreamAppend, decided: readonly Decided<M>[]): Promise<readonly Recorded[]> {
+  async #append(own: StreamAppend, joined: readonly Joined[]): Promise<readonly Recorded[]> {
     const { store } = this.#environment
-    if (decided.every(({ joined }) => joined === undefined)) {
+    if (joined.length === 0) {
       const recorded = own.facts.length === 0 ? [] : await store.append(own.stream, own.facts, own)
       this.#see(recorded)
       return recorded
     }
-    const joined = decided.flatMap(({ waiting: { part }, joined }) =>
-      part && joined ? [{ part, joined }] : [],
-    )
+    const appended = (isFirst: boolean) =>
+      joined.filter(({ part }) => part.isFirst === isFirst).map(({ append }) => append)
     // Causes come first.
-    const leading = joined.filter(({ part }) => part.isFirst)
-    const following = joined.filter(({ part }) => !part.isFirst)
-    const appends = [...leading.map(({ joined }) => joined), own, ...following.map(({ joined }) => joined)]
+    const appends = [...appended(true), own, ...appended(false)]
     const recorded = await store.appendAll(appends.filter(({ facts }) => facts.length > 0))
     const byStream = new Map(recorded.map((facts) => [facts[0]?.stream, facts]))
     const ownRecorded = byStream.get(this.stream) ?? []
@@ -538,7 +535,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     this.#snapshot = this.#definition.live(this.#snapshot, fact) ?? this.#snapshot
     this.#version = recorded.version
     this.#machine?.send(fact as never)
-    for (const observer of this.#observers) callListener(observer, recorded, this.snapshot)
+    for (const observer of this.#owner?.observers ?? []) callListener(observer, recorded, this.snapshot)
   }
 
   #reconcile(resumed: boolean): void {

@@ -8,7 +8,14 @@ import { VersionConflict } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
-import { type ActorEnvironment, type Causation, type Decision, EventSourcedActor } from './actor.ts'
+import {
+  type ActorEnvironment,
+  type ActorOwner,
+  type Causation,
+  type Decision,
+  EventSourcedActor,
+  type FactObserver,
+} from './actor.ts'
 import type { ActorDefinition, Effect } from './definition.ts'
 import type { Perform } from './effects.ts'
 import type { FoldedActor } from './history.ts'
@@ -17,14 +24,13 @@ import type { Part } from './part.ts'
 /** What can decide: a life, or one actor, whose decisions end with it. */
 export type Decides<M extends AnyStateMachine> = Pick<EventSourcedActor<M, Effect>, 'decide'>
 
-type Observer<M extends AnyStateMachine> = (recorded: Recorded, snapshot: SnapshotFrom<M>) => void
-
 export class Life<M extends AnyStateMachine, E extends Effect> {
   readonly stream: string
   readonly #definition: ActorDefinition<M, E>
   readonly #id: string
   readonly #environment: ActorEnvironment
-  readonly #observers = new Set<Observer<M>>()
+  readonly #observers = new Set<FactObserver<M>>()
+  readonly #owner: ActorOwner<M, E> = { observers: this.#observers, left: (actor) => this.#drop(actor) }
   /** The actor of now, or the last one; undefined while it rests. */
   #actor: EventSourcedActor<M, E> | undefined
   /** What it rests on. */
@@ -88,7 +94,7 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
         this.#id,
         this.#environment,
         this.#rested,
-        this.#drop,
+        this.#owner,
       )
       this.#adopt(actor)
       this.#starting?.(actor)
@@ -111,17 +117,13 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
    * See {@link EventSourcedActor.decide}. Taken again on the new state if something else was appended first, except together
    * with another actor.
    */
-  decide(decision: Decision<M>, origin?: Causation, part?: Part): Promise<readonly Recorded[]> {
-    return part ? this.#decideWith(part, decision, origin) : this.#decideAlone(decision, origin)
-  }
-
-  async #decideAlone(decision: Decision<M>, origin?: Causation): Promise<readonly Recorded[]> {
+  async decide(decision: Decision<M>, origin?: Causation, part?: Part): Promise<readonly Recorded[]> {
     for (;;) {
-      const actor = this.current ?? (await this.use())
+      const actor = this.current ?? (part ? this.#without(part) : await this.use())
       try {
-        return await actor.decide(decision, origin)
+        return await actor.decide(decision, origin, part)
       } catch (error) {
-        if (!(error instanceof VersionConflict) || error !== actor.lost) throw error
+        if (part || !(error instanceof VersionConflict) || error !== actor.lost) throw error
         if ((await this.use()).version === actor.version) throw error
       }
     }
@@ -151,7 +153,7 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
   }
 
   /** Calls back for each fact once it is durable and folded. Returns the function that stops observing. */
-  observe(observer: Observer<M>): () => void {
+  observe(observer: FactObserver<M>): () => void {
     this.#observers.add(observer)
     return () => this.#observers.delete(observer)
   }
@@ -210,12 +212,11 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
     await this.#actor?.close(options)
   }
 
-  #decideWith(part: Part, decision: Decision<M>, origin?: Causation): Promise<readonly Recorded[]> {
-    if (this.current) return this.current.decide(decision, origin, part)
-    // The other actor waits for this one: it must not wait for a load.
+  /** The other actor waits for this one: it must not wait for a load. */
+  #without(part: Part): never {
     const problem = this.#actor?.lost ?? new ClosedError({ what: `actor ${this.stream}` })
     part.fail(problem)
-    return Promise.reject(problem)
+    throw problem
   }
 
   #load(before: () => Promise<void> | undefined): Promise<EventSourcedActor<M, E>> {
@@ -231,14 +232,14 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
     const known = (last ?? this.#rested)?.version
     await before()
     if (this.#closed) throw new ClosedError({ what: `actor ${this.stream}` })
-    const actor = await EventSourcedActor.load(this.#definition, this.#id, this.#environment, this.#drop)
+    const actor = await EventSourcedActor.load(this.#definition, this.#id, this.#environment, this.#owner)
     if (this.#closed) await actor.close()
     const { version, snapshot } = actor
     this.#adopt(actor)
     // What others have written meanwhile is news as well.
     if (known !== undefined && version > known)
       for await (const recorded of this.#environment.store.read(this.stream, { after: known, to: version }))
-        this.#notify(recorded, snapshot)
+        for (const observer of this.#observers) callListener(observer, recorded, snapshot)
     // The effects of a lost actor may still be ending.
     if (!last?.lost) this.#starting?.(actor)
     else void last.quiet().then(() => this.#starting?.(actor))
@@ -246,19 +247,14 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
   }
 
   #adopt(actor: EventSourcedActor<M, E>): void {
-    actor.observe((recorded, snapshot) => this.#notify(recorded, snapshot))
     this.#actor = actor
     this.#rested = undefined
     this.woken()
   }
 
   /** An actor that works here needs no use to be folded afresh, unless another writer has claimed its stream. */
-  readonly #drop = ({ lost }: EventSourcedActor<M, E>): void => {
+  #drop({ lost }: EventSourcedActor<M, E>): void {
     if (!(lost instanceof VersionConflict)) this.lost(lost)
     else if (this.#starting) this.use().catch((error) => this.lost(error))
-  }
-
-  #notify(recorded: Recorded, snapshot: SnapshotFrom<M>): void {
-    for (const observer of this.#observers) callListener(observer, recorded, snapshot)
   }
 }

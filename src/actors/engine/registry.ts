@@ -87,8 +87,10 @@ export class Registry<T extends Resident> {
     this.#used.delete(id)
     this.#used.set(id, steadyTime(this.#clock))
     this.#uses += 1
-    this.#trim(LOOKS)
-    if (this.#isOver) this.#trimLater()
+    if (this.#isOver) {
+      this.#trim(LOOKS)
+      this.#trimLater()
+    }
     this.#watch()
   }
 

@@ -4,7 +4,6 @@ import { type DurableTimer, waitLeft } from '../../clock.ts'
 import { ActorStoppedError } from '../../events/errors/actor.ts'
 import { streamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
-import { isForReading } from '../../store/level/chained-store.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
 import type { FactOfMachine } from '../engine/definition.ts'
 import type { EffectContext } from '../engine/effects.ts'
@@ -139,7 +138,7 @@ export class OwnActorRef<C, R, M extends AnyStateMachine>
     })
     this.#run = run
     // Effects run only in the process that owns the store.
-    if (isForReading(this.#environment.store)) return
+    if (this.#environment.store.forReading) return
     life.start(
       (actor) => async (effect, context) => effect.run(this.#contextOf(run, actor, context)),
       (error) => void this.#end(run, crashedBy(error)),

@@ -1,45 +1,104 @@
 /**
- * The login that a call uses: which account it pays with, by the service's host and a fingerprint; of which kind it is,
- * found without reading any secret; and how a process whose HOME is the agent's finds it.
+ * The login of a call: the variables that identify the user; which account it pays with, by the service's host and a
+ * fingerprint of them; of which kind it is, found without reading any secret; and how a process whose HOME is the agent's
+ * finds it.
  */
 import { hash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { CLOUDS, isLogin, isOn, type Variables } from '../inherited-environment.ts'
 
-export interface AccountContext {
+export type Variables = Readonly<Record<string, string | undefined>>
+
+export interface LoginSources {
   /** Our own environment. */
   readonly inherited: Variables
   /** Variables that the library's user adds. A login among them replaces ours entirely. */
   readonly added: Variables
 }
 
+/** In the CLI's order of precedence. They do not change on a retry, while a stored login may be renewed. */
+const KEYS = ['ANTHROPIC_AUTH_TOKEN', 'ANTHROPIC_API_KEY', 'CLAUDE_CODE_OAUTH_TOKEN']
+
+/** The user's identity with Anthropic or a gateway, and its address. */
+const ANTHROPIC = [
+  ...KEYS,
+  ...['ANTHROPIC_BASE_URL', 'ANTHROPIC_CUSTOM_HEADERS'],
+  ...['ANTHROPIC_PROFILE', 'ANTHROPIC_CONFIG_DIR', 'ANTHROPIC_ORGANIZATION_ID', 'ANTHROPIC_WORKSPACE_ID'],
+  ...['ANTHROPIC_FEDERATION_RULE_ID', 'ANTHROPIC_SERVICE_ACCOUNT_ID', 'ANTHROPIC_SCOPE'],
+  ...['ANTHROPIC_IDENTITY_TOKEN', 'ANTHROPIC_IDENTITY_TOKEN_FILE'],
+]
+
+/**
+ * A cloud that serves the models. Its keys open far more than that, so they are passed on only if the cloud is
+ * enabled.
+ */
+interface Cloud {
+  readonly on: string
+  readonly variables: RegExp
+}
+
+const CLOUDS: readonly Cloud[] = [
+  {
+    on: 'CLAUDE_CODE_USE_BEDROCK',
+    variables:
+      /^(CLAUDE_CODE_(USE|SKIP)_BEDROCK(_AUTH)?|ANTHROPIC_BEDROCK_(BASE_URL|SERVICE_TIER)|ANTHROPIC_SMALL_FAST_MODEL_AWS_REGION|AWS_(REGION|DEFAULT_REGION|PROFILE|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|BEARER_TOKEN_BEDROCK|CONFIG_FILE|SHARED_CREDENTIALS_FILE|CA_BUNDLE|ROLE_ARN|ROLE_SESSION_NAME|WEB_IDENTITY_TOKEN_FILE|CONTAINER_CREDENTIALS_(FULL|RELATIVE)_URI|CONTAINER_AUTHORIZATION_TOKEN(_FILE)?|EC2_METADATA_DISABLED))$/,
+  },
+  {
+    on: 'CLAUDE_CODE_USE_VERTEX',
+    variables:
+      /^(CLAUDE_CODE_(USE|SKIP)_VERTEX(_AUTH)?|ANTHROPIC_VERTEX_(PROJECT_ID|BASE_URL)|CLOUD_ML_REGION|VERTEX_REGION_[A-Z0-9_]+|GOOGLE_APPLICATION_CREDENTIALS|GOOGLE_CLOUD_(PROJECT|QUOTA_PROJECT)|GCLOUD_PROJECT|CLOUDSDK_CONFIG)$/,
+  },
+  {
+    on: 'CLAUDE_CODE_USE_FOUNDRY',
+    variables:
+      /^(CLAUDE_CODE_(USE|SKIP)_FOUNDRY(_AUTH)?|ANTHROPIC_FOUNDRY_(API_KEY|BASE_URL|RESOURCE)|AZURE_(TENANT_ID|CLIENT_ID|CLIENT_SECRET|FEDERATED_TOKEN_FILE))$/,
+  },
+]
+
+/** Whether a variable identifies the user to the service, or says where the service is. */
+export const isLogin = (name: string): boolean =>
+  ANTHROPIC.includes(name) || CLOUDS.some(({ variables }) => variables.test(name))
+
+/** Parsed as the CLI parses a switch. */
+export const isOn = (value: string | undefined): boolean =>
+  value !== undefined && /^(1|true|yes|on)$/i.test(value.trim())
+
+/** Where the CLI looks for a login that it has stored. */
+const DIRECTORY = 'CLAUDE_SECURESTORAGE_CONFIG_DIR'
+
 /** The variables of a call that identify the user. */
-function loginOf({ inherited, added }: AccountContext): readonly (readonly [string, string])[] {
-  const own = Object.keys(added).some(isLogin) ? added : { ...storedLogin(inherited), ...inherited }
-  const clouds = CLOUDS.filter(({ on }) => isOn(own[on]))
-  const counts = (name: string) =>
-    (isLogin(name) && !CLOUDS.some(({ variables }) => variables.test(name))) ||
-    clouds.some(({ variables }) => variables.test(name)) ||
-    name === 'CLAUDE_SECURESTORAGE_CONFIG_DIR'
-  return Object.entries(own)
-    .flatMap(([name, value]) => (value && counts(name) ? [[name, value] as const] : []))
-    .sort(([one], [other]) => (one < other ? -1 : 1))
+export function loginVariables({ inherited, added }: LoginSources): Readonly<Record<string, string>> {
+  const isOurs = !Object.keys(added).some(isLogin)
+  const given = isOurs ? inherited : added
+  const clouds = CLOUDS.filter(({ on }) => isOn(given[on]))
+  const names = clouds.flatMap(({ variables }) => Object.keys(given).filter((name) => variables.test(name)))
+  return {
+    ...variablesOf(given, [...ANTHROPIC, ...names]),
+    ...(isOurs ? storedLogin(inherited) : variablesOf(added, [DIRECTORY])),
+  }
+}
+
+/** Those of these variables that are set. */
+export function variablesOf(given: Variables, names: readonly string[]): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const name of names) {
+    const value = given[name]
+    if (value !== undefined) found[name] = value
+  }
+  return found
 }
 
 /** The host of the service and a fingerprint, as in `api.anthropic.com#3f9a61c04d21`. */
-export function accountOf(context: AccountContext): string {
-  const login = loginOf(context)
-  const baseUrl = login.find(([name]) => name === 'ANTHROPIC_BASE_URL')?.[1] ?? 'https://api.anthropic.com'
-  const fingerprint = hash('sha256', JSON.stringify(login), 'hex').slice(0, 12)
-  return `${hostOf(baseUrl)}#${fingerprint}`
+export function accountOf(sources: LoginSources): string {
+  const login = loginVariables(sources)
+  const given = Object.entries(login).filter(([, value]) => value !== '')
+  given.sort(([one], [other]) => (one < other ? -1 : 1))
+  const fingerprint = hash('sha256', JSON.stringify(given), 'hex').slice(0, 12)
+  return `${hostOf(login.ANTHROPIC_BASE_URL || 'https://api.anthropic.com')}#${fingerprint}`
 }
 
-/** Keys given in the environment do not change on a retry. A stored login may be renewed. */
-const FIXED = ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN']
-
-export const isLoginFixed = (context: AccountContext): boolean =>
-  loginOf(context).some(([name]) => FIXED.includes(name))
+/** Whether a call with these variables has a key that is the same on a retry. */
+export const isLoginFixed = (variables: Variables): boolean => KEYS.some((name) => variables[name])
 
 /** A base URL may contain a password. */
 function hostOf(url: string): string {
@@ -57,9 +116,6 @@ export interface LoginKind {
   readonly where: string
 }
 
-/** In the CLI's order of precedence. */
-const VARIABLES = ['ANTHROPIC_AUTH_TOKEN', 'ANTHROPIC_API_KEY', 'CLAUDE_CODE_OAUTH_TOKEN']
-
 export function loginKind(
   environment: Variables,
   exists: (path: string) => boolean = existsSync,
@@ -67,9 +123,9 @@ export function loginKind(
 ): LoginKind {
   const cloud = CLOUDS.find(({ on }) => isOn(environment[on]))
   if (cloud) return { kind: 'cloud', where: cloud.on }
-  const variable = VARIABLES.find((name) => environment[name])
+  const variable = KEYS.find((name) => environment[name])
   if (variable !== undefined) return { kind: 'variable', where: variable }
-  const directory = storedLogin(environment, exists).CLAUDE_SECURESTORAGE_CONFIG_DIR
+  const directory = storedLogin(environment, exists)[DIRECTORY]
   const file = directory ? join(directory, '.credentials.json') : undefined
   if (file !== undefined && exists(file)) return { kind: 'stored', where: file }
   return platform === 'darwin'
@@ -102,16 +158,11 @@ export function storedLogin(
   const home = inherited.HOME ?? inherited.USERPROFILE
   if (home === undefined) return {}
   if (CLOUDS.some(({ on }) => isOn(inherited[on]))) return cloudLogins(inherited, home, exists)
-  return CREDENTIALS.some((name) => inherited[name])
-    ? {}
-    : { CLAUDE_SECURESTORAGE_CONFIG_DIR: claudeLogin(inherited, home) }
+  return CREDENTIALS.some((name) => inherited[name]) ? {} : { [DIRECTORY]: claudeLogin(inherited, home) }
 }
 
 /** If one of these is set, the CLI looks no further. */
-const CREDENTIALS = [
-  ...['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'],
-  ...['ANTHROPIC_FEDERATION_RULE_ID', 'ANTHROPIC_PROFILE'],
-]
+const CREDENTIALS = [...KEYS, 'ANTHROPIC_FEDERATION_RULE_ID', 'ANTHROPIC_PROFILE']
 
 function cloudLogins(inherited: Variables, home: string, exists: (path: string) => boolean) {
   const found = CLOUD_LOGINS.filter(
@@ -123,6 +174,6 @@ function cloudLogins(inherited: Variables, home: string, exists: (path: string) 
 
 /** What the CLI would choose for the user. On macOS, the empty string names the default directory's keychain entry. */
 function claudeLogin(inherited: Variables, home: string): string {
-  const configured = inherited.CLAUDE_SECURESTORAGE_CONFIG_DIR ?? inherited.CLAUDE_CONFIG_DIR
+  const configured = inherited[DIRECTORY] ?? inherited.CLAUDE_CONFIG_DIR
   return configured ?? (process.platform === 'darwin' ? '' : join(home, '.claude'))
 }

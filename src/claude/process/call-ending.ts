@@ -2,15 +2,14 @@
 import { existsSync } from 'node:fs'
 import type { Clock } from '../../clock.ts'
 import { CallCancelledError, CallTimeoutError, ClaudeExecutionError } from '../../events/errors/call.ts'
+import { defined } from '../../events/json.ts'
 import type { Redact } from '../../events/redaction.ts'
 import { classify } from '../classification.ts'
 import { unwrapper } from '../output-schema.ts'
 import type { Call, CallResult, CallSpending } from '../runner.ts'
-import { costBefore } from '../session/origin.ts'
-import { costReader } from '../session/transcript-reading.ts'
-import { eachLine, findTranscript } from '../session/transcripts.ts'
+import { costBefore, Sessions } from '../session/origin.ts'
 import type { StreamFacts, StreamParser } from '../stream/parser.ts'
-import { callResult, endingOf, reportedSpending } from '../stream/result-record.ts'
+import { callResult, endingOf, isAnswer, reportedSpending } from '../stream/result-record.ts'
 import type { UntrustedRecord } from '../stream/untrusted-json.ts'
 import { readStderr } from './call-output.ts'
 import type { RunEnd } from './call-run.ts'
@@ -30,13 +29,15 @@ export interface EndContext {
 export async function callFailure(end: RunEnd, context: EndContext): Promise<ClaudeExecutionError | null> {
   const { plan, facts, redact, signal, structuredOutputRequested } = context
   const stopped = signal.aborted ? stoppedError(signal) : null
+  const ending = facts.result === null ? null : endingOf(facts.result)
   const error = classify(
     {
       ...end,
       workspaceExists: existsSync(plan.directory),
       stopped: stopped === null ? null : stopped instanceof CallTimeoutError ? 'timeout' : 'cancelled',
-      stderr: await readStderr(plan.output),
-      ending: facts.result === null ? null : endingOf(facts.result),
+      // Of an answered call it says nothing.
+      stderr: ending && isAnswer(ending) ? '' : await readStderr(plan.output),
+      ending,
       assistantError: facts.assistantError,
       endsOpen: facts.endsOpen,
       endsUnreadable: facts.endsUnreadable,
@@ -63,42 +64,38 @@ export function stoppedError(signal: AbortSignal): ClaudeExecutionError {
 
 /** The cost that a call's own session has recorded so far. */
 export async function costSoFar(call: Call): Promise<number> {
-  const path = await findTranscript(call.directories.home, call.sessionId)
-  const cost = costReader()
-  if (path !== null) await eachLine(path, cost.add)
-  return cost.result() ?? 0
+  const sessions = new Sessions(call.directories)
+  const own = await sessions.transcriptOf(call.sessionId)
+  return (own && (await sessions.end(own)))?.chainCostUsd ?? 0
 }
 
-interface SessionSoFar {
-  /** Whether the call's session was saved. */
-  readonly isKept: boolean
-  /** The part of the cost in its result that earlier calls have paid. */
-  readonly costBefore: number
-}
-
-async function sessionSoFar(call: Call, known: number | undefined): Promise<SessionSoFar> {
-  const path = await findTranscript(call.directories.home, call.sessionId)
-  const cost = costReader()
-  const isKept = path !== null && (await eachLine(path, cost.add))
-  // Versions that write a cost state report the whole chain's cost in `total_cost_usd`; others report this call's.
-  const countsChain = isKept && cost.result() !== null
-  return { isKept, costBefore: countsChain ? (known ?? (await costBefore(call))) : 0 }
-}
-
-export interface CostContext extends Pick<StreamParser, 'facts' | 'streamed'> {
+export interface CostContext extends Pick<StreamParser, 'facts'> {
   /** The cost of the session before the call, if the call continues it in place. */
   readonly costBefore?: number | undefined
+  /** Its agent's sessions now that it has ended. */
+  readonly sessions?: Sessions
 }
 
 /** The result of an answered call, with the cost of this call alone, and whether its session was saved. */
 export async function resultOf(
   call: Call,
   record: UntrustedRecord,
-  { facts, redact, costBefore: known }: Omit<CostContext, 'streamed'> & Pick<EndContext, 'redact'>,
+  {
+    facts,
+    redact,
+    costBefore: known,
+    sessions = new Sessions(call.directories),
+  }: CostContext & Pick<EndContext, 'redact'>,
 ): Promise<{ readonly result: CallResult; readonly isSessionKept: boolean }> {
-  const { isKept, costBefore } = await sessionSoFar(call, known)
-  const unwrap = unwrapper(call.settings.outputSchema)
-  return { result: callResult(record, facts, { costBefore, redact, unwrap }), isSessionKept: isKept }
+  const own = await sessions.transcriptOf(call.sessionId)
+  const end = own ? await sessions.end(own) : null
+  // Versions that write a cost state report the whole chain's cost in `total_cost_usd`; others report this call's.
+  const countsChain = end !== null && end.chainCostUsd !== null
+  const paidBefore = countsChain ? (known ?? (await costBefore(call, sessions))) : 0
+  const { outputSchema } = call.settings
+  const unwrap = outputSchema && unwrapper(outputSchema)
+  const result = callResult(record, facts, defined({ costBefore: paidBefore, redact, unwrap }))
+  return { result, isSessionKept: end !== null }
 }
 
 /**
@@ -107,11 +104,11 @@ export async function resultOf(
  */
 export async function spendingOf(
   call: Call,
-  { facts, streamed, costBefore: known }: CostContext,
+  { facts, streamed, costBefore: known, sessions }: CostContext & Pick<StreamParser, 'streamed'>,
 ): Promise<CallSpending | undefined> {
   const { result, model } = facts
   // A call that failed early has saved no cost of its own: then that of its parent says how its version counts.
-  const reported = result && reportedSpending(result, model, known ?? (await costBefore(call)))
+  const reported = result && reportedSpending(result, model, known ?? (await costBefore(call, sessions)))
   const isTold =
     reported && (reported.costUsd > 0 || Object.values(reported.usage).some((tokens) => tokens > 0))
   return isTold ? reported : (streamed.spending(call.prompt) ?? reported ?? undefined)

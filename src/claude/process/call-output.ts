@@ -74,12 +74,14 @@ const TAIL = 16 * 1024
 const HEAD = 64 * 1024
 
 /** The tail of stderr; empty if it cannot be read. */
-export async function readStderr({ stderr }: OutputFiles): Promise<string> {
-  const end = await readPart(stderr, (size) => Math.max(0, size - TAIL), TAIL)
-  if (Buffer.byteLength(end) < TAIL) return end
+export const readStderr = async (files: OutputFiles): Promise<string> => (await readTail(files)).text
+
+async function readTail({ stderr }: OutputFiles): Promise<Part> {
+  const tail = await readPart(stderr, (size) => Math.max(0, size - TAIL), TAIL)
+  if (tail.isAll) return tail
   // Drop the first, partial line: half a key would not be recognized and redacted.
-  const line = end.indexOf('\n')
-  return end.slice(line === -1 ? TAIL / 4 : line + 1)
+  const line = tail.text.indexOf('\n')
+  return { ...tail, text: tail.text.slice(line === -1 ? TAIL / 4 : line + 1) }
 }
 
 /** When the process last printed anything, in ms since the epoch; undefined if its output is gone. */
@@ -96,23 +98,33 @@ export async function tidyOutput(
   files: OutputFiles,
   { redact, isTooLarge }: { readonly redact: Redact; readonly isTooLarge: boolean },
 ): Promise<void> {
-  await replace(files.stderr, redact(await readStderr(files)))
-  if (!isTooLarge) return
-  const head = await readPart(files.stdout, () => 0, HEAD)
-  await replace(files.stdout, head)
+  const { text, isAll } = await readTail(files)
+  const kept = redact(text)
+  if (!isAll || kept !== text) await replace(files.stderr, kept)
+  if (isTooLarge) await replace(files.stdout, (await readPart(files.stdout, () => 0, HEAD)).text)
 }
 
-async function readPart(path: string, start: (size: number) => number, length: number): Promise<string> {
+interface Part {
+  readonly text: string
+  /** Whether this is all of the file. */
+  readonly isAll: boolean
+}
+
+async function readPart(path: string, start: (size: number) => number, length: number): Promise<Part> {
   try {
     await using file = await openAgentFile(path, Number.POSITIVE_INFINITY)
-    if (file === null) return ''
+    if (file === null) return NO_PART
     const { size } = await file.stat()
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, start(size))
-    return buffer.toString('utf8', 0, bytesRead)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(size, length)), {
+      position: start(size),
+    })
+    return { text: buffer.toString('utf8', 0, bytesRead), isAll: bytesRead === size }
   } catch {
-    return ''
+    return NO_PART
   }
 }
+
+const NO_PART: Part = { text: '', isAll: false }
 
 /** Writes a new file over it: the current one may be a link that a tool planted. */
 async function replace(path: string, text: string): Promise<void> {

@@ -1,6 +1,6 @@
 /** Runs one call's process from start to end: follows its output, enforces its limits, and reaps what it leaves. */
 import type { FileHandle } from 'node:fs/promises'
-import { type Clock, pause, steadyTime } from '../../clock.ts'
+import { type Clock, steadyTime } from '../../clock.ts'
 import {
   CallStalledError,
   CallTimeoutError,
@@ -21,14 +21,12 @@ import {
 } from '../stream/line-splitter.ts'
 import type { OutputFiles } from './call-output.ts'
 import { type CallProcess, type LaunchPlan, type ProcessExit, startProcess } from './launch.ts'
-import { sweepCall, type TerminationContext, terminate, within } from './termination.ts'
+import { sweepCall, type TerminationContext, terminate } from './termination.ts'
 
 export interface CallRun {
   readonly process: CallProcess
   /** The messages of the call, until its process has ended. */
   readonly messages: AsyncIterable<CallMessage>
-  /** Resolves on the first output, or when the process has ended. */
-  readonly begun: Promise<void>
   /** Resolves when the process and everything it started are gone. Never rejects. */
   readonly over: Promise<RunEnd>
   /** Terminates the process. */
@@ -67,30 +65,58 @@ export interface OutputReader {
   hopeless?(): ClaudeExecutionError | null
 }
 
-/** Starts the process of a call. */
+/**
+ * Starts the process of a call.
+ *
+ * @param onBegun Called on the first output, and when the process has ended.
+ */
 export async function runCall(
   plan: LaunchPlan,
   reader: OutputReader,
   signal: AbortSignal,
   context: CallRunOptions,
+  onBegun: () => void,
 ): Promise<CallRun> {
-  const { clock } = context
+  const { clock, idleMs, callTimeoutMs } = context
   const queue = messageQueue<CallMessage>()
-  const begun = new AbortController()
-  const answered = new AbortController()
-  const stopping = new AbortController()
   const written = new AbortController()
+  const timers = new Set<() => void>()
   let failure: ClaudeExecutionError | null = null
+  let isStopping = false
+  let isAnswered = false
+  let activeAt = steadyTime(clock)
+  let stop = () => {}
+  const stopped = new Promise<void>((resolve) => {
+    stop = () => {
+      isStopping = true
+      clearTimers()
+      resolve()
+    }
+  })
+  const after = (delayMs: number, fire: () => void) => void timers.add(clock.after(delayMs, fire))
+  const clearTimers = () => {
+    for (const cancel of timers) cancel()
+    timers.clear()
+  }
 
-  const stop = () => stopping.abort()
   const process = await startProcess(plan, context.table, { clock, signal })
   const fail = (error: ClaudeExecutionError) => {
     failure ??= error
     // A process in its grace period must not use it to fill the disk.
-    if (stopping.signal.aborted && error instanceof OutputTooLargeError) process.kill()
+    if (isStopping && error instanceof OutputTooLargeError) process.kill()
     stop()
   }
-  const watch = watchTime(context, clock, AbortSignal.any([stopping.signal, answered.signal]), fail)
+  const limitSilence = (leftMs: number) =>
+    after(leftMs, () => {
+      const left = activeAt + idleMs - steadyTime(clock)
+      if (left > 0) limitSilence(left)
+      else fail(new CallStalledError({ said: `no output for ${idleMs} ms` }))
+    })
+  limitSilence(idleMs)
+  if (callTimeoutMs !== null) {
+    const said = `one call may take ${duration(callTimeoutMs)}, by callTimeoutMs of the runner`
+    after(callTimeoutMs, () => fail(new CallTimeoutError({ said })))
+  }
   // Read as it is written, even if the consumer is slow.
   const listening = followOutput(process.printed, plan.output, {
     clock,
@@ -99,14 +125,20 @@ export async function runCall(
     reader,
     fail,
     onOutput() {
-      watch.reset()
-      begun.abort()
+      activeAt = steadyTime(clock)
+      onBegun()
     },
     onLines(lines) {
       queue.push(reader.read(lines))
-      if (reader.hasResult()) answered.abort()
+      if (reader.hasResult()) {
+        if (isAnswered || isStopping) return
+        isAnswered = true
+        clearTimers()
+        after(context.resultGraceMs, stop)
+        return
+      }
       const hopeless = reader.hopeless?.() ?? null
-      if (hopeless === null || reader.hasResult()) return
+      if (hopeless === null) return
       process.kill()
       fail(hopeless)
     },
@@ -115,22 +147,17 @@ export async function runCall(
   if (signal.aborted) stop()
 
   const end = async (): Promise<RunEnd> => {
-    await Promise.race([process.exit, aborted(stopping.signal), lingered()])
+    await Promise.race([process.exit, stopped])
     if (process.identity !== null && !process.hasEnded()) {
       const graceMs = failure instanceof OutputTooLargeError ? 0 : context.graceMs
       await terminate(process.identity, { ...context, graceMs }, process.exit)
     }
-    await sweepCall(plan.environment[CALL_MARKER] ?? '', context)
+    await sweepCall(plan.environment[CALL_MARKER] ?? '', context, process.identity)
     written.abort()
     await listening
     // A process that survives SIGKILL (the system hangs) must not hang us.
     const exit = process.hasEnded() ? await process.exit : UNENDED
     return { ...exit, failure }
-  }
-  /** Resolves when the process has given its result and its grace period is over. */
-  const lingered = async () => {
-    await aborted(answered.signal)
-    await within(clock, context.resultGraceMs, process.exit)
   }
 
   const over = end()
@@ -140,19 +167,15 @@ export async function runCall(
     })
     .finally(() => {
       signal.removeEventListener('abort', stop)
-      for (const controller of [written, begun, stopping]) controller.abort()
+      stop()
+      written.abort()
+      onBegun()
       queue.end()
     })
-  return { process, messages: queue, begun: aborted(begun.signal), over, stop }
+  return { process, messages: queue, over, stop }
 }
 
 const UNENDED: ProcessExit = { exitCode: null, signal: 'SIGKILL', spawnError: null }
-
-const aborted = (signal: AbortSignal) =>
-  new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 
 interface OutputFollowing {
   readonly clock: Clock
@@ -176,14 +199,11 @@ async function followOutput(
   const { callBytes, diskBytes = OUTPUT_LIMITS.diskBytes } = limits
   const lines = lineSplitter(limits, reader.longRecords)
   let excess: OutputTooLargeError | null = null
-  // The reader may lag behind, and stderr is not read at all, so the files themselves are watched.
-  const exceeded = (bytes: number) => () => {
-    excess = outputTooLarge('the output', bytes)
+  // It is not read, so the file itself is watched.
+  const unwatch = limitSize(output.stderr, callBytes, () => {
+    excess = outputTooLarge('the output', callBytes)
     fail(excess)
-  }
-  const stdoutBytes = reader.counted ? diskBytes : callBytes
-  using _stdout = limitSize(output.stdout, stdoutBytes, exceeded(stdoutBytes))
-  using _stderr = limitSize(output.stderr, callBytes, exceeded(callBytes))
+  })
   const take = (found: readonly string[]) => {
     if (excess !== null) throw excess
     if (found.length > 0) onLines(found)
@@ -195,48 +215,15 @@ async function followOutput(
     take(lines.push(chunk))
   }
   try {
-    await followFile({ file: printed, path: output.stdout }, { clock, complete, onChunk })
+    const largest = reader.counted ? diskBytes : callBytes
+    await followFile({ file: printed, path: output.stdout }, { clock, complete, largest, onChunk })
     take(lines.end())
   } catch (cause) {
     const isKnown = cause instanceof ClaudeExecutionError
     fail(isKnown ? cause : new CliCrashedError({ said: `its output cannot be read: ${cause}` }, { cause }))
   } finally {
+    unwatch()
     await printed.close()
-  }
-}
-
-/** Enforces both time limits until `over` aborts. `reset` restarts the idle timer. */
-function watchTime(
-  { idleMs, callTimeoutMs }: TimeLimits,
-  clock: Clock,
-  over: AbortSignal,
-  fail: (error: ClaudeExecutionError) => void,
-): { reset(): void } {
-  let activeAt = steadyTime(clock)
-
-  const idle = async () => {
-    for (let left = idleMs; left > 0; left = activeAt + idleMs - steadyTime(clock)) {
-      await pause(clock, left, over)
-      if (over.aborted) return
-    }
-    fail(new CallStalledError({ said: `no output for ${idleMs} ms` }))
-  }
-  const total = async (limitMs: number) => {
-    await pause(clock, limitMs, over)
-    if (!over.aborted)
-      fail(
-        new CallTimeoutError({
-          said: `one call may take ${duration(limitMs)}, by callTimeoutMs of the runner`,
-        }),
-      )
-  }
-
-  void idle()
-  if (callTimeoutMs !== null) void total(callTimeoutMs)
-  return {
-    reset() {
-      activeAt = steadyTime(clock)
-    },
   }
 }
 

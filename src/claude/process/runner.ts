@@ -1,6 +1,6 @@
 /** Runs each call as one process: waits for a slot, spawns it, reports its messages, and cleans up. */
 import { availableParallelism } from 'node:os'
-import { type Clock, pause, systemClock } from '../../clock.ts'
+import { type Clock, systemClock } from '../../clock.ts'
 import { ClaudeExecutionError, OutputTooLargeError, StartupRefusedError } from '../../events/errors/call.ts'
 import type { Redact } from '../../events/redaction.ts'
 import { hostLogger, type Logger } from '../../logger.ts'
@@ -41,6 +41,8 @@ export interface PreparedCall {
   readonly redact: Redact
   /** What is written to stdin. */
   readonly input: string
+  /** What its agent is warned of as soon as the process runs; null: nothing. */
+  caution?(): string | null
   conclude(end: RunEnd): Promise<Conclusion>
 }
 
@@ -97,16 +99,15 @@ export function processRunner(
   /** Spawns the process. Its start slot is released on its first output, or after a timeout. */
   async function launch({ plan, reader }: PreparedCall, signal: AbortSignal): Promise<CallRun> {
     const releaseSlot = await starts.acquire(signal)
-    try {
-      const run = await runCall(plan, reader, signal, context)
-      const waited = new AbortController()
-      void Promise.race([run.begun, pause(clock, START_SLOT_TIMEOUT_MS, waited.signal)]).then(() => {
-        waited.abort()
-        releaseSlot()
-      })
-      return run
-    } catch (error) {
+    const cancel = clock.after(START_SLOT_TIMEOUT_MS, releaseSlot)
+    const begun = () => {
+      cancel()
       releaseSlot()
+    }
+    try {
+      return await runCall(plan, reader, signal, context, begun)
+    } catch (error) {
+      begun()
       throw error
     }
   }
@@ -120,17 +121,19 @@ export function processRunner(
     logger.debug({ callId: call.callId, path, arguments: given, environment: names }, 'starting a process')
     const run = await launch(prepared, signal)
     try {
-      if (run.process.identity !== null) yield { type: 'process', ...run.process.identity }
+      if (run.process.identity !== null) {
+        yield { type: 'process', ...run.process.identity }
+        const caution = prepared.caution?.() ?? null
+        if (caution !== null) yield warned(call, caution)
+      }
       // Not before: the consumer has recorded the process by the time it asks for the next message.
       run.process.send(prepared.input)
       yield* run.messages
       const end = await run.over
       logger.debug({ callId: call.callId, ...end, durationMs: clock.now() - startedAt }, 'the process ended')
       const { messages, error } = await prepared.conclude(end)
-      for (const message of messages) {
-        if (message.type === 'warning') logger.warn({ callId: call.callId }, message.message)
-        yield message
-      }
+      for (const message of messages)
+        yield message.type === 'warning' ? warned(call, message.message) : message
       if (error) throw error
     } finally {
       // The output is kept until the next call: we may be killed before the outcome is recorded.
@@ -139,6 +142,12 @@ export function processRunner(
       const isTooLarge = failure instanceof OutputTooLargeError
       await tidyOutput(prepared.plan.output, { redact: prepared.redact, isTooLarge })
     }
+  }
+
+  /** A warning that is also logged. */
+  function warned({ agent, callId }: Call, message: string): CallMessage {
+    logger.warn({ agent, callId }, message)
+    return { type: 'warning', message }
   }
 
   return {

@@ -100,10 +100,22 @@ type Environment = ReadonlyMap<string, string>
 /** Each round finds what was started during the one before. */
 const ROUNDS = 10
 
-/** Kills every process of one call. Returns how many there were. */
-export function sweepCall(callId: string, context: TerminationContext): Promise<number> {
-  return sweepProcesses(context, (markers) => markers.get(CALL_MARKER) === callId, new Set())
+/**
+ * Kills every process of one call. Returns how many there were.
+ *
+ * @param first The process of the call, if it is known: none of the others is older, and only theirs are looked at.
+ */
+export function sweepCall(
+  callId: string,
+  context: TerminationContext,
+  first: ProcessIdentity | null = null,
+): Promise<number> {
+  const isOfCall = (markers: Environment) => markers.get(CALL_MARKER) === callId
+  return sweepProcesses(context, isOfCall, new Set(), ticksOf(first?.startTime))
 }
+
+/** The start of a process in the kernel's unit, which orders it among others; 0 if the system tells it otherwise. */
+const ticksOf = (startTime: string | null = null) => Number(startTime) || 0
 
 /** Kills the processes of all calls of a base directory except those in `keep`. Returns how many there were. */
 export async function sweepBase(
@@ -125,6 +137,7 @@ async function sweepProcesses(
   context: TerminationContext,
   fits: (markers: Environment) => boolean,
   keep: ReadonlySet<string>,
+  sinceTicks = 0,
 ): Promise<number> {
   const swept = new Set<string>()
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -132,6 +145,7 @@ async function sweepProcesses(
     const spared = new Set([...ancestorsOf(process.pid, entries), process.pid])
     const marked: ProcessEntry[] = []
     for (const entry of entries) {
+      if (ticksOf(entry.startTime) < sinceTicks) continue
       const markers = await context.table.environment(entry.pid)
       if (!markers || !fits(markers)) continue
       if (!keep.has(markers.get(CALL_MARKER) ?? '')) marked.push(entry)

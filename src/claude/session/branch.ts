@@ -3,7 +3,7 @@ import { mkdir, open, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import { configDirectory } from '../environment.ts'
-import { readAnswers, recordAnswer, type SessionOrigin, sessionOrigin } from './origin.ts'
+import { recordAnswer, type SessionOrigin, Sessions, sessionOrigin } from './origin.ts'
 import { containedReader, containsLine } from './transcript-reading.ts'
 import { eachLine } from './transcripts.ts'
 
@@ -22,7 +22,7 @@ export async function branchSession(
   // The CLI derives the directory from its working directory like this; 2.1.330 also searches all others.
   const project = (await realpath(to.workspace)).replace(/[^A-Za-z0-9]/g, '-')
   const folder = join(configDirectory(to.home), 'projects', project)
-  const answers = await readAnswers(from.home)
+  const answers = await new Sessions(from).answers()
   const contained = containedReader(new Set([...answers.values()].map(({ line }) => line)))
   for (let left = TRIES; left > 0; left -= 1) {
     const origin = await sessionOrigin({ sessionId: '', parentSessionId: sessionId, directories: from })
@@ -30,8 +30,9 @@ export async function branchSession(
     await mkdir(folder, { recursive: true, mode: 0o700 })
     if (await copyUpTo(origin, join(folder, `${origin.sessionId}.jsonl`), contained.add)) break
   }
+  const copied = new Sessions(to)
   for (const [session, answer] of answers) {
-    if (contained.result().has(answer.line)) await recordAnswer(to.home, session, answer)
+    if (contained.result().has(answer.line)) await recordAnswer(copied, session, answer)
   }
 }
 

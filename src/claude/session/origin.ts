@@ -5,11 +5,19 @@ import { SessionNotFoundError } from '../../events/errors/call.ts'
 import { defined } from '../../events/json.ts'
 import { openForAppending, readAgentFile } from '../../workspaces/agent-file.ts'
 import { withDescriptors } from '../../workspaces/descriptors.ts'
+import type { AgentDirectories } from '../../workspaces/directories.ts'
 import { removeFrom } from '../../workspaces/lifecycle.ts'
 import type { Call } from '../runner.ts'
 import { numberAt, parseRecord, stringAt } from '../stream/untrusted-json.ts'
-import { containedReader, costReader, idReader, type TurnStart } from './transcript-reading.ts'
-import { eachLine, isReadable, listTranscripts } from './transcripts.ts'
+import {
+  containedReader,
+  costReader,
+  endReader,
+  idReader,
+  type TranscriptEnd,
+  type TurnStart,
+} from './transcript-reading.ts'
+import { eachLine, isReadable, listTranscripts, type TranscriptFile } from './transcripts.ts'
 
 export interface SessionOrigin {
   /** The session to fork. */
@@ -22,9 +30,52 @@ export interface SessionOrigin {
 
 type ForkingCall = Pick<Call, 'sessionId' | 'parentSessionId' | 'directories'>
 
+/** What an agent's home has of its sessions, as it is when it is first asked for: one look serves all that a call needs. */
+export class Sessions {
+  readonly home: string
+  readonly #ends = new Map<string, Promise<TranscriptEnd | null>>()
+  #files: Promise<readonly TranscriptFile[]> | undefined
+  #answers: Promise<ReadonlyMap<string, SessionAnswer>> | undefined
+
+  constructor({ home }: Pick<AgentDirectories, 'home'>) {
+    this.home = home
+  }
+
+  files(): Promise<readonly TranscriptFile[]> {
+    this.#files ??= listTranscripts(this.home)
+    return this.#files
+  }
+
+  /** How sessions ended, in the order of their answers. */
+  answers(): Promise<ReadonlyMap<string, SessionAnswer>> {
+    this.#answers ??= readAnswers(this.home)
+    return this.#answers
+  }
+
+  /** undefined if there is none. */
+  async transcriptOf(sessionId: string): Promise<TranscriptFile | undefined> {
+    return (await this.files()).find((file) => file.sessionId === sessionId)
+  }
+
+  /** null if it cannot be read. */
+  end({ path }: Pick<TranscriptFile, 'path'>): Promise<TranscriptEnd | null> {
+    const end = this.#ends.get(path) ?? transcriptEnd(path)
+    this.#ends.set(path, end)
+    return end
+  }
+}
+
+async function transcriptEnd(path: string): Promise<TranscriptEnd | null> {
+  const end = endReader()
+  return (await eachLine(path, end.add)) ? end.result() : null
+}
+
 /** What a call forks; null if it starts a new chain, or if no transcript contains its parent session. */
-export async function sessionOrigin(call: ForkingCall): Promise<SessionOrigin | null> {
-  const found = await findOrigin(call)
+export async function sessionOrigin(
+  call: ForkingCall,
+  sessions = new Sessions(call.directories),
+): Promise<SessionOrigin | null> {
+  const found = await findOrigin(call, sessions)
   return found === 'unreadable' ? null : found
 }
 
@@ -33,23 +84,24 @@ export async function sessionOrigin(call: ForkingCall): Promise<SessionOrigin | 
  * be read: the CLI would wait for a pipe for ever, or use up the memory.
  */
 export async function originToFork(call: ForkingCall): Promise<SessionOrigin | null> {
-  const found = await findOrigin(call)
+  const found = await findOrigin(call, new Sessions(call.directories))
   if (found !== 'unreadable') return found
   throw new SessionNotFoundError({ said: `the transcript of session ${call.parentSessionId} cannot be read` })
 }
 
-async function findOrigin(call: ForkingCall): Promise<SessionOrigin | 'unreadable' | null> {
-  const { parentSessionId: parent, directories } = call
+async function findOrigin(
+  { sessionId: ownId, parentSessionId: parent }: ForkingCall,
+  sessions: Sessions,
+): Promise<SessionOrigin | 'unreadable' | null> {
   if (parent === null) return null
-  const files = await listTranscripts(directories.home)
-  const own = files.find((file) => file.sessionId === parent)
+  const own = await sessions.transcriptOf(parent)
   if (own && (await isReadable(own.path))) return { sessionId: parent, at: null, path: own.path }
 
-  const answer = (await readAnswers(directories.home)).get(parent)
+  const answer = (await sessions.answers()).get(parent)
   const candidates: (SessionOrigin & { readonly length: number })[] = []
   if (answer !== undefined)
-    for (const { sessionId, path } of files) {
-      if (sessionId === call.sessionId || sessionId === parent) continue
+    for (const { sessionId, path } of await sessions.files()) {
+      if (sessionId === ownId || sessionId === parent) continue
       const length = await lengthIfContaining(path, answer.line)
       if (length !== null) candidates.push({ sessionId, at: answer.line, path, length })
     }
@@ -73,13 +125,17 @@ async function lengthIfContaining(path: string, line: string): Promise<number | 
  * what was forked. That may have been removed since, after the call was answered; then it begins after the parent's
  * answer in the call's own transcript.
  */
-export async function turnStart(call: ForkingCall, own: string): Promise<TurnStart> {
-  const origin = await sessionOrigin(call)
-  const answer = (await readAnswers(call.directories.home)).get(call.parentSessionId ?? '')
+export async function turnStart(
+  call: ForkingCall,
+  own: string,
+  sessions = new Sessions(call.directories),
+): Promise<TurnStart> {
+  const origin = await sessionOrigin(call, sessions)
+  const answer = (await sessions.answers()).get(call.parentSessionId ?? '')
   if (origin === null && answer === undefined) return { before: new Set(), costBefore: 0 }
   const ids = idReader(origin === null ? answer?.line : (origin.at ?? undefined))
   await eachLine(origin?.path ?? own, ids.add)
-  return { before: ids.result(), costBefore: await costBefore(call) }
+  return { before: ids.result(), costBefore: await costBefore(call, sessions) }
 }
 
 /**
@@ -87,12 +143,17 @@ export async function turnStart(call: ForkingCall, own: string): Promise<TurnSta
  * the whole transcript all the same (2.1.332). Which transcript that was, the record of the answer knows best: by now another
  * one may be the shortest.
  */
-export async function costBefore(call: ForkingCall): Promise<number> {
-  const answers = await readAnswers(call.directories.home)
+export async function costBefore(
+  call: ForkingCall,
+  sessions = new Sessions(call.directories),
+): Promise<number> {
+  const answers = await sessions.answers()
   const recorded = answers.get(call.sessionId)?.costBeforeUsd
   if (recorded !== undefined) return recorded
-  const origin = await sessionOrigin(call)
-  if (origin === null) return answers.get(call.parentSessionId ?? '')?.chainCostUsd ?? 0
+  const parent = answers.get(call.parentSessionId ?? '')
+  const origin = await sessionOrigin(call, sessions)
+  // A transcript that ends with the parent's answer has the cost that was recorded with that.
+  if (!origin || (origin.at === null && parent?.chainCostUsd)) return parent?.chainCostUsd ?? 0
   const cost = costReader()
   await eachLine(origin.path, cost.add)
   return cost.result() ?? 0
@@ -110,17 +171,14 @@ const answersFile = (home: string) => join(home, NAME)
 const LARGEST = 64 * 2 ** 20
 
 /** How a session ended. */
-export interface SessionAnswer {
-  /** The id of the line that holds the answer. */
+export interface SessionAnswer extends TranscriptEnd {
   readonly line: string
-  /** What the chain has cost up to and including this session, if known. */
-  readonly chainCostUsd: number | null
   /** What the chain had cost before this session, if it was forked at an earlier turn of another one. */
   readonly costBeforeUsd?: number
 }
 
 /** In the order of the answers. Lines that are incomplete or malformed are skipped: a crash may have cut the last one. */
-export async function readAnswers(home: string): Promise<ReadonlyMap<string, SessionAnswer>> {
+async function readAnswers(home: string): Promise<ReadonlyMap<string, SessionAnswer>> {
   const text = (await readAgentFile(answersFile(home), LARGEST)) ?? ''
   return new Map(
     text.split('\n').flatMap((entry) => {
@@ -134,8 +192,13 @@ export async function readAnswers(home: string): Promise<ReadonlyMap<string, Ses
 }
 
 /** Durable when it resolves: transcripts are removed on the strength of it. */
-export async function recordAnswer(home: string, session: string, answer: SessionAnswer): Promise<void> {
-  if ((await readAnswers(home)).get(session)?.line === answer.line) return
+export async function recordAnswer(
+  sessions: Sessions,
+  session: string,
+  answer: SessionAnswer,
+): Promise<void> {
+  const { home } = sessions
+  if ((await sessions.answers()).get(session)?.line === answer.line) return
   await using file = (await openForAppending(answersFile(home), LARGEST)) ?? (await createAnswers(home))
   await file.write(`${JSON.stringify({ session, ...answer })}\n`)
   await file.datasync()

@@ -5,9 +5,9 @@
  */
 import { rm, stat } from 'node:fs/promises'
 import type { Call } from '../runner.ts'
-import { costBefore, readAnswers, recordAnswer, type SessionAnswer, sessionOrigin } from './origin.ts'
-import { containedReader, costReader, lastAnswerReader } from './transcript-reading.ts'
-import { eachLine, listTranscripts, type TranscriptFile } from './transcripts.ts'
+import { costBefore, recordAnswer, type SessionAnswer, Sessions, sessionOrigin } from './origin.ts'
+import { containedReader, type TranscriptEnd } from './transcript-reading.ts'
+import { eachLine, type TranscriptFile } from './transcripts.ts'
 
 /**
  * Call this once a call is answered. It keeps the call's transcript, and that of every answered session that no other
@@ -21,21 +21,15 @@ import { eachLine, listTranscripts, type TranscriptFile } from './transcripts.ts
  * may die before the call's outcome is logged: an answered call is not repeated, and all that recovery needs of the
  * parent has been recorded.
  */
-export async function pruneTranscripts(call: Call): Promise<void> {
-  const { home } = call.directories
-  const answers = await readAnswers(home)
-  const files = await listTranscripts(home)
-  const own = files.find(({ sessionId }) => sessionId === call.sessionId)
-  const end = own ? await endOf(own.path) : null
-  if (own === undefined || end === null || end === 'unreadable') return
-  await recordAnswer(home, call.sessionId, { ...end, ...(await costAtFork(call)) })
+export async function pruneTranscripts(call: Call, sessions = new Sessions(call.directories)): Promise<void> {
+  const own = await sessions.transcriptOf(call.sessionId)
+  const end = own ? await sessions.end(own) : null
+  if (own === undefined || !hasAnswer(end)) return
+  await recordAnswer(sessions, call.sessionId, { ...end, ...(await costAtFork(call, sessions)) })
 
-  const others = await answered(
-    home,
-    files.filter((file) => file !== own),
-    answers,
-  )
-  const before = [...answers.keys()].findLast((session) => session !== call.sessionId)
+  const others = await answered(sessions, own)
+  if (others.length === 0) return
+  const before = [...(await sessions.answers()).keys()].findLast((session) => session !== call.sessionId)
   const newest = [
     { path: own.path, line: end.line },
     ...others.filter(({ sessionId }) => sessionId === before),
@@ -55,45 +49,34 @@ export async function pruneTranscripts(call: Call): Promise<void> {
 }
 
 /** Of a fork at an earlier line; of any other, the parent's answer tells it. */
-async function costAtFork(call: Call): Promise<Pick<SessionAnswer, 'costBeforeUsd'>> {
-  const origin = await sessionOrigin(call)
-  return origin === null || origin.at === null ? {} : { costBeforeUsd: await costBefore(call) }
+async function costAtFork(call: Call, sessions: Sessions): Promise<Pick<SessionAnswer, 'costBeforeUsd'>> {
+  const origin = await sessionOrigin(call, sessions)
+  return origin === null || origin.at === null ? {} : { costBeforeUsd: await costBefore(call, sessions) }
 }
 
 interface AnsweredTranscript extends TranscriptFile, Pick<SessionAnswer, 'line'> {}
 
 /** Removes the transcripts of failed calls, and returns the others. What cannot be read is left alone. */
-async function answered(
-  home: string,
-  files: readonly TranscriptFile[],
-  answers: ReadonlyMap<string, SessionAnswer>,
-): Promise<readonly AnsweredTranscript[]> {
+async function answered(sessions: Sessions, own: TranscriptFile): Promise<readonly AnsweredTranscript[]> {
   const found: AnsweredTranscript[] = []
-  for (const file of files) {
+  const answers = await sessions.answers()
+  for (const file of await sessions.files()) {
+    if (file === own) continue
     const known = answers.get(file.sessionId)
-    const end = known ?? (await endOf(file.path))
-    if (end === null) await rm(file.path)
-    else if (end !== 'unreadable') {
-      if (known === undefined) await recordAnswer(home, file.sessionId, end)
+    const end = known ?? (await sessions.end(file))
+    if (end === null) continue
+    if (!hasAnswer(end)) await rm(file.path)
+    else {
+      if (known === undefined) await recordAnswer(sessions, file.sessionId, end)
       found.push({ ...file, line: end.line })
     }
   }
   return found
 }
 
+const hasAnswer = (end: TranscriptEnd | null): end is SessionAnswer => end !== null && end.line !== null
+
 /** In bytes. Beyond this, the parent's transcript would be most of what a conversation takes. */
 const SMALL_TRANSCRIPT = 256 * 1024
 
 const isSmall = async ({ path }: TranscriptFile) => (await stat(path)).size <= SMALL_TRANSCRIPT
-
-/** The answer that a transcript ends in; null if it ends in none. */
-async function endOf(path: string): Promise<SessionAnswer | 'unreadable' | null> {
-  const [answer, cost] = [lastAnswerReader(), costReader()]
-  const wasRead = await eachLine(path, (text) => {
-    answer.add(text)
-    cost.add(text)
-  })
-  if (!wasRead) return 'unreadable'
-  const line = answer.result()
-  return line === null ? null : { line, chainCostUsd: cost.result() }
-}

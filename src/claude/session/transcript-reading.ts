@@ -110,16 +110,25 @@ export function answerReader(
   }
 }
 
-/** The id of a transcript's last line if that is an answer; null otherwise. */
-export function lastAnswerReader(): LineReader<string | null> {
+/** How a transcript ends. */
+export interface TranscriptEnd {
+  /** The id of the line that holds the answer; null if it ends in none. */
+  readonly line: string | null
+  /** What the chain has cost up to and including this session, if known. */
+  readonly chainCostUsd: number | null
+}
+
+export function endReader(): LineReader<TranscriptEnd> {
+  const cost = costReader()
   let answer: string | null = null
   return {
     add(line) {
+      cost.add(line)
       const record = parseRecord(line)
       if (record === null || record.isSidechain === true || !isMessage(record)) return
       answer = isAnswer(record) ? stringAt(record, 'uuid') : null
     },
-    result: () => answer,
+    result: () => ({ line: answer, chainCostUsd: cost.result() }),
   }
 }
 

@@ -41,11 +41,6 @@ export async function listTranscripts(home: string): Promise<readonly Transcript
   return found
 }
 
-/** The path of a session's transcript; null if there is none. */
-export async function findTranscript(home: string, sessionId: string): Promise<string | null> {
-  return (await listTranscripts(home)).find((file) => file.sessionId === sessionId)?.path ?? null
-}
-
 /**
  * Reads a transcript, line by line, without holding it. Whether it could be read: a pipe, a link, a directory or a
  * file beyond the limit counts as lost.

@@ -1,7 +1,8 @@
-/** Reads a file while another process writes it, and reports when it grows too large. */
+/** Reads a file while another process writes it, up to a limit of its size. */
 import { watch } from 'node:fs'
 import { type FileHandle, stat } from 'node:fs/promises'
 import { type Clock, pause } from '../../clock.ts'
+import { outputTooLarge } from './line-splitter.ts'
 
 export interface FileFollowOptions {
   readonly clock: Clock
@@ -12,6 +13,8 @@ export interface FileFollowOptions {
   readonly onChunk: (chunk: Uint8Array) => void
   /** Aborts when no more will be written: the rest is then read, and following ends. */
   readonly complete: AbortSignal
+  /** How many bytes the file may have, even if it is written faster than it is read. Beyond it, an OutputTooLargeError. */
+  readonly largest?: number
 }
 
 const CHUNK = 256 * 1024
@@ -28,13 +31,13 @@ export interface FollowedFile {
 /** Follows the file from its start. Resolves when the file is complete and has been read to its end. */
 export async function followFile(
   { file, path }: FollowedFile,
-  { clock, onChunk, complete }: FileFollowOptions,
+  { clock, onChunk, complete, largest = Number.POSITIVE_INFINITY }: FileFollowOptions,
 ): Promise<void> {
   const buffer = Buffer.allocUnsafe(CHUNK)
   let change = new AbortController()
-  using _watching = watchFile(path, () => change.abort())
-  const finish = () => change.abort()
-  complete.addEventListener('abort', finish)
+  const wake = () => change.abort()
+  const unwatch = watchFile(path, wake)
+  complete.addEventListener('abort', wake)
   try {
     for (let position = 0; ; ) {
       // Checked before the read: what is written in between is found by one more read.
@@ -42,19 +45,21 @@ export async function followFile(
       change = new AbortController()
       const { bytesRead } = await file.read(buffer, 0, CHUNK, position)
       position += bytesRead
+      const isBehind = bytesRead === CHUNK
+      if ((isBehind ? (await file.stat()).size : position) > largest)
+        throw outputTooLarge('the output', largest)
       if (bytesRead > 0) onChunk(buffer.subarray(0, bytesRead))
       else if (isComplete) return
       else if (!complete.aborted) await pause(clock, POLL_EVERY_MS, change.signal)
     }
   } finally {
-    complete.removeEventListener('abort', finish)
+    complete.removeEventListener('abort', wake)
+    unwatch()
   }
 }
 
-/**
- * Calls `exceeded` once the file is larger than `bytes`, even if it is not read, or is read more slowly than written.
- */
-export function limitSize(path: string, bytes: number, exceeded: () => void): Disposable {
+/** Calls `exceeded` once a file that is not read is larger than `bytes`. Returns what ends that. */
+export function limitSize(path: string, bytes: number, exceeded: () => void): () => void {
   let isChecking = false
   return watchFile(path, () => {
     if (isChecking) return
@@ -70,12 +75,12 @@ export function limitSize(path: string, bytes: number, exceeded: () => void): Di
 }
 
 /** A system that cannot watch, or has run out of watches, is no reason to fail. */
-function watchFile(path: string, changed: () => void): Disposable {
+function watchFile(path: string, changed: () => void): () => void {
   try {
     const watcher = watch(path, { persistent: false }, changed)
     watcher.on('error', () => watcher.close())
-    return { [Symbol.dispose]: () => watcher.close() }
+    return () => watcher.close()
   } catch {
-    return { [Symbol.dispose]: () => {} }
+    return () => {}
   }
 }

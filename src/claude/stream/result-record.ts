@@ -81,10 +81,11 @@ export function callResult(
     readonly unwrap?: (output: unknown) => unknown
   },
 ): CallResult {
-  const { unwrap = (output) => output } = context
+  const { structured_output: given } = result
+  const output = context.unwrap ? context.unwrap(given) : given
   return recordable({
     // Structured output comes in a field of its own, apart from the prose around it.
-    text: jsonText(unwrap(result.structured_output)) ?? facts.begun + (stringAt(result, 'result') ?? ''),
+    text: jsonText(output) ?? facts.begun + (stringAt(result, 'result') ?? ''),
     ...(reportedSpending(result, facts.model, context.costBefore) ?? { costUsd: 0, usage: NO_USAGE }),
     durationMs: numberAt(result, 'duration_ms') ?? 0,
     turns: numberAt(result, 'num_turns'),

@@ -22,7 +22,7 @@ import { pipedText, readAll, standardInput } from '../standard-input.ts'
 import { markdownStream } from '../terminal/markdown-stream.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
-import { tellFiles } from './project.ts'
+import { settleFiles } from './project.ts'
 
 export function askCommand(agent: Command): void {
   agent
@@ -59,7 +59,7 @@ async function ask(globals: GlobalOptions, id: string, prompt: string, options: 
   requireAgents(globals, id)
   const input = await readInput(prompt, options, terminal(globals).note)
   const { taskId, approval, detach, project } = options
-  const before: Before = (agent, terminal) => tellFiles(agent, terminal, project)
+  const before: Before = (agent, terminal) => settleFiles(agent, terminal, project)
   if (detach)
     return leaveTask(globals, id, input, { taskId: taskId ?? randomUUID(), ...defined({ approval }) }, before)
   return withSession(globals, (session) =>

@@ -73,7 +73,7 @@ function diff(globals: GlobalOptions, id: string, { turn, since, stat = false }:
 }
 
 export function printPatch(terminal: Terminal, patch: string): void {
-  for (const line of patch.split('\n')) terminal.line(coloured(terminal, line))
+  for (const line of patch.replace(/\n$/, '').split('\n')) terminal.line(coloured(terminal, line))
 }
 
 export function printStat(terminal: Terminal, { files: changed }: FilesDiff): void {

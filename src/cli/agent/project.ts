@@ -21,23 +21,46 @@ const WORDS: Readonly<Record<Exclude<ProjectInfo['trust'], 'none'>, string>> = {
   never: 'not loaded (--no-project)',
 }
 
-/** Says where an agent works on a repository. `said`: what the command line says of its settings; undefined: nothing. */
-export async function tellFiles(agent: Agent, terminal: Terminal, said?: boolean): Promise<void> {
-  if (agent.snapshot.context.config?.workspace) {
-    terminal.note(`It works in ${inert(agent.workspace)}`)
-    return settleProject(agent, terminal, said)
-  }
-  if (said === undefined) return
-  const problem = `agent "${agent.id}" does not work on a repository`
-  throw new InvalidInputError({ what: said ? '--project' : '--no-project', problem })
+/** Says where an agent works on a repository, and whether the project's own settings count. */
+export async function tellFiles(agent: Agent, terminal: Terminal): Promise<void> {
+  if (tellPlace(agent, terminal)) await settleProject(agent, terminal)
 }
 
-async function settleProject(agent: Agent, terminal: Terminal, said: boolean | undefined): Promise<void> {
+/**
+ * The same before it is asked. `said`: what the command line says of the settings; undefined: nothing. Then its call looks at
+ * them, and says why they do not count: here, only a user is asked who can answer.
+ */
+export async function settleFiles(
+  agent: Agent,
+  terminal: Terminal,
+  said: boolean | undefined,
+): Promise<void> {
+  if (tellPlace(agent, terminal)) {
+    if (said !== undefined || canAnswer(terminal)) await settleProject(agent, terminal, { said })
+  } else if (said !== undefined) {
+    const problem = `agent "${agent.id}" does not work on a repository`
+    throw new InvalidInputError({ what: said ? '--project' : '--no-project', problem })
+  }
+}
+
+function tellPlace(agent: Agent, terminal: Terminal): boolean {
+  if (!agent.snapshot.context.config?.workspace) return false
+  terminal.note(`It works in ${inert(agent.workspace)}`)
+  return true
+}
+
+/** `asked`: its agent is asked next. */
+async function settleProject(
+  agent: Agent,
+  terminal: Terminal,
+  asked?: { readonly said: boolean | undefined },
+): Promise<void> {
   const seen = await agent.files.project()
   if (seen.trust === 'none') return
   const isOpen = seen.trust === 'unknown' || seen.trust === 'changed'
   const counts =
-    said ?? (isOpen && seen.problem === undefined ? await answer(seen, agent, terminal) : undefined)
+    asked?.said ?? (isOpen && seen.problem === undefined ? await answer(seen, agent, terminal) : undefined)
+  if (asked && counts === undefined) return
   const settled =
     counts === undefined || seen.trust === (counts ? 'trusted' : 'never')
       ? seen
@@ -45,13 +68,16 @@ async function settleProject(agent: Agent, terminal: Terminal, said: boolean | u
   terminal.note(`The project's own settings: ${projectInWords(settled)}`)
 }
 
+const canAnswer = (terminal: Terminal): boolean =>
+  process.stdin.isTTY && terminal.interactive && !isConversation()
+
 /** undefined if there is no terminal, or no answer. */
 async function answer(
   { files, trust }: ProjectInfo,
   { workspace }: Agent,
   terminal: Terminal,
 ): Promise<boolean | undefined> {
-  if (!process.stdin.isTTY || !terminal.interactive || isConversation()) return undefined
+  if (!canAnswer(terminal)) return undefined
   const { confirm, isCancel } = await import('@clack/prompts')
   const have = trust === 'changed' ? 'have changed' : 'could count for this agent'
   terminal.note(`Settings for Claude Code ${have}: ${inert(files.join(', '))}, in ${inert(workspace)}`)

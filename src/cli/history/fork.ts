@@ -54,11 +54,12 @@ function forkAgentAt(globals: GlobalOptions, agent: string, version: number | nu
     globals,
     async ({ orchestrator, terminal }) => {
       const made = await orchestrator.fork(agent, { as, ...(version === null ? {} : { at: version }) })
-      const { session, config } = made.snapshot.context
+      const { session, config, files } = made.snapshot.context
       const forkedFrom = { agent, version, sessionId: session }
       if (terminal.json) return terminal.value({ id: as, forkedFrom, model: config?.model ?? null })
+      const begins = config?.workspace || files ? 'and begins with the files of that version' : 'and is empty'
       const where = version === null ? 'as it is now' : `at version ${version}`
-      terminal.line(`Forked ${as} off ${agent} ${where}. It has its own, empty workspace.`)
+      terminal.line(`Forked ${as} off ${agent} ${where}. Its workspace is its own, ${begins}.`)
       terminal.note(`Ask it something: claude-agents agent ask ${as} "..."`)
     },
     () => new AgentNotFoundError({ agent, nearest: null }),

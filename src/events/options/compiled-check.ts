@@ -30,15 +30,15 @@ const NO_OPTIONS = {}
 function ofType(ast: Ast): Check {
   switch (ast._tag) {
     case 'String':
-      return (value) => typeof value === 'string'
+      return ofPrimitive('string')
     case 'Number':
-      return (value) => typeof value === 'number'
+      return ofPrimitive('number')
     case 'Boolean':
-      return (value) => typeof value === 'boolean'
+      return ofPrimitive('boolean')
     case 'Null':
-      return (value) => value === null
+      return ofValue(null)
     case 'Literal':
-      return (value) => value === ast.literal
+      return ofValue(ast.literal)
     case 'Union': {
       if (ast.options?.mode === 'oneOf') return unsure
       const members = ast.types.map(compiled)
@@ -56,6 +56,16 @@ function ofType(ast: Ast): Check {
       return unsure
   }
 }
+
+const ofPrimitive =
+  (type: 'string' | 'number' | 'boolean'): Check =>
+  (value) =>
+    typeof value === type
+
+const ofValue =
+  (known: unknown): Check =>
+  (value) =>
+    value === known
 
 type Objects = Extract<Ast, { _tag: 'Objects' }>
 

@@ -78,10 +78,9 @@ export class BatchPlan {
   }
 
   add(group: AppendGroup): Outcome {
-    const placeOf = (id: string) => this.#commits.get(id) ?? this.#known.commits.get(id)
-    const repetition = repetitionIn(group, placeOf, this.end.position)
+    const repetition = repetitionIn(group, this.#placeOf, this.end.position)
     if (repetition) return { kind: 'repeated', repetition }
-    const error = versionConflict(group, (stream) => this.#version(stream))
+    const error = versionConflict(group, this.#versionOf)
     if (error) return { kind: 'conflict', error }
     const first = this.#start + this.records.length + 1
     for (const request of group) this.#add(request, first)
@@ -102,7 +101,7 @@ export class BatchPlan {
     const count = facts.length
     if (commitId !== null && count > 0)
       this.#commits.set(commitId, { first: this.#start + this.records.length + 1, count })
-    const before = this.#version(stream)
+    const before = this.#versionOf(stream)
     let version = before
     for (const fact of facts) {
       const isLast = ++version === before + count
@@ -111,9 +110,11 @@ export class BatchPlan {
     this.#versions.set(stream, version)
   }
 
-  #version(stream: string): number {
-    return this.#versions.get(stream) ?? this.#known.heads.get(stream)?.version ?? 0
-  }
+  readonly #versionOf = (stream: string): number =>
+    this.#versions.get(stream) ?? this.#known.heads.get(stream)?.version ?? 0
+
+  readonly #placeOf = (commitId: string): CommitPlace | undefined =>
+    this.#commits.get(commitId) ?? this.#known.commits.get(commitId)
 
   /** @param request The one that ends with this fact. */
   #append(stream: string, version: number, fact: PlacedFact, request: AppendRequest | null): void {

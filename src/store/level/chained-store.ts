@@ -5,7 +5,6 @@ import type { EventStore, FollowOptions } from '../event-store.ts'
 import type { DecodedRecord } from './record.ts'
 
 export interface ChainedStore extends EventStore {
-  /** Read-only, because it was imported from a partial or redacted log. */
   readonly forReading: boolean
   /** The base directory that it is in. Absent if it is in none, such as a log in an archive. */
   readonly baseDir?: string
@@ -31,7 +30,3 @@ export function chainedStore(store: EventStore): ChainedStore {
     hint: 'Use levelStore.',
   })
 }
-
-/** Whether nothing can be appended to a store. */
-export const isForReading = (store: EventStore): boolean =>
-  (store as Partial<ChainedStore>).forReading ?? false

@@ -21,7 +21,7 @@ import {
 } from '../append-request.ts'
 import { CommitQueue, type QueuedRequest } from '../commit-queue.ts'
 import type { Watermark } from '../follow.ts'
-import { BatchPlan, type KnownLog, type LogEnd } from './batch-plan.ts'
+import { BatchPlan, type KnownLog, type LogEnd, type Outcome } from './batch-plan.ts'
 import { type LogDatabase, rootCause } from './database.ts'
 import type { HeadFile } from './head-file.ts'
 import { type EpochEntry, encodeIndexValue } from './index-value.ts'
@@ -124,10 +124,11 @@ export class LogWriter {
       epoch: this.epoch,
       at: instant(clock.now()),
     })
-    const outcomes = intact.map(({ request }) => {
+    const outcomes: Outcome[] = []
+    for (const { request } of intact) {
       const fenced = this.#claims.refusal(request)
-      return fenced ? ({ kind: 'conflict', error: fenced } as const) : plan.add(request)
-    })
+      outcomes.push(fenced ? { kind: 'conflict', error: fenced } : plan.add(request))
+    }
     try {
       if (plan.records.length > 0) await this.#writeRecords(plan)
       // After the write: every later owner reads it. A repetition is an acknowledgement as well.
@@ -149,9 +150,13 @@ export class LogWriter {
 
   /** The heads and commits that appends need. Those whose index entries are damaged are rejected here. */
   async #load(appends: readonly Append[]): Promise<KnownLog & { readonly intact: readonly Append[] }> {
-    const requests = appends.flatMap(({ request }) => request)
-    const streams = requests.map(({ stream }) => stream)
-    const commitIds = requests.flatMap(({ commitId }) => commitId ?? [])
+    const streams: string[] = []
+    const commitIds: string[] = []
+    for (const { request } of appends)
+      for (const { stream, commitId } of request) {
+        streams.push(stream)
+        if (commitId !== null) commitIds.push(commitId)
+      }
     try {
       const [heads, commits] = await Promise.all([this.#index.heads(streams), this.#index.commits(commitIds)])
       return { heads, commits, intact: appends }

@@ -19,6 +19,7 @@ import { type Directory, openDirectory, SWAPPED } from '../inputs/directory.ts'
 import { type Author, PieceReader, signatureOf, type WorkingTree } from './git.ts'
 import { type EntryChange, entryChange, type GitEntry, lineCounts, snapshotFile } from './git-output.ts'
 import {
+  caseClash,
   directoryOf,
   type FilePath,
   fastImportPath,
@@ -36,6 +37,7 @@ import {
   type FileContent,
   type FileMode,
   filesBelow,
+  foldsCase,
   isTemporary,
   kindAt,
   makeRepositoryAt,
@@ -53,8 +55,10 @@ export interface SavedFiles {
   readonly changed: number
   readonly added: number
   readonly removed: number
-  /** Files that are neither saved nor touched, because they are too large or of another user: the first ones. */
+  /** Files that are neither saved nor touched, because they are too large, too many or of another user: the first ones. */
   readonly left?: readonly string[]
+  /** How many these are, where not all are named. */
+  readonly leftInAll?: number
 }
 
 /** How a file differs between two snapshots. */
@@ -87,6 +91,10 @@ export interface HistoryPlace {
   readonly ignored?: { readonly excludes?: string }
   /** In bytes: what is larger is neither saved nor touched. Default: 100 MB. */
   readonly largest?: number
+  /** How many files are saved; more are neither saved nor touched. Default: 100,000. */
+  readonly most?: number
+  /** The commit of the user that it begins from: however many files that has, they are saved. */
+  readonly base?: string
 }
 
 /** A difference to the snapshot before. */
@@ -112,6 +120,8 @@ interface Mark {
 
 /** The largest file that is saved, in bytes: one at a time is in memory. */
 const LARGEST = 100 * 1024 * 1024
+/** How many files are saved, without those of the base: what is known of each is in memory. */
+const MOST_FILES = 100_000
 /** How many of those that are left are named. */
 const MOST_NAMED = 20
 /** So many files without their times in the index are compared by content; more are looked at once, and then known. */
@@ -132,6 +142,8 @@ export class FileHistory {
   /** How git is told what is ignored; undefined if nothing is. */
   readonly #ignoring: readonly string[] | undefined
   readonly #largest: number
+  readonly #most: number
+  readonly #base: string | undefined
   #mark: Mark | undefined
   /** What the index has, once it was read. */
   #known: KnownFiles | undefined
@@ -141,8 +153,11 @@ export class FileHistory {
   /** Of the last saving. */
   #left = new Set<FilePath>()
 
-  constructor({ repository, agent, directory, ignored, largest = LARGEST }: HistoryPlace) {
+  constructor(place: HistoryPlace) {
+    const { repository, agent, directory, ignored, largest = LARGEST, most = MOST_FILES, base } = place
     this.#largest = largest
+    this.#most = most
+    this.#base = base
     this.ref = `refs/agents/${agent}`
     this.#repository = repository
     this.#directory = directory
@@ -198,8 +213,8 @@ export class FileHistory {
   }
 
   /**
-   * After restoring a commit, `told` differs, whatever is in the directory: submodules, and what is ignored again. `also`:
-   * what is ignored, and saved nevertheless.
+   * `told`: what was written or removed, which is not looked at again; of submodules, and of what is ignored again, that is
+   * all that there is. `also`: what is ignored, and saved nevertheless.
    */
   async #save(
     message: string,
@@ -209,7 +224,6 @@ export class FileHistory {
       also = [],
     }: { readonly told?: readonly Difference[]; readonly also?: readonly FilePath[] } = {},
   ): Promise<SavedFiles> {
-    this.#left = new Set()
     const before = await this.#current()
     await using root = await openDirectory(this.#directory)
     if (this.#isPrivate && before?.tree === NO_FILES && (await readdir(this.#directory)).length === 0)
@@ -217,26 +231,44 @@ export class FileHistory {
     const { known, suspects } = await this.#listed()
     const inner = await this.#innerFiles(root, known, suspects)
     const { stamps = {} } = before ?? {}
-    const looked = new Set([...suspects, ...also])
+    const looked = new Set(suspects)
     for (const [path, stamp] of inner) if (stamps[path] !== stamp) looked.add(path)
     for (const path of known.inner) if (!inner.has(path)) looked.add(path)
-    for (const { path, to } of told) if (to && !isSubmodule(to)) looked.add(path)
-    const links = told.filter(({ to }) => !to || isSubmodule(to))
-    for (const { path } of links) looked.delete(path)
-    if (before && looked.size === 0 && links.length === 0)
-      return { commit: before.commit, tree: before.tree, ...count([]) }
+    for (const { path } of told) looked.delete(path)
+    this.#left = new Set(await this.#surplus(known, looked))
+    for (const path of this.#left) looked.delete(path)
+    for (const path of also) looked.add(path)
     const changes: Change[] = []
+    const saved = before ?? { commit: '', tree: '' }
+    if (before && looked.size + told.length === 0) return this.#outcome(saved, changes)
     const header = this.#commitHeader(message, by, before?.commit)
     const output = await this.#repository.git(['fast-import', '--quiet', '--done'], {
-      input: this.#commands(root, known.files, looked, links, header, before === undefined, changes),
+      input: this.#commands(root, known.files, looked, told, header, before === undefined, changes),
     })
     const [commit = '', root040000 = ''] = output.toString().split('\n')
-    const left = this.#left.size > 0 && { left: [...this.#left].slice(0, MOST_NAMED).map(readable) }
-    if (commit === '')
-      return { commit: before?.commit ?? '', tree: before?.tree ?? '', ...count([]), ...left }
+    if (commit === '') return this.#outcome(saved, changes)
     const tree = / tree (\w+)/.exec(root040000)?.[1] ?? NO_FILES
     await this.#noteChanges(changes, { commit, tree, stamps: Object.fromEntries(inner) })
-    return { commit, tree, ...count(changes), ...left }
+    return this.#outcome({ commit, tree }, changes)
+  }
+
+  #outcome({ commit, tree }: Pick<Mark, 'commit' | 'tree'>, changes: readonly Change[]): SavedFiles {
+    const left = [...this.#left].slice(0, MOST_NAMED).map(readable)
+    return {
+      ...{ commit, tree, ...count(changes) },
+      ...(left.length > 0 && { left }),
+      ...(this.#left.size > left.length && { leftInAll: this.#left.size }),
+    }
+  }
+
+  /** The new files that there is no room for: the deepest ones, where packages and what was built lie. */
+  async #surplus(known: KnownFiles, looked: ReadonlySet<FilePath>): Promise<readonly FilePath[]> {
+    const fresh = [...looked].filter((path) => !known.files.has(path))
+    const room = this.#most - known.files.size
+    if (fresh.length <= room) return []
+    const given = this.#base === undefined ? 0 : (await this.list(this.#base)).length
+    const depth = (path: FilePath) => path.split('/').length
+    return fresh.sort((one, other) => depth(one) - depth(other)).slice(Math.max(0, room + given))
   }
 
   /**
@@ -261,6 +293,7 @@ export class FileHistory {
       before = await this.#save(message, by, { also: hidden })
       differences = await this.#differences(before.commit, commit)
     }
+    await this.#refuseClash(differences)
     await writeFile(join(this.#own, 'restoring'), JSON.stringify({ from: before.commit, to: commit }))
     let after: SavedFiles
     try {
@@ -271,6 +304,22 @@ export class FileHistory {
     }
     await rm(join(this.#own, 'restoring'), { force: true })
     return { before, after }
+  }
+
+  /** Where two names become one file, the files are not those of the snapshot. Throws WorkspaceError. */
+  async #refuseClash(differences: readonly Difference[]): Promise<void> {
+    const paths = new Set(this.#known?.files.keys())
+    for (const { path, to } of differences)
+      if (to) paths.add(path)
+      else paths.delete(path)
+    const clash = caseClash(paths)
+    if (!clash) return
+    await using root = await openDirectory(this.#directory)
+    if (!(await foldsCase(root))) return
+    const [one, other] = clash.map(readable)
+    const problem = `${one} and ${other} differ only in case, and its file system does not tell them apart`
+    const hint = 'Rename one of them in the repository, or put the base directory on a file system that does.'
+    throw new WorkspaceError({ path: this.#directory, problem, hint })
   }
 
   /** Undoes what a restoring has done that did not end. What was done since is saved first. */
@@ -296,11 +345,11 @@ export class FileHistory {
       if (to === undefined && !ignored.has(path)) await removeFileAt(root, path)
     const written = differences.flatMap(({ path, to }) => (to && !isSubmodule(to) ? [{ path, to }] : []))
     await this.#writeAll(root, written)
-    const isTold = ({ path, from, to }: Difference) =>
-      isSubmodule(from) || isSubmodule(to) || ignored.has(path)
     const inner = written.flatMap(({ path }) => (isInner(path) ? [path] : []))
     for (const path of inner) if (/\.git\/HEAD$/i.test(path)) await makeRepositoryAt(root, directoryOf(path))
-    return this.#save(message, by, { told: differences.filter(isTold), also: inner })
+    // Git does not see those in repositories inside the files: what is known of them is their stamps.
+    const told = differences.filter(({ path }) => !isInner(path))
+    return this.#save(message, by, { told, also: inner })
   }
 
   /** Of what is gone after a restoring, that which is ignored then: F3. */
@@ -491,7 +540,7 @@ export class FileHistory {
     root: Directory,
     known: ReadonlyMap<FilePath, GitEntry>,
     looked: ReadonlySet<FilePath>,
-    links: readonly Difference[],
+    told: readonly Difference[],
     header: string,
     isFirst: boolean,
     changes: Change[],
@@ -504,12 +553,17 @@ export class FileHistory {
       yield Buffer.from(line, 'latin1')
       if (bytes) yield* [Buffer.from(`data ${bytes.length}\n`), bytes, Buffer.from('\n')]
     }
-    for (const { path, from, to } of links) {
-      changes.push({ path, kind: !to ? 'removed' : from ? 'changed' : 'added', ...(to ?? NOTHING) })
-      const name = fastImportPath(toTree(path))
-      yield* tell(to ? `M ${to.mode} ${to.oid} ${name}\n` : `D ${name}\n`)
-    }
     // A file may have become a directory: what is gone is told first.
+    for (const { path, to } of told) {
+      if (to) continue
+      changes.push({ path, kind: 'removed', ...NOTHING })
+      yield* tell(`D ${fastImportPath(toTree(path))}\n`)
+    }
+    for (const { path, from, to } of told) {
+      if (!to || isSame(known.get(path), to)) continue
+      changes.push({ path, kind: from ? 'changed' : 'added', ...to })
+      yield* tell(`M ${to.mode} ${to.oid} ${fastImportPath(toTree(path))}\n`)
+    }
     for (const path of looked) {
       if (!known.has(path)) continue
       const kind = await kindAt(root, path)
@@ -524,7 +578,7 @@ export class FileHistory {
       const { mode, bytes } = content
       const was = known.get(path)
       const oid = oidOf(bytes)
-      if (was?.mode === mode && was.oid === oid) continue
+      if (isSame(was, { mode, oid })) continue
       changes.push({ path, kind: was ? 'changed' : 'added', mode, oid })
       yield* tell(`M ${mode} inline ${fastImportPath(toTree(path))}\n`, bytes)
     }
@@ -623,6 +677,9 @@ function addParents(directories: Set<FilePath>, path: FilePath): void {
 }
 
 const IN_THE_WAY = ['EISDIR', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'ELOOP']
+
+const isSame = (one: GitEntry | undefined, other: GitEntry): boolean =>
+  one?.mode === other.mode && one.oid === other.oid
 
 const isSubmodule = (known: GitEntry | undefined): boolean => known?.mode === '160000'
 

@@ -3,7 +3,10 @@
  * helper, editor, pager or prompt is started. The configuration of a repository may be hostile: what it could start is
  * overridden here, or not done at all (nothing is checked out, cleaned or fetched by git).
  */
+import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { codeOf } from '../../events/errors/phrases.ts'
 import { GitNotInstalled, WorkspaceError } from '../../events/errors/workspace.ts'
 import { spawnWhenPossible } from '../descriptors.ts'
 import { absoluteEntries, UNCONFIGURED } from '../inputs/git-command.ts'
@@ -21,7 +24,7 @@ const SETTINGS = [
   ...['core.attributesFile=/dev/null', 'core.excludesFile=/dev/null', 'core.pager=cat', 'credential.helper='],
   ...['core.fsync=committed,reference', 'core.fsyncMethod=batch', 'core.bigFileThreshold=8m'],
   ...['pack.threads=1', 'pack.windowMemory=64m'],
-  ...['gc.auto=0', 'maintenance.auto=false', 'fastimport.unpackLimit=1000', 'advice.detachedHead=false'],
+  ...['gc.auto=0', 'maintenance.auto=false', 'fastimport.unpackLimit=1', 'advice.detachedHead=false'],
 ].flatMap((setting) => ['-c', setting])
 
 const ENVIRONMENT: Readonly<Record<string, string>> = {
@@ -70,36 +73,29 @@ export async function git(command: readonly string[], call: GitCall): Promise<Bu
   return stdout
 }
 
-/** What git says, also if it finds a problem. */
+/** What git says, also if it finds a problem. Its output is bytes, all of them: a pack may end in what looks like a line feed. */
 export async function gitOutcome(
   command: readonly string[],
   call: GitCall,
-): Promise<{ readonly problem: Error | null; readonly stdout: Buffer; readonly stderr: Buffer }> {
-  const { child } = await started(command, call)
-  const { exitCode, stdout, stderr, cause } = await child
-  call.signal?.throwIfAborted()
-  const isFine = exitCode === 0 || (exitCode === 1 && call.mayBeOne)
-  const problem = isFine ? null : problemOf(command, call, String(Buffer.from(stderr)), cause)
-  return { problem, stdout: Buffer.from(stdout), stderr: Buffer.from(stderr) }
+): Promise<Ended & { readonly stdout: Buffer }> {
+  const { child, ended } = await started(command, call)
+  const pieces: Buffer[] = []
+  child.stdout?.on('data', (piece) => pieces.push(piece))
+  return { ...(await ended), stdout: Buffer.concat(pieces) }
 }
 
 /** What git prints, in pieces as they come: for what may be larger than memory. Throws like {@link git}. */
 export async function* gitPieces(command: readonly string[], call: GitCall): AsyncGenerator<Buffer> {
-  const { child } = await started(command, call, { stdout: false })
-  let isRead = false
+  const { child, ended } = await started(command, call)
   try {
-    for await (const piece of child.stdout) yield piece as Buffer
-    isRead = true
+    for await (const piece of child.stdout ?? []) yield piece as Buffer
   } finally {
+    if (!child.stdout?.readableEnded) child.kill()
     // Once it is ended, another one may begin.
-    if (!isRead) {
-      child.kill()
-      await child
-    }
+    await ended
   }
-  const { exitCode, stderr, cause } = await child
-  call.signal?.throwIfAborted()
-  if (exitCode !== 0) throw problemOf(command, call, String(Buffer.from(stderr)), cause)
+  const { problem } = await ended
+  if (problem) throw problem
 }
 
 /** Reads pieces line by line, or so many bytes at a time. */
@@ -137,14 +133,18 @@ export class PieceReader {
   }
 }
 
-async function started(
-  command: readonly string[],
-  { repository, directory = repository, input, tree, reading, by, settings = {}, signal }: GitCall,
-  buffer: { readonly stdout: boolean } = { stdout: true },
-) {
-  const { execa } = await import('execa')
-  const start = () =>
-    execa('git', [...SETTINGS, ...command], {
+/** How git has ended. */
+interface Ended {
+  /** Why it did not do what it was to do; null if it did. */
+  readonly problem: unknown
+  readonly stderr: Buffer
+}
+
+/** Starts git, and notes how it ends, from its first moment on. */
+async function started(command: readonly string[], call: GitCall) {
+  const { repository, directory = repository, input, tree, reading, by, settings = {}, signal } = call
+  const start = () => {
+    const child = spawn('git', [...SETTINGS, ...command], {
       cwd: directory,
       env: {
         PATH: absoluteEntries(process.env.PATH ?? ''),
@@ -158,17 +158,51 @@ async function started(
         // In quotes, so that a path with a colon is one path.
         ...(reading !== undefined && { GIT_ALTERNATE_OBJECT_DIRECTORIES: JSON.stringify(reading) }),
       },
-      extendEnv: false,
-      preferLocal: false,
-      ...(input ? { stdin: input as AsyncIterable<Buffer> } : { stdin: 'ignore' as const }),
-      encoding: 'buffer',
-      maxBuffer: Number.POSITIVE_INFINITY,
-      buffer,
-      reject: false,
-      ...(signal && { cancelSignal: signal }),
+      stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       windowsHide: true,
     })
-  return spawnWhenPossible(start, signal ? { signal } : {})
+    return { child, ended: endOf(child, command, call) }
+  }
+  return (await spawnWhenPossible(start, signal ? { signal } : {})).child
+}
+
+/** Git has ended before it read all that it was sent: it says itself why. */
+const UNREAD = ['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE']
+
+async function endOf(child: ChildProcess, command: readonly string[], call: GitCall): Promise<Ended> {
+  const { input, signal, mayBeOne } = call
+  const said: Buffer[] = []
+  let cause: unknown
+  let unreadable: unknown
+  const end = () => child.kill()
+  const fail = (error: unknown) => {
+    cause ??= error
+    end()
+  }
+  const closed = new Promise<number | null>((resolve) => {
+    child.once('close', resolve)
+    child.on('error', (error) => {
+      fail(error)
+      if (child.pid === undefined) resolve(null)
+    })
+  })
+  child.stdout?.on('error', fail)
+  child.stderr?.on('error', fail).on('data', (piece) => said.push(piece))
+  const sent = child.stdin && pipeline(input ?? [], child.stdin)
+  const allSent = sent?.catch((error) => {
+    if (UNREAD.includes(codeOf(error))) return
+    unreadable = error
+    end()
+  })
+  signal?.addEventListener('abort', end, { once: true })
+  if (signal?.aborted) end()
+  const exitCode = await closed
+  await allSent
+  signal?.removeEventListener('abort', end)
+  const stderr = Buffer.concat(said)
+  const isFine = !cause && (exitCode === 0 || (exitCode === 1 && mayBeOne))
+  const failed = isFine ? null : problemOf(command, call, stderr.toString(), cause)
+  return { problem: signal?.aborted ? signal.reason : (unreadable ?? failed), stderr }
 }
 
 function problemOf(
@@ -180,7 +214,8 @@ function problemOf(
   // Without the directory that it is to run in, it cannot start either.
   const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
   if (isMissing && existsSync(directory)) return new GitNotInstalled({ path: repository }, { cause })
-  const problem = `git ${name} failed: ${stderr.trim().split('\n').at(-1)}`
+  const lines = stderr.trim().split('\n')
+  const problem = `git ${name} failed: ${lines.findLast((line) => line.startsWith('fatal: ')) ?? lines.at(-1)}`
   return new WorkspaceError({ path: repository, problem }, { cause })
 }
 

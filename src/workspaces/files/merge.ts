@@ -112,20 +112,29 @@ export async function mergeWork(
 /** Under the name of each commit that work became: the work. */
 const SQUASHED = 'refs/squashed/'
 
+/** The work in the history of a commit that was squashed, and the commit that each became. */
+export async function squashedWork(
+  repository: FilesRepository,
+  commit: string,
+): Promise<readonly { readonly work: string; readonly as: string }[]> {
+  const format = '--format=%(refname:lstrip=2) %(objectname)'
+  const refs = (await repository.git(['for-each-ref', format, '--merged', commit, SQUASHED])).toString()
+  return refs.split('\n').flatMap((line) => {
+    const [as = '', work] = line.split(' ')
+    return work === undefined ? [] : [{ work, as }]
+  })
+}
+
 /** A commit as it would be if the work of another one that was squashed into its history had been merged; or itself. */
 async function withSquashed(
   repository: FilesRepository,
   commit: string,
-  work: string,
+  of: string,
   at: Date,
 ): Promise<string> {
-  const format = '--format=%(refname:lstrip=2) %(objectname)'
-  const refs = (await repository.git(['for-each-ref', format, '--merged', work, SQUASHED])).toString()
   const heads: string[] = []
-  for (const line of refs.split('\n')) {
-    const [squashed = '', head] = line.split(' ')
-    if (head !== undefined && (await isAncestor(repository.path, squashed, commit))) heads.push(head)
-  }
+  for (const { work, as } of await squashedWork(repository, of))
+    if (await isAncestor(repository.path, as, commit)) heads.push(work)
   if (heads.length === 0) return commit
   const by = { author: 'claude-agents', at }
   return commitTree(repository, await treeOf(repository, commit), [commit, ...heads], { message: '', by })

@@ -16,6 +16,20 @@ export const directoryOf = (path: FilePath): FilePath => path.slice(0, Math.max(
 /** For people: with a replacement character where the bytes are not UTF-8. */
 export const readable = (path: FilePath): string => Buffer.from(path, 'latin1').toString()
 
+/** Two of the paths, or directories of them, that differ only in case; undefined if there are none. */
+export function caseClash(paths: Iterable<FilePath>): readonly [FilePath, FilePath] | undefined {
+  const seen = new Map<string, FilePath>()
+  for (const path of paths)
+    for (let at = path; at !== ''; at = directoryOf(at)) {
+      const folded = readable(at).normalize('NFC').toLowerCase()
+      const other = seen.get(folded)
+      if (other === at) break
+      if (other !== undefined) return [other, at]
+      seen.set(folded, at)
+    }
+  return undefined
+}
+
 /**
  * Git refuses a tree with a `.git` in it, so a repository inside the files is saved under another name: each step that is
  * `.git`, with or without at signs behind it, gets one more.

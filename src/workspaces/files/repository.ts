@@ -18,8 +18,6 @@ const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
 /** Where a repository of the user has its objects and refs. */
 type Source = { readonly common: string }
 
-/** More are packed. Some sixteen turns make so many. */
-const MOST_LOOSE = 48
 /** More are joined. */
 const MOST_PACKS = 8
 
@@ -127,22 +125,18 @@ export class FilesRepository {
   }
 
   /**
-   * Packs the objects that lie about, once there are many. What that takes is bounded: only what is new is compared, and of
-   * many packs only those of a similar size are joined. A kill leaves an unfinished pack, which the next one removes.
-   * *Contract:* nothing else is done here meanwhile.
+   * Joins packs, once there are many: each snapshot makes one. What that takes is bounded, because only those of a similar
+   * size are joined. A kill leaves an unfinished pack, which the next one removes. *Contract:* nothing else is done here
+   * meanwhile.
    */
   async tidy(): Promise<void> {
-    const objects = join(this.path, 'objects')
-    let loose = 0
-    for (const name of await readdir(objects).catch(() => []))
-      if (/^[0-9a-f]{2}$/.test(name)) loose += (await readdir(join(objects, name))).length
-    const packs = await readdir(join(objects, 'pack')).catch(() => [])
-    const count = packs.filter((name) => name.endsWith('.pack')).length
-    if (loose < MOST_LOOSE) return
-    for (const name of packs.filter((each) => /^\.?tmp/.test(each)))
-      await rm(join(objects, 'pack', name), { force: true })
-    await this.git(['repack', '-d', '-l', '-q'])
-    if (count >= MOST_PACKS) await this.git(['repack', '-d', '-l', '-q', '--geometric=2'])
+    const directory = join(this.path, 'objects', 'pack')
+    const names = await readdir(directory).catch(() => [])
+    const packs = names.filter((name) => name.endsWith('.pack')).length
+    if (packs < MOST_PACKS) return
+    for (const name of names.filter((each) => /^\.?tmp|\.keep$/.test(each)))
+      await rm(join(directory, name), { force: true })
+    await this.git(['repack', '-d', '-l', '-q', '--geometric=2'])
   }
 
   /** What git prints, in pieces as they come. */

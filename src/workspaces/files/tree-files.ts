@@ -115,6 +115,17 @@ export async function writeFileAt(
   })
 }
 
+/** Whether names that differ only in case are one there. */
+export async function foldsCase(root: Directory): Promise<boolean> {
+  const name = `${TEMPORARY}${randomUUID()}`
+  await (await open(root.at(name), 'wx')).close()
+  try {
+    return (await lstatIfThere(root.at(name.toUpperCase()))) !== null
+  } finally {
+    await unlink(root.at(name))
+  }
+}
+
 /** Makes the directories without which git takes it for no repository, and which may be empty: no snapshot has those. */
 export async function makeRepositoryAt(root: Directory, path: FilePath): Promise<void> {
   await within(root, stepsOf(path), openOrMake, async (repository) => {

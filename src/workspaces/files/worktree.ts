@@ -9,12 +9,11 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { shellWord } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { SWAPPED } from '../inputs/directory.ts'
 import { unless } from '../inputs/file-problems.ts'
-import { git } from './git.ts'
+import { git, gitPieces } from './git.ts'
 
 /** A repository of the user. */
 export interface UserRepository {
@@ -330,20 +329,9 @@ export async function handOver(
   // Not fetched: a fetch runs what the configuration of the repository names.
   const without = known.filter((one) => kept.has(one)).map((one) => `^${one}`)
   const input = [Buffer.from([commit, ...without, ''].join('\n'))]
-  for (let tries = 1; ; tries += 1)
-    try {
-      const pack = await git(['pack-objects', '--quiet', '--revs', '--stdout'], { repository: from, input })
-      await git(['unpack-objects', '-q'], { repository: common, directory: common, input: [pack] })
-      return
-    } catch (error) {
-      // On a busy machine, git has seen the early end of a pack. What is unpacked twice is there once.
-      if (tries === HAND_OVER_TRIES) throw error
-      await delay(HAND_OVER_PAUSE_MS * tries)
-    }
+  const pack = gitPieces(['pack-objects', '--quiet', '--revs', '--stdout'], { repository: from, input })
+  await git(['unpack-objects', '-q'], { repository: common, directory: common, input: pack })
 }
-
-const HAND_OVER_TRIES = 4
-const HAND_OVER_PAUSE_MS = 200
 
 /** Moves the branch of a worktree on to a commit that is in a repository of ours. Its files are those of the commit already. */
 export async function advanceBranch(
@@ -368,14 +356,27 @@ export async function advanceBranch(
   }
 }
 
-/** How many commits no other branch of the repository has, nor a tag: those that came after the base. */
+/** How many commits no other branch of the repository has, nor a tag: those that came after the base, and are not in `landed`. */
 export async function countUnlanded(
   { repository: { common }, branch, commit }: Pick<WorktreePlace, 'repository' | 'branch' | 'commit'>,
   tips: readonly string[],
+  landed: readonly string[],
 ): Promise<number> {
-  const others = [`--exclude=${branch}`, '--branches', '--remotes', '--tags', commit]
+  const others = [`--exclude=${branch}`, '--branches', '--remotes', '--tags', commit, ...landed]
   const counting = ['rev-list', '--count', ...tips, '--not', ...others]
   return Number(await git(counting, { repository: common, directory: common }))
+}
+
+/** Whether another branch of the repository has a commit, or a tag. */
+export async function isOnAnother(
+  { repository: { common }, branch }: Pick<WorktreePlace, 'repository' | 'branch'>,
+  commit: string,
+): Promise<boolean> {
+  const asking = ['for-each-ref', '--format=%(refname)', `--contains=${commit}`, 'refs/heads', 'refs/remotes']
+  // It fails where the repository does not have the commit.
+  const found = git([...asking, 'refs/tags'], { repository: common, directory: common })
+  const refs = (await found.catch(() => Buffer.alloc(0))).toString().split('\n').filter(Boolean)
+  return refs.some((ref) => ref !== `refs/heads/${branch}`)
 }
 
 /** Keeps a commit that is in a repository of ours under a ref of the user's. Returns the name of the ref. */

@@ -1,6 +1,6 @@
 /** An agent in a directory of its own: its files are part of its turns, too. With real git. */
 import { existsSync, mkdtempSync } from 'node:fs'
-import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
@@ -337,4 +337,21 @@ test('an agent that is given a repository begins with the files of that', async 
   await agent.ask('two')
   expect((await agent.files.diff()).files).toMatchObject([{ path: 'two', status: 'added' }])
   expect(user('show', '--stat', '--format=', 'claude-agents/dev')).toMatch(/^ two \| 1 \+\n/)
+})
+
+test('files that are neither saved nor brought back are told once, until they are others', async () => {
+  const said: string[] = []
+  const note: Logger['warn'] = (_, message) => void said.push(message)
+  const { open } = world(async (workspace, prompt) => {
+    await writeFile(join(workspace, prompt), '')
+    if (prompt.startsWith('huge')) await truncate(join(workspace, prompt), 101 * 1024 * 1024)
+    return 'done'
+  })
+  await using orchestrator = await open({ logger: { debug() {}, info() {}, warn: note, error: note } })
+  const agent = await orchestrator.createAgent({ id: 'own', ...ROLE })
+  for (const prompt of ['small', 'huge', 'other', 'huge2']) await agent.ask(prompt)
+  expect(said).toEqual([
+    expect.stringMatching(/^some files are neither saved nor brought back, .*: huge$/),
+    expect.stringMatching(/^some files are neither saved nor brought back, .*: huge, huge2$/),
+  ])
 })

@@ -8,6 +8,7 @@ import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { CallMessage } from '../../../src/claude/runner.ts'
 import { systemClock } from '../../../src/clock.ts'
 import type { RepositoryOptions } from '../../../src/events/options/agent.ts'
+import { type Logger, silentLogger } from '../../../src/logger.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { type ScriptedRunner, scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { directoryOperations } from '../../../src/workspaces/operations.ts'
@@ -51,11 +52,12 @@ beforeEach(async () => {
   })
 })
 
-const open = () =>
+const open = (logger: Logger = silentLogger) =>
   Orchestrator.open({
     baseDir: join(folder, 'base'),
     runner: { ...runner, ...directoryOperations({ clock: systemClock }) },
     serve: false,
+    logger,
   })
 const dev = (workspace: Partial<RepositoryOptions> = {}) => ({
   id: 'dev',
@@ -154,6 +156,22 @@ test('what was said of a repository is remembered for all its agents: yes, no, a
   await other.files.trust({ hash })
   await agent.ask('nothing')
   expect(counted()).toBe(true)
+})
+
+test('that settings do not count is logged once, and told to those who ask each agent on them', async () => {
+  const warn = vi.fn()
+  await using orchestrator = await open({ ...silentLogger, warn })
+  for (const id of ['one', 'two', 'three']) {
+    const agent = await orchestrator.createAgent({ ...dev(), id })
+    expect(await warnings(agent.ask('nothing'))).toEqual([expect.stringContaining(agent.workspace)])
+    expect(await warnings(agent.ask('nothing'))).toEqual([])
+  }
+  const logged = () => warn.mock.calls.filter(([, said]) => String(said).includes('do not count')).length
+  expect(logged()).toBe(1)
+  const { workspace } = await orchestrator.agent('two')
+  await write(workspace, { 'CLAUDE.md': 'Another.' })
+  await orchestrator.sendTask('two', 'nothing')
+  expect(logged()).toBe(2)
 })
 
 test('an agent that was told never to load them does not, whatever is trusted', async () => {

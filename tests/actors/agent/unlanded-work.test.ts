@@ -39,6 +39,30 @@ test('an agent is not removed while files are in no commit, and what is ignored 
   await orchestrator.removeAgent('dev')
 })
 
+test('work that landed as one commit is landed, and what came after it is not', async () => {
+  const { repo, open } = await filesWorld(touch)
+  git(repo, 'checkout', '-q', '--', 'a.txt')
+  await using orchestrator = await open()
+  const agent = await orchestrator.createAgent(dev(repo))
+  await agent.ask('one')
+  await agent.ask('two')
+  await expect(orchestrator.removeAgent('dev')).rejects.toMatchObject({ details: { commits: 2, files: 0 } })
+  const land = async () => {
+    for (const { entry } of await orchestrator.landings.land(['dev'], { squash: true }))
+      expect(await orchestrator.landings.settled(entry)).toMatchObject({ status: 'landed', reason: null })
+  }
+  await land()
+  await agent.ask('three')
+  await expect(orchestrator.removeAgent('dev')).rejects.toMatchObject({ details: { commits: 1, files: 0 } })
+  await land()
+  // As a user takes it back: it is nowhere else.
+  const landed = git(repo, 'rev-parse', 'main')
+  git(repo, 'reset', '-q', '--hard', 'main~2')
+  await expect(orchestrator.removeAgent('dev')).rejects.toMatchObject({ details: { commits: 3, files: 0 } })
+  git(repo, 'branch', 'kept', landed)
+  expect(await orchestrator.removeAgent('dev')).toEqual({ id: 'dev', kept: null })
+})
+
 test('an agent that has left its branch is not removed while its own commits are on no branch', async () => {
   const { repo, open } = await filesWorld((workspace, prompt) => {
     git(workspace, 'switch', '-q', '--detach')

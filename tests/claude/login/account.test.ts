@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { accountOf, isLoginFixed } from '../../../src/claude/login/account.ts'
+import { accountOf, isLoginFixed, loginVariables } from '../../../src/claude/login/account.ts'
 
 const KEY = 'sk-ant-a-secret-key-that-nobody-may-see'
 
@@ -30,9 +30,9 @@ test('the name of an account contains nothing of its credentials', () => {
 })
 
 test('a key is fixed, a stored login may be renewed', () => {
-  expect(isLoginFixed({ inherited: { ANTHROPIC_API_KEY: KEY }, added: {} })).toBe(true)
-  expect(isLoginFixed({ inherited: { HOME: '/home/one' }, added: { CLAUDE_CODE_OAUTH_TOKEN: 'x' } })).toBe(
-    true,
-  )
-  expect(isLoginFixed({ inherited: { HOME: '/home/one' }, added: {} })).toBe(false)
+  const isFixed = (inherited: Record<string, string>, added: Record<string, string> = {}) =>
+    isLoginFixed(loginVariables({ inherited, added }))
+  expect(isFixed({ ANTHROPIC_API_KEY: KEY })).toBe(true)
+  expect(isFixed({ HOME: '/home/one' }, { CLAUDE_CODE_OAUTH_TOKEN: 'x' })).toBe(true)
+  expect(isFixed({ HOME: '/home/one' })).toBe(false)
 })

@@ -107,6 +107,30 @@ test('a sweep kills the processes with the marker of a call, and nothing else', 
   expect(sent).toEqual(['SIGKILL 10'])
 })
 
+test('a sweep of a call whose first process is known looks at none that is older', async () => {
+  const { sent, context } = madeUp([
+    { pid: 10, startTime: '900' },
+    { pid: 11, startTime: '1000', environment: marks('a', '/base/agents/x/home') },
+    { pid: 12, startTime: '1000', environment: marks('b', '/base/agents/x/home') },
+    { pid: 9, startTime: '1001', environment: marks('a', '/base/agents/x/home') },
+  ])
+  const looked: number[] = []
+  const table: ProcessTable = {
+    ...context.table,
+    environment: (pid) => {
+      looked.push(pid)
+      return context.table.environment(pid)
+    },
+  }
+  expect(await sweepCall('a', { ...context, table }, { pid: 11, startTime: '1000' })).toBe(2)
+  expect(sent).toEqual(['SIGKILL 11', 'SIGKILL 9'])
+  expect(looked).not.toContain(10)
+  // Other systems tell when a process started in another way, which does not order them.
+  expect(await sweepCall('b', { ...context, table }, { pid: 1, startTime: 'Sun Nov 29 23:50:00 2026' })).toBe(
+    1,
+  )
+})
+
 test('a sweep of a base directory spares the calls to keep with their descendants, and other base directories', async () => {
   const { processes, context } = madeUp([
     { pid: 10, environment: marks('old', '/base/agents/x/home') },

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { claudeCli } from '../../../src/claude/claude-cli.ts'
 import type { AgentRunner, Call } from '../../../src/claude/runner.ts'
-import { findTranscript, listTranscripts } from '../../../src/claude/session/transcripts.ts'
+import { listTranscripts } from '../../../src/claude/session/transcripts.ts'
 import { answer } from '../../../src/testing/model/answer.ts'
 import { type SimulatedModelOptions, simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { repetitions } from '../../repetitions.ts'
-import { collect, REAL_CLAUDE, type TestAgent, testAgent } from '../calls.ts'
+import { collect, findTranscript, REAL_CLAUDE, type TestAgent, testAgent } from '../calls.ts'
 
 /** 200 KB of text in all: 100 turns of 2 KB take two minutes. */
 const TURNS = repetitions('CLAUDE_AGENTS_TEST_TURNS', { short: 6, long: 10 })

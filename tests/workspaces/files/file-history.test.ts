@@ -109,7 +109,8 @@ const operation = fc.oneof(
   fc.record({ do: fc.constant('chmod' as const), path: paths, mode: fc.constantFrom(0o600, 0o700) }),
   fc.record({ do: fc.constant('init' as const), path: paths }),
   fc.record({ do: fc.constant('rename' as const), path: paths, to: paths }),
-  fc.record({ do: fc.constant('pipe' as const), path: paths }),
+  // At a path of its own: writing to a pipe would wait for its reader, and one that is in the way ends a restoration.
+  fc.record({ do: fc.constant('pipe' as const), path: fc.constant('pipe') }),
 )
 type Operation = typeof operation extends fc.Arbitrary<infer One> ? One : never
 

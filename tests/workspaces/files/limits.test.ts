@@ -1,29 +1,29 @@
 /** What snapshots do with files that are large, many, or cannot be read. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync } from 'node:fs'
-import { mkdir, open, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { FileHistory } from '../../../src/workspaces/files/file-history.ts'
+import { FileHistory, type HistoryPlace } from '../../../src/workspaces/files/file-history.ts'
 import { FilesRepository } from '../../../src/workspaces/files/repository.ts'
 
 const BY = { author: 'dev', at: new Date(0) }
 const MIB = 1024 * 1024
 
-async function world(largest?: number) {
+async function world(limits: Pick<HistoryPlace, 'largest' | 'most'> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'files-limits-'))
   const directory = join(folder, 'workspace')
   await mkdir(directory)
   const repository = new FilesRepository(join(folder, 'files.git'))
-  const history = new FileHistory({ repository, agent: 'dev', directory, ...(largest && { largest }) })
+  const history = new FileHistory({ repository, agent: 'dev', directory, ...limits })
   const write = (name: string, content: string | Buffer) => writeFile(join(directory, name), content)
   const read = (name: string) => readFile(join(directory, name), 'utf8')
   return { directory, repository, history, write, read }
 }
 
 test('a file over the limit is named, and neither saved nor touched, until it is smaller', async () => {
-  const { directory, history, write, read } = await world(10)
+  const { directory, history, write, read } = await world({ largest: 10 })
   await write('grows', 'small')
   const small = await history.save('small', BY)
   expect(small).not.toHaveProperty('left')
@@ -39,6 +39,43 @@ test('a file over the limit is named, and neither saved nor touched, until it is
   expect(existsSync(join(directory, 'other'))).toBe(false)
   await write('new', 'small')
   expect(await history.save('smaller', BY)).toMatchObject({ added: 1, left: ['grows'] })
+})
+
+test('of more files than the limit the deepest are left, whatever else changes, until there is room', async () => {
+  const { directory, repository, history, write, read } = await world({ most: 3 })
+  await mkdir(join(directory, 'lib/deep'), { recursive: true })
+  for (const name of ['lib/deep/z', 'lib/deep/y', 'lib/b', 'lib/a', 'x']) await write(name, name)
+  const first = await history.save('too many', BY)
+  expect(first).toMatchObject({ added: 3, left: ['lib/deep/y', 'lib/deep/z'] })
+  expect(first).not.toHaveProperty('leftInAll')
+  await write('x', 'changed')
+  await write('lib/deep/y', 'changed and left')
+  const second = await history.save('changed', BY)
+  expect(second).toMatchObject({ added: 0, changed: 1, left: ['lib/deep/y', 'lib/deep/z'] })
+  const undone = await history.restore(first.commit, 'undo', BY)
+  expect(undone.after).toMatchObject({ tree: first.tree, left: ['lib/deep/y', 'lib/deep/z'] })
+  expect(await read('x')).toBe('x')
+  expect(await read('lib/deep/y')).toBe('changed and left')
+  await rm(join(directory, 'x'))
+  expect(await history.save('room', BY)).toMatchObject({ removed: 1, left: ['lib/deep/y', 'lib/deep/z'] })
+  expect(await history.save('used', BY)).toMatchObject({ added: 1, left: ['lib/deep/z'] })
+
+  // What a repository has may be more than that.
+  const other = join(directory, '../other')
+  await mkdir(other)
+  const onBase = new FileHistory({
+    repository,
+    agent: 'other',
+    directory: other,
+    most: 1,
+    base: first.commit,
+  })
+  const begun = await onBase.restore(first.commit, 'base', BY)
+  expect(begun.after.tree).toBe(first.tree)
+  for (let number = 0; number < 30; number += 1) await writeFile(join(other, `new-${number}`), '')
+  const crowded = await onBase.save('crowded', BY)
+  expect(crowded).toMatchObject({ added: 1, leftInAll: 29 })
+  expect(crowded.left).toHaveLength(20)
 })
 
 test('a file of 10 MB is saved and brought back, and one of more than 100 MB is left', async () => {

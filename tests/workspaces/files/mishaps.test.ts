@@ -10,11 +10,8 @@ import { execaSync } from 'execa'
 import { expect, test, vi } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
 import { InvalidInputError } from '../../../src/events/errors/usage.ts'
-import {
-  type FilesOperations,
-  type FilesPlace,
-  filesOperations,
-} from '../../../src/workspaces/files/operations.ts'
+import { type FilesOperations, filesOperations } from '../../../src/workspaces/files/operations.ts'
+import type { FilesPlace } from '../../../src/workspaces/files/place.ts'
 import { repetitions } from '../../repetitions.ts'
 import { pictureOf } from './random-changes.ts'
 

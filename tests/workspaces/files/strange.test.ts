@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { execaSync } from 'execa'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
-import { type FilesPlace, filesOperations } from '../../../src/workspaces/files/operations.ts'
+import { filesOperations } from '../../../src/workspaces/files/operations.ts'
+import type { FilesPlace } from '../../../src/workspaces/files/place.ts'
 
 const user = (cwd: string, ...command: string[]) =>
   execaSync('git', ['-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command], { cwd }).stdout
@@ -271,4 +272,21 @@ test('a directory becomes a file, and a file a directory: both are saved, and br
   await restore(at, second.commit)
   expect(await readFile(join(workspace, 'd'), 'utf8')).toBe('a file\n')
   expect(await readFile(join(workspace, 'a.txt/in.txt'), 'utf8')).toBe('in\n')
+})
+
+test('a patch is what git applies: of text, of bytes, and where no line feed ends the file', async () => {
+  const { folder, workspace, place } = await world()
+  const at = await place()
+  const before = await another().save(at, 'first')
+  await writeFile(join(workspace, 'a.txt'), 'two\n')
+  await writeFile(join(workspace, 'z'), Buffer.from([0, 255, 10]))
+  await writeFile(join(workspace, 'c.txt'), 'no end')
+  const after = await another().save(at, 'second')
+  const copy = join(folder, 'copy')
+  await mkdir(copy)
+  await writeFile(join(copy, 'a.txt'), 'one\n')
+  const input = await another().patch(at, before.commit, after.commit)
+  execaSync('git', ['apply', '-'], { cwd: copy, input })
+  for (const name of ['a.txt', 'c.txt', 'z'])
+    expect(await readFile(join(copy, name))).toEqual(await readFile(join(workspace, name)))
 })

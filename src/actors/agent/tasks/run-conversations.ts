@@ -4,11 +4,10 @@
  */
 import type { Recorded } from '../../../events/envelope.ts'
 import type { AgentContext } from '../state.ts'
+import { endsTask } from './known-tasks.ts'
 
 /** Runs beyond these begin to be forgotten, those first that were answered longest ago. */
 const MOST_RUNS = 1000
-
-const ENDS = new Set(['CallSucceeded', 'TaskFailed', 'TaskCancelled'])
 
 export class RunConversations {
   /** The runs of the open tasks. */
@@ -21,12 +20,14 @@ export class RunConversations {
     for (const task of [...(current ? [current] : []), ...queue]) this.#accept({ ...task })
   }
 
-  see({ type, data }: Recorded): void {
+  see(recorded: Recorded): void {
+    const { type, data } = recorded
     if (type === 'TaskAccepted') this.#accept(data)
-    const runId = this.#runOf.get(String(data.taskId))
+    const taskId = String(data.taskId)
+    const runId = this.#runOf.get(taskId)
     if (runId === undefined) return
     if (type === 'CallSucceeded') this.#answer(runId, String(data.sessionId))
-    if (ENDS.has(type)) this.#runOf.delete(String(data.taskId))
+    if (endsTask(recorded, taskId)) this.#runOf.delete(taskId)
   }
 
   /** The session that a task of the run continues; undefined if this process has seen no answer to one. */

@@ -10,7 +10,6 @@ import { ClosedError } from '../../../events/errors/usage.ts'
 import { checkTaskId } from '../../../events/ids.ts'
 import { withoutCredentials } from '../../../events/material.ts'
 import { checkTaskInput, type Material, type TaskInput } from '../../../events/task-input.ts'
-import { isForReading } from '../../../store/level/chained-store.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import { Interest } from '../../engine/wish.ts'
 import type { CallEnding } from '../call.ts'
@@ -132,7 +131,7 @@ export class AgentTasks {
       if (!known) throw new TaskNotFoundError({ taskId, agent: this.#agent })
       if (!known.outcome && this.#refusal) throw this.#refusal
       const { store } = this.#environment
-      const coming = () => (isForReading(store) ? outcomeElsewhere(known.accepted, store) : caller.outcome())
+      const coming = () => (store.forReading ? outcomeElsewhere(known.accepted, store) : caller.outcome())
       return await this.#reply(known.outcome ?? (await coming()))
     } finally {
       caller.leave()

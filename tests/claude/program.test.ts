@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
-import { locateProgram, platformPackages } from '../../src/claude/locate.ts'
+import { locateProgram, platformPackages } from '../../src/claude/program.ts'
 import { collect, INSTALLED_CLAUDE, testAgent } from './calls.ts'
 
 let directory: string

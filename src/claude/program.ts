@@ -1,11 +1,12 @@
-/** Finds the `claude` command and checks that its version is supported. */
+/** The `claude` command: where it is, which version it has, and what that version can do. */
 import { access, constants, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { BinaryNotFoundError, CliIncompatibleError } from '../events/errors/call.ts'
 import { oneLine } from '../events/redaction.ts'
 import { spawnWhenPossible } from '../workspaces/descriptors.ts'
-import { formatVersion, isAtLeast, MINIMUM_VERSION, parseVersion, type Version } from './version.ts'
+
+export type Version = readonly [major: number, minor: number, patch: number]
 
 export interface Program {
   readonly path: string
@@ -53,6 +54,57 @@ export async function locateProgram(options: LocateOptions): Promise<Program> {
   }
   throw new BinaryNotFoundError(requested ? { said: `there is no program at ${requested}` } : {})
 }
+
+/** Locates the program once. A failure is not cached, so a new installation is found without a restart. */
+export function programLocator(
+  path: string | undefined,
+  found: (program: Program) => void,
+): () => Promise<Program> {
+  let located: Promise<Program> | null = null
+  const locate = async () => {
+    try {
+      const program = await locateProgram({ path, environment: process.env })
+      found(program)
+      return program
+    } catch (error) {
+      located = null
+      throw error
+    }
+  }
+  return () => {
+    located ??= locate()
+    return located
+  }
+}
+
+/** The oldest version whose behaviour was measured. */
+const MINIMUM_VERSION: Version = [2, 1, 197]
+
+/** From this version on, the CLI records the system prompt with the session, and has the flag to turn that off. */
+const SYSTEM_PROMPT_SNAPSHOTS: Version = [2, 1, 257]
+
+/** The oldest version known to have a switch for file mentions alone. */
+const FILE_MENTIONS_CAN_BE_OFF: Version = [2, 1, 330]
+
+/** Parses the output of `claude --version`; null if it is not Claude Code's. */
+function parseVersion(output: string): Version | null {
+  const match = /^(\d+)\.(\d+)\.(\d+) \(Claude Code\)/.exec(output)
+  return match ? [Number(match[1]), Number(match[2]), Number(match[3])] : null
+}
+
+export const formatVersion = (version: Version): string => version.join('.')
+
+export function isAtLeast(version: Version, minimum: Version): boolean {
+  for (const [index, part] of version.entries()) {
+    const least = minimum[index] ?? 0
+    if (part !== least) return part > least
+  }
+  return true
+}
+
+export const recordsSystemPrompts = (version: Version): boolean => isAtLeast(version, SYSTEM_PROMPT_SNAPSHOTS)
+
+export const knowsFileMentions = (version: Version): boolean => isAtLeast(version, FILE_MENTIONS_CAN_BE_OFF)
 
 const quoted = (output: string) => JSON.stringify(oneLine(output, 120) || 'nothing')
 

@@ -1,0 +1,214 @@
+/**
+ * The file histories that a process has open: one for each directory, with one writer at a time.
+ *
+ * H1. What is done to a directory is done in turn: one index and one ref take one writer.
+ * H2. A history that is handed out has its directory: one that was lost is made again from the newest snapshot, a worktree
+ *     with its branch.
+ * H3. What an agent's branch is at is kept before anything is done with its files.
+ */
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../../clock.ts'
+import { NO_FILES } from '../../events/agent-facts.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
+import { SnapshotMissing, WorkspaceError } from '../../events/errors/workspace.ts'
+import type { RepositoryWorkspace } from '../../events/options/agent.ts'
+import type { Logger } from '../../logger.ts'
+import type { AgentDirectories } from '../directories.ts'
+import { prepareDirectories } from '../lifecycle.ts'
+import { FileHistory, type SavedFiles } from './file-history.ts'
+import type { Author } from './git.ts'
+import { type FilesPlace, isGone, type RepositoryPlace } from './place.ts'
+import { FilesRepository } from './repository.ts'
+import {
+  addWorktree,
+  advanceBranch,
+  excludesOf,
+  headOf,
+  removeLocks,
+  tipsOf,
+  type UserRepository,
+  userRepository,
+} from './worktree.ts'
+
+/** After so many uses it is looked whether there is much to pack; also after the first one of a process. */
+const TIDY_AFTER = 16
+
+/** What is being done with a repository of snapshots. */
+interface Usage {
+  running: number
+  times: number
+  /** The tidying that all else waits for. */
+  tidied: Promise<void>
+}
+
+export class OpenHistories {
+  readonly #clock: Clock
+  readonly #logger: Logger | undefined
+  readonly #histories = new Map<string, FileHistory>()
+  readonly #repositories = new Map<string, UserRepository>()
+  readonly #snapshots = new Map<string, FilesRepository>()
+  readonly #usage = new Map<string, Usage>()
+  /** Of each directory, what is done last. */
+  readonly #last = new Map<string, Promise<unknown>>()
+
+  constructor(clock: Clock, logger?: Logger) {
+    this.#clock = clock
+    this.#logger = logger
+  }
+
+  by(agent: string): Author {
+    return { author: agent, at: new Date(this.#clock.now()) }
+  }
+
+  /** H1 */
+  inTurn<T>({ directories: { workspace } }: FilesPlace, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#last.get(workspace) ?? Promise.resolve()).then(work)
+    this.#last.set(
+      workspace,
+      turn.catch(() => {}),
+    )
+    return turn
+  }
+
+  /** In turn, and while nothing is tidied. */
+  withHistory<T>(place: FilesPlace, work: (history: FileHistory) => Promise<T>): Promise<T> {
+    return this.inTurn(place, () => this.#untidied(place, async () => work(await this.historyOf(place))))
+  }
+
+  async #untidied<T>({ directories }: FilesPlace, work: () => Promise<T>): Promise<T> {
+    const repository = this.snapshotsIn(directories)
+    const used = this.#usage.get(repository.path) ?? {
+      running: 0,
+      times: TIDY_AFTER - 1,
+      tidied: Promise.resolve(),
+    }
+    this.#usage.set(repository.path, used)
+    // Another one may have begun meanwhile.
+    for (let seen = used.tidied; ; seen = used.tidied) {
+      await seen
+      if (seen === used.tidied) break
+    }
+    used.running += 1
+    try {
+      return await work()
+    } finally {
+      used.running -= 1
+      used.times += 1
+      if (used.running === 0 && used.times >= TIDY_AFTER) {
+        used.times = 0
+        used.tidied = repository
+          .tidy()
+          .catch((error) => this.#logger?.warn({ error }, 'the snapshots of files could not be packed'))
+      }
+    }
+  }
+
+  /** Throws InvalidInputError if it is no longer where it was. */
+  async repositoryOf({ repo }: Pick<RepositoryWorkspace, 'repo'>): Promise<UserRepository> {
+    const known = this.#repositories.get(repo)
+    if (known && existsSync(known.common)) return known
+    const repository = await userRepository(repo)
+    const hint = 'Bring it back, or remove the agent.'
+    if (repository.path !== repo)
+      throw new InvalidInputError({ what: `The repository ${repo}`, problem: 'it is no longer there', hint })
+    this.#repositories.set(repo, repository)
+    return repository
+  }
+
+  /** Where the snapshots of a base directory are. */
+  snapshotsIn({ base, workspace }: AgentDirectories): FilesRepository {
+    if (base === undefined)
+      throw new WorkspaceError({ path: workspace, problem: 'the runner does not know the base directory' })
+    const path = join(base, 'files.git')
+    const ours = this.#snapshots.get(path) ?? new FilesRepository(path)
+    this.#snapshots.set(path, ours)
+    return ours
+  }
+
+  /** H2 */
+  async historyOf(place: FilesPlace): Promise<FileHistory> {
+    const { agent, workspace, directories, last } = place
+    const ours = this.snapshotsIn(directories)
+    const history = await (workspace
+      ? this.#worktreeOf({ ...place, workspace }, ours)
+      : this.#privateOf(place, ours))
+    if (!history.isLaidOut) {
+      const by = this.by(agent)
+      await history.layOut(last ?? workspace?.commit, by).catch((error) => {
+        if (workspace || !(error instanceof SnapshotMissing)) throw error
+        this.#logger?.warn({ agent, error }, 'the files of an agent are lost: it begins without them')
+        return history.layOut(undefined, by)
+      })
+      if (last !== undefined) place.rebuilt?.()
+    }
+    this.#histories.set(keyOf(place), history)
+    return history
+  }
+
+  forget(place: FilesPlace): void {
+    this.#histories.delete(keyOf(place))
+  }
+
+  /** With a worktree that is there and complete, on a branch whose commits are kept. */
+  async #worktreeOf(place: RepositoryPlace, ours: FilesRepository): Promise<FileHistory> {
+    const { agent, workspace, directories } = place
+    const { workspace: directory } = directories
+    const repository = await this.repositoryOf(workspace)
+    const worktree = { ...workspace, repository, directory }
+    let history = this.#histories.get(keyOf(place))
+    if (!history || !existsSync(directory)) {
+      await ours.prepare()
+      await prepareDirectories(directories)
+      await removeLocks(worktree)
+      const ignored = { excludes: excludesOf(repository) }
+      history = new FileHistory({ repository: ours, agent, directory, ignored, base: workspace.commit })
+    }
+    if ((await readdir(directory)).length === 0) await history.forgetLayout()
+    const tip = await ours.refAt(branchRef(agent))
+    await addWorktree({ ...worktree, ...(tip !== null && { last: { tip, repository: ours.path } }) })
+    await ours.keepBase(workspace.commit, repository)
+    const { branch, head } = await tipsOf(worktree)
+    if (branch !== null) await ours.keep(branchRef(agent), branch, workspace.commit, repository)
+    if (head !== null && head !== branch)
+      await ours.keep(`refs/left/${agent}/${head}`, head, workspace.commit, repository)
+    return history
+  }
+
+  async #privateOf(place: FilesPlace, ours: FilesRepository): Promise<FileHistory> {
+    const { agent, directories, last = NO_FILES } = place
+    const { workspace: directory } = directories
+    const known = this.#histories.get(keyOf(place))
+    if (known && !isGone(place)) return known
+    const history = new FileHistory({ repository: ours, agent, directory })
+    if (last !== NO_FILES && !existsSync(directory)) await history.forgetLayout()
+    await prepareDirectories(directories)
+    return history
+  }
+
+  /** Commits what the branch has not. Returns where it is then; null if the agent has left it. */
+  async committed(
+    { agent, workspace: { repo, branch, commit: base }, directories }: RepositoryPlace,
+    history: FileHistory,
+    saved: SavedFiles,
+    message = `Keep what was changed between tasks\n\nAgent: ${agent}\n`,
+  ): Promise<{ readonly tip: string; readonly isNew: boolean } | null> {
+    const directory = directories.workspace
+    const parent = await headOf(directory, branch)
+    if (parent === null) return null
+    const commit = await history.commit(saved, parent, message, this.by(agent))
+    if (commit === null) return { tip: parent, isNew: false }
+    const repository = await this.repositoryOf({ repo })
+    const ours = this.snapshotsIn(directories)
+    await ours.keep(branchRef(agent), commit, base, repository)
+    await advanceBranch({ repository, directory, branch }, { from: ours.path, commit, parent })
+    return { tip: commit, isNew: true }
+  }
+}
+
+/** What an agent's branch is at. */
+export const branchRef = (agent: string): string => `refs/branches/${agent}`
+
+/** One index and one set of ignored files for each directory, and for what is in it. */
+const keyOf = ({ directories, workspace }: FilesPlace) => `${directories.workspace}\0${workspace?.repo}`
