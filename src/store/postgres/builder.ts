@@ -13,6 +13,7 @@ import { openForBuilding } from './session.ts'
 const GROUP_FACTS = 1000
 const GROUP_LENGTH = 4 * 1024 * 1024
 
+/** Options of `restoreDatabase` and `importDatabase`. */
 export interface BuildOptions extends DatabaseOptions {
   /** Where the files of agents go, turn by turn, if there are any in the archive. Without it they are left out. */
   readonly baseDir?: string

@@ -25,6 +25,7 @@ import { PostgresWriter } from './writer.ts'
 
 const A_MINUTE_MS = 60_000
 
+/** Options of `postgresStore`. */
 export interface PostgresStoreOptions extends DatabaseOptions {
   /** Default: `exclusive`. */
   readonly access?: StoreAccess

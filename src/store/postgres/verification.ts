@@ -11,6 +11,7 @@ import { recordKey } from '../level/keys.ts'
 import { type DatabaseOptions, type PostgresConnection, PostgresDatabase } from './database.ts'
 import { logRow, requireLog } from './session.ts'
 
+/** Options of `verifyDatabase`. */
 export interface VerifyDatabaseOptions extends DatabaseOptions {
   /** Where the files of agents are, turn by turn: their snapshots are checked, too. */
   readonly baseDir?: string

@@ -38,6 +38,8 @@ describe.skipIf(!hasPostgres)('A log on PostgreSQL', () => {
     const { url, schema } = await place()
     await using store = await filled(await postgresStore(url, { schema }))
     const chain = await chainOf(store)
+    const [cause, effect] = chain.slice(-2)
+    expect(effect?.recorded.causationId).toBe(cause?.recorded.id)
     expect(await backup(store, at('backup'))).toMatchObject({ records: 6, blobs: 1 })
     await exportLog(store, at('export'))
     await restore(at('backup'), at('restored'))
