@@ -29,7 +29,7 @@ export default defineConfig({
           name: 'processes',
           include: [...others.keys()].filter((file) => !alone.includes(file)),
           setupFiles: ['tests/each-file.ts'],
-          globalSetup: ['tests/built-package.ts'],
+          globalSetup: ['tests/built-package.ts', 'tests/postgres/server.ts'],
         },
       },
       {

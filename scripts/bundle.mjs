@@ -6,8 +6,8 @@ import { basename, dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
-/** Packages that stay outside: a native addon, the user's OpenTelemetry, and one that executes its own files. */
-const EXTERNAL = ['level', '@opentelemetry/api', 'open', /^node:/, ...builtinModules]
+/** Packages that stay outside: a native addon, the user's OpenTelemetry and pg, and one that executes its own files. */
+const EXTERNAL = ['level', 'pg', '@opentelemetry/api', 'open', /^node:/, ...builtinModules]
 
 /** Packages whose Node entry is CommonJS, which cannot be tree-shaken, and their ES modules. */
 const MODULES = Object.fromEntries(

@@ -807,7 +807,7 @@ export const MUTATIONS = [
     [
       'an accepted task is not folded',
       'src/actors/agent/tasks/tasks.ts',
-      '    if (accepted && accepted.version > this.#life.version) await this.#life.refresh()\n',
+      '    if (isUnheard) await this.#life.refresh()\n',
       '',
     ],
     [
@@ -825,6 +825,48 @@ export const MUTATIONS = [
       'src/orchestrator.ts',
       '        await orchestrator.#admission.prepare().catch(() => {})\n',
       '',
+    ],
+  ),
+  ...breaking(
+    'A log in PostgreSQL keeps these promises, too',
+    {
+      'tests/store/postgres/outages.test.ts': [
+        'that breaks after a commit and before its answer: the append is written once, and answered',
+      ],
+    },
+    [
+      'a batch that was written is written again',
+      'src/store/postgres/schema.ts',
+      'if number <= last_batch then',
+      'if false then',
+    ],
+  ),
+  ...breaking(
+    'A process that has lost its database to another one',
+    {
+      'tests/store/postgres/opening.test.ts': [
+        'is lost to the process that opens it while this one is cut off: nothing more is written, and its work ends',
+      ],
+    },
+    [
+      'an append does not look who has the store',
+      'src/store/postgres/schema.ts',
+      'if log.owner <> owning then return null; end if;',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A log moves between a directory and a database',
+    {
+      'tests/store/postgres/care.test.ts': [
+        'has the same records and the same chain as on LevelDB, and is copied there and back byte for byte',
+      ],
+    },
+    [
+      'a cause is written elsewhere',
+      'src/store/postgres/schema.ts',
+      'first_position + causes[fact]',
+      'first_position + causes[fact] + 1',
     ],
   ),
   ...breaking(

@@ -267,8 +267,9 @@ export class Orchestrator implements AsyncDisposable {
     const onLost = (error: StoreLockLost) => lost.abort(error)
     const store = options.store ?? (await levelStore(baseDir, defined({ clock, logger, onLost })))
     const orchestrator = new Orchestrator(options, baseDir, store)
-    lost.signal.addEventListener('abort', () => {
-      orchestrator.#giveUp(lost.signal.reason as StoreLockLost).catch(ignoreLostStore)
+    const loss = store.lost ?? lost.signal
+    loss.addEventListener('abort', () => {
+      orchestrator.#giveUp(loss.reason as StoreLockLost).catch(ignoreLostStore)
     })
     orchestrator.#declare = onceDone(async () => {
       if (options.budget) await orchestrator.#budgets.set({}, options.budget, 'declared')

@@ -12,6 +12,7 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
   [/^store\/level\//, 'store/level', 1],
   [/^store\/files\//, 'store/files', 1],
   [/^store\/care\//, 'store/care', 1],
+  [/^store\/postgres\//, 'store/postgres', 1],
   [/^store\//, 'store', 1],
   [/^claude\//, 'claude', 1],
   [/^workspaces\//, 'workspaces', 1],
@@ -43,6 +44,7 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   effect: /^(events|store|claude|config)\//,
   level: /^store\//,
   'classic-level': /^store\//,
+  pg: /^store\/postgres\//,
   execa: /^(claude|workspaces)\//,
   yaml: /^config\/document\.ts/,
   xstate:

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import * as config from '../src/entry-points/config.ts'
 import * as inspect from '../src/entry-points/inspect.ts'
 import * as log from '../src/entry-points/log.ts'
+import * as postgres from '../src/entry-points/postgres.ts'
 import * as testing from '../src/entry-points/testing.ts'
 import * as main from '../src/index.ts'
 
@@ -39,7 +40,14 @@ async function untyped(callables: readonly (readonly [name: string, run: Callabl
 }
 
 test('every exported function has a clear error for an argument that is missing or wrong', async () => {
-  const functions = Object.entries({ ...main, ...config, ...inspect, ...log, ...testing }).filter(
+  const functions = Object.entries({
+    ...main,
+    ...config,
+    ...inspect,
+    ...log,
+    ...postgres,
+    ...testing,
+  }).filter(
     (entry): entry is [string, Callable] =>
       typeof entry[1] === 'function' && !String(entry[1]).startsWith('class') && !LEFT_OUT.has(entry[0]),
   )

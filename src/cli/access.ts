@@ -3,6 +3,7 @@ import { OwnerStopping, OwnerUnavailable } from '../events/errors/owner.ts'
 import { StoreInUse } from '../events/errors/store.ts'
 import { Orchestrator } from '../orchestrator.ts'
 import { connectOwner, isUnserved } from '../remote/client.ts'
+import { openLog } from '../remote/live-log.ts'
 import { readingOrchestrator, remoteOrchestrator } from '../remote/orchestrator.ts'
 import { retryWhileInUse } from '../remote/retry.ts'
 import { readingView } from '../store/care/view.ts'
@@ -32,31 +33,39 @@ export function accessStore(
   open: () => Promise<Orchestrator>,
   { asks = false }: { readonly asks?: boolean } = {},
 ): Promise<Access> {
-  return retryWhileInUse(
-    async () =>
-      (await ownersAccess(baseDir, asks)) ?? {
-        orchestrator: await open(),
-        owner: null,
-        runner: null,
-        isUsed: () => true,
-      },
-  )
+  return retryWhileInUse(async () => (await ownersAccess(baseDir, asks)) ?? ownAccess(await open()))
 }
+
+/** Access to what this process has opened itself. */
+export const ownAccess = (orchestrator: Orchestrator): Access => ({
+  orchestrator,
+  owner: null,
+  runner: null,
+  isUsed: () => true,
+})
 
 /**
  * Connects to the owner of a store if there is one, otherwise reads a view of its files: a process that wants to open the
  * store meanwhile can.
  *
+ * @param options With `database`, its URL: the log is there, and the base directory has the rest.
  * @throws what connecting can throw, and what the store's damage does
  */
-export async function accessForReading(baseDir: string, options: LevelStoreOptions = {}): Promise<Access> {
+export async function accessForReading(
+  baseDir: string,
+  { database, ...options }: LevelStoreOptions & { readonly database?: string | undefined } = {},
+): Promise<Access> {
+  if (database !== undefined) {
+    const { store } = await openLog(database, options)
+    return ownAccess(await readingOrchestrator(Orchestrator, baseDir, store))
+  }
   const owners = await ownersAccess(baseDir, false)
   if (owners) return owners
   const view = await readingView(baseDir, options)
   const orchestrator = await readingOrchestrator(Orchestrator, baseDir, view)
   // An owner that serves nobody.
   const silent = await liveOwner(baseDir).catch(() => null)
-  return { orchestrator, owner: silent?.pid ?? null, runner: null, isUsed: () => true }
+  return { ...ownAccess(orchestrator), owner: silent?.pid ?? null }
 }
 
 /**

@@ -14,7 +14,8 @@ const STORE_SIGNS = ['store.json', 'head', 'log']
 const isStore = (directory: string) => readdirSync(directory).some((name) => STORE_SIGNS.includes(name))
 
 /** Throws {@link StoreNotOpened} for what can be no base directory: a file, a link that leads nowhere, a place without access. */
-export function hasStore({ baseDir }: GlobalOptions): boolean {
+export function hasStore({ baseDir, database }: GlobalOptions): boolean {
+  if (database !== undefined) return true
   const directory = resolve(baseDir)
   try {
     return isStore(directory)
@@ -26,6 +27,16 @@ export function hasStore({ baseDir }: GlobalOptions): boolean {
 }
 
 /** Whether there are agents, or the configuration declares some, which opening the store would create. */
+/** Throws {@link InvalidInputError} for what works on a log in a directory alone. */
+export function refuseDatabase({ database }: GlobalOptions, what: string): void {
+  if (database === undefined) return
+  throw new InvalidInputError({
+    what: '--database',
+    problem: `${what} works on a log in a directory only`,
+    hint: 'Leave out --database and CLAUDE_AGENTS_DATABASE.',
+  })
+}
+
 export const hasAgents = (globals: GlobalOptions) =>
   hasStore(globals) || (globals.config.agents ?? []).length > 0
 
@@ -43,7 +54,7 @@ const BEGIN = 'Create an agent: claude-agents agent create ID "SYSTEM PROMPT"'
 
 /** For what cannot be done without a store, which must not look like success. */
 export function requireStore(globals: GlobalOptions): string {
-  if (hasStore(globals)) return resolve(globals.baseDir)
+  if (hasStore(globals)) return globals.database ?? resolve(globals.baseDir)
   throw new InvalidInputError({
     what: 'The store',
     problem: emptiness(globals),

@@ -2,11 +2,14 @@
 
 import type { Command } from 'commander'
 import type { Config, ConfigSources } from '../config/configuration.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import { defined } from '../events/json.ts'
+import { hasPassword, isDatabaseUrl } from '../store/postgres/url.ts'
 
 /** As they were typed. */
 export interface GivenOptions {
   readonly baseDir?: string
+  readonly database?: string
   readonly config?: string
   readonly set?: Readonly<Record<string, string>>
   readonly json?: boolean
@@ -18,6 +21,8 @@ export interface GivenOptions {
 
 export interface GlobalOptions {
   readonly baseDir: string
+  /** The URL of the database that has the log; otherwise it is in the base directory. */
+  readonly database?: string
   readonly json: boolean
   readonly color: boolean
   readonly logLevel: string
@@ -32,9 +37,20 @@ export interface GlobalOptions {
 }
 
 /** The words that give these options again. */
-export function wordsOf({ baseDir, config, set = {}, logLevel, claude, simulate }: GivenOptions): string[] {
+export function wordsOf({
+  baseDir,
+  database,
+  config,
+  set = {},
+  logLevel,
+  claude,
+  simulate,
+}: GivenOptions): string[] {
   const named = Object.entries(
-    defined({ '--base-dir': baseDir, '--config': config, '--log-level': logLevel, '--claude': claude }),
+    defined({
+      ...{ '--base-dir': baseDir, '--database': database, '--config': config },
+      ...{ '--log-level': logLevel, '--claude': claude },
+    }),
   )
   return [
     ...named.flat(),
@@ -67,6 +83,7 @@ export async function completeOptions(
   const { baseDir = '.claude-agents', logLevel = 'warn', claudePath } = config
   return defined({
     baseDir,
+    database: databaseOf(given),
     json: given.json ?? false,
     color: given.color,
     logLevel,
@@ -76,6 +93,24 @@ export async function completeOptions(
     config,
     given,
   })
+}
+
+/** Throws {@link InvalidInputError}, which does not repeat the URL: it may have a password. */
+function databaseOf({ database }: GivenOptions): string | undefined {
+  const url = database ?? (process.env.CLAUDE_AGENTS_DATABASE || undefined)
+  if (url !== undefined && !isDatabaseUrl(url))
+    throw new InvalidInputError({
+      what: database === undefined ? 'CLAUDE_AGENTS_DATABASE' : '--database',
+      problem: 'it is not a URL of a PostgreSQL database',
+      hint: 'Write it like this: postgresql://USER@HOST:5432/DATABASE',
+    })
+  if (database !== undefined && hasPassword(database))
+    throw new InvalidInputError({
+      what: '--database',
+      problem: 'it has a password, which others can read in the list of processes',
+      hint: 'Set PGPASSWORD, or CLAUDE_AGENTS_DATABASE to the whole URL.',
+    })
+  return url
 }
 
 /** The settings of the command line by their keys. */

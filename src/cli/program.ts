@@ -153,6 +153,10 @@ export function commandProgram(): Command {
       pathText,
     )
     .option(
+      '--database <url>',
+      'PostgreSQL that has the log, without the password (env: CLAUDE_AGENTS_DATABASE, PGPASSWORD)',
+    )
+    .option(
       '--config <file>',
       'configuration file (default: claude-agents.yaml here or in a parent directory)',
       pathText,

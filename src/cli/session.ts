@@ -10,9 +10,10 @@ import type { AgentInfo } from '../actors/agent/list.ts'
 import type { Config } from '../config/configuration.ts'
 import { OtherRunnerError } from '../events/errors/owner.ts'
 import { defined } from '../events/json.ts'
+import type { Logger } from '../logger.ts'
 import type { Orchestrator } from '../orchestrator.ts'
 import type { OrchestratorOptions } from '../orchestrator-options.ts'
-import { hasStore, noteNoStore } from './existing-store.ts'
+import { hasStore, noteNoStore, refuseDatabase } from './existing-store.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { type Interruption, listenForInterruption } from './interruption.ts'
 import { commandLogger } from './logger.ts'
@@ -63,11 +64,15 @@ export async function withSession(
 ): Promise<void> {
   const own = shared.getStore()
   if (own) return work({ ...own, terminal: terminal(options) })
+  if (purpose === 'leave') refuseDatabase(options, '--detach')
   const screen = terminal(options)
   const interruption = listenForInterruption()
   const { signal } = interruption
-  const { accessForReading, accessOwner, accessStore, isUnserved, ownerOf } = await import('./access.ts')
+  const { accessForReading, accessOwner, accessStore, isUnserved, ownAccess, ownerOf } = await import(
+    './access.ts'
+  )
   let opened: OpenedRunner | undefined
+  const { database } = options
   const open = async () => {
     opened ??= await openRunner(options, screen)
     // A command that asks for nothing ends at once, and leaves what is to be told to the next owner.
@@ -79,14 +84,15 @@ export async function withSession(
   const leave = () => {
     isLeft = true
   }
-  const access = () => {
+  const access = async () => {
+    if (database !== undefined) return ownAccess(await open())
     if (purpose === 'leave') return accessOwner(options.baseDir, () => startBackground(options))
     return accessStore(options.baseDir, open, { asks: asksForAnswers(purpose) })
   }
   const begin = async (): Promise<Session> => {
     const { orchestrator, owner, runner, isUsed } =
       purpose === 'read'
-        ? await accessForReading(options.baseDir, { logger: await commandLogger(options) })
+        ? await accessForReading(options.baseDir, { logger: await commandLogger(options), database })
         : await access()
     try {
       if (owner !== null) refuseOtherRunner(options, { pid: owner, runner: runner ?? '' }, purpose)
@@ -193,7 +199,9 @@ export async function storedAgents(options: GlobalOptions): Promise<readonly Age
     import('../remote/live-log.ts'),
     import('../actors/agent/list.ts'),
   ])
-  const { store } = await openLog(options.baseDir, { logger: await commandLogger(options) })
+  const { store } = await openLog(options.database ?? options.baseDir, {
+    logger: await commandLogger(options),
+  })
   try {
     return await listedAgents(store)
   } finally {
@@ -211,6 +219,9 @@ export async function requireKnown(globals: GlobalOptions, agents: readonly stri
   })
 }
 
+const openDatabase = async (url: string, logger: Logger) =>
+  (await import('../store/postgres/store.ts')).postgresStore(url, { logger })
+
 /** Opens the store in this process. Throws StoreInUse. */
 export async function openHere(
   options: GlobalOptions,
@@ -220,6 +231,7 @@ export async function openHere(
   const { Orchestrator } = await import('../orchestrator.ts')
   return Orchestrator.open({
     baseDir: options.baseDir,
+    ...(options.database !== undefined && { store: await openDatabase(options.database, logger) }),
     logger,
     runner,
     ...when,

@@ -98,7 +98,7 @@ export async function compactLog(
 }
 
 /** Throws for a fact that its kind does not know, or that does not match its schema. */
-function checkFact(recorded: Recorded, { redacted }: { readonly redacted: boolean }): void {
+export function checkFact(recorded: Recorded, { redacted }: { readonly redacted: boolean }): void {
   const kind = kindOf(recorded.stream)
   if (!kind) return
   const { type, data } = kind.facts.read(recorded) as Fact

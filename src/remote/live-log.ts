@@ -12,20 +12,30 @@ import type { ChainedStore } from '../store/level/chained-store.ts'
 import { storePaths } from '../store/level/directory.ts'
 import { readHeadFile } from '../store/level/head-file.ts'
 import type { LevelStoreOptions } from '../store/level/store.ts'
+import { isDatabaseUrl } from '../store/postgres/url.ts'
 import { connectOwner } from './client.ts'
 import { remoteStore } from './store.ts'
 
 /** How often to look for a process that has opened the store. */
 const POLL_MS = 200
 
-/** Opens a log for reading: through its owner, or as a view of its files. It never keeps another process from owning the store. */
+/**
+ * Opens a log for reading: through its owner, as a view of its files, or in a database. It never keeps another process from
+ * owning the store.
+ *
+ * @param place A base directory, or the URL of a database.
+ */
 export async function openLog(
-  baseDir: string,
+  place: string,
   options: LevelStoreOptions = {},
 ): Promise<{ readonly store: ChainedStore; readonly owner: number | null }> {
-  const client = await connectOwner(baseDir)
+  if (isDatabaseUrl(place)) {
+    const { postgresStore } = await import('../store/postgres/store.ts')
+    return { store: await postgresStore(place, { ...options, access: 'reading' }), owner: null }
+  }
+  const client = await connectOwner(place)
   if (client) return { store: remoteStore(client), owner: client.pid }
-  return { store: await readingView(baseDir, options), owner: null }
+  return { store: await readingView(place, options), owner: null }
 }
 
 export interface LiveOptions {

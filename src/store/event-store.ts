@@ -18,6 +18,8 @@ export interface EventStore extends AsyncDisposable {
   readonly forReading?: boolean
   readonly blobs: Blobs
   readonly snapshots: Snapshots
+  /** Aborts, with the reason, when another process has taken the store: this one writes nothing more. */
+  readonly lost?: AbortSignal
   /** Appends all of the facts or none. An empty list writes nothing. */
   append(stream: string, facts: readonly NewFact[], options?: AppendOptions): Promise<readonly Recorded[]>
   /** Appends to several streams all of the facts or none, each checked as if those before it were written. If any commit

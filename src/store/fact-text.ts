@@ -26,11 +26,37 @@ export interface FactStamp {
  * by concatenation because this is the hot path and the data is already text.
  */
 export const storedText = (stamp: FactStamp, fact: FactText): string =>
-  `{"stream":"${stamp.stream}","version":${stamp.version},"type":${JSON.stringify(fact.type)},"v":${fact.v},` +
-  `"at":"${stamp.at}","epoch":${stamp.epoch}` +
-  (fact.correlationId === null ? '' : `,"correlationId":${JSON.stringify(fact.correlationId)}`) +
+  `{"stream":"${stamp.stream}","version":${stamp.version}${afterVersion(stamp, fact)}` +
   (fact.causationId === null ? '' : `,"causationId":${JSON.stringify(fact.causationId)}`) +
   `,"data":${fact.data}}`
+
+/** Up to the cause. */
+const afterVersion = (
+  { at, epoch }: Pick<FactStamp, 'at' | 'epoch'>,
+  { type, v, correlationId }: Pick<FactText, 'type' | 'v' | 'correlationId'>,
+): string =>
+  `,"type":${JSON.stringify(type)},"v":${v},"at":"${at}","epoch":${epoch}` +
+  (correlationId === null ? '' : `,"correlationId":${JSON.stringify(correlationId)}`)
+
+/**
+ * The same text of a fact that has no place yet: what follows its version, and, if its cause is another fact of the same
+ * append, the index of that one, whose position belongs between `before` and `after`.
+ */
+export function unplacedText(
+  stamp: Pick<FactStamp, 'storeId' | 'at' | 'epoch'>,
+  fact: Omit<FactText, 'causationId'> & { readonly cause: string | number | null },
+): { readonly before: string; readonly cause: number | null; readonly after: string } {
+  const { cause, data } = fact
+  const before = afterVersion(stamp, fact)
+  if (typeof cause === 'number')
+    return {
+      before: `${before},"causationId":"${idPrefix(stamp.storeId)}`,
+      cause,
+      after: `","data":${data}}`,
+    }
+  const causation = cause === null ? '' : `,"causationId":${JSON.stringify(cause)}`
+  return { before: `${before}${causation},"data":${data}}`, cause: null, after: '' }
+}
 
 /** The text of a recorded fact. A fact from another store keeps its id, which names that store. */
 export function storedTextOf(storeId: string, recorded: Recorded): string {
@@ -83,4 +109,6 @@ export const recordedFact = (
   epoch: stamp.epoch,
 })
 
-export const factId = (storeId: string, position: number) => `${storeId.slice(0, 8)}-${position}`
+export const factId = (storeId: string, position: number) => `${idPrefix(storeId)}${position}`
+
+const idPrefix = (storeId: string) => `${storeId.slice(0, 8)}-`

@@ -14,6 +14,7 @@ import { StepNotFoundError } from 'claude-multi-agent/errors'
 import { type InspectorOptions, inspector } from 'claude-multi-agent/inspect'
 import { openExport, statistics, type VerifyReport, verifyStore } from 'claude-multi-agent/log'
 import { type Pattern, sequential } from 'claude-multi-agent/patterns'
+import { type PostgresStoreOptions, postgresStore } from 'claude-multi-agent/postgres'
 import {
   answer,
   eventStoreContract,
@@ -21,6 +22,10 @@ import {
   simulatedModel,
   virtualClock,
 } from 'claude-multi-agent/testing'
+
+export async function onPostgres(options: PostgresStoreOptions): Promise<Orchestrator> {
+  return Orchestrator.open({ store: await postgresStore('postgresql://localhost/agents', options) })
+}
 
 export async function useAnother(): Promise<WorkflowResult> {
   await using team: Orchestrator = await Orchestrator.connect('/tmp/x')

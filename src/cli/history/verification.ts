@@ -1,12 +1,12 @@
 /** `replay --verify`: replays the log and compares it with what was recorded at the time. */
 
-import { resolve } from 'node:path'
 import { plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import type { ChangedMachine, Divergence, ReplayReport } from '../../history/verify-replay.ts'
 import type { Finding } from '../../store/care/verify/finding.ts'
 import { requireStore } from '../existing-store.ts'
 import type { GlobalOptions } from '../global-options.ts'
+import { verifiedLog } from '../log/repair.ts'
 import { readStore, type Session } from '../session.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { cut, inert } from '../terminal/text.ts'
@@ -35,8 +35,7 @@ export async function verifyHistory(globals: GlobalOptions, stream: string | und
 
 /** Damaged files of LevelDB may not be readable at all: then every byte is checked, to find the positions. */
 async function printDamage(globals: GlobalOptions, error: unknown): Promise<void> {
-  const { verifyStore } = await import('../../store/care/verification.ts')
-  const report = await verifyStore(resolve(globals.baseDir)).catch(() => null)
+  const report = await verifiedLog(globals).catch(() => null)
   if (!report || report.findings.length === 0) throw error
   const screen = terminal(globals)
   if (screen.json) screen.value({ ok: false, damage: report.findings })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { printReply } from '../agent/ask.ts'
+import { refuseDatabase } from '../existing-store.ts'
 import { reportFailure } from '../failure.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import type { Definition } from '../lazy-command.ts'
@@ -22,6 +23,7 @@ export const interactiveCommand =
   }
 
 async function converse(globals: GlobalOptions, makeProgram: () => Command): Promise<void> {
+  refuseDatabase(globals, 'interactive')
   if (!process.stdin.isTTY || !process.stdout.isTTY || globals.json) {
     throw new InvalidInputError({
       what: 'interactive',

@@ -7,7 +7,7 @@ import type { Orchestrator } from '../../orchestrator.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { printAnswer, printFigures } from '../agent/ask.ts'
 import { seconds, zeroOrMore } from '../arguments.ts'
-import { hasStore } from '../existing-store.ts'
+import { hasStore, refuseDatabase } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
 import { commandLogger } from '../logger.ts'
@@ -144,6 +144,7 @@ async function watching(
   { word, agent, kinds }: Named,
   work: (watching: Watching) => Promise<void>,
 ): Promise<void> {
+  refuseDatabase(globals, 'this command')
   if (!hasStore(globals)) throw new IdNotFoundError({ id: word, kinds, nearest: null })
   const { readingStore } = await import('../../remote/reading-store.ts')
   const screen = terminal(globals)

@@ -6,7 +6,7 @@ import type { Command } from 'commander'
 import { defined } from '../../events/json.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { port } from '../arguments.ts'
-import { hasStore, noteNoStore } from '../existing-store.ts'
+import { hasStore, noteNoStore, refuseDatabase } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
 import { commandLogger } from '../logger.ts'
@@ -28,6 +28,7 @@ interface InspectOptions {
 }
 
 async function inspect(globals: GlobalOptions, inspecting: InspectOptions): Promise<void> {
+  refuseDatabase(globals, 'inspect')
   if (!hasStore(globals)) return noteNoStore(globals)
   const { readingStore } = await import('../../remote/reading-store.ts')
   const screen = terminal(globals)

@@ -4,6 +4,7 @@ import type { RunningProcess } from '../../actors/agent/processes.ts'
 import { listProcesses } from '../../claude/process/list.ts'
 import { duration } from '../../events/figures.ts'
 import { accountLine } from '../account/commands.ts'
+import { refuseDatabase } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { readStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
@@ -17,6 +18,7 @@ export function psCommand(command: Command): void {
 }
 
 async function ps(globals: GlobalOptions): Promise<void> {
+  refuseDatabase(globals, 'ps')
   try {
     await readStore(globals, async ({ orchestrator, terminal, owner }) => {
       const found = await orchestrator.processes()

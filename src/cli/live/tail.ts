@@ -5,7 +5,7 @@ import type { Recorded } from '../../events/envelope.ts'
 import { defined } from '../../events/json.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { listedNames, since, zeroOrMore } from '../arguments.ts'
-import { hasStore, noteNoStore } from '../existing-store.ts'
+import { hasStore, noteNoStore, refuseDatabase } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
 import { type FactFilter, factFilter, typeMeant } from '../log/fact-filter.ts'
@@ -33,6 +33,7 @@ interface TailOptions extends FactFilter {
 }
 
 async function tail(globals: GlobalOptions, options: TailOptions): Promise<void> {
+  refuseDatabase(globals, 'tail')
   const isWanted = factFilter(options)
   if (!hasStore(globals)) return noteNoStore(globals)
   const { followLog, openLog } = await import('../../remote/live-log.ts')

@@ -11,7 +11,7 @@ import type { Orchestrator } from '../../orchestrator.ts'
 import { accountLine } from '../account/commands.ts'
 import { shownStatus } from '../agent/commands.ts'
 import { oneOrMore } from '../arguments.ts'
-import { hasStore, noteNoStore } from '../existing-store.ts'
+import { hasStore, noteNoStore, refuseDatabase } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { type Interruption, listenForInterruption } from '../interruption.ts'
 import { coverScreen } from '../terminal/live-lines.ts'
@@ -45,6 +45,7 @@ interface View {
 }
 
 async function top(globals: GlobalOptions, options: TopOptions): Promise<void> {
+  refuseDatabase(globals, 'top')
   if (!hasStore(globals)) return noteNoStore(globals)
   const { watchStore } = await import('./watched-store.ts')
   const screen = terminal(globals)

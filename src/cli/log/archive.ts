@@ -9,8 +9,9 @@ import { defined } from '../../events/json.ts'
 import type { ArchiveSummary } from '../../store/care/archive/writer.ts'
 import type { CompactionReport } from '../../store/care/compaction.ts'
 import type { RestoredStore } from '../../store/care/restore.ts'
+import type { EventStore } from '../../store/event-store.ts'
 import { date, zeroOrMore } from '../arguments.ts'
-import { requireStore } from '../existing-store.ts'
+import { refuseDatabase, requireStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { commandLogger } from '../logger.ts'
 import { type OverwriteOptions, refuseToOverwrite } from '../overwriting.ts'
@@ -29,7 +30,7 @@ export function archiveCommands(log: Command): void {
   log
     .command('restore <file>')
     .description('restore a store from a backup')
-    .requiredOption('--to <dir>', 'directory of the new store, empty or new')
+    .option('--to <dir>', 'directory of the new store, empty or new (with --database: the database is it)')
     .action(withGlobals(restore))
   log
     .command('export [file]')
@@ -64,26 +65,46 @@ export function archiveCommands(log: Command): void {
 
 async function backup(globals: GlobalOptions, file: string, { force }: OverwriteOptions): Promise<void> {
   refuseToOverwrite(file, force)
-  const { backupDirectory } = await import('../../store/care/backup.ts')
-  const done = await backupDirectory(requireStore(globals), file, { logger: await commandLogger(globals) })
+  const library = await import('../../store/care/backup.ts')
+  const done =
+    globals.database === undefined
+      ? await library.backupDirectory(requireStore(globals), file, { logger: await commandLogger(globals) })
+      : await usingLog(globals, (store) => library.backup(store, file, filesOf(globals)))
   const { json, value, line } = terminal(globals)
   if (json) return value(done)
   line(`Backed up ${plural(done.records, 'fact')} and ${largeBodies(done.blobs)}${andFiles(done)}.`)
   noteLost(globals, done)
 }
 
-async function restore(globals: GlobalOptions, file: string, { to }: { readonly to: string }): Promise<void> {
-  const library = await import('../../history/log-archive.ts')
-  printRestored(globals, to, await library.restore(file, resolve(to)))
+async function restore(
+  globals: GlobalOptions,
+  file: string,
+  { to }: { readonly to?: string },
+  command: Command,
+): Promise<void> {
+  const { database } = globals
+  if (to !== undefined) {
+    const library = await import('../../history/log-archive.ts')
+    return printRestored(globals, to, await library.restore(file, resolve(to)))
+  }
+  if (database === undefined) return command.error("error: required option '--to <dir>' not specified")
+  const { restoreDatabase } = await import('../../history/database-archive.ts')
+  printRestored(globals, 'the database', await restoreDatabase(file, database, filesOf(globals)))
 }
 
 async function importLog(
   globals: GlobalOptions,
   file: string,
-  { to = globals.baseDir }: { readonly to?: string },
+  { to: given }: { readonly to?: string },
 ): Promise<void> {
-  const library = await import('../../history/log-archive.ts')
   const source = file === '-' ? { name: 'stdin', bytes: process.stdin } : file
+  const { database } = globals
+  if (database !== undefined && given === undefined) {
+    const { importDatabase } = await import('../../history/database-archive.ts')
+    return printRestored(globals, 'the database', await importDatabase(source, database, filesOf(globals)))
+  }
+  const library = await import('../../history/log-archive.ts')
+  const to = given ?? globals.baseDir
   printRestored(globals, to, await library.importLog(source, resolve(to)))
 }
 
@@ -117,7 +138,8 @@ async function exportLog(
   const library = await import('../../history/log-archive.ts')
   // `log` has some of these options as well, and takes them wherever they stand.
   const { stream, after, redact = false, force } = command.optsWithGlobals<ExportCommandOptions>()
-  const options = defined({ redacted: redact, stream, after })
+  const files = globals.database === undefined ? {} : filesOf(globals)
+  const options = defined({ redacted: redact, stream, after, ...files })
   if (file !== undefined && file !== '-') refuseToOverwrite(file, force)
   await using store = await logOf(globals)
   if (stream !== undefined) await lastVersion(store, stream)
@@ -176,6 +198,7 @@ async function compact(
     readonly dryRun?: boolean
   },
 ): Promise<void> {
+  refuseDatabase(globals, 'log compact')
   const { compactLog } = await import('../../history/log-archive.ts')
   const directory = requireStore(globals)
   const report = await compactLog(directory, options)
@@ -211,6 +234,17 @@ const doneCompaction = ({ facts, orphans, bytesBefore, bytesAfter, ...report }: 
   `are now ${bytesAfter}.`
 
 const largeBodies = (count: number) => plural(count, 'large body', 'large bodies')
+
+/** Where the files of agents are, of a log that is elsewhere. */
+const filesOf = ({ baseDir }: GlobalOptions) => ({ baseDir: resolve(baseDir) })
+
+async function usingLog<Result>(
+  globals: GlobalOptions,
+  work: (store: EventStore) => Promise<Result>,
+): Promise<Result> {
+  await using store = await logOf(globals)
+  return await work(store)
+}
 
 /** The log, through its owner if another process has it open. */
 async function logOf(globals: GlobalOptions) {

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { plural } from '../../events/figures.ts'
 import type { LossReport } from '../../store/care/repair/loss-report.ts'
 import type { Finding, VerifyReport } from '../../store/care/verify/finding.ts'
-import { requireStore } from '../existing-store.ts'
+import { refuseDatabase, requireStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
@@ -23,17 +23,25 @@ export function repairCommands(log: Command): void {
 
 const FAILED = 1
 
-async function verify(globals: GlobalOptions): Promise<void> {
+/** Checks every byte of a log, wherever it is. */
+export async function verifiedLog(globals: GlobalOptions): Promise<VerifyReport> {
   const directory = requireStore(globals)
-  const { verifyStore } = await import('../../store/care/verification.ts')
+  const { database, baseDir } = globals
+  if (database === undefined) return (await import('../../store/care/verification.ts')).verifyStore(directory)
+  const { verifyDatabase } = await import('../../store/postgres/verification.ts')
+  return verifyDatabase(database, { baseDir: resolve(baseDir) })
+}
+
+async function verify(globals: GlobalOptions): Promise<void> {
   const screen = terminal(globals)
-  const report = await verifyStore(directory)
+  const report = await verifiedLog(globals)
   if (screen.json) screen.value(report)
-  else printReport(screen, globals.baseDir, report)
+  else printReport(screen, globals, report)
   if (!report.ok) process.exitCode = FAILED
 }
 
 async function repair(globals: GlobalOptions, { to }: { to: string }): Promise<void> {
+  refuseDatabase(globals, 'log repair')
   const directory = requireStore(globals)
   const { repairStore } = await import('../../store/care/repair.ts')
   const { lossLines } = await import('../../store/care/repair/loss-report.ts')
@@ -51,7 +59,7 @@ const nextSteps = (baseDir: string, to: string, { lost, quarantined }: LossRepor
   `${baseDir} was not changed. To continue with the new store, copy ${baseDir}/agents (workspaces and sessions) ` +
   `and ${baseDir}/files.git (the files of agents, turn by turn) into ${to} and use --base-dir ${to}`
 
-function printReport(screen: Terminal, baseDir: string, report: VerifyReport): void {
+function printReport(screen: Terminal, { baseDir, database }: GlobalOptions, report: VerifyReport): void {
   const { ok, facts, streams, blobs, findings, notes } = report
   for (const finding of findings) screen.line(findingLine(screen, finding))
   for (const note of notes) screen.note(inert(note))
@@ -64,6 +72,12 @@ function printReport(screen: Terminal, baseDir: string, report: VerifyReport): v
   screen.line(
     `${screen.style('red', 'damaged')}  ${plural(findings.length, 'finding')}; readable: ${content}`,
   )
+  if (database !== undefined) {
+    screen.note(
+      'Restore a backup into another database (log restore), or have PostgreSQL recover the one of now.',
+    )
+    return
+  }
   screen.note(
     `Keep a copy of ${baseDir}, then save what is intact into a new store: claude-agents log repair --to DIR`,
   )

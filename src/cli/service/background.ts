@@ -14,7 +14,7 @@ import { connectOwner, type OwnerClient } from '../../remote/client.ts'
 import { remoteOrchestrator } from '../../remote/orchestrator.ts'
 import { FILE_MODE } from '../../store/directory.ts'
 import { livenessOf } from '../../store/process-identity.ts'
-import { hasStore } from '../existing-store.ts'
+import { hasStore, refuseDatabase } from '../existing-store.ts'
 import { type GlobalOptions, wordsOf } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
@@ -39,6 +39,7 @@ export interface StartedOwner {
 
 /** `serve --detach`. Throws StoreInUse if the store has an owner. */
 export async function startAndTell(globals: GlobalOptions, words: readonly string[]): Promise<void> {
+  refuseDatabase(globals, 'serve --detach')
   const screen = terminal(globals)
   const other = await connectOwner(globals.baseDir)
   other?.close()
@@ -121,6 +122,7 @@ const NOT_RUNNING = 3
 
 /** `serve status` */
 export async function tellStatus(globals: GlobalOptions): Promise<void> {
+  refuseDatabase(globals, 'serve status')
   const screen = terminal(globals)
   const client = hasStore(globals) ? await connectOwner(globals.baseDir) : null
   if (client === null) {
@@ -155,6 +157,7 @@ function tellNone({ baseDir }: GlobalOptions, screen: Terminal): void {
 
 /** `serve stop`: resolves when the process has ended. Throws OwnerOnly if it does not end on request. */
 export async function stopOwner(globals: GlobalOptions, { now = false }: { now?: boolean }): Promise<void> {
+  refuseDatabase(globals, 'serve stop')
   const screen = terminal(globals)
   const client = hasStore(globals) ? await connectOwner(globals.baseDir) : null
   if (client === null) {

@@ -12,6 +12,7 @@ import { type NotificationReceiver, receiverId } from '../../events/options/noti
 import { problemWith } from '../../notifications/receivers.ts'
 import { verifyStore } from '../../store/care/verification.ts'
 import { liveOwner } from '../../store/level/lock.ts'
+import { databaseFindings } from '../../store/postgres/diagnosis.ts'
 import { leftOvers } from '../../store/unfinished.ts'
 import { isWorktree, userRepository, worktreesBelow } from '../../workspaces/files/worktree.ts'
 
@@ -31,6 +32,8 @@ export interface DoctorOptions {
   readonly environment?: NodeJS.ProcessEnv
   /** Who is to be notified. */
   readonly notify?: readonly NotificationReceiver[]
+  /** The URL of the database that has the log, if it is in none of the base directory. */
+  readonly database?: string
   /** Whether the model is simulated, which needs no login. */
   readonly simulated?: boolean
   /** Asks the model a question and returns its answer, or throws what is wrong. */
@@ -45,12 +48,14 @@ export interface DoctorOptions {
  */
 export async function* diagnose(options: DoctorOptions): AsyncGenerator<Check> {
   const { claudePath, environment = process.env, notify = [], simulated = false, roundTrip } = options
+  const { database } = options
   const baseDir = resolve(options.baseDir)
   yield checkNode(process.versions.node)
   yield await guarded('claude', () => checkClaude(claudePath, environment))
   yield simulated ? ok('login', 'not needed: the model is simulated') : checkLogin(loginKind(environment))
   yield await guarded('directory', () => checkDirectory(baseDir))
   yield await guarded('disk', () => checkDisk(baseDir))
+  if (database !== undefined) yield* databaseChecks(database)
   const owner = await liveOwner(baseDir).catch(() => null)
   yield owner === null
     ? ok('lock', 'no other process has the store open')
@@ -63,6 +68,15 @@ export async function* diagnose(options: DoctorOptions): AsyncGenerator<Check> {
 }
 
 const ok = (name: string, message: string): Check => ({ name, status: 'ok', message, fix: '' })
+
+async function* databaseChecks(url: string): AsyncGenerator<Check> {
+  try {
+    for await (const { name, isFine, message, fix } of databaseFindings(url))
+      yield isFine ? ok(name, message) : { name, status: 'warning', message, fix }
+  } catch (error) {
+    yield failed('database', error)
+  }
+}
 
 async function guarded(name: string, check: () => Promise<Check>): Promise<Check> {
   try {

@@ -29,6 +29,7 @@ async function doctor(given: GivenOptions, { live = false }: { live?: boolean })
     baseDir: globals.baseDir,
     ...defined({ claudePath: globals.claude, notify: globals.config.notify }),
     simulated: globals.simulate,
+    ...defined({ database: globals.database }),
     ...(live ? { roundTrip: () => roundTrip(globals, screen) } : {}),
   })
   for await (const one of checks) {

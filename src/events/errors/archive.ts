@@ -41,6 +41,12 @@ export class DirectoryNotEmpty extends defineError('DirectoryNotEmpty', ({ path 
   hint: 'Nothing was changed. Choose a directory that is empty or does not exist.',
 })) {}
 
+/** A store is created only in a database, or a schema of one, that has no log yet. */
+export class DatabaseNotEmpty extends defineError('DatabaseNotEmpty', ({ path }: { path: string }) => ({
+  message: `The database ${path} has a log already.`,
+  hint: 'Nothing was changed. Choose another database.',
+})) {}
+
 /** The store of another process changed each time while it was being copied. */
 export class LiveCopyFailed extends defineError(
   'LiveCopyFailed',

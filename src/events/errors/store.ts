@@ -32,33 +32,45 @@ export class CommitConflict extends defineError(
   readonly position = this.details.position
 }
 
+interface InUse {
+  readonly path: string
+  readonly pid: number | null
+  readonly isServed?: boolean
+  /** Of a store in a database: what the other process calls itself. */
+  readonly holder?: string
+}
+
 /** Another process (or another part of this one) has the store open. */
 export class StoreInUse extends defineError(
   'StoreInUse',
-  ({ path, pid, isServed = false }: { path: string; pid: number | null; isServed?: boolean }) => ({
+  ({ path, pid, isServed = false, holder }: InUse) => ({
     details: { path, pid },
-    message: `The store ${path} is ${isServed ? 'served already,' : 'in use'} by ${pid === null ? 'another process' : `process ${pid}`}.`,
+    message: `The store ${path} is ${isServed ? 'served already,' : 'in use'} by ${holder ?? (pid === null ? 'another process' : `process ${pid}`)}.`,
     hint: isServed
       ? 'See what it does: claude-agents serve status. To end it: claude-agents serve stop'
-      : 'Wait until it ends, or use another store: --base-dir DIR (in code: baseDir)',
+      : holder === undefined
+        ? 'Wait until it ends, or use another store: --base-dir DIR (in code: baseDir)'
+        : 'Wait until it ends, or use another database.',
   }),
 ) {
   readonly pid = this.details.pid
 }
 
 /**
- * The directory of an open store was removed, moved or replaced, or a file in it that its owner needs. The store has stopped:
- * it acknowledges nothing more.
+ * The directory of an open store was removed, moved or replaced, or a file in it that its owner needs; or another process has
+ * taken over its database. The store has stopped: it acknowledges nothing more.
  */
 export class StoreLockLost extends defineError(
   'StoreLockLost',
-  ({ path, file }: { path: string; file: string }) => ({
-    message:
-      file === path
+  ({ path, file, problem }: { path: string; file: string; problem?: string }) => ({
+    message: problem
+      ? `The store ${path} has stopped: ${problem}.`
+      : file === path
         ? `The store ${path} has stopped: its directory was removed, moved or replaced while it was open.`
         : `The store ${path} has stopped: ${file} was removed or replaced while it was open.`,
-    hint:
-      file === path
+    hint: problem
+      ? 'Nothing more was written here. Start this process again, once no other one uses the database.'
+      : file === path
         ? 'What was acknowledged is in the log of that directory, if it still exists. Put it back, and start this process again.'
         : 'What was acknowledged is in the log; what failed with this error may or may not be. Restart this process, and leave the files of the store alone.',
   }),
@@ -146,6 +158,16 @@ export class StoreReadOnly extends defineError(
   }),
 ) {}
 
+/** The database of a store does not answer. What was sent last may have been written, and its caller was not told. */
+export class StoreUnavailable extends defineError(
+  'StoreUnavailable',
+  ({ path, problem }: { path: string; problem: string }) => ({
+    message: `The store ${path} cannot be reached: ${problem}.`,
+    hint: 'It is tried again. If it stays like this: claude-agents doctor --database URL',
+    retryable: true,
+  }),
+) {}
+
 /** What to do when the system does not let a store be opened, where more can be said than of any file. */
 const OPENING_HINTS: Readonly<Record<string, string>> = {
   EROFS: 'Opening writes a lock and a new log file: use a writable directory, or a copy.',
@@ -157,7 +179,10 @@ const OPENING_HINTS: Readonly<Record<string, string>> = {
   ENOTDIR: 'Name a directory with --base-dir, or move away what is in its place.',
 }
 
-/** The system does not let the store be opened: no space, no permission, no directory. The store itself is intact. */
+/**
+ * The system does not let the store be opened: no space, no permission, no directory, or a database that does not answer or is
+ * not fit for one. The store itself is intact.
+ */
 export class StoreNotOpened extends defineError(
   'StoreNotOpened',
   ({ path, code, problem, hint }: { path: string; code: string; problem: string; hint?: string }) => ({

@@ -12,7 +12,7 @@ import { encodeRecord, encodeReduced, joinText } from '../level/record.ts'
 import type { ArchiveHeader } from './archive/lines.ts'
 import { type ArchivedRecord, type CheckFact, type OpenArchive, readArchive } from './archive/reader.ts'
 import type { ArchiveSource } from './archive/source.ts'
-import { buildStore, type EncodedRecord, type StoreBuilder } from './store-builder.ts'
+import { type BuildStore, buildStore, type EncodedRecord, type LogBuilder } from './store-builder.ts'
 
 /** A store created from an archive. */
 export interface RestoredStore {
@@ -25,19 +25,26 @@ export interface RestoredStore {
 
 /**
  * Restores the store of a backup: the same id and the same hash chain, byte for byte (decision 6), and the files of agents
- * turn by turn: each gets its newest ones with its next task. The directory must be empty.
+ * turn by turn: each gets its newest ones with its next task.
  *
+ * @param target An empty directory, or what builds a store elsewhere.
  * @throws InvalidArchive, DirectoryNotEmpty, ArchiveNotWritten
  */
-export async function restoreStore(source: ArchiveSource, directory: string): Promise<RestoredStore> {
+export async function restoreStore(
+  source: ArchiveSource,
+  target: string | BuildStore,
+): Promise<RestoredStore> {
   const archive = await readArchive(source)
   if (!isComplete(archive.header)) {
     const problem = 'it is a partial or redacted export, not a backup'
     const hint = 'claude-agents log import creates a read-only store from it.'
     throw new InvalidArchive({ file: source.name, line: 1, position: null, problem, hint })
   }
-  return identicalStore(archive, directory)
+  return identicalStore(archive, builderFor(target))
 }
+
+const builderFor = (target: string | BuildStore): BuildStore =>
+  typeof target === 'string' ? (store, fill) => buildStore(target, store, fill) : target
 
 /**
  * Creates a store from an export. A complete export gives an identical store. An export of one stream, or a redacted one,
@@ -47,7 +54,7 @@ export async function restoreStore(source: ArchiveSource, directory: string): Pr
  */
 export async function importStore(
   source: ArchiveSource,
-  directory: string,
+  target: string | BuildStore,
   check: CheckFact,
 ): Promise<RestoredStore> {
   const archive = await readArchive(source, check)
@@ -57,46 +64,45 @@ export async function importStore(
     const hint = 'The earlier facts are needed to fold a state: export without --after.'
     throw new InvalidArchive({ file: source.name, line: 1, position: null, problem, hint })
   }
-  return isComplete(header) ? identicalStore(archive, directory) : readOnlyStore(archive, directory)
+  const build = builderFor(target)
+  return isComplete(header) ? identicalStore(archive, build) : readOnlyStore(archive, build)
 }
 
 const isComplete = ({ stream, after, redacted }: ArchiveHeader) => stream === null && after === 0 && !redacted
 
-async function identicalStore({ header, content }: OpenArchive, directory: string): Promise<RestoredStore> {
+async function identicalStore({ header, content }: OpenArchive, build: BuildStore): Promise<RestoredStore> {
   const { storeId, forReading } = header
-  const end = await buildStore(directory, { storeId, forReading }, (builder) =>
-    fill(builder, content, (record) => record),
-  )
+  const end = await build({ storeId, forReading }, (builder) => fill(builder, content, (record) => record))
   return { storeId, records: end.position, forReading }
 }
 
-async function readOnlyStore({ content }: OpenArchive, directory: string): Promise<RestoredStore> {
+async function readOnlyStore({ content }: OpenArchive, build: BuildStore): Promise<RestoredStore> {
   const storeId = randomUUID()
-  const end = await buildStore(directory, { storeId, forReading: true }, (builder) =>
+  const end = await build({ storeId, forReading: true }, (builder) =>
     fill(builder, content, (record) => rewritten(storeId, record, builder)),
   )
   return { storeId, records: end.position, forReading: true }
 }
 
 async function fill(
-  builder: StoreBuilder,
+  builder: LogBuilder,
   content: OpenArchive['content'],
   toRecord: (record: ArchivedRecord) => ArchivedRecord,
 ): Promise<void> {
-  const snapshots = new IncomingSnapshots(builder.directory)
+  const snapshots = builder.directory === undefined ? null : new IncomingSnapshots(builder.directory)
   for await (const item of content) {
-    if (item.kind === 'snapshots') snapshots.kept = item.snapshots
-    else if (item.kind === 'pack') await snapshots.add(item.bytes)
+    if (item.kind === 'snapshots') snapshots?.keep(item.snapshots)
+    else if (item.kind === 'pack') await snapshots?.add(item.bytes)
     else if (item.kind === 'blob') await builder.blobs.put(item.blob.text)
     else if (item.kind === 'lost') builder.loseBody({ sha256: item.lost.lost, bytes: item.lost.bytes })
     else await builder.add(encoded(toRecord(item.record)))
   }
-  await snapshots.unpack()
+  await snapshots?.unpack()
 }
 
 /** Of any size: the pack waits in a file until all of it is there. */
 class IncomingSnapshots {
-  kept: KeptSnapshots | undefined
+  #kept: KeptSnapshots | undefined
   readonly #directory: string
   readonly #file: string
 
@@ -105,12 +111,16 @@ class IncomingSnapshots {
     this.#file = join(directory, 'incoming.pack')
   }
 
+  keep(snapshots: KeptSnapshots): void {
+    this.#kept = snapshots
+  }
+
   add(bytes: Buffer): Promise<void> {
     return appendFile(this.#file, bytes, { mode: FILE_MODE })
   }
 
   async unpack(): Promise<void> {
-    if (this.kept) await unpackSnapshots(this.#directory, this.kept, createReadStream(this.#file))
+    if (this.#kept) await unpackSnapshots(this.#directory, this.#kept, createReadStream(this.#file))
     await rm(this.#file, { force: true })
   }
 }
@@ -123,11 +133,7 @@ function encoded({ recorded, note, previousHash, hash, seal, text }: ArchivedRec
 }
 
 /** The next fact of the read-only store: it keeps its id, and its summary is closed, because no work can resume. */
-function rewritten(
-  storeId: string,
-  { recorded, note }: ArchivedRecord,
-  { end }: StoreBuilder,
-): ArchivedRecord {
+function rewritten(storeId: string, { recorded, note }: ArchivedRecord, { end }: LogBuilder): ArchivedRecord {
   const moved = { ...recorded, position: end.position + 1 }
   const closed = note?.summary ? { ...note, summary: { ...note.summary, open: false } } : note
   const text = joinText(storedTextOf(storeId, moved), closed)

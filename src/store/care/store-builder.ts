@@ -33,6 +33,21 @@ export interface NewStore {
   readonly forReading: boolean
 }
 
+/** What a store is built with, wherever it is. */
+export interface LogBuilder {
+  /** Where its files are: those of agents, turn by turn. Undefined where there are none. */
+  readonly directory: string | undefined
+  readonly blobs: Blobs
+  readonly end: LogEnd
+  /** Adds the next record. The caller must get its position and its hashes right. */
+  add(record: EncodedRecord): Promise<void>
+  /** Records that a body is lost, so that the store is intact without it. */
+  loseBody(reference: BlobReference): void
+}
+
+/** Builds a store from what `fill` adds: all of it, or nothing. Resolves with the end of its log. */
+export type BuildStore = (store: NewStore, fill: (builder: LogBuilder) => Promise<void>) => Promise<LogEnd>
+
 /**
  * Builds a store from what `fill` adds. If anything fails, nothing is left behind. Returns the end of the log.
  *
@@ -41,7 +56,7 @@ export interface NewStore {
 export async function buildStore(
   directory: string,
   { storeId, forReading }: NewStore,
-  fill: (builder: StoreBuilder) => Promise<void>,
+  fill: (builder: LogBuilder) => Promise<void>,
 ): Promise<LogEnd> {
   const target = absolutePath(directory)
   const unfinished = unfinishedPath(target)
@@ -84,7 +99,7 @@ async function checkEmpty(path: string): Promise<void> {
   throw new DirectoryNotEmpty({ path })
 }
 
-export class StoreBuilder {
+class StoreBuilder implements LogBuilder {
   /** Where it is as long as it is not complete. */
   readonly directory: string
   readonly blobs: Blobs
@@ -107,7 +122,6 @@ export class StoreBuilder {
     return this.#end
   }
 
-  /** Adds the next record. The caller must get its position and its hashes right. */
   async add(record: EncodedRecord): Promise<void> {
     this.#group.push(record)
     this.#length += record.value.length
@@ -115,7 +129,6 @@ export class StoreBuilder {
     if (this.#group.length >= GROUP_FACTS || this.#length >= GROUP_LENGTH) await this.#write(false)
   }
 
-  /** Records that a body is lost, so that the store is intact without it. */
   loseBody(reference: BlobReference): void {
     this.#lost.push(reference)
   }

@@ -123,8 +123,7 @@ export class BatchPlan {
     const { storeId, epoch, at } = this.#writer
     const stamp: FactStamp = { storeId, position, stream, version, at, epoch }
     const note = request && noteOf(request)
-    const text =
-      request && note ? `${storedText(stamp, fact)}\n${noteText(request)}` : storedText(stamp, fact)
+    const text = storedText(stamp, fact) + (request ? noteLine(request) : '')
     const { value, hash } = encodeRecord(key, this.#hash, text)
     this.#hash = hash
     this.records.push({ key, value, position, stream, version, stamp, fact, note, length: text.length })
@@ -138,9 +137,10 @@ function noteOf({ facts, commitId, summary }: AppendRequest): CommitNote | null 
   return summary === null ? { commitId, count } : { commitId, count, summary }
 }
 
-/** The note as `joinText` writes it, of what is text already. */
-function noteText({ facts, commitId, summary, summaryText }: AppendRequest): string {
+/** What `joinText` writes behind the last fact of an append, of what is text already. */
+export function noteLine({ facts, commitId, summary, summaryText }: AppendRequest): string {
+  if (commitId === null && summary === null) return ''
   const commit = commitId === null ? '' : `"commitId":${JSON.stringify(commitId)},"count":${facts.length}`
   const state = summary === null ? '' : `"summary":${summaryText}`
-  return `{${commit}${commit === '' || state === '' ? '' : ','}${state}}`
+  return `\n{${commit}${commit === '' || state === '' ? '' : ','}${state}}`
 }

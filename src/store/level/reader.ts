@@ -10,7 +10,7 @@ import type { ChainedStore, ChainRange } from './chained-store.ts'
 import type { LogDatabase } from './database.ts'
 import { decodeIndexValue, type HeadEntry } from './index-value.ts'
 import { headKey, lostBodyKey, nameIn, numberIn, openKey, recordKey, startingWith } from './keys.ts'
-import { type DecodedRecord, decodeRecord } from './record.ts'
+import { type DecodedRecord, decodeRecord, type RecordSource } from './record.ts'
 import { logSnapshots } from './snapshots.ts'
 import type { StreamIndex } from './stream-index.ts'
 
@@ -84,18 +84,26 @@ export async function* records(
 }
 
 /** The same in pages: over many records, the cost of a generator step for each is noticeable. */
-export async function* recordPages(
+export const recordPages = (
   database: LogDatabase,
   from: number,
   to: number,
+): AsyncGenerator<readonly DecodedRecord[], void, undefined> =>
+  linkedPages(database, from, to, (first) => database.page({ gte: recordKey(first), lte: recordKey(to) }))
+
+/** @param load The entries of a page that begins at a position: at least one, if there is any up to `to`. */
+export async function* linkedPages(
+  source: RecordSource,
+  from: number,
+  to: number,
+  load: (first: number) => Promise<readonly (readonly [key: string, value: string])[]>,
 ): AsyncGenerator<readonly DecodedRecord[], void, undefined> {
-  const file = database.path
-  const load = (first: number) => database.page({ gte: recordKey(first), lte: recordKey(to) })
+  const { path: file } = source
   let position = from
   let previousHash: string | null = null
   let page = position <= to ? load(position) : null
   while (page !== null) {
-    const entries: [string, string][] = await page
+    const entries = await page
     const last = entries.at(-1)
     if (last === undefined) throw new SequenceGap({ stream: null, expected: position, found: to, file })
     const next = numberIn(last[0]) + 1
@@ -107,7 +115,7 @@ export async function* recordPages(
       for (const [key, value] of entries) {
         const found = numberIn(key)
         if (found !== position) throw new SequenceGap({ stream: null, expected: position, found, file })
-        const record = decodeRecord(database, position, value)
+        const record = decodeRecord(source, position, value)
         if (previousHash !== null && record.previousHash !== previousHash) {
           throw new CorruptRecord({ position, key, file, problem: 'it does not follow the previous record' })
         }
@@ -164,18 +172,18 @@ async function fetchPiece(database: LogDatabase, index: StreamIndex, stream: str
   return { piece, positions, values: await database.getMany(positions.map(recordKey)) }
 }
 
-function decodeIndexed(
-  database: LogDatabase,
+export function decodeIndexed(
+  source: RecordSource,
   stream: string,
   version: number,
   position: number,
   value: string | undefined,
 ): Recorded {
-  const file = database.path
+  const { path: file } = source
   if (value === undefined) {
     throw new CorruptRecord({ position, key: recordKey(position), file, problem: 'it is missing' })
   }
-  const { recorded } = decodeRecord(database, position, value)
+  const { recorded } = decodeRecord(source, position, value)
   if (recorded.stream === stream && recorded.version === version) return recorded
   const problem = `the index has it as version ${version} of ${stream}, but it is version ${recorded.version} of ${recorded.stream}`
   throw new CorruptRecord({ position, key: recordKey(position), file, problem })

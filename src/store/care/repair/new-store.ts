@@ -7,7 +7,7 @@ import { storedTextOf } from '../../fact-text.ts'
 import type { StorePaths } from '../../level/directory.ts'
 import { recordKey } from '../../level/keys.ts'
 import { type CommitNote, decodeRecord, encodeRecord, joinText } from '../../level/record.ts'
-import { buildStore, type StoreBuilder } from '../store-builder.ts'
+import { buildStore, type LogBuilder } from '../store-builder.ts'
 import { bodyProblem } from '../verify/blob-check.ts'
 import type { LossReport, LostBlob } from './loss-report.ts'
 import type { RepairPlan } from './plan.ts'
@@ -51,7 +51,7 @@ export async function buildRepaired(
 
 /** Adds a fact with its id, time and note; its position and hashes are new. */
 async function addFact(
-  builder: StoreBuilder,
+  builder: LogBuilder,
   storeId: string,
   record: SalvagedRecord,
   { sourceStoreId, cut, valueFor }: KeptFacts,

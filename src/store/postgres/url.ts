@@ -1,0 +1,8 @@
+/** The URLs of databases, told apart from directories. */
+
+export const isDatabaseUrl = (text: unknown): text is string =>
+  typeof text === 'string' && /^postgres(?:ql)?:\/\//.test(text)
+
+/** Whether it has a password, which other users of the machine can read in the words of a command. */
+export const hasPassword = (url: string): boolean =>
+  /^[a-z]+:\/\/[^/@]*:[^/@]+@/.test(url) || /[?&]password=/.test(url)

@@ -1,0 +1,88 @@
+/** `--database`: the commands of the log, and all others that work through one store, on PostgreSQL. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { hasPostgres, newDatabase } from '../../postgres/database.ts'
+import { commandLine } from '../command.ts'
+
+describe.skipIf(!hasPostgres)('--database', () => {
+  test('works with agents in a database, and reads, verifies, copies and replays their log', async () => {
+    const { run, start, folder } = await commandLine({ CLAUDE_AGENTS_DATABASE: await newDatabase() })
+    const works = async (...words: string[]) => {
+      const ran = await run(['--json', ...words])
+      expect(ran).toMatchObject({ exitCode: 0 })
+      return ran.values
+    }
+    await works('--simulate', 'agent', 'create', 'a', 'You help.')
+    await works('--simulate', 'agent', 'ask', 'a', 'hello')
+    expect(await works('agent', 'list')).toMatchObject([{ id: 'a' }])
+    const facts = await works('log', '--agent', 'a')
+    expect(facts.map(({ type }) => type)).toContain('CallSucceeded')
+    expect(await works('log', 'verify')).toMatchObject([{ ok: true, findings: [] }])
+    expect(await works('replay', '--verify')).toMatchObject([{ ok: true }])
+    // A process of its own ends when it is done, and not before.
+    expect(await start('log', 'hash')).toMatchObject({ exitCode: 0 })
+    const checks = await works('doctor')
+    expect(checks.filter(({ status }) => status === 'failed')).toEqual([])
+    for (const name of ['database', 'rights', 'durability', 'standbys', 'latency', 'connections', 'log'])
+      expect(checks.map((check) => check.name)).toContain(name)
+    const left = await run(['--simulate', 'agent', 'ask', 'a', 'hello', '--detach'])
+    expect(left).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('a log in a directory only') })
+    const [state] = await works('state', 'agent/a')
+    const hashes = await works('log', 'hash')
+    const backedUp = await works('log', 'backup', 'copy')
+    expect(backedUp).toMatchObject([{ records: hashes.at(-1)?.position }])
+    await works('log', 'export', 'lines')
+    await works('log', 'restore', 'copy', '--to', 'restored')
+    // Elsewhere, it is the same log.
+    for (const [command, file] of [
+      ['restore', 'copy'],
+      ['import', 'lines'],
+    ] as const) {
+      const other = await commandLine({ CLAUDE_AGENTS_DATABASE: await newDatabase() })
+      expect(await other.run(['--json', 'log', command, join(folder, file)])).toMatchObject({ exitCode: 0 })
+      expect((await other.run(['--json', 'log', 'hash'])).values).toEqual(hashes)
+      expect((await other.run(['--json', 'state', 'agent/a'])).values).toEqual([state])
+      const again = await other.run(['log', command, join(folder, file)])
+      expect(again).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('has a log already') })
+    }
+    const local = await commandLine()
+    const inDirectory = ['--json', '--base-dir', join(folder, 'restored'), 'log', 'hash']
+    expect((await local.run(inDirectory)).values).toEqual(hashes)
+  })
+
+  test.each([
+    [['log', 'compact', '--keep', '1'], 'log compact works on a log in a directory only'],
+    [['log', 'repair', '--to', 'x'], 'log repair works on a log in a directory only'],
+    [['tail'], 'tail works on a log in a directory only'],
+    [['top', '--once'], 'top works on a log in a directory only'],
+    [['metrics'], 'metrics works on a log in a directory only'],
+    [['log', '--database', 'agents'], 'Write it like this: postgresql://'],
+    [['log', '--database', 'postgresql://me:s3cret@localhost/agents'], 'it has a password'],
+  ])('refuses %j', async (words, said) => {
+    const { run } = await commandLine({ CLAUDE_AGENTS_DATABASE: 'postgresql://localhost:1/none' })
+    const { exitCode, stderr } = await run(words)
+    expect({ exitCode, said: stderr }).toEqual({ exitCode: 2, said: expect.stringContaining(said) })
+    expect(stderr).not.toContain('s3cret')
+  })
+
+  test('says what is wrong with a database, and never its password', async () => {
+    const { run, folder } = await commandLine({
+      CLAUDE_AGENTS_DATABASE: 'postgresql://me:s3cret@127.0.0.1:1/agents',
+    })
+    await writeFile(join(folder, 'x'), '')
+    for (const words of [
+      ['log'],
+      ['log', 'verify'],
+      ['state', 'agent/a'],
+      ['log', 'restore', 'x'],
+      ['agent', 'list'],
+    ]) {
+      const { exitCode, stdout, stderr } = await run(words)
+      expect({ words, exitCode }).toEqual({ words, exitCode: 1 })
+      expect(stdout + stderr).not.toContain('s3cret')
+      if (words[1] !== 'restore')
+        expect(stderr).toContain('postgresql://me@127.0.0.1:1/agents cannot be opened')
+    }
+  })
+})

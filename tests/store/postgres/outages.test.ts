@@ -1,0 +1,156 @@
+/** What becomes of appends when PostgreSQL, or the connection to it, goes away in the middle of one. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, connect as open, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { Recorded } from '../../../src/events/envelope.ts'
+import { StoreUnavailable } from '../../../src/events/errors/store.ts'
+import type { EventStore } from '../../../src/store/event-store.ts'
+import { postgresStore } from '../../../src/store/postgres/store.ts'
+import { hasPostgres, place, query, urlOf } from '../../postgres/database.ts'
+import { type KeptServer, keptServer } from '../../postgres/server.ts'
+import { all, counted } from '../store-kit.ts'
+
+/** Appends numbers from 1 on, one after another, until it is told to stop. */
+function appending(store: EventStore, stream: string) {
+  const written: Recorded[] = []
+  let isStopped = false
+  const done = (async () => {
+    for (let n = 1; !isStopped; n++) written.push(...(await store.append(stream, [counted(n)])))
+  })()
+  const until = async (count: number) => {
+    while (written.length < count) await Promise.race([new Promise(setImmediate), done])
+  }
+  return {
+    written,
+    until,
+    async stop() {
+      isStopped = true
+      await done
+    },
+  }
+}
+
+const names = ['agent/a', 'agent/b', 'agent/c', 'agent/d']
+
+/** Appends to several streams while something happens, and checks that each append is in the log once, as it was answered. */
+async function appendsDuring(store: EventStore, event: () => Promise<void>): Promise<void> {
+  const followed: Recorded[] = []
+  const stop = new AbortController()
+  const following = (async () => {
+    for await (const recorded of store.follow({ signal: stop.signal })) followed.push(recorded)
+  })()
+  const appenders = names.map((name) => appending(store, name))
+  await Promise.all(appenders.map(({ until }) => until(5)))
+  await event()
+  await Promise.all(appenders.map(({ written, until }) => until(written.length + 5)))
+  await Promise.all(appenders.map((each) => each.stop()))
+  const log = await all(store.readAll())
+  expect(log.map(({ position }) => position)).toEqual(log.map((_, index) => index + 1))
+  expect(log.length).toBe(appenders.flatMap(({ written }) => written).length)
+  for (const [index, { written }] of appenders.entries())
+    expect(await all(store.read(names[index] ?? ''))).toEqual(written)
+  while (followed.length < log.length) await new Promise(setImmediate)
+  stop.abort()
+  await following
+  expect(followed).toEqual(log)
+}
+
+describe.skipIf(!hasPostgres)('PostgreSQL', () => {
+  let server: KeptServer
+  beforeAll(async () => {
+    server = await keptServer()
+  })
+  afterAll(() => server.stop())
+
+  test('that crashes and is started again under appends loses none that was answered, and writes none twice', async () => {
+    await using store = await postgresStore(urlOf(server, 'postgres'), { schema: 'crashed' })
+    await appendsDuring(store, async () => {
+      await server.crash()
+      await server.start()
+    })
+  })
+
+  test('that does not come back is an error that says so, and what is appended after its return is written', async () => {
+    await using store = await postgresStore(urlOf(server, 'postgres'), { schema: 'gone', patienceMs: 100 })
+    await store.append('agent/a', [counted(1)])
+    await server.crash()
+    await expect(store.append('agent/a', [counted(2)])).rejects.toSatisfy(
+      (error) => error instanceof StoreUnavailable && error.retryable && /doctor --database/.test(error.hint),
+    )
+    await expect(all(store.read('agent/a'))).rejects.toMatchObject({ _tag: 'StoreUnavailable' })
+    await server.start()
+    await store.append('agent/a', [counted(2)])
+    expect((await all(store.read('agent/a'))).map(({ data }) => data.n)).toEqual([1, 2])
+  })
+})
+
+describe.skipIf(!hasPostgres)('A connection', () => {
+  test('that PostgreSQL ends in the middle of appends costs none of them, and writes none twice', async () => {
+    const { url, schema } = await place()
+    await using store = await postgresStore(url, { schema })
+    await appendsDuring(store, async () => {
+      for (let round = 0; round < 10; round++)
+        await query(
+          url,
+          `select pg_terminate_backend(pid) from pg_stat_activity
+            where application_name like 'claude-agents %' and datname = current_database() and pid <> pg_backend_pid()`,
+        )
+    })
+  })
+
+  test('that breaks after a commit and before its answer: the append is written once, and answered', async () => {
+    const { url, schema } = await place()
+    const between = await proxy(url)
+    await using store = await postgresStore(between.url, { schema })
+    await store.append('agent/a', [counted(1)])
+    between.swallowAnswers()
+    const appended = store.append('agent/a', [counted(2)], { expectedVersion: 1 })
+    await using other = await postgresStore(url, { schema, access: 'reading' })
+    while ((await other.head()) < 2) await new Promise(setImmediate)
+    between.cut()
+    expect((await appended).map(({ version }) => version)).toEqual([2])
+    expect((await all(store.readAll())).map(({ data }) => data.n)).toEqual([1, 2])
+  })
+})
+
+/** Between a store and its database: it can keep the answers to itself, and break all connections. */
+async function proxy(url: string) {
+  const folder = await mkdtemp(join(tmpdir(), 'proxy-'))
+  const there = `${new URL(url.replace('@/', '@x/')).searchParams.get('host')}/.s.PGSQL.5432`
+  const sockets = new Set<Socket>()
+  let isMute = false
+  const server = createServer((client) => {
+    const upstream = open(there)
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(one)
+      one.on('error', () => {})
+      one.on('close', () => other.destroy())
+      one.on('data', (bytes) => {
+        if (one === client || !isMute) other.write(bytes)
+      })
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(`${folder}/.s.PGSQL.5432`, resolve))
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+    sockets.clear()
+    isMute = false
+  }
+  onTestFinished(async () => {
+    cut()
+    server.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  return {
+    url: url.replace(/host=.*/, `host=${encodeURIComponent(folder)}`),
+    cut,
+    swallowAnswers() {
+      isMute = true
+    },
+  }
+}
