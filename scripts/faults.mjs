@@ -72,7 +72,9 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 /** Runs a part; resolves to `passed`, `failed` or `timed out`. */
 function run({ file }) {
   return new Promise((resolve) => {
-    const words = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', file]
+    // A test of many repetitions may take as long as its part.
+    const limit = ['--testTimeout', String(Number(MINUTES) * 60_000)]
+    const words = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', file, ...limit]
     const child = spawn(process.execPath, words, {
       cwd: root,
       env: environment,
