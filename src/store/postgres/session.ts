@@ -276,7 +276,7 @@ export async function checkServer(
     refuse(
       'NOT_UTF8',
       `its encoding is ${server.encoding}`,
-      'Make a database with another one: createdb --encoding UTF8 --template template0 NAME',
+      "Make a database with another one: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0",
     )
   if (server.is_standby && access !== 'reading')
     refuse('STANDBY', 'it is a standby, which takes no writes', 'Connect to the primary.')
