@@ -14,7 +14,9 @@ export function entryLines(terminal: Terminal, entry: InboxEntry): readonly stri
   return [
     `${terminal.style('yellow', inert(id))}  ${terminal.style('dim', [age, ...ofRun, ...cost].join(', '))}`,
     // On one line: the words of an agent in it are no line of their own.
-    `  ${inert(question).trimEnd().replace(/\s*\n\s*/g, ' ')}`,
+    `  ${inert(question)
+      .trimEnd()
+      .replace(/\s*\n\s*/g, ' ')}`,
     ...(prompt === null
       ? []
       : inert(prompt)
