@@ -13,7 +13,10 @@ export function entryLines(terminal: Terminal, entry: InboxEntry): readonly stri
   const ofRun = run === null || kind === 'run' ? [] : [`of run ${run}`]
   return [
     `${terminal.style('yellow', inert(id))}  ${terminal.style('dim', [age, ...ofRun, ...cost].join(', '))}`,
-    `  ${inert(question)}`,
+    // On one line: the words of an agent in it are no line of their own.
+    `  ${inert(question)
+      .trimEnd()
+      .replace(/\s*\n\s*/g, ' ')}`,
     ...(prompt === null
       ? []
       : inert(prompt)

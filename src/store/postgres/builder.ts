@@ -95,7 +95,12 @@ class TableBuilder implements LogBuilder {
       `update ${schema}.store set store_id = $1, for_reading = $2, position = $3, hash = $4`,
       [this.#storeId, forReading, this.#end.position, this.#end.hash],
     )
-    await this.#connection.rows(`select setval('${schema}.epochs', $1)`, [Math.max(this.#epoch, 1)])
+    // Also larger than those of the writers that the empty log had, and one that was cut off has lost it.
+    await this.#connection.rows(
+      `select setval('${schema}.epochs', greatest($1, nextval('${schema}.epochs')))`,
+      [this.#epoch],
+    )
+    await this.#connection.rows(`select ${schema}.open_writer(true)`)
   }
 
   async #write(): Promise<void> {

@@ -8,7 +8,7 @@ import { pause, steadyTime, systemClock } from '../../clock.ts'
 import { StoreDamaged, StoreNotOpened, StoreReadOnly, StoreUnavailable } from '../../events/errors/store.ts'
 import { ClosedError, InvalidInputError } from '../../events/errors/usage.ts'
 import { hostLogger, type Logger } from '../../logger.ts'
-import { isDatabaseUrl } from './url.ts'
+import { isCutOff, isDatabaseUrl } from './url.ts'
 
 export interface DatabaseOptions {
   /** The schema that holds the log. Default: `claude_agents`. */
@@ -210,7 +210,7 @@ async function loadLibrary(): Promise<typeof pg> {
 
 /** No cause: the error of a parser has the whole text, with the password. */
 function checkUrl(url: string): string {
-  if (isDatabaseUrl(url)) return url
+  if (isDatabaseUrl(url) && !isCutOff(url)) return url
   throw notAUrl()
 }
 
@@ -218,7 +218,7 @@ const notAUrl = () =>
   new InvalidInputError({
     what: 'The database',
     problem: 'it is not a URL of a PostgreSQL database',
-    hint: 'Write it like this: postgresql://USER@HOST:5432/DATABASE',
+    hint: 'Write it like this: postgresql://USER@HOST:5432/DATABASE. In a password, write / as %2F, ? as %3F and # as %23.',
   })
 
 function pathOf(library: typeof pg, config: pg.ClientConfig): string {
