@@ -57,6 +57,7 @@ describe.skipIf(!hasPostgres)('--database', () => {
     [['tail'], 'tail works on a log in a directory only'],
     [['top', '--once'], 'top works on a log in a directory only'],
     [['metrics'], 'metrics works on a log in a directory only'],
+    [['inbox', '--watch'], 'inbox --watch works on a log in a directory only'],
     [['log', '--database', 'agents'], 'Write it like this: postgresql://'],
     [['log', '--database', 'postgresql://me:s3cret@localhost/agents'], 'it has a password'],
   ])('refuses %j', async (words, said) => {
