@@ -13,7 +13,7 @@ import { migrate, SCHEMA_VERSION, versionOf } from './schema.ts'
 
 /**
  * How a process uses the store. `exclusive`: alone, as on LevelDB. `shared`: several processes write, and each claims the
- * streams that it decides for. `reading`: beside any of them, and nothing is written.
+ * streams that it decides for. `reading`: beside any of them, also on a standby, and nothing is written.
  */
 export type StoreAccess = 'exclusive' | 'shared' | 'reading'
 
