@@ -25,7 +25,7 @@ const PATIENCE_MS = 30_000
 const FIRST_DELAY_MS = 50
 const LONGEST_DELAY_MS = 2000
 const CONNECT_MS = 10_000
-/** A statement takes less, unless the network is gone and nobody has said so. */
+/** A statement takes less, unless the network is gone without a word. */
 const ANSWER_MS = 60_000
 
 /** One connection, with what statements need to know of where it leads. */
@@ -126,9 +126,15 @@ export class PostgresDatabase {
   /** A connection of its own. Rejects with the error of `pg`. */
   async connect(answerMs = ANSWER_MS): Promise<PostgresConnection> {
     const client = new this.#library.Client({ ...this.#config, query_timeout: answerMs })
-    await client.connect()
-    await prepare(client)
-    return new PostgresConnection(client, this.path, this.schema)
+    const connection = new PostgresConnection(client, this.path, this.schema)
+    try {
+      await client.connect()
+      await prepare(client)
+      return connection
+    } catch (error) {
+      await connection.end()
+      throw error
+    }
   }
 
   /**
@@ -254,9 +260,11 @@ const codeOf = (error: unknown): string => {
 const mayPass = (error: unknown) =>
   PASSING.test(codeOf(error)) || (codeOf(error) === '' && LOST.test((error as Error).message))
 
-/** An error of PostgreSQL, of the network or of `pg`, as opposed to one of this program. */
+/** An error of PostgreSQL, of the network or of `pg`, as opposed to one of this program, or of its files. */
 const isFromPg = (error: unknown) =>
-  codeOf(error) !== '' || LOST.test((error as Error).message) || /^SASL/.test((error as Error).message)
+  (codeOf(error) !== '' && !('path' in Object(error))) ||
+  LOST.test((error as Error).message) ||
+  /^SASL/.test((error as Error).message)
 
 /** Ready to follow the name of the database and a colon. */
 function problemOf(error: unknown): string {
