@@ -13,13 +13,14 @@ export function entryLines(terminal: Terminal, entry: InboxEntry): readonly stri
   const ofRun = run === null || kind === 'run' ? [] : [`of run ${run}`]
   return [
     `${terminal.style('yellow', inert(id))}  ${terminal.style('dim', [age, ...ofRun, ...cost].join(', '))}`,
-    `  ${inert(question)}`,
-    ...(prompt === null
-      ? []
-      : inert(prompt)
-          .trimEnd()
-          .split('\n')
-          .map((line) => `  | ${line}`)),
+    ...indented('  ', question),
+    ...(prompt === null ? [] : indented('  | ', prompt)),
     `  ${terminal.style('cyan', asTyped(inert(command)))}`,
   ]
 }
+
+const indented = (indent: string, text: string): readonly string[] =>
+  inert(text)
+    .trimEnd()
+    .split('\n')
+    .map((line) => `${indent}${line}`)
