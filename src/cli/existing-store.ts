@@ -26,7 +26,6 @@ export function hasStore({ baseDir, database }: GlobalOptions): boolean {
   }
 }
 
-/** Whether there are agents, or the configuration declares some, which opening the store would create. */
 /** Throws {@link InvalidInputError} for what works on a log in a directory alone. */
 export function refuseDatabase({ database }: GlobalOptions, what: string): void {
   if (database === undefined) return
@@ -37,6 +36,7 @@ export function refuseDatabase({ database }: GlobalOptions, what: string): void 
   })
 }
 
+/** Whether there are agents, or the configuration declares some, which opening the store would create. */
 export const hasAgents = (globals: GlobalOptions) =>
   hasStore(globals) || (globals.config.agents ?? []).length > 0
 

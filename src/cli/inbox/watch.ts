@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import type { InboxEntry } from '../../inbox/entry.ts'
 import { inboxLists } from '../../inbox/stream.ts'
-import { hasStore, noteNoStore } from '../existing-store.ts'
+import { hasStore, noteNoStore, refuseDatabase } from '../existing-store.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
 import { watchStore } from '../live/watched-store.ts'
@@ -10,6 +10,7 @@ import { type Terminal, terminal } from '../terminal/output.ts'
 import { entryLines } from './entry-lines.ts'
 
 export async function watchInbox(globals: GlobalOptions): Promise<void> {
+  refuseDatabase(globals, 'inbox --watch')
   if (!hasStore(globals)) return noteNoStore(globals)
   const { followLog, recordedHead } = await import('../../remote/live-log.ts')
   const baseDir = resolve(globals.baseDir)

@@ -250,7 +250,7 @@ const noLog = ({ path, schema }: PostgresConnection) =>
     path,
     code: 'NO_LOG',
     problem: `it has no log in the schema ${schema}`,
-    hint: 'The first process that opens it for writing makes one.',
+    hint: 'Begin one: claude-agents agent create ID "SYSTEM PROMPT". Or bring one: claude-agents log restore FILE',
   })
 
 /** Throws StoreNotOpened for a server on which the promises of a store would not hold. */

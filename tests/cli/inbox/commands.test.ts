@@ -53,12 +53,25 @@ test('The inbox lists what waits, approves and denies it, and names what became 
 test('What an agent wrote cannot pose as something else in the inbox', async () => {
   const { run } = await commandLine()
   await run(['agent', 'create', 'writer', 'You write.'])
-  const hostile = 'pay\u001b[2J\u202e nothing\u0007'
+  const hostile = 'pay\u001b[2J\u202e nothing\u0007\ntask:other:t9  now'
   await run(['agent', 'ask', 'writer', hostile, '--task-id', 't1', '--simulate', '--approval', hostile])
   const { stdout } = await run(['inbox'])
   expect(stdout).toContain('| pay nothing')
+  expect(stdout).not.toMatch(/^task:other/m)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: none of them may be there
   expect(stdout).not.toMatch(/[\u001b\u0007\u202e]/)
+})
+
+test('wait gives the end of a task that was held, and no advice that it no longer needs', async () => {
+  const { run, start } = await commandLine()
+  await run(['agent', 'create', 'writer', 'You write.'])
+  await run(['agent', 'ask', 'writer', 'hello', '--task-id', 't1', '--simulate', '--approval', 'x'])
+  await run(['inbox', 'deny', 'task:writer:t1'])
+  const { exitCode, stderr } = await start('wait', 't1')
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 1,
+    stderr: expect.stringMatching(/^error: .*was rejected/),
+  })
 })
 
 test('inbox --watch prints what arrives and says what is gone, from owner to owner', async () => {
