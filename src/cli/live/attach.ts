@@ -18,7 +18,7 @@ import { printOutcome, runOutcome } from '../workflow/run.ts'
 import {
   endsTarget,
   factsOf,
-  hasEnded,
+  isTaskOver,
   type Target,
   type TargetKind,
   targetName,
@@ -181,7 +181,7 @@ function reviewer(
   let told: string | null = null
   const review = async () => {
     const said = await looked(baseDir, (orchestrator, owner) => hindrance(orchestrator, owner, target))
-    if (over.aborted || said === told || (await hasEnded(store, target))) return
+    if (over.aborted || said === told || (await isTaskOver(store, target))) return
     told = said
     if (said !== null) screen.note(screen.accent('yellow', inert(asTyped(said))))
   }

@@ -116,7 +116,7 @@ export function endsTarget(recorded: Recorded, target: Target): boolean {
 }
 
 /** Whether a task has its outcome. A run says so itself, with its status. */
-export async function hasEnded(store: EventStore, target: Target): Promise<boolean> {
+export async function isTaskOver(store: EventStore, target: Target): Promise<boolean> {
   if (target.kind !== 'task') return false
   const recorded = await recordedTask(target.taskId, store, `agent/${target.agent}`)
   return recorded?.outcome !== undefined
