@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { sortTests } from './tests/quick-tests.ts'
 
-const { quick, others, alone } = sortTests()
+const { quick, others } = sortTests()
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig({
@@ -21,31 +21,21 @@ export default defineConfig({
           name: 'quick',
           include: quick,
           setupFiles: ['tests/each-file.ts', 'tests/no-processes.ts'],
+          // Loading the sources anew for each file took more than half of the time.
+          isolate: false,
         },
       },
       {
         extends: true,
         test: {
           name: 'processes',
-          include: [...others.keys()].filter((file) => !alone.includes(file)),
+          include: [...others.keys()],
           setupFiles: ['tests/each-file.ts'],
           globalSetup: ['tests/built-package.ts', 'tests/postgres/server.ts'],
         },
       },
-      {
-        extends: true,
-        test: {
-          name: 'alone',
-          include: alone,
-          setupFiles: ['tests/each-file.ts'],
-          globalSetup: ['tests/built-package.ts'],
-          isolate: true,
-        },
-      },
     ],
     reporters: ['default', './tests/evidence.ts'],
-    // Loading the sources anew for each file took more than half of the time of the quick tests.
-    isolate: false,
     // What is waited for takes its time on a busy machine.
     expect: { poll: { timeout: 60_000 } },
     testTimeout: 120_000,

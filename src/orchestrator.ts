@@ -477,8 +477,8 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /**
-   * A new agent that continues another one's conversation and files as they were at a version. The original stays as it is. Throws
-   * AgentNotFoundError, VersionNotFoundError, CannotForkError, AgentExistsError.
+   * A new agent that continues another one's conversation and files as they were at a version. The original stays as it is.
+   * Throws AgentNotFoundError, VersionNotFoundError, CannotForkError, AgentExistsError.
    *
    * @example
    * const bolder = await orchestrator.fork('writer', { at: 9, as: 'bolder_writer' })

@@ -1,4 +1,4 @@
-/** Which tests are quick: those that start no process and need no build. And which need a process of their own. */
+/** Which tests are quick: those that start no process and need no build. They share processes; each of the others has its own. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 
@@ -13,7 +13,7 @@ const COMPOSITION = new Set(['src/orchestrator.ts', 'src/index.ts'])
 /** The built package, and programs that the tests start. */
 const PROGRAMS = /['"/]dist\/|\bfixtures\/[\w-]+\.(mjs|sh)\b|['"][\w-]+\.(mjs|sh)['"]/
 
-/** Tests share their modules and their heap: a test that replaces one, or counts the other, has a process of its own. */
+/** Quick tests share their modules and their heap: a test that replaces one, or counts the other, is none. */
 const OWN_PROCESS = ['vi.mock(', 'queryObjects(']
 
 const IMPORTS =
@@ -23,8 +23,6 @@ interface Sorted {
   quick: string[]
   /** Why each of the others is none: the path from it to what it starts. */
   others: ReadonlyMap<string, readonly string[]>
-  /** Those of the others that need a process of their own. */
-  alone: string[]
 }
 
 /** The files of the tests. */
@@ -37,8 +35,7 @@ export function sortTests(root = ROOT): Sorted {
     if (path === null) quick.push(join('tests', file))
     else others.set(join('tests', file), path)
   }
-  const alone = [...others.keys()].filter((file) => ownProcess(readFileSync(join(root, file), 'utf8')))
-  return { quick, others, alone }
+  return { quick, others }
 }
 
 const ownProcess = (text: string) => OWN_PROCESS.find((call) => text.includes(call))

@@ -8,7 +8,7 @@ import { checkFact } from './log-archive.ts'
 /**
  * Restores a backup, of whatever store, into a database that has no log yet: the same id and the same hash chain.
  *
- * @throws InvalidArchive, DatabaseNotEmpty, StoreNotOpened
+ * @throws InvalidArchive, DatabaseNotEmpty, StoreNotOpened, ArchiveNotWritten
  * @example
  * await restoreDatabase('monday.backup', 'postgresql://localhost/agents', { baseDir: '.claude-agents' })
  */
@@ -24,7 +24,7 @@ export async function restoreDatabase(
 /**
  * Makes a log in a database from an export; see `importLog` of `claude-multi-agent/log`.
  *
- * @throws InvalidArchive, DatabaseNotEmpty, StoreNotOpened
+ * @throws InvalidArchive, DatabaseNotEmpty, StoreNotOpened, ArchiveNotWritten
  */
 export async function importDatabase(
   source: string | ArchiveSource,

@@ -85,7 +85,7 @@ export class Inbox {
     return new InboxEntryNotFoundError({ id, nearest: nearestName(id, ids) })
   }
 
-  /** Somebody else may have been quicker. */
+  /** Another process may have decided it first. */
   async #decided(id: string, decide: () => Promise<unknown>): Promise<void> {
     try {
       await decide()

@@ -14,8 +14,8 @@ type Outcome = Promise<string | null>
 /** null if there has never been such an entry. */
 export function outcomeOf(id: string, { store, runs }: Pick<InboxSources, 'store' | 'runs'>): Outcome {
   const { kind, of, taskId } = placeOfEntry(id)
-  const found = OUTCOMES[kind as keyof typeof OUTCOMES]
-  return found === undefined ? Promise.resolve(null) : found(of, taskId, store, runs)
+  if (!Object.hasOwn(OUTCOMES, kind)) return Promise.resolve(null)
+  return OUTCOMES[kind as keyof typeof OUTCOMES](of, taskId, store, runs)
 }
 
 const OUTCOMES = {

@@ -133,7 +133,10 @@ export class Landings {
     throw new ClosedError({ what: 'orchestrator' })
   }
 
-  /** Takes an entry out of its queue, or gives up one that was set aside. Others that have ended stay as they are. Throws LandingNotFoundError. */
+  /**
+   * Takes an entry out of its queue, or gives up one that was set aside. Others that have ended stay as they are. Throws
+   * LandingNotFoundError.
+   */
   async cancel(name: string): Promise<LandingEntry> {
     const { stream } = await this.#found(name)
     await (await this.#queue(stream.slice(STREAMS.length))).cancel(name)

@@ -13,7 +13,7 @@ type Commit<Request, Result> = (group: readonly QueuedRequest<Request, Result>[]
 /** The most requests in one write, so that the first of ten thousand does not wait for all of them. */
 const LARGEST_GROUP = 2048
 
-/** Group commit, in request order: requests that arrive during a write are written together by the next one. */
+/** Keeps the order of the requests. */
 export class CommitQueue<Request, Result> {
   readonly #commit: Commit<Request, Result>
   #queue: QueuedRequest<Request, Result>[] = []

@@ -13,7 +13,10 @@ import { classes, made } from './all-errors.ts'
 test('every error is named in some test beside this one', () => {
   const folder = join(import.meta.dirname, '..')
   const tests = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => /\.(ts|mjs)$/.test(name) && !/(errors\.test|all-errors|hints\.test)\.ts$/.test(name))
+    .filter(
+      (name) =>
+        /(^|\/)[^./][^/]*\.(ts|mjs)$/.test(name) && !/(errors\.test|all-errors|hints\.test)\.ts$/.test(name),
+    )
     .map((name) => readFileSync(join(folder, name), 'utf8'))
     .join('\n')
   expect(classes.map(([name]) => name).filter((name) => !tests.includes(name))).toEqual([])

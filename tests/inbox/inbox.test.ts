@@ -173,7 +173,7 @@ describe('A decision on what is no longer in the inbox', () => {
     expect(String(await gone('task:writer:t1'))).toMatch(/was approved by Ada at 20/)
     expect(String(await gone('task:writer:t2'))).toMatch(/was denied by Bob at 20.*: not now/)
     expect(String(await gone('task:writer:t3'))).toContain('its task was cancelled: nobody needs it')
-    for (const id of ['task:writer:t9', 'task:nobody:t1', 'task:../x:t1', 'nonsense', ''])
+    for (const id of ['task:writer:t9', 'task:nobody:t1', 'task:../x:t1', 'constructor:t1', 'nonsense', ''])
       expect(await gone(id)).toBeInstanceOf(InboxEntryNotFoundError)
     await orchestrator.close()
   })

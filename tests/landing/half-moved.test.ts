@@ -1,24 +1,30 @@
 /** A git that was killed while it moved a branch with its tree: what it has left is taken back, and then the branch moves. */
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { chmod, mkdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
+import { WorkspaceError } from '../../src/events/errors/workspace.ts'
 import { repository } from './kit.ts'
 
-/** What stands in for the git that moves a tree, once. */
-const dying = vi.hoisted(() => ({ instead: undefined as ((directory: string) => Promise<void>) | undefined }))
+/** What stands in for the git that moves a tree, once. It is killed, unless `problem` says why it ends by itself. */
+const dying = vi.hoisted(() => ({
+  instead: undefined as ((directory: string) => Promise<void>) | undefined,
+  problem: undefined as string | undefined,
+}))
 
 vi.mock('../../src/workspaces/files/git.ts', async (original) => {
   const real = await original<typeof import('../../src/workspaces/files/git.ts')>()
   return {
     ...real,
     async git(...[command, call]: Parameters<typeof real.git>) {
-      const { instead } = dying
+      const { instead, problem = 'git merge was killed (SIGKILL)' } = dying
       if (command[0] !== 'merge' || !instead) return real.git(command, call)
-      dying.instead = undefined
-      await instead(call.directory ?? '')
-      throw new Error('killed')
+      const retryable = dying.problem === undefined
+      Object.assign(dying, { instead: undefined, problem: undefined })
+      const path = call.directory ?? ''
+      await instead(path)
+      throw new WorkspaceError({ path, problem, retryable })
     },
   }
 })
@@ -117,4 +123,26 @@ test('a lock that was there before git was told to move a tree is not removed', 
   const [entry] = await landed('dev')
   expect(entry?.reason).toContain('git cannot change it there')
   expect(existsSync(lock)).toBe(true)
+})
+
+test('a lock that another git takes while ours cannot move the tree is waited for, and not removed', async () => {
+  let lock = ''
+  const seen: boolean[] = []
+  const { landed, at } = await world({
+    ...systemClock,
+    after: (delayMs, then) =>
+      systemClock.after(delayMs / 50, () => {
+        if (lock !== '') seen.push(existsSync(lock))
+        if (seen.length === 2) rmSync(lock, { force: true })
+        then()
+      }),
+  })
+  dying.problem = 'git merge failed: fatal: Unable to create index.lock: File exists.'
+  dying.instead = async (directory) => {
+    lock = join(directory, '.git/index.lock')
+    await writeFile(lock, '')
+  }
+  expect(await landed('dev')).toMatchObject([{ status: 'landed', reason: null }])
+  expect(seen.slice(0, 2)).toEqual([true, true])
+  expect(at('new/b.txt')).toBe('new')
 })

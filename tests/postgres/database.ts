@@ -48,3 +48,13 @@ export async function query<Row extends object>(
     await client.end()
   }
 }
+
+/** Ends the session that has the store open, as PostgreSQL does with one that it has not heard of for long. */
+export async function cutOff(url: string, schema: string): Promise<void> {
+  await query(
+    url,
+    `select pg_terminate_backend(held.pid) from pg_locks as held
+      where held.locktype = 'advisory' and held.database = (select oid from pg_database where datname = current_database())
+        and (held.classid::bigint << 32 | held.objid::bigint) = hashtextextended('claude-agents opens "${schema}"', 0)`,
+  )
+}

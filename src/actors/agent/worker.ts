@@ -187,9 +187,13 @@ export class AgentWorker {
     return deadlineLeftMs(task, this.#actor.snapshot.context.config, this.#environment.clock.now())
   }
 
-  /** Begins the next call of a task, or holds the task if the call may not begin yet. */
+  /**
+   * Begins the next call of a task, or holds the task if the call may not begin yet. One at a time: what an earlier attempt,
+   * wanted no longer, has reserved for the same task must not hold it.
+   */
   #begin(task: QueuedTask, context: EffectContext): Promise<void> {
-    const begun = this.#beginUncancelled(task, context)
+    const begin = () => this.#beginUncancelled(task, context)
+    const begun = this.#lastAdmission?.then(begin) ?? begin()
     this.#lastAdmission = begun.catch(() => {})
     return begun
   }

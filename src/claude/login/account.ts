@@ -56,7 +56,7 @@ const CLOUDS: readonly Cloud[] = [
 ]
 
 /** Whether a variable identifies the user to the service, or says where the service is. */
-export const isLogin = (name: string): boolean =>
+const isLogin = (name: string): boolean =>
   ANTHROPIC.includes(name) || CLOUDS.some(({ variables }) => variables.test(name))
 
 /** Parsed as the CLI parses a switch. */

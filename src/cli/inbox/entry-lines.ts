@@ -13,14 +13,16 @@ export function entryLines(terminal: Terminal, entry: InboxEntry): readonly stri
   const ofRun = run === null || kind === 'run' ? [] : [`of run ${run}`]
   return [
     `${terminal.style('yellow', inert(id))}  ${terminal.style('dim', [age, ...ofRun, ...cost].join(', '))}`,
-    ...indented('  ', question),
-    ...(prompt === null ? [] : indented('  | ', prompt)),
+    // On one line: the words of an agent in it are no line of their own.
+    `  ${inert(question)
+      .trimEnd()
+      .replace(/\s*\n\s*/g, ' ')}`,
+    ...(prompt === null
+      ? []
+      : inert(prompt)
+          .trimEnd()
+          .split('\n')
+          .map((line) => `  | ${line}`)),
     `  ${terminal.style('cyan', asTyped(inert(command)))}`,
   ]
 }
-
-const indented = (indent: string, text: string): readonly string[] =>
-  inert(text)
-    .trimEnd()
-    .split('\n')
-    .map((line) => `${indent}${line}`)

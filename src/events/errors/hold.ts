@@ -57,7 +57,7 @@ export class RunHeldError extends defineError(
 
 const LIST = 'List what waits: claude-agents inbox'
 
-/** It no longer waits: somebody decided it, or it ended by itself. `became` says which, as a part of a sentence. */
+/** It no longer waits: a person decided it, or it ended by itself. `became` says which, as a part of a sentence. */
 export class InboxEntryGoneError extends defineError(
   'InboxEntryGoneError',
   ({ id, became }: { id: string; became: string }) => ({

@@ -1,7 +1,7 @@
 /** Creating a store from an archive: an identical one or, from a partial or redacted archive, a read-only one. */
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { appendFile, rm } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InvalidArchive } from '../../events/errors/archive.ts'
 import { type KeptSnapshots, unpackSnapshots } from '../../workspaces/files/snapshots.ts'
@@ -105,6 +105,8 @@ class IncomingSnapshots {
   #kept: KeptSnapshots | undefined
   readonly #directory: string
   readonly #file: string
+  /** The first piece replaces what an attempt that broke off has left. */
+  #flag = 'w'
 
   constructor(directory: string) {
     this.#directory = directory
@@ -115,8 +117,9 @@ class IncomingSnapshots {
     this.#kept = snapshots
   }
 
-  add(bytes: Buffer): Promise<void> {
-    return appendFile(this.#file, bytes, { mode: FILE_MODE })
+  async add(bytes: Buffer): Promise<void> {
+    await writeFile(this.#file, bytes, { mode: FILE_MODE, flag: this.#flag })
+    this.#flag = 'a'
   }
 
   async unpack(): Promise<void> {

@@ -84,7 +84,7 @@ export async function* records(
 }
 
 /** The same in pages: over many records, the cost of a generator step for each is noticeable. */
-export const recordPages = (
+const recordPages = (
   database: LogDatabase,
   from: number,
   to: number,

@@ -1,7 +1,9 @@
 /** Builds a log in a database from existing facts, in one transaction: others see all of it, or nothing. */
 import { DatabaseNotEmpty } from '../../events/errors/archive.ts'
 import type { BlobReference } from '../blobs.ts'
+import { writingError } from '../care/archive/writer.ts'
 import type { BuildStore, EncodedRecord, LogBuilder } from '../care/store-builder.ts'
+import { hideFromGit, makeDirectory } from '../directory.ts'
 import type { LogEnd } from '../level/batch-plan.ts'
 import { genesisHash } from '../level/record.ts'
 import { isThere } from '../stream-count.ts'
@@ -19,7 +21,7 @@ export interface BuildOptions extends DatabaseOptions {
   readonly baseDir?: string
 }
 
-/** @throws DatabaseNotEmpty, StoreInUse, StoreNotOpened */
+/** @throws DatabaseNotEmpty, StoreInUse, StoreNotOpened, ArchiveNotWritten */
 export const buildInDatabase =
   (url: string, options: BuildOptions = {}): BuildStore =>
   async ({ storeId, forReading }, fill) => {
@@ -33,7 +35,7 @@ export const buildInDatabase =
             `select position from ${schema}.store for update`,
           )
           if (Number(found?.position) > 0) throw new DatabaseNotEmpty({ path })
-          const builder = new TableBuilder(connection, storeId, options.baseDir)
+          const builder = new TableBuilder(connection, storeId, await madeDirectory(options.baseDir))
           await fill(builder)
           await builder.finish(forReading)
           return builder.end
@@ -42,11 +44,18 @@ export const buildInDatabase =
         await connection.end()
       }
     } catch (error) {
-      throw database.notOpened(error)
+      throw writingError(options.baseDir ?? database.path, database.notOpened(error))
     } finally {
       await database.close()
     }
   }
+
+async function madeDirectory(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined
+  await makeDirectory(path)
+  await hideFromGit(path)
+  return path
+}
 
 class TableBuilder implements LogBuilder {
   readonly directory: string | undefined
@@ -95,7 +104,12 @@ class TableBuilder implements LogBuilder {
       `update ${schema}.store set store_id = $1, for_reading = $2, position = $3, hash = $4`,
       [this.#storeId, forReading, this.#end.position, this.#end.hash],
     )
-    await this.#connection.rows(`select setval('${schema}.epochs', $1)`, [Math.max(this.#epoch, 1)])
+    // Also larger than those of the writers that the empty log had, and one that was cut off has lost it.
+    await this.#connection.rows(
+      `select setval('${schema}.epochs', greatest($1, nextval('${schema}.epochs')))`,
+      [this.#epoch],
+    )
+    await this.#connection.rows(`select ${schema}.open_writer(true)`)
   }
 
   async #write(): Promise<void> {

@@ -8,7 +8,7 @@ import { pause, steadyTime, systemClock } from '../../clock.ts'
 import { StoreDamaged, StoreNotOpened, StoreReadOnly, StoreUnavailable } from '../../events/errors/store.ts'
 import { ClosedError, InvalidInputError } from '../../events/errors/usage.ts'
 import { hostLogger, type Logger } from '../../logger.ts'
-import { isDatabaseUrl } from './url.ts'
+import { isCutOff, isDatabaseUrl } from './url.ts'
 
 export interface DatabaseOptions {
   /** The schema that holds the log. Default: `claude_agents`. */
@@ -25,7 +25,7 @@ const PATIENCE_MS = 30_000
 const FIRST_DELAY_MS = 50
 const LONGEST_DELAY_MS = 2000
 const CONNECT_MS = 10_000
-/** A statement takes less, unless the network is gone and nobody has said so. */
+/** A statement takes less, unless the network is gone without a word. */
 const ANSWER_MS = 60_000
 
 /** One connection, with what statements need to know of where it leads. */
@@ -126,9 +126,15 @@ export class PostgresDatabase {
   /** A connection of its own. Rejects with the error of `pg`. */
   async connect(answerMs = ANSWER_MS): Promise<PostgresConnection> {
     const client = new this.#library.Client({ ...this.#config, query_timeout: answerMs })
-    await client.connect()
-    await prepare(client)
-    return new PostgresConnection(client, this.path, this.schema)
+    const connection = new PostgresConnection(client, this.path, this.schema)
+    try {
+      await client.connect()
+      await prepare(client)
+      return connection
+    } catch (error) {
+      await connection.end()
+      throw error
+    }
   }
 
   /**
@@ -210,7 +216,7 @@ async function loadLibrary(): Promise<typeof pg> {
 
 /** No cause: the error of a parser has the whole text, with the password. */
 function checkUrl(url: string): string {
-  if (isDatabaseUrl(url)) return url
+  if (isDatabaseUrl(url) && !isCutOff(url)) return url
   throw notAUrl()
 }
 
@@ -218,7 +224,7 @@ const notAUrl = () =>
   new InvalidInputError({
     what: 'The database',
     problem: 'it is not a URL of a PostgreSQL database',
-    hint: 'Write it like this: postgresql://USER@HOST:5432/DATABASE',
+    hint: 'Write it like this: postgresql://USER@HOST:5432/DATABASE. In a password, write / as %2F, ? as %3F and # as %23.',
   })
 
 function pathOf(library: typeof pg, config: pg.ClientConfig): string {
@@ -255,9 +261,11 @@ const codeOf = (error: unknown): string => {
 const mayPass = (error: unknown) =>
   PASSING.test(codeOf(error)) || (codeOf(error) === '' && LOST.test((error as Error).message))
 
-/** An error of PostgreSQL, of the network or of `pg`, as opposed to one of this program. */
+/** An error of PostgreSQL, of the network or of `pg`, as opposed to one of this program, or of its files. */
 const isFromPg = (error: unknown) =>
-  codeOf(error) !== '' || LOST.test((error as Error).message) || /^SASL/.test((error as Error).message)
+  (codeOf(error) !== '' && !('path' in Object(error))) ||
+  LOST.test((error as Error).message) ||
+  /^SASL/.test((error as Error).message)
 
 /** Ready to follow the name of the database and a colon. */
 function problemOf(error: unknown): string {

@@ -88,7 +88,7 @@ async function streamVersion(database: PostgresDatabase, stream: string): Promis
 }
 
 /** The records of a range of positions, in order, each linked to its predecessor. */
-export function tablePages(
+function tablePages(
   database: PostgresDatabase,
   source: RecordSource,
   from: number,

@@ -19,7 +19,7 @@ export async function migrate(connection: PostgresConnection): Promise<void> {
   if ((await versionOf(connection)) === MIGRATIONS.length) return
   await connection.transaction(async () => {
     await connection.rows(
-      `select pg_advisory_xact_lock(hashtextextended('claude-agents migrates ' || $1, 0))`,
+      `select pg_advisory_xact_lock(hashtextextended('claude-agents: migration ' || $1, 0))`,
       [schema],
     )
     const version = await versionOf(connection)

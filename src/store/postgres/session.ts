@@ -13,7 +13,7 @@ import { migrate, SCHEMA_VERSION, versionOf } from './schema.ts'
 
 /**
  * How a process uses the store. `exclusive`: alone, as on LevelDB. `shared`: several processes write, and each claims the
- * streams that it decides for. `reading`: beside any of them, and nothing is written.
+ * streams that it decides for. `reading`: beside any of them, also on a standby, and nothing is written.
  */
 export type StoreAccess = 'exclusive' | 'shared' | 'reading'
 
@@ -125,10 +125,16 @@ export class PostgresSession {
       this.#connection ??= await this.#connectAgain()
       await this.#poll(this.#connection)
     } catch {
-      const broken = this.#connection
-      this.#connection = undefined
-      await broken?.end()
+      await this.#disconnect()
     }
+    // It may have been closed while this connected again: the lock would keep others out.
+    if (this.#isClosed) await this.#disconnect()
+  }
+
+  async #disconnect(): Promise<void> {
+    const connection = this.#connection
+    this.#connection = undefined
+    await connection?.end()
   }
 
   async #connectAgain(): Promise<PostgresConnection> {
@@ -147,7 +153,9 @@ export class PostgresSession {
     )
     this.#connection = connection
     await connection.rows(`set idle_session_timeout = ${FORGOTTEN_AFTER_MS}`)
-    await connection.rows(`listen ${connection.schema}`)
+    // A standby refuses it: a reader finds what is new by asking.
+    if (this.#access !== 'reading' || !(await isStandby(connection)))
+      await connection.rows(`listen ${connection.schema}`)
     connection.letProcessEnd()
   }
 
@@ -253,6 +261,11 @@ const noLog = ({ path, schema }: PostgresConnection) =>
     hint: 'Begin one: claude-agents agent create ID "SYSTEM PROMPT". Or bring one: claude-agents log restore FILE',
   })
 
+async function isStandby(connection: PostgresConnection): Promise<boolean> {
+  const [row] = await connection.rows<{ is_standby: boolean }>('select pg_is_in_recovery() as is_standby')
+  return row?.is_standby ?? false
+}
+
 /** Throws StoreNotOpened for a server on which the promises of a store would not hold. */
 export async function checkServer(
   connection: PostgresConnection,
@@ -263,9 +276,8 @@ export async function checkServer(
     number: string
     version: string
     encoding: string
-    is_standby: boolean
   }>(`select current_setting('server_version_num') as number, current_setting('server_version') as version,
-        current_setting('server_encoding') as encoding, pg_is_in_recovery() as is_standby`)
+        current_setting('server_encoding') as encoding`)
   if (!server) return
   const refuse = (code: string, problem: string, hint: string) => {
     throw new StoreNotOpened({ path: connection.path, code, problem, hint })
@@ -276,9 +288,9 @@ export async function checkServer(
     refuse(
       'NOT_UTF8',
       `its encoding is ${server.encoding}`,
-      'Make a database with another one: createdb --encoding UTF8 --template template0 NAME',
+      "Make a database with another one: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0",
     )
-  if (server.is_standby && access !== 'reading')
+  if (access !== 'reading' && (await isStandby(connection)))
     refuse('STANDBY', 'it is a standby, which takes no writes', 'Connect to the primary.')
   if ((await poolerOf(connection, database)) === 'transaction')
     refuse(
@@ -314,7 +326,7 @@ export async function poolerOf(
   }
 }
 
-const LOCK = `hashtextextended('claude-agents opens ' || $1, 0)`
+const LOCK = `hashtextextended('claude-agents: opening ' || $1, 0)`
 
 /** Exclusive openings keep out all others, and shared ones those. */
 async function hold(connection: PostgresConnection, access: StoreAccess): Promise<boolean> {

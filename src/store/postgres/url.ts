@@ -5,4 +5,7 @@ export const isDatabaseUrl = (text: unknown): text is string =>
 
 /** Whether it has a password, which other users of the machine can read in the words of a command. */
 export const hasPassword = (url: string): boolean =>
-  /^[a-z]+:\/\/[^/@]*:[^/@]+@/.test(url) || /[?&]password=/.test(url)
+  /^[a-z]+:\/\/[^/?#]*:[^/?#]+@/.test(url) || /[?&]password=/i.test(url) || isCutOff(url)
+
+/** Whether its password has a character that ends the part of a URL with the password, so that the rest is taken for more. */
+export const isCutOff = (url: string): boolean => /^[a-z]+:\/\/[^/?#@]*:[^/?#@]*[/?#][^=]*@/.test(url)

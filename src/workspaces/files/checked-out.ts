@@ -126,7 +126,7 @@ export const locksOf = ({ common }: UserRepository, target: string, tree: Checke
 
 /**
  * Takes back what a git that was killed has done to the files and the index of a tree on its way. What is neither as before,
- * nor gone, nor the beginning of what was to come, somebody has written since: it stays.
+ * nor gone, nor the beginning of what was to come, the user has written since: it stays.
  */
 export async function takeBack(
   { directory }: CheckedOut,

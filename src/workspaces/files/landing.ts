@@ -111,21 +111,23 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
       by: { author: OWN_NAME, at: new Date(clock.now()) },
     })
 
-  /** The moves that this process has begun: their git has ended, however it ended. */
-  const begunHere = new Set<string>()
+  /** Whether the git of a move that this process began was killed: one that ends by itself removes its locks. */
+  const killedHere = new Map<string, boolean>()
   const fileOf = ({ common }: UserRepository, target: string): string =>
     join(ours.path, `moving-${createHash('sha256').update(`${common} ${target}`).digest('hex').slice(0, 16)}`)
 
   /** A git that is killed on its way leaves locks, and a tree that is half moved: the next one is told. */
   async function announced(repository: UserRepository, begun: BegunMove, work: () => Promise<unknown>) {
     const file = fileOf(repository, begun.target)
-    begunHere.add(file)
     await writeFile(file, JSON.stringify(begun))
-    await work()
+    await work().catch((error) => {
+      killedHere.set(file, error instanceof WorkspaceError && error.retryable)
+      throw error
+    })
     await rm(file)
   }
 
-  /** Takes back what was begun and not seen to end. Throws while another git may still be at it. */
+  /** Takes back what was begun and not seen to end. Throws while another git is at it, or may still be. */
   async function takeUp(repository: UserRepository, target: string, isLast: boolean): Promise<void> {
     const file = fileOf(repository, target)
     const begun = begunIn(file)
@@ -136,7 +138,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
     for (const lock of locksOf(repository, target, tree)) {
       const stats = statSync(lock, { throwIfNoEntry: false })
       if (!stats || stats.mtimeMs < since) continue
-      if (!isLast && !begunHere.has(file))
+      if (!(killedHere.get(file) ?? isLast))
         throw new WorkspaceError({ path: lock, problem: 'another git may be at work' })
       await rm(lock, { force: true })
     }
@@ -162,7 +164,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
       ((await isAncestor(ours.path, before, commit)) && !(await treeWith(repository, first)))
     const beside = isFree ? first : `${first}-${name}`
     const ref = `refs/heads/${beside}`
-    // Nobody else makes this branch.
+    // Nothing else makes this branch.
     await rm(join(common, `${ref}.lock`), { force: true })
     const from = isFree ? before : await refAt(common, ref)
     if (from !== commit) await moveRef(repository, ref, commit, from ?? '')
@@ -282,7 +284,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
               : moveRef(repository, ref, commit, tip),
           )
         } catch (error) {
-          // Somebody else is at it, in this repository or in this tree.
+          // Another git is at it, in this repository or in this tree.
           if (tries < TRIES) {
             await pause(clock, FIRST_PAUSE_MS * 2 ** tries)
             continue

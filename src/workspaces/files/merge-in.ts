@@ -22,7 +22,7 @@ export interface MergedIn {
   readonly restored: { readonly from: string; readonly to: string } & SavedFiles
 }
 
-/** *Contract:* it is the turn of these files, and nobody works on them. */
+/** *Contract:* it is the turn of these files, and no process works on them. */
 export async function mergeIn(
   open: OpenHistories,
   place: RepositoryPlace,

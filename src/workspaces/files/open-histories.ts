@@ -32,7 +32,7 @@ import {
   userRepository,
 } from './worktree.ts'
 
-/** After so many uses it is looked whether there is much to pack; also after the first one of a process. */
+/** After how many uses to check whether there is much to pack; also after the first one of a process. */
 const TIDY_AFTER = 16
 
 /** What is being done with a repository of snapshots. */

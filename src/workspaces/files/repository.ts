@@ -102,7 +102,7 @@ export class FilesRepository {
     await this.setRef(ref, null)
   }
 
-  /** Nobody else writes here: a lock is that of a git that was killed. null removes the ref. */
+  /** Nothing else writes here: a lock is that of a git that was killed. null removes the ref. */
   async setRef(ref: string, commit: string | null): Promise<void> {
     for (const name of [ref, 'packed-refs']) await this.#unlock(name)
     await this.git(commit === null ? ['update-ref', '-d', ref] : ['update-ref', ref, commit])

@@ -51,7 +51,7 @@ export async function releaseFiles(open: OpenHistories, place: FilesPlace): Prom
     if (await isBegun(open, place)) kept = await keepWork(open, place)
     const repository = await open.repositoryOf(place.workspace).catch(() => null)
     if (repository) await releaseWorktree(repository, directories.workspace)
-    // A new agent of the same id does not go on from there.
+    // A new agent of the same id does not continue from there.
     await open.snapshotsIn(directories).leave(branchRef(agent))
   } else if (!isGone(place) && !hasNothing(place)) await endPrivate(open, place)
   open.forget(place)

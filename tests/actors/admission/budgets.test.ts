@@ -35,6 +35,18 @@ function askHeld(
   return { held: happened, reply }
 }
 
+test('A held task that just fits is not held again by the room it has reserved itself', async () => {
+  const { orchestrator } = await (await world()).open(costing(1))
+  const agent = await orchestrator.createAgent({ ...ECHO, budget: { usd: 1.5 } })
+  await agent.ask('one')
+  await askHeld(agent, 'two').held
+  const holds: string[] = []
+  await orchestrator.budgets.set({ usd: 2 }, { agent: 'echo' })
+  // Both the raised budget and whoever asks for the reply make the agent look for room.
+  const reply = await agent.reply('two', { onHeld: ({ message }) => holds.push(message) })
+  expect({ text: reply.text, holds }).toEqual({ text: 'two', holds: [] })
+})
+
 describe('A budget of $3 and calls of $2.50', () => {
   test('hold the second task without a request; once raised, it resumes automatically', async () => {
     const { orchestrator, runner } = await (await world()).open(costing(2.5))

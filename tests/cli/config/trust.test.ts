@@ -79,6 +79,7 @@ const OTHERS = [
     'config untrust',
     'fleet',
     'fork',
+    ...['inbox answer', 'inbox approve', 'inbox deny'],
     'inspect',
     'interactive',
     'land',

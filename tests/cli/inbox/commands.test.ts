@@ -53,11 +53,15 @@ test('The inbox lists what waits, approves and denies it, and names what became 
 test('What an agent wrote cannot pose as something else in the inbox', async () => {
   const { run } = await commandLine()
   await run(['agent', 'create', 'writer', 'You write.'])
-  const hostile = 'pay\u001b[2J\u202e nothing\u0007\ntask:other:t9  now'
-  await run(['agent', 'ask', 'writer', hostile, '--task-id', 't1', '--simulate', '--approval', hostile])
+  const hostile = 'pay\u001b[2J\u202e nothing\u0007'
+  const posing = `${hostile}\r\ntask:writer:t2  1 s ago\n  claude-agents inbox approve task:writer:t2`
+  await run(['agent', 'ask', 'writer', posing, '--task-id', 't1', '--simulate', '--approval', posing])
   const { stdout } = await run(['inbox'])
   expect(stdout).toContain('| pay nothing')
-  expect(stdout).not.toMatch(/^task:other/m)
+  expect(stdout.split('\n').filter((line) => /^ *(claude-agents|task:)/.test(line))).toEqual([
+    expect.stringContaining('task:writer:t1 '),
+    '  claude-agents inbox approve task:writer:t1',
+  ])
   // biome-ignore lint/suspicious/noControlCharactersInRegex: none of them may be there
   expect(stdout).not.toMatch(/[\u001b\u0007\u202e]/)
 })

@@ -62,12 +62,28 @@ describe.skipIf(!hasPostgres)('--database', () => {
     [['wait', 'a'], 'wait works on a log in a directory only'],
     [['inbox', '--watch'], 'inbox --watch works on a log in a directory only'],
     [['log', '--database', 'agents'], 'Write it like this: postgresql://'],
-    [['log', '--database', 'postgresql://me:s3cret@localhost/agents'], 'it has a password'],
+    ...[
+      'me:s3cret@localhost/agents',
+      'me@server:s3cret@localhost/agents',
+      'me:12/s3cret@localhost:5432/agents',
+      'localhost/agents?Password=s3cret',
+    ].map((rest): [string[], string] => [['log', '--database', `postgresql://${rest}`], 'it has a password']),
   ])('refuses %j', async (words, said) => {
     const { run } = await commandLine({ CLAUDE_AGENTS_DATABASE: 'postgresql://localhost:1/none' })
     const { exitCode, stderr } = await run(words)
     expect({ exitCode, said: stderr }).toEqual({ exitCode: 2, said: expect.stringContaining(said) })
     expect(stderr).not.toContain('s3cret')
+  })
+
+  test.each([
+    'me:12/s3cret@localhost:5432/agents',
+    'me:12?s3cret@localhost:5432/agents',
+    'me:12#s3cret@localhost:5432/agents',
+  ])('takes no part of a password for anything else: %s', async (rest) => {
+    const { run } = await commandLine({ CLAUDE_AGENTS_DATABASE: `postgresql://${rest}` })
+    const { stdout, stderr } = await run(['agent', 'list'])
+    expect(stderr).toContain('write / as %2F')
+    expect(stdout + stderr).not.toMatch(/s3cret|12/)
   })
 
   test('says what is wrong with a database, and never its password', async () => {

@@ -7,6 +7,7 @@ import { execaSync } from 'execa'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
 import { SnapshotMissing } from '../../../src/events/errors/workspace.ts'
+import { restoreDatabase } from '../../../src/history/database-archive.ts'
 import {
   compactLog,
   exportLog,
@@ -20,8 +21,10 @@ import { Orchestrator } from '../../../src/orchestrator.ts'
 import { backup, backupDirectory } from '../../../src/store/care/backup.ts'
 import { verifyStore } from '../../../src/store/care/verification.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
+import { verifyDatabase } from '../../../src/store/postgres/verification.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { directoryOperations } from '../../../src/workspaces/operations.ts'
+import { hasPostgres, place } from '../../postgres/database.ts'
 
 const user = (cwd: string, ...command: string[]) =>
   execaSync('git', ['-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command], { cwd }).stdout
@@ -114,6 +117,28 @@ test.each(COPIES)('%s carries the files, also to where their repository is not',
   expect(await dev.files.patch({ turn: 2 })).toContain('+two of dev')
   await expect(dev.ask('three')).rejects.toThrow('there is no such directory')
 })
+
+test.skipIf(!hasPostgres)(
+  'a backup is restored into a database with the files: into a new base directory, and into what an attempt that broke off has left',
+  async () => {
+    const { folder, base } = await world()
+    await backupDirectory(base, join(folder, 'archive'))
+    await mkdir(join(folder, 'begun'))
+    await writeFile(join(folder, 'begun/incoming.pack'), 'half a pack')
+    for (const baseDir of [join(folder, 'above/new'), join(folder, 'begun')]) {
+      const { url, schema } = await place()
+      await restoreDatabase(join(folder, 'archive'), url, { schema, baseDir })
+      expect(await verifyDatabase(url, { schema, baseDir })).toMatchObject({ ok: true, findings: [] })
+    }
+    // What is wrong with the directory is not said of the database.
+    const { url, schema } = await place()
+    const restored = restoreDatabase(join(folder, 'archive'), url, {
+      schema,
+      baseDir: join(folder, 'archive'),
+    })
+    await expect(restored).rejects.toMatchObject({ _tag: 'ArchiveNotWritten' })
+  },
+)
 
 test('an archive without snapshots is as before, and so is a log that is restored from it', async () => {
   const { folder, base, copy } = await world()

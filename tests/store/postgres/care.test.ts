@@ -9,7 +9,7 @@ import type { ChainedStore } from '../../../src/store/level/chained-store.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { postgresStore } from '../../../src/store/postgres/store.ts'
 import { verifyDatabase } from '../../../src/store/postgres/verification.ts'
-import { hasPostgres, place, query } from '../../postgres/database.ts'
+import { cutOff, hasPostgres, place, query } from '../../postgres/database.ts'
 import { all, counted, countedTo } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
@@ -80,6 +80,22 @@ describe.skipIf(!hasPostgres)('A log on PostgreSQL', () => {
     await store[Symbol.asyncDispose]()
     await expect(again()).rejects.toMatchObject({ _tag: 'DatabaseNotEmpty' })
     expect(await verifyDatabase(url, { schema })).toMatchObject({ ok: true, facts: 6, streams: 3, blobs: 1 })
+  })
+
+  test('that is restored is written by no process that had the empty one, and by the next that opens it', async () => {
+    const directory = await temporaryDirectory()
+    const [from, { url, schema }] = [await place(), await place()]
+    await using original = await filled(await postgresStore(from.url, { schema: from.schema }))
+    await backup(original, join(directory, 'backup'))
+    // More writers than the original has had.
+    for (const _ of [1, 2]) await (await postgresStore(url, { schema }))[Symbol.asyncDispose]()
+    await using empty = await postgresStore(url, { schema })
+    await cutOff(url, schema)
+    await restoreDatabase(join(directory, 'backup'), url, { schema })
+    await expect(empty.append('note/a', [counted(1)])).rejects.toMatchObject({ _tag: 'StoreLockLost' })
+    await using restored = await postgresStore(url, { schema })
+    expect(restored.epoch).toBeGreaterThan(empty.epoch)
+    expect(await restored.head()).toBe(6)
   })
 
   test.each([

@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { type PostgresStoreOptions, postgresStore } from '../../../src/store/postgres/store.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
-import { hasPostgres, newDatabase, place, query } from '../../postgres/database.ts'
+import { cutOff, hasPostgres, newDatabase, place, query } from '../../postgres/database.ts'
 import { all, counted } from '../store-kit.ts'
 
 const hostOf = (url: string) => decodeURIComponent(/host=([^&]*)/.exec(url)?.[1] ?? '')
@@ -63,13 +63,7 @@ describe.skipIf(!hasPostgres)('A store that a process has for itself', () => {
     await using orchestrator = await Orchestrator.open({ store, runner: scriptedRunner() })
     await orchestrator.createAgent({ id: 'a', systemPrompt: 'You help.' })
     const head = await store.head()
-    // What PostgreSQL does to a session that it has not heard of for long.
-    await query(
-      url,
-      `select pg_terminate_backend(held.pid) from pg_locks as held
-        where held.locktype = 'advisory' and held.database = (select oid from pg_database where datname = current_database())
-          and (held.classid::bigint << 32 | held.objid::bigint) = hashtextextended('claude-agents opens "${schema}"', 0)`,
-    )
+    await cutOff(url, schema)
     await using next = await postgresStore(url, { schema })
     await expect(store.append('agent/a', [counted(1)])).rejects.toMatchObject({
       _tag: 'StoreLockLost',

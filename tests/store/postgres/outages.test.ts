@@ -3,10 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, connect as open, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Recorded } from '../../../src/events/envelope.ts'
 import { StoreUnavailable } from '../../../src/events/errors/store.ts'
 import type { EventStore } from '../../../src/store/event-store.ts'
+import { Watermark } from '../../../src/store/follow.ts'
+import { PostgresDatabase } from '../../../src/store/postgres/database.ts'
+import { PostgresSession } from '../../../src/store/postgres/session.ts'
 import { postgresStore } from '../../../src/store/postgres/store.ts'
 import { hasPostgres, place, query, urlOf } from '../../postgres/database.ts'
 import { type KeptServer, keptServer } from '../../postgres/server.ts'
@@ -98,6 +101,37 @@ describe.skipIf(!hasPostgres)('A connection', () => {
             where application_name like 'claude-agents %' and datname = current_database() and pid <> pg_backend_pid()`,
         )
     })
+  })
+
+  test('that is made again while the store is closed does not keep it from the next process', async () => {
+    const { url, schema } = await place()
+    const database = await PostgresDatabase.at(url, { schema })
+    const watermark = new Watermark()
+    const session = await PostgresSession.open({ database, access: 'exclusive', watermark, onLost() {} })
+    const connect = database.connect.bind(database)
+    let isClosed = () => {}
+    const closed = new Promise<void>((resolve) => (isClosed = resolve))
+    let end = vi.fn<() => Promise<void>>()
+    const connecting = new Promise<void>((resolve) => {
+      database.connect = async (...options) => {
+        resolve()
+        await closed
+        const connection = await connect(...options)
+        end = vi.spyOn(connection, 'end')
+        return connection
+      }
+    })
+    await query(
+      url,
+      `select pg_terminate_backend(pid) from pg_stat_activity
+        where query like '%from "${schema}".store' and pid <> pg_backend_pid()`,
+    )
+    await connecting
+    await session.close()
+    isClosed()
+    await vi.waitFor(() => expect(end).toHaveBeenCalled())
+    await (await postgresStore(url, { schema }))[Symbol.asyncDispose]()
+    await database.close()
   })
 
   test('that breaks after a commit and before its answer: the append is written once, and answered', async () => {

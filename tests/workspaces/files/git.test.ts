@@ -98,4 +98,9 @@ test('git that was killed has answered nothing, and may be asked again', async (
     retryable: true,
     message: expect.stringContaining('git die was killed (SIGKILL)'),
   })
+  const half = { 'alias.half': '!echo "error: update-ref died of signal 9" >&2; exit 128' }
+  await expect(gitAnswer(['half'], { repository: path, settings: half })).rejects.toMatchObject({
+    retryable: true,
+    message: expect.stringContaining('git half was killed (signal 9)'),
+  })
 })
