@@ -18,6 +18,7 @@ import { printOutcome, runOutcome } from '../workflow/run.ts'
 import {
   endsTarget,
   factsOf,
+  isTaskOver,
   type Target,
   type TargetKind,
   targetName,
@@ -56,6 +57,7 @@ const SETTLES_MS = 2000
 const LONGEST_MS = 2 ** 31 - 1
 
 interface Named {
+  readonly command: 'attach' | 'wait'
   readonly word: string
   readonly agent: string | undefined
   readonly kinds: readonly TargetKind[]
@@ -76,7 +78,7 @@ function attach(
   word: string,
   { agent, tasks }: { readonly agent?: string; readonly tasks: number },
 ): Promise<void> {
-  const named = { word, agent, kinds: ['agent', 'task', 'run'] } as const
+  const named = { command: 'attach', word, agent, kinds: ['agent', 'task', 'run'] } as const
   return watching(globals, named, async ({ store, target, screen, signal }) => {
     const name = targetName(target)
     screen.progress(screen.accent('dim', `${name} (Ctrl-C stops watching, and nothing else)`))
@@ -117,7 +119,7 @@ function wait(
   word: string,
   { agent, timeout }: { readonly agent?: string; readonly timeout?: number },
 ): Promise<void> {
-  const named = { word, agent, kinds: ['task', 'run'] } as const
+  const named = { command: 'wait', word, agent, kinds: ['task', 'run'] } as const
   const expired = new AbortController()
   const expire = () => expired.abort()
   const timer = timeout === undefined ? undefined : setTimeout(expire, Math.min(timeout * 1000, LONGEST_MS))
@@ -141,10 +143,10 @@ function wait(
 
 async function watching(
   globals: GlobalOptions,
-  { word, agent, kinds }: Named,
+  { command, word, agent, kinds }: Named,
   work: (watching: Watching) => Promise<void>,
 ): Promise<void> {
-  refuseDatabase(globals, 'this command')
+  refuseDatabase(globals, command)
   if (!hasStore(globals)) throw new IdNotFoundError({ id: word, kinds, nearest: null })
   const { readingStore } = await import('../../remote/reading-store.ts')
   const screen = terminal(globals)
@@ -160,7 +162,7 @@ async function watching(
   try {
     await using store = await readingStore(baseDir, { logger: await commandLogger(globals), onOwner })
     const target = await targetNamed(store, word, kinds, agent)
-    review = reviewer(baseDir, screen, target, over.signal)
+    review = reviewer(baseDir, { store, target, screen }, over.signal)
     await work({ store, target, screen, signal, review })
   } finally {
     over.abort()
@@ -171,11 +173,15 @@ async function watching(
 const settled = (signal: AbortSignal) => delay(SETTLES_MS, undefined, { signal }).catch(() => {})
 
 /** Says why a target does not go on: once, until that changes. */
-function reviewer(baseDir: string, screen: Terminal, target: Target, over: AbortSignal): () => void {
+function reviewer(
+  baseDir: string,
+  { store, target, screen }: Pick<Watching, 'store' | 'target' | 'screen'>,
+  over: AbortSignal,
+): () => void {
   let told: string | null = null
   const review = async () => {
     const said = await looked(baseDir, (orchestrator, owner) => hindrance(orchestrator, owner, target))
-    if (over.aborted || said === told) return
+    if (over.aborted || said === told || (await isTaskOver(store, target))) return
     told = said
     if (said !== null) screen.note(screen.accent('yellow', inert(asTyped(said))))
   }

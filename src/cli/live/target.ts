@@ -115,6 +115,13 @@ export function endsTarget(recorded: Recorded, target: Target): boolean {
   return target.kind === 'task' && endsTask(recorded, target.taskId)
 }
 
+/** Whether a task has its outcome. A run says so itself, with its status. */
+export async function isTaskOver(store: EventStore, target: Target): Promise<boolean> {
+  if (target.kind !== 'task') return false
+  const recorded = await recordedTask(target.taskId, store, `agent/${target.agent}`)
+  return recorded?.outcome !== undefined
+}
+
 /** Of the run, and of the tasks that its steps ask. */
 async function* runFactsOf(
   store: EventStore,

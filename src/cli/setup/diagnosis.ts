@@ -55,12 +55,7 @@ export async function* diagnose(options: DoctorOptions): AsyncGenerator<Check> {
   yield simulated ? ok('login', 'not needed: the model is simulated') : checkLogin(loginKind(environment))
   yield await guarded('directory', () => checkDirectory(baseDir))
   yield await guarded('disk', () => checkDisk(baseDir))
-  if (database !== undefined) yield* databaseChecks(database)
-  const owner = await liveOwner(baseDir).catch(() => null)
-  yield owner === null
-    ? ok('lock', 'no other process has the store open')
-    : ok('lock', `${owner.pid === null ? 'another process' : `process ${owner.pid}`} has the store open`)
-  if (owner === null) yield await guarded('store', () => checkStore(baseDir))
+  yield* database === undefined ? directoryChecks(baseDir) : databaseChecks(database)
   yield* await checkLeftOvers(baseDir)
   yield* await checkWorktrees(baseDir).catch((error) => [failed('worktrees', error)])
   if (notify.length > 0) yield await guarded('notify', () => checkNotify(notify, environment))
@@ -68,6 +63,14 @@ export async function* diagnose(options: DoctorOptions): AsyncGenerator<Check> {
 }
 
 const ok = (name: string, message: string): Check => ({ name, status: 'ok', message, fix: '' })
+
+async function* directoryChecks(baseDir: string): AsyncGenerator<Check> {
+  const owner = await liveOwner(baseDir).catch(() => null)
+  yield owner === null
+    ? ok('lock', 'no other process has the store open')
+    : ok('lock', `${owner.pid === null ? 'another process' : `process ${owner.pid}`} has the store open`)
+  if (owner === null) yield await guarded('store', () => checkStore(baseDir))
+}
 
 async function* databaseChecks(url: string): AsyncGenerator<Check> {
   try {

@@ -230,7 +230,8 @@ const notAUrl = () =>
 function pathOf(library: typeof pg, config: pg.ClientConfig): string {
   try {
     const { user, host, port, database } = new library.Client(config)
-    if (host.startsWith('/')) return `postgresql://${user ?? ''}@/${database ?? ''}?host=${host}`
+    if (host.startsWith('/'))
+      return `postgresql://${user ?? ''}@/${database ?? ''}?host=${host}${port === 5432 ? '' : `&port=${port}`}`
     return `postgresql://${user ?? ''}@${host}:${port}/${database ?? ''}`
   } catch {
     throw notAUrl()

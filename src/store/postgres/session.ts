@@ -258,7 +258,7 @@ const noLog = ({ path, schema }: PostgresConnection) =>
     path,
     code: 'NO_LOG',
     problem: `it has no log in the schema ${schema}`,
-    hint: 'The first process that opens it for writing makes one.',
+    hint: 'Begin one: claude-agents agent create ID "SYSTEM PROMPT". Or bring one: claude-agents log restore FILE',
   })
 
 async function isStandby(connection: PostgresConnection): Promise<boolean> {

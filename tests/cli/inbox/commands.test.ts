@@ -66,6 +66,18 @@ test('What an agent wrote cannot pose as something else in the inbox', async () 
   expect(stdout).not.toMatch(/[\u001b\u0007\u202e]/)
 })
 
+test('wait gives the end of a task that was held, and no advice that it no longer needs', async () => {
+  const { run, start } = await commandLine()
+  await run(['agent', 'create', 'writer', 'You write.'])
+  await run(['agent', 'ask', 'writer', 'hello', '--task-id', 't1', '--simulate', '--approval', 'x'])
+  await run(['inbox', 'deny', 'task:writer:t1'])
+  const { exitCode, stderr } = await start('wait', 't1')
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 1,
+    stderr: expect.stringMatching(/^error: .*was rejected/),
+  })
+})
+
 test('inbox --watch prints what arrives and says what is gone, from owner to owner', async () => {
   const { run, start } = await commandLine()
   await run(['agent', 'create', 'writer', 'You write.'])

@@ -27,6 +27,7 @@ describe.skipIf(!hasPostgres)('--database', () => {
     expect(checks.filter(({ status }) => status === 'failed')).toEqual([])
     for (const name of ['database', 'rights', 'durability', 'standbys', 'latency', 'connections', 'log'])
       expect(checks.map((check) => check.name)).toContain(name)
+    for (const name of ['lock', 'store']) expect(checks.map((check) => check.name)).not.toContain(name)
     const left = await run(['--simulate', 'agent', 'ask', 'a', 'hello', '--detach'])
     expect(left).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('a log in a directory only') })
     const [state] = await works('state', 'agent/a')
@@ -73,6 +74,8 @@ describe.skipIf(!hasPostgres)('--database', () => {
     [['tail'], 'tail works on a log in a directory only'],
     [['top', '--once'], 'top works on a log in a directory only'],
     [['metrics'], 'metrics works on a log in a directory only'],
+    [['attach', 'a'], 'attach works on a log in a directory only'],
+    [['wait', 'a'], 'wait works on a log in a directory only'],
     [['inbox', '--watch'], 'inbox --watch works on a log in a directory only'],
     [['log', '--database', 'agents'], 'Write it like this: postgresql://'],
     ...[
