@@ -229,9 +229,10 @@ function problemOf(
   // Without the directory that it is to run in, it cannot start either.
   const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
   if (isMissing && existsSync(directory)) return new GitNotInstalled({ path: repository }, { cause })
-  // Whatever it is for is done again: it was not git that ended it.
-  if (killed !== null) {
-    const problem = `git ${name} was killed (${killed})`
+  // A signal ended it, or a git that it had started: whatever it is for is done again.
+  const signal = killed ?? /died of signal (\d+)/.exec(stderr)?.[1]
+  if (signal !== undefined) {
+    const problem = `git ${name} was killed (${signal})`
     return new WorkspaceError({ path: repository, problem, retryable: true }, { cause })
   }
   const lines = stderr.trim().split('\n')
