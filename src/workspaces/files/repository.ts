@@ -25,6 +25,8 @@ export class FilesRepository {
   readonly path: string
   /** The refs that were kept last, so that looking again costs nothing. */
   readonly #kept = new Map<string, string>()
+  /** What was begun last that takes a lock. */
+  #last: Promise<void> = Promise.resolve()
 
   constructor(path: string) {
     this.path = path
@@ -32,13 +34,16 @@ export class FilesRepository {
 
   /** Creates it if it does not exist. */
   async prepare(): Promise<void> {
-    if (existsSync(join(this.path, 'info', 'attributes'))) return
+    const attributes = join(this.path, 'info', 'attributes')
+    if (existsSync(attributes)) return
     await mkdir(this.path, { recursive: true, mode: 0o700 })
-    for (const name of ['config', 'HEAD']) await this.#unlock(name)
-    await this.git(['init', '--quiet', '--bare', '--template='])
-    await mkdir(join(this.path, 'info'), { recursive: true })
-    // The last: a repository without it is not complete.
-    await writeFile(join(this.path, 'info', 'attributes'), ATTRIBUTES)
+    await this.#locking(['config', 'HEAD'], async () => {
+      if (existsSync(attributes)) return
+      await this.git(['init', '--quiet', '--bare', '--template='])
+      await mkdir(join(this.path, 'info'), { recursive: true })
+      // The last: a repository without it is not complete.
+      await writeFile(attributes, ATTRIBUTES)
+    })
   }
 
   /** Reads the objects of another repository as well. *Contract:* nothing that has to last depends on them. */
@@ -102,14 +107,21 @@ export class FilesRepository {
     await this.setRef(ref, null)
   }
 
-  /** Nothing else writes here: a lock is that of a git that was killed. null removes the ref. */
-  async setRef(ref: string, commit: string | null): Promise<void> {
-    for (const name of [ref, 'packed-refs']) await this.#unlock(name)
-    await this.git(commit === null ? ['update-ref', '-d', ref] : ['update-ref', ref, commit])
+  /** null removes the ref. */
+  setRef(ref: string, commit: string | null): Promise<void> {
+    return this.#locking([ref, 'packed-refs'], async () => {
+      await this.git(commit === null ? ['update-ref', '-d', ref] : ['update-ref', ref, commit])
+    })
   }
 
-  #unlock(name: string): Promise<void> {
-    return rm(join(this.path, `${name}.lock`), { force: true })
+  /** In turn, and nothing else writes here: a lock that is there is that of a git that was killed. */
+  #locking(names: readonly string[], work: () => Promise<void>): Promise<void> {
+    const turn = this.#last.then(async () => {
+      for (const name of names) await rm(join(this.path, `${name}.lock`), { force: true })
+      await work()
+    })
+    this.#last = turn.catch(() => {})
+    return turn
   }
 
   /** null if there is no such ref. */

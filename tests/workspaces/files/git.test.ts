@@ -104,3 +104,14 @@ test('git that was killed has answered nothing, and may be asked again', async (
     message: expect.stringContaining('git half was killed (signal 9)'),
   })
 })
+
+test('a repository of ours takes what several agents do at once: it is made, and a ref is set', async () => {
+  const ours = new FilesRepository(join(mkdtempSync(join(tmpdir(), 'git-')), 'files.git'))
+  const agents = Array.from({ length: 8 }, (_, index) => index)
+  await Promise.all(agents.map(() => ours.prepare()))
+  const tree = (await ours.git(['mktree'], { input: [] })).toString().trim()
+  const by = { author: 'a', at: new Date(1e12) }
+  const commit = (await ours.git(['commit-tree', tree, '-m', 'm'], { by })).toString().trim()
+  await Promise.all(agents.map(() => ours.setRef('refs/bases/shared', commit)))
+  expect(await ours.refAt('refs/bases/shared')).toBe(commit)
+})
