@@ -219,8 +219,25 @@ export async function requireKnown(globals: GlobalOptions, agents: readonly stri
   })
 }
 
-const openDatabase = async (url: string, logger: Logger) =>
-  (await import('../store/postgres/store.ts')).postgresStore(url, { logger })
+/** No other log is used with its base directory meanwhile: the process would end the calls of this one's agents. */
+async function openDatabase(url: string, baseDir: string, logger: Logger) {
+  const [{ postgresStore }, { lockStore }, { makeDirectory }] = await Promise.all([
+    import('../store/postgres/store.ts'),
+    import('../store/level/lock.ts'),
+    import('../store/directory.ts'),
+  ])
+  const directory = resolve(baseDir)
+  await makeDirectory(directory)
+  const store = await postgresStore(url, { logger })
+  const close = () => store[Symbol.asyncDispose]()
+  try {
+    const lock = await lockStore(directory)
+    return { ...store, [Symbol.asyncDispose]: () => lock.release().finally(close) }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
 
 /** Opens the store in this process. Throws StoreInUse. */
 export async function openHere(
@@ -231,7 +248,9 @@ export async function openHere(
   const { Orchestrator } = await import('../orchestrator.ts')
   return Orchestrator.open({
     baseDir: options.baseDir,
-    ...(options.database !== undefined && { store: await openDatabase(options.database, logger) }),
+    ...(options.database !== undefined && {
+      store: await openDatabase(options.database, options.baseDir, logger),
+    }),
     logger,
     runner,
     ...when,

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { levelStore } from '../../../src/store/level/store.ts'
 import { hasPostgres, newDatabase } from '../../postgres/database.ts'
 import { commandLine } from '../command.ts'
 
@@ -50,6 +51,21 @@ describe.skipIf(!hasPostgres)('--database', () => {
     const local = await commandLine()
     const inDirectory = ['--json', '--base-dir', join(folder, 'restored'), 'log', 'hash']
     expect((await local.run(inDirectory)).values).toEqual(hashes)
+  })
+
+  test('is used with a base directory by no two processes at once, whatever their logs', async () => {
+    const { run, folder } = await commandLine({ CLAUDE_AGENTS_DATABASE: await newDatabase() })
+    const create = ['--simulate', 'agent', 'create', 'a', 'You help.']
+    const other = await levelStore(join(folder, '.claude-agents'))
+    const refused = await run(create)
+    expect(refused).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('.claude-agents is in use by process'),
+    })
+    expect(await run(['agent', 'list'])).toMatchObject({ exitCode: 0 })
+    await other[Symbol.asyncDispose]()
+    expect(await run(create)).toMatchObject({ exitCode: 0 })
+    await (await levelStore(join(folder, '.claude-agents')))[Symbol.asyncDispose]()
   })
 
   test.each([
