@@ -55,6 +55,6 @@ export async function cutOff(url: string, schema: string): Promise<void> {
     url,
     `select pg_terminate_backend(held.pid) from pg_locks as held
       where held.locktype = 'advisory' and held.database = (select oid from pg_database where datname = current_database())
-        and (held.classid::bigint << 32 | held.objid::bigint) = hashtextextended('claude-agents opens "${schema}"', 0)`,
+        and (held.classid::bigint << 32 | held.objid::bigint) = hashtextextended('claude-agents: opening "${schema}"', 0)`,
   )
 }

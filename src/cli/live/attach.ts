@@ -181,7 +181,8 @@ function reviewer(
   let told: string | null = null
   const review = async () => {
     const said = await looked(baseDir, (orchestrator, owner) => hindrance(orchestrator, owner, target))
-    if (over.aborted || said === told || (await isTaskOver(store, target))) return
+    const isOver = await isTaskOver(store, target)
+    if (isOver || over.aborted || said === told) return
     told = said
     if (said !== null) screen.note(screen.accent('yellow', inert(asTyped(said))))
   }
