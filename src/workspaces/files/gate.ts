@@ -27,8 +27,8 @@ const LAST_WORDS_MS = 2_000
 const WATCHED =
   'exec 3<&0 </dev/null; (read -r _ <&3; kill -KILL -$$) >/dev/null 2>&1 & exec 3<&-; exec sh -c "$1"'
 
-/** Variables that would lead the command's git into another repository, or that are logins of agents. */
-const LEFT_OUT = /^(GIT_|ANTHROPIC_|CLAUDE)/
+/** Variables that would lead the command's git into another repository, or that are logins of agents or of the log. */
+const LEFT_OUT = /^(GIT_|ANTHROPIC_|CLAUDE|PGPASS)/
 
 /** Resolves when nothing of the command runs any more. */
 export async function runGate(

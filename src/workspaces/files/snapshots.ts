@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { GitNotInstalled } from '../../events/errors/workspace.ts'
+import { GitNotInstalled, WorkspaceError } from '../../events/errors/workspace.ts'
 import { gitOutcome, gitPieces } from './git.ts'
 import { FilesRepository } from './repository.ts'
 
@@ -62,17 +62,30 @@ export function packedSnapshots(baseDir: string, { refs }: KeptSnapshots): Async
   return gitPieces(command, { repository: repositoryOf(baseDir).path, input })
 }
 
-/** Makes the repository of snapshots of a new log. Throws WorkspaceError if the pack is damaged, and GitNotInstalled. */
+/**
+ * Makes the repository of snapshots of a new log, or adds them to that of the log that it replaces in its base directory.
+ * Throws WorkspaceError if the pack is damaged or the directory has other snapshots, and GitNotInstalled.
+ */
 export async function unpackSnapshots(
   baseDir: string,
   { refs, shallow }: KeptSnapshots,
   pack: AsyncIterable<Buffer>,
 ): Promise<void> {
   const repository = repositoryOf(baseDir)
+  const present = await keptSnapshots(baseDir)
   await repository.prepare()
-  if (shallow.length > 0) await writeFile(join(repository.path, 'shallow'), `${shallow.join('\n')}\n`)
+  const cut = new Set([...(present?.shallow ?? []), ...shallow])
+  if (cut.size > 0) await writeFile(join(repository.path, 'shallow'), `${[...cut].join('\n')}\n`)
   await repository.git(['index-pack', '--stdin'], { input: pack })
-  const input = [Buffer.from(refs.map(([ref, commit]) => `create ${ref} ${commit}\n`).join(''))]
+  const known = new Map(present?.refs)
+  const missing = refs.filter(([ref, commit]) => known.get(ref) !== commit)
+  const other = missing.find(([ref]) => known.has(ref))
+  if (other) {
+    const problem = `it has another snapshot under ${other[0]}`
+    const hint = 'Restore into a base directory of no other log.'
+    throw new WorkspaceError({ path: repository.path, problem, hint })
+  }
+  const input = [Buffer.from(missing.map(([ref, commit]) => `create ${ref} ${commit}\n`).join(''))]
   await repository.git(['update-ref', '--stdin'], { input })
 }
 

@@ -119,13 +119,13 @@ test.each(COPIES)('%s carries the files, also to where their repository is not',
 })
 
 test.skipIf(!hasPostgres)(
-  'a backup is restored into a database with the files: into a new base directory, and into what an attempt that broke off has left',
+  'a backup is restored into a database with the files: into a new base directory, into what an attempt that broke off has left, and into its own',
   async () => {
     const { folder, base } = await world()
     await backupDirectory(base, join(folder, 'archive'))
     await mkdir(join(folder, 'begun'))
     await writeFile(join(folder, 'begun/incoming.pack'), 'half a pack')
-    for (const baseDir of [join(folder, 'above/new'), join(folder, 'begun')]) {
+    for (const baseDir of [join(folder, 'above/new'), join(folder, 'begun'), base]) {
       const { url, schema } = await place()
       await restoreDatabase(join(folder, 'archive'), url, { schema, baseDir })
       expect(await verifyDatabase(url, { schema, baseDir })).toMatchObject({ ok: true, findings: [] })
