@@ -22,7 +22,9 @@ const LEAST_MS = 10_000
 const GRACE_MS = 10_000
 /** How long the tests of one file may take as they are. */
 const FILE_MS = 600_000
-const NOT_COPIED = new Set(['node_modules', '.git', 'bench', 'docs', 'examples'])
+const NOT_COPIED = new Set(['node_modules', '.git', 'docs', 'examples'])
+/** Nor what benches have installed for themselves. */
+const filter = (path) => !path.endsWith('/node_modules')
 
 const selected = MUTATIONS.filter(({ breaks, file, tests }) => {
   if (values.vital && !VITAL.some((edit) => breaks.endsWith(`: ${edit}`))) return false
@@ -175,7 +177,7 @@ function copies(count) {
   return Array.from({ length: count }, (_, number) => {
     const copy = join(folder, String(number))
     for (const name of readdirSync(root))
-      if (!NOT_COPIED.has(name)) cpSync(join(root, name), join(copy, name), { recursive: true })
+      if (!NOT_COPIED.has(name)) cpSync(join(root, name), join(copy, name), { recursive: true, filter })
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
     compile(copy)
     return copy
