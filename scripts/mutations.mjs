@@ -542,16 +542,6 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'A copy of a log contains the files of all turns',
-    { 'tests/store/care/snapshots.test.ts': ['carries the files, also to where their repository is not'] },
-    [
-      'what is borrowed stays where it is',
-      'src/workspaces/files/snapshots.ts',
-      "'--stdout', '--delta-base-offset'",
-      "'--stdout', '--local', '--delta-base-offset'",
-    ],
-  ),
-  ...breaking(
-    'A copy of a log contains the files of all turns',
     {
       'tests/store/care/snapshots.test.ts': [
         'carries what is whole, and names the agents whose snapshots are not',
