@@ -37,3 +37,10 @@ export function listenForInterruption(): Interruption {
     },
   }
 }
+
+/** Also aborted when the reader of the output has seen enough, as `| head` has. */
+export function untilEnough({ signal }: Interruption): AbortSignal {
+  const enough = new AbortController()
+  process.stdout.once('error', () => enough.abort())
+  return AbortSignal.any([signal, enough.signal])
+}

@@ -4,7 +4,7 @@ import type { InboxEntry } from '../../inbox/entry.ts'
 import { inboxLists } from '../../inbox/stream.ts'
 import { hasStore, noteNoStore, refuseDatabase } from '../existing-store.ts'
 import type { GlobalOptions } from '../global-options.ts'
-import { listenForInterruption } from '../interruption.ts'
+import { listenForInterruption, untilEnough } from '../interruption.ts'
 import { watchStore } from '../live/watched-store.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { entryLines } from './entry-lines.ts'
@@ -16,10 +16,7 @@ export async function watchInbox(globals: GlobalOptions): Promise<void> {
   const baseDir = resolve(globals.baseDir)
   const screen = terminal(globals)
   const interruption = listenForInterruption()
-  // A reader that has seen enough (`| head`) ends the wait for more.
-  const enough = new AbortController()
-  process.stdout.once('error', () => enough.abort())
-  const signal = AbortSignal.any([interruption.signal, enough.signal])
+  const signal = untilEnough(interruption)
   const watched = watchStore(baseDir)
   const log = {
     head: () => recordedHead(baseDir),

@@ -9,7 +9,7 @@ import { printAnswer, printFigures } from '../agent/ask.ts'
 import { seconds, zeroOrMore } from '../arguments.ts'
 import { hasStore, refuseDatabase } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { listenForInterruption } from '../interruption.ts'
+import { listenForInterruption, untilEnough } from '../interruption.ts'
 import { commandLogger } from '../logger.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { asTyped } from '../terminal/own-name.ts'
@@ -153,10 +153,7 @@ async function watching(
   const baseDir = resolve(globals.baseDir)
   const interruption = listenForInterruption()
   const over = new AbortController()
-  // A reader that has seen enough (`| head`) ends the watching.
-  const enough = new AbortController()
-  process.stdout.once('error', () => enough.abort())
-  const signal = AbortSignal.any([interruption.signal, enough.signal])
+  const signal = untilEnough(interruption)
   let review = () => {}
   const onOwner = (pid: number | null) => void (pid === null ? review() : settled(over.signal).then(review))
   try {

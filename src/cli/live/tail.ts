@@ -7,7 +7,7 @@ import type { EventStore } from '../../store/event-store.ts'
 import { listedNames, since, zeroOrMore } from '../arguments.ts'
 import { hasStore, noteNoStore, refuseDatabase } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { listenForInterruption } from '../interruption.ts'
+import { listenForInterruption, untilEnough } from '../interruption.ts'
 import { type FactFilter, factFilter, typeMeant } from '../log/fact-filter.ts'
 import { factLine } from '../log/fact-line.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
@@ -40,10 +40,7 @@ async function tail(globals: GlobalOptions, options: TailOptions): Promise<void>
   const baseDir = resolve(globals.baseDir)
   const screen = terminal(globals)
   const interruption = listenForInterruption()
-  // A reader that has seen enough (`| head`) ends the wait for more.
-  const enough = new AbortController()
-  process.stdout.once('error', () => enough.abort())
-  const signal = AbortSignal.any([interruption.signal, enough.signal])
+  const signal = untilEnough(interruption)
   const print = (recorded: Recorded) => {
     if (!isWanted(recorded)) return
     if (screen.json) screen.value(recorded)
