@@ -87,6 +87,67 @@ export const MUTATIONS = [
       'Task(Approved|Failed|Cancelled)',
     ],
   ),
+  ...breaking(
+    'A tool call that needs approval waits durably, without a process',
+    {
+      'tests/actors/agent/tool-approvals.test.ts': [
+        'waits a day over three restarts without a request and without a timer, and then runs',
+        'keeps its agent for its turn: what is asked meanwhile waits, and its deadline stands still',
+        'has its cost in its budget, which holds the rest of the turn; no other task comes between',
+      ],
+    },
+    [
+      'its deadline runs on',
+      'src/actors/agent/deferral.ts',
+      'return { dueAt: null, leftMs, refusals: 0, deferred }',
+      'return { dueAt: null, leftMs: null, refusals: 0, deferred }',
+    ],
+    [
+      'the turn begins anew',
+      'src/actors/agent/session/composed-call.ts',
+      'parentSessionId: task.deferred?.sessionId ?? (rebuilt ? null : parentSessionId),',
+      'parentSessionId: rebuilt ? null : parentSessionId,',
+    ],
+    [
+      'another task comes between',
+      'src/actors/agent/deferral.ts',
+      'return begun.length === 0 ? queue : begun',
+      'return queue',
+    ],
+  ),
+  ...breaking(
+    'An approval is for exactly one call',
+    {
+      'tests/claude/asking-rules.test.ts': ['whatever a command has beyond the words of a remembered rule'],
+    },
+    [
+      'a rule covers what a shell makes of a command',
+      'src/claude/asking/rules.ts',
+      "command.startsWith(`${beginning} `) && PLAIN_WORDS.test(command) && !command.includes('\\n')",
+      'command.startsWith(`${beginning} `)',
+    ],
+  ),
+  ...breaking(
+    'An approval is for exactly one call',
+    {
+      'tests/claude/tool-approvals.test.ts': [
+        'does not lead out of the workspace through a link, nor does another one that was not approved',
+        'A hook that cannot read what it was given refuses the call',
+      ],
+    },
+    [
+      'it leads through a link',
+      'src/claude/asking/hook.ts',
+      '!isOut(written) && isOut(real)',
+      'isOut(written) && !isOut(real)',
+    ],
+    [
+      'any plan counts',
+      'src/claude/asking/hook.ts',
+      "if (createHash('sha256').update(text).digest('hex') !== hash)",
+      "if (createHash('sha256').update(text).digest('hex') === '')",
+    ],
+  ),
   // Landing
   ...breaking(
     'A branch that work lands on is always in a state that passed its gate',

@@ -59,6 +59,7 @@ export type { KeptWork } from './workspaces/files/unlanded-work.ts'
 // The inbox
 
 export type { InboxEntry, InboxKind } from './inbox/entry.ts'
+export type { Approval } from './inbox/inbox.ts'
 export type { InboxStream } from './inbox/stream.ts'
 
 // Landing

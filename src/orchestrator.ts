@@ -51,7 +51,7 @@ import type { ReplayOptions } from './history/replay-stream.ts'
 import type { RecordedFact } from './history/typed-facts.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
 import type { InboxEntry } from './inbox/entry.ts'
-import type { Inbox } from './inbox/inbox.ts'
+import type { Approval, Inbox } from './inbox/inbox.ts'
 import { callableInbox, type InboxStream } from './inbox/stream.ts'
 import type { LandingEntry, Landings, LandOptions } from './landing/landings.ts'
 import type { LandWork } from './landing/step-landing.ts'
@@ -203,7 +203,7 @@ export class Orchestrator implements AsyncDisposable {
     this.#feed = new EventFeed(store)
     this.#loadInbox = onceDone(async () => {
       const { Inbox } = await import('./inbox/inbox.ts')
-      const { held } = this
+      const held = this.#heldTasks
       const landings = { cancel: (entry: string) => this.landings.cancel(entry) }
       const parts = { store, agents: this.#agents, runs: this.#runs, admission, accounts, held, landings }
       return new Inbox(parts)
@@ -544,8 +544,8 @@ export class Orchestrator implements AsyncDisposable {
   readonly inbox: OrchestratorInbox = callableInbox(
     {
       list: async () => (await this.#open.#loadInbox()).list(),
-      approve: async (id: string, verdict?: Verdict) =>
-        (await this.#working.#loadInbox()).approve(id, verdict),
+      approve: async (id: string, approval?: Approval) =>
+        (await this.#working.#loadInbox()).approve(id, approval),
       deny: async (id: string, rejection?: Rejection) =>
         (await this.#working.#loadInbox()).deny(id, rejection),
       answer: async (id: string, text: string, verdict?: Verdict) =>
@@ -751,14 +751,21 @@ export interface OrchestratorInbox {
   /** What `await inbox()` is. */
   list(): Promise<readonly InboxEntry[]>
   /**
-   * Lets a task begin that needs approval, or calls of an account that can pay again. Returns the entry as it was. Throws
-   * InboxEntryGoneError, which says what became of it, InboxEntryNotFoundError, and InboxDecisionError for what needs more
-   * than an approval.
+   * Lets a task begin that needs approval, a tool be used that does (with another `input` if one is given; with `always`, calls
+   * that match this rule are not asked about again), or calls of an account that can pay again. Returns the entry as it was.
+   * Throws InboxEntryGoneError, which says what became of it, InboxEntryNotFoundError, and InboxDecisionError for what needs
+   * more than an approval.
+   *
+   * @example
+   * await orchestrator.inbox.approve(id, { by: 'ada', input: { command: 'npm test' }, always: 'Bash(npm test)' })
    */
-  approve(id: string, verdict?: Verdict): Promise<InboxEntry>
-  /** Rejects a held task, cancels a run, or gives up work that was set aside. Throws what `approve` does. */
+  approve(id: string, approval?: Approval): Promise<InboxEntry>
+  /**
+   * Tells the model that a tool call is denied, or that a question is not answered, and why; rejects a held task, cancels a
+   * run, or gives up work that was set aside. Throws what `approve` does.
+   */
   deny(id: string, rejection?: Rejection): Promise<InboxEntry>
-  /** Answers a question. Throws what `approve` does. */
+  /** Answers a question: with one of its choices, if it has some. Throws what `approve` does. */
   answer(id: string, text: string, verdict?: Verdict): Promise<InboxEntry>
 }
 

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { InvalidInvocationError, OutputSchemaError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import { isToolRule } from '../events/options/tools.ts'
+import { hasQuestions, personServer } from './asking/plan.ts'
 import { outputSchema } from './output-schema.ts'
 import { recordsSystemPrompts, type Version } from './program.ts'
 import type { Call, CallSettings } from './runner.ts'
@@ -13,6 +14,8 @@ export interface ArgumentsContext {
   readonly systemPromptFile: string | null
   /** What is forked, and at which line. Default: the parent session, at its end. */
   readonly origin?: { readonly sessionId: string; readonly at: string | null } | null | undefined
+  /** The settings by which a person is asked about tool calls. */
+  readonly asking?: JsonObject | undefined
   /** The working tree of a project whose own settings count, and whether it has MCP servers. */
   readonly project?: { readonly directory: string; readonly hasServers: boolean } | undefined
 }
@@ -26,7 +29,7 @@ const SESSION_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
  * flag, cannot exceed the system's limit on arguments, and appears in no process list or error message.
  */
 export function claudeArguments(
-  call: Pick<Call, SessionPart | 'settings'>,
+  call: Pick<Call, SessionPart | 'settings' | 'resumes'>,
   context: ArgumentsContext,
 ): string[] {
   const { settings } = call
@@ -36,7 +39,7 @@ export function claudeArguments(
     // Plain json loses the cause of startup errors; stream-json requires --verbose.
     ...['--output-format', 'stream-json', '--verbose', '--include-partial-messages'],
     ...sessionArguments(call, context),
-    ...projectArguments(context),
+    ...sourceArguments(call, context),
     '--disable-slash-commands',
     ...(settings.permissions === 'bypass'
       ? ['--dangerously-skip-permissions']
@@ -58,17 +61,22 @@ export function claudeArguments(
  * is loaded if it is trusted: not the `local` settings, which only the agent can have written, and not the instructions and
  * servers of the folders around.
  */
-function projectArguments({ project }: ArgumentsContext): string[] {
-  if (!project) return ['--setting-sources', '', '--strict-mcp-config']
-  const { directory, hasServers } = project
+function sourceArguments(
+  call: Pick<Call, 'settings' | 'resumes'>,
+  { project, asking }: ArgumentsContext,
+): string[] {
+  const servers = [
+    ...(project?.hasServers ? ['.mcp.json'] : []),
+    ...(hasQuestions(call) ? [JSON.stringify(personServer())] : []),
+  ]
+  const settings = {
+    ...(project && { claudeMdExcludes: ['**/node_modules/**', ...aroundOf(project.directory)] }),
+    ...asking,
+  }
   return [
-    ...[
-      '--setting-sources',
-      'project',
-      '--strict-mcp-config',
-      ...(hasServers ? ['--mcp-config', '.mcp.json'] : []),
-    ],
-    ...['--settings', JSON.stringify({ claudeMdExcludes: ['**/node_modules/**', ...aroundOf(directory)] })],
+    ...['--setting-sources', project ? 'project' : '', '--strict-mcp-config'],
+    ...(servers.length > 0 ? ['--mcp-config', ...servers] : []),
+    ...(Object.keys(settings).length > 0 ? ['--settings', JSON.stringify(settings)] : []),
   ]
 }
 
@@ -142,7 +150,7 @@ const SHELL_TOOLS = ['Bash', 'Monitor', 'PowerShell']
  */
 const NEVER = ['ListAgents', 'SendMessage', 'EnterWorktree', 'ExitWorktree']
 
-type Granted = Pick<CallSettings, 'allowedTools' | 'permissions'>
+type Granted = Pick<CallSettings, 'allowedTools' | 'approvedRules' | 'approveTools' | 'permissions'>
 
 /**
  * The rules for an agent's tools. Throws {@link InvalidInvocationError} for anything that is not a rule.
@@ -151,7 +159,8 @@ type Granted = Pick<CallSettings, 'allowedTools' | 'permissions'>
  * toolRules({ allowedTools: ['Write', 'Bash(git *)'] }).allowed // ['Write(./**)', 'Bash(git *)']
  */
 export function toolRules(settings: Granted): ToolRules {
-  const allowed = (settings.allowedTools ?? []).map((name) => {
+  const { allowedTools = [], approvedRules = [] } = settings
+  const allowed = [...allowedTools, ...approvedRules].map((name) => {
     if (!isToolRule(name)) {
       throw new InvalidInvocationError({
         said: `${JSON.stringify(name.slice(0, 80))} is not the name of a tool`,
@@ -165,8 +174,8 @@ export function toolRules(settings: Granted): ToolRules {
   }
 }
 
-/** Whether an agent may run commands. */
-export function grantsShell({ allowedTools = [], permissions }: Granted): boolean {
+/** Whether an agent may run commands, if only on approval. */
+export function grantsShell({ allowedTools = [], approveTools = [], permissions }: Granted): boolean {
   const isShell = (name: string) => SHELL_TOOLS.some((tool) => name === tool || name.startsWith(`${tool}(`))
-  return permissions === 'bypass' || allowedTools.some(isShell)
+  return permissions === 'bypass' || [...allowedTools, ...approveTools].some(isShell)
 }

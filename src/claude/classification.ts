@@ -106,7 +106,10 @@ export const CLASSIFICATION: readonly ClassificationRow[] = [
   { error: CallTimeoutError, fits: (e) => e.stopped === 'timeout' },
   { error: CallCancelledError, fits: (e) => e.stopped === 'cancelled' },
   { error: CliIncompatibleError, fits: mentions(/^error: unknown option/m) },
-  { error: SessionNotFoundError, fits: mentions(/No conversation found with session ID/) },
+  {
+    error: SessionNotFoundError,
+    fits: mentions(/No conversation found with session ID|No deferred tool marker found/),
+  },
   { error: SessionInUseError, fits: mentions(/Session ID .{0,200} is already in use/) },
   {
     error: InvalidSessionIdError,

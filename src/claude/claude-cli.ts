@@ -14,7 +14,7 @@ import { prepareDirectories } from '../workspaces/lifecycle.ts'
 import { directoryOperations } from '../workspaces/operations.ts'
 import { cautionsOnce } from './cautions.ts'
 import { hopeless } from './classification.ts'
-import { clearTemporaryFiles, launchPlan, writeSystemPrompt } from './launch-plan.ts'
+import { clearTemporaryFiles, inputOf, launchPlan, writeCallFiles } from './launch-plan.ts'
 import { accountOf } from './login/account.ts'
 import { continuesItself, withContinuations } from './paused-turn.ts'
 import { callFailure, costSoFar, resultOf, spendingOf } from './process/call-ending.ts'
@@ -28,6 +28,7 @@ import { branchSession } from './session/branch.ts'
 import { Sessions } from './session/origin.ts'
 import { pruneTranscripts } from './session/pruning.ts'
 import { longRecord, streamParser } from './stream/parser.ts'
+import { deferredIn } from './stream/result-record.ts'
 
 /** Options of `claudeCli`. */
 export interface ClaudeCliOptions extends ProcessOptions {
@@ -70,7 +71,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     await clearTemporaryFiles(call).catch((error: unknown) =>
       logger.warn({ callId: call.callId, error }, 'could not remove the temporary files of earlier calls'),
     )
-    await writeSystemPrompt(call)
+    await writeCallFiles(call)
     const sessions = new Sessions(call.directories.home)
     const plan = launchPlan(call, { program, ...sources(), origin: await sessions.originToFork(call) })
     const costBefore = continuesItself(call) ? await costSoFar(call, sessions) : undefined
@@ -82,7 +83,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     return {
       plan,
       redact,
-      input: call.prompt,
+      input: inputOf(call),
       reader: {
         read: (lines) => lines.flatMap(read),
         longRecords: longRecord,
@@ -93,6 +94,17 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       caution: () => cautionOf(call),
       async conclude(end) {
         logger.debug({ callId: call.callId, unknown: [...facts.unknown] }, 'unknown message types')
+        const deferred = facts.result === null ? undefined : deferredIn(facts.result)
+        if (deferred) {
+          const sessions = new Sessions(call.directories.home)
+          const spent = await spendingOf(call, { facts, streamed, costBefore, sessions })
+          return {
+            messages: [
+              ...(spent ? [{ type: 'spent', ...spent } as const] : []),
+              { type: 'deferred', ...deferred },
+            ],
+          }
+        }
         const error = await callFailure(end, {
           plan,
           facts,

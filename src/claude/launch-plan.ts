@@ -8,6 +8,7 @@ import { readAgentFile } from '../workspaces/agent-file.ts'
 import { withDescriptors } from '../workspaces/descriptors.ts'
 import { removeFrom } from '../workspaces/lifecycle.ts'
 import { claudeArguments } from './arguments.ts'
+import { askingFile, askingPlan, askingSettings } from './asking/plan.ts'
 import { callEnvironment, type Environment, temporaryDirectory } from './environment.ts'
 import { isLoginFixed, isOn, type LoginSources, type Variables } from './login/account.ts'
 import { hideLogin } from './login/hidden.ts'
@@ -37,30 +38,43 @@ export interface CallPlan extends LaunchPlan {
  */
 const PREAMBLE = '\n'
 
-/** The launch plan of a call. {@link writeSystemPrompt} writes the file that it refers to. */
+/**
+ * A turn that resumes needs no prompt: the tool that was approved would run as soon as the program does. So a shell holds it
+ * back, until the start is durable and it is told to go. If we die in between, nothing runs.
+ */
+const HOLD_BACK = 'IFS= read -r go && [ "$go" = go ] && exec "$@" </dev/null'
+const GO = 'go\n'
+
+/** What is sent to a call once its start is durable. */
+export const inputOf = ({ resumes, prompt }: Call): string => (resumes ? GO : prompt)
+
+/** The launch plan of a call. {@link writeCallFiles} writes the files that it refers to. */
 export function launchPlan(call: Call, { program, inherited, added, origin }: PlanOptions): CallPlan {
   const { home, workspace } = call.directories
   const { settings } = call
   const { path, version } = program
   const environment = callEnvironment({ ...call, home, version, inherited, added })
+  const asking = askingPlanOf(call)
   const given = claudeArguments(call, {
     version,
     origin,
+    asking: asking ? askingSettings({ home }, asking) : undefined,
     project: settings.project
       ? { directory: realpathSync(workspace), hasServers: existsSync(join(workspace, '.mcp.json')) }
       : undefined,
     systemPromptFile: settings.systemPrompt === '' ? null : systemPromptFile(home),
   })
   const start = { environment, arguments: given }
+  const launch = { path, ...(isKeyVisible(added, inherited) ? start : hideLogin(start)) }
+  const heldBack = { path: '/bin/sh', arguments: ['-c', HOLD_BACK, 'sh', path, ...launch.arguments] }
   return {
-    path,
-    ...(isKeyVisible(added, inherited) ? start : hideLogin(start)),
+    ...launch,
+    ...(call.resumes ? heldBack : { preamble: PREAMBLE }),
     secrets: secretsOf(environment),
     isLoginFixed: isLoginFixed(environment),
     directory: workspace,
     home,
     output: outputFiles(home, call.callId),
-    preamble: PREAMBLE,
   }
 }
 
@@ -78,15 +92,24 @@ export async function clearTemporaryFiles({ directories }: Call): Promise<void> 
   await removeFrom(dirname(path), basename(path))
 }
 
-/** Writes the system prompt to the plan's path, atomically: an earlier call may still be reading it. */
-export async function writeSystemPrompt(call: Call): Promise<void> {
-  const { systemPrompt } = call.settings
-  const path = systemPromptFile(call.directories.home)
-  if (systemPrompt === '' || (await readAgentFile(path, Buffer.byteLength(systemPrompt))) === systemPrompt)
-    return
+/** The file that says that a tool call waits is beside the output of its call, and is removed with it. */
+const askingPlanOf = (call: Call) =>
+  askingPlan(call, `${outputFiles(call.directories.home, call.callId).stdout}.waiting`)
+
+/** Writes what the plan's arguments refer to: the system prompt, and what the hook knows. */
+export async function writeCallFiles(call: Call): Promise<void> {
+  const { home } = call.directories
+  await writeOwnFile(systemPromptFile(home), call.settings.systemPrompt)
+  const asking = askingPlanOf(call)
+  if (asking) await writeOwnFile(askingFile(home), JSON.stringify(asking))
+}
+
+/** Atomically: an earlier call may still be reading it. */
+async function writeOwnFile(path: string, text: string): Promise<void> {
+  if (text === '' || (await readAgentFile(path, Buffer.byteLength(text))) === text) return
   // A random name that must not exist yet: an agent that runs commands could have planted a link.
   const draft = `${path}.${randomUUID()}`
-  await withDescriptors(() => writeFile(draft, systemPrompt, { mode: 0o600, flag: 'wx' }))
+  await withDescriptors(() => writeFile(draft, text, { mode: 0o600, flag: 'wx' }))
   // An agent may have made a directory of it, which a file cannot replace.
   await rename(draft, path).catch(async () => {
     await removeFrom(dirname(path), basename(path))

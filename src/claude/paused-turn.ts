@@ -20,8 +20,7 @@ export function withContinuations(start: AgentRunner['start']): AgentRunner['sta
   return async function* continued(call, options) {
     let result: CallResult | null = null
     for (let left = MOST_CONTINUATIONS; ; left -= 1) {
-      const next: Call =
-        result === null ? call : { ...call, parentSessionId: call.sessionId, prompt: CONTINUE }
+      const next: Call = result === null ? call : continuationOf(call)
       let part: CallResult | null = null
       let spent: CallSpending | null = result
       try {
@@ -50,6 +49,10 @@ export function withContinuations(start: AgentRunner['start']): AgentRunner['sta
       return
     }
   }
+}
+
+function continuationOf({ resumes: _, ...call }: Call): Call {
+  return { ...call, parentSessionId: call.sessionId, prompt: CONTINUE }
 }
 
 const joined = (one: CallResult, other: CallResult, { settings }: Call): CallResult => ({

@@ -15,7 +15,7 @@ import { answerReader } from './session/transcript-reading.ts'
 import { eachLine, isReadable } from './session/transcripts.ts'
 import { lineSplitter, OUTPUT_LIMITS, type OutputLimits } from './stream/line-splitter.ts'
 import { longRecord, type StreamParser, streamParser } from './stream/parser.ts'
-import { endingOf } from './stream/result-record.ts'
+import { deferredIn, endingOf } from './stream/result-record.ts'
 
 export interface RecoveryContext extends TerminationContext {
   readonly limits: OutputLimits
@@ -83,6 +83,8 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
   const sessions = new Sessions(home)
   const spending = async () => defined({ spent: await spendingOf(call, { ...read, sessions }) })
   if (facts.result !== null) {
+    const deferred = deferredIn(facts.result)
+    if (deferred) return { outcome: 'deferred', deferred, ...(await spending()) }
     const error = classify(
       {
         ...UNSEEN_END,
@@ -106,12 +108,16 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
   const unanswered = async () => ({ outcome: 'unanswered' as const, ...(await spending()) })
   const own = await sessions.transcriptOf(call.sessionId)
   if (!own || !(await isReadable(own.path)))
-    return facts.requested || own ? unanswered() : { outcome: 'unsent' }
-  const answer = answerReader(call.prompt, await sessions.turnStart(call, own.path))
+    return isBegun(call, facts) || own ? unanswered() : { outcome: 'unsent' }
+  const answer = answerReader(call.resumes ? null : call.prompt, await sessions.turnStart(call, own.path))
   await eachLine(own.path, answer.add)
   const result = answer.result()
   return result === null ? unanswered() : { outcome: 'answered', result }
 }
+
+/** Whether it may have done something. A tool that was approved runs before anything is requested, but not before it is told. */
+const isBegun = ({ resumes }: Call, { requested, version, countedBytes }: StreamParser['facts']) =>
+  requested || (resumes !== undefined && (version !== null || countedBytes > 0))
 
 /** We did not see how the process exited: only its output is evidence. */
 const UNSEEN_END = {

@@ -17,8 +17,30 @@ export interface Call {
   /** The session to continue, by forking it; the original is not changed. null starts a new chain. */
   readonly parentSessionId: string | null
   readonly prompt: string
+  /**
+   * What a person decided of the tool call at which its parent session ended. The turn continues from there, without the prompt:
+   * the tool is called, exactly once and as it was approved, or the model is told why not.
+   */
+  readonly resumes?: ResumedTurn
   readonly settings: CallSettings
   readonly directories: AgentDirectories
+}
+
+/** A tool call at which a call has ended, for a person to decide. It has not been carried out. */
+export interface DeferredTool {
+  readonly tool: string
+  /** Its id in the conversation. */
+  readonly toolUseId: string
+  readonly input: JsonObject
+}
+
+/** A tool call that a person has decided. */
+export interface ResumedTurn extends DeferredTool {
+  readonly verdict: 'allow' | 'deny'
+  /** What it is called with instead. Default: as it was asked. */
+  readonly updatedInput?: JsonObject
+  /** Why it is denied. */
+  readonly reason?: string
 }
 
 /** How a call is made: the role, the model, the tools and the form of the answer. */
@@ -34,6 +56,12 @@ export interface CallSettings {
    * `allowedTools` names. `bypass`: everything.
    */
   readonly permissions?: 'workspace' | 'bypass'
+  /** Tool calls that a person has to decide: the call ends at the first that matches one of these rules. */
+  readonly approveTools?: readonly string[]
+  /** Rules for tool calls that were approved for good: they are allowed, and the call does not end at them. */
+  readonly approvedRules?: readonly string[]
+  /** Whether it has a tool by which it asks a person: the call ends at that. */
+  readonly questions?: boolean
   /**
    * Whether the repository that the agent works on is trusted: its settings, hooks, servers and instructions are loaded, and
    * their author can run commands. Absent: it works on none.
@@ -96,8 +124,9 @@ export interface CallResult extends CallSpending {
 }
 
 /**
- * What a running call reports, in order. A successful call ends with exactly one `result`. Any other reports what it has
- * cost as `spent`, as often as it likes: the last one counts.
+ * What a running call reports, in order. A successful call ends with exactly one `result`, or with `deferred` if a person has
+ * to decide before it can continue. Any but one with a result reports what it has cost as `spent`, as often as it likes: the
+ * last one counts.
  */
 export type CallMessage =
   | ({ readonly type: 'process' } & ProcessIdentity)
@@ -127,6 +156,7 @@ export type CallMessage =
   | { readonly type: 'account'; readonly windows: readonly AccountWindow[] }
   | { readonly type: 'warning'; readonly message: string }
   | ({ readonly type: 'spent' } & CallSpending)
+  | ({ readonly type: 'deferred' } & DeferredTool)
   | { readonly type: 'result'; readonly result: CallResult }
 
 /** What became of a call whose outcome was not recorded. */
@@ -135,6 +165,8 @@ export type Recovered =
   | { readonly outcome: 'answered'; readonly result: CallResult }
   /** It ended in a known error, and is settled as that failure, as if we had seen it live. */
   | { readonly outcome: 'failed'; readonly error: ClaudeExecutionError; readonly spent?: CallSpending }
+  /** It ended at a tool call that a person has to decide. */
+  | { readonly outcome: 'deferred'; readonly deferred: DeferredTool; readonly spent?: CallSpending }
   /** The prompt was sent, but no answer was saved. Whether it was paid for is unknown, unless `spent` tells. */
   | { readonly outcome: 'unanswered'; readonly spent?: CallSpending }
   /** Nothing was sent: the same call can be started again, as if for the first time. */
@@ -152,7 +184,7 @@ export interface AgentRunner {
   /** The account that pays for calls: a name that contains no secret, equal for equal accounts. */
   account?(): string
   /**
-   * Starts a call. *Contract:* throws one ClaudeExecutionError, or ends after one `result`. Before it throws, it reports
+   * Starts a call. *Contract:* throws one ClaudeExecutionError, or ends after one `result` or `deferred`. Before it throws, it reports
    * what the call has cost as `spent`, even if it was cancelled. Once the signal aborts,
    * the process and everything it started are gone before the iteration ends. `process` is yielded before anything is
    * sent.

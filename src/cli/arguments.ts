@@ -1,6 +1,7 @@
 /** Parsers for arguments and options; a wrong one is refused with what to write instead. */
 import { existsSync } from 'node:fs'
 import { InvalidArgumentError } from 'commander'
+import type { JsonObject } from '../events/json.ts'
 
 export const zeroOrMore = (text: string) => {
   if (/^\d{1,15}$/.test(text)) return Number(text)
@@ -50,6 +51,14 @@ export const mappings = (text: string, before: readonly { source: string; target
 export const repos = (text: string, before: readonly { url: string; ref?: string }[] = []) => {
   const hash = text.lastIndexOf('#')
   return [...before, hash > 0 ? { url: text.slice(0, hash), ref: text.slice(hash + 1) } : { url: text }]
+}
+
+export const jsonObject = (text: string): JsonObject => {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject
+  } catch {}
+  throw new InvalidArgumentError('Write it as a JSON object: \'{"command": "npm test"}\'.')
 }
 
 /** `section.key=value` */

@@ -2,7 +2,7 @@
 
 import * as Schema from 'effect/Schema'
 import { defined } from '../events/json.ts'
-import { AGENT, IDENTITY, RETRY, RepositoryOptions } from '../events/options/agent.ts'
+import { AGENT, ASKING, IDENTITY, RETRY, RepositoryOptions } from '../events/options/agent.ts'
 import { BUDGET, CACHE_READ_WEIGHT, CALL_MINIMUM } from '../events/options/budget.ts'
 import { LIMITS } from '../events/options/limits.ts'
 import { NotificationReceivers } from '../events/options/notify.ts'
@@ -49,6 +49,7 @@ const AGENT_DEFAULTS = section({
   retry_attempts: RETRY.attempts,
   model,
   allowed_tools,
+  ...inFile(ASKING),
 })
 
 /** The sections that consist of settings. */

@@ -137,17 +137,18 @@ export async function privilegesOf({
     if (agents.length > 0) add(['agents'], `it declares agents ${others}`)
     if (supervision.length > 0) add(['supervision'], `it supervises agents ${others}`)
   }
-  if (hasTools(agent_defaults?.allowed_tools) && isOfFile('agent_defaults.allowed_tools'))
-    add(['agent_defaults', 'allowed_tools'], 'it grants tools to all agents')
+  for (const [key, grants] of Object.entries(GRANTS) as [keyof typeof GRANTS, string][]) {
+    if (hasTools(agent_defaults?.[key]) && isOfFile(`agent_defaults.${key}`))
+      add(['agent_defaults', key], `${grants} all agents`)
+    for (const [index, { id, [key]: tools }] of agents.entries())
+      if (hasTools(tools)) add(['agents', index, key], `${grants} ${id}`)
+  }
   for (const [index, { id, workspace }] of agents.entries())
     if (workspace && !(await liesIn(resolve(dirname(path), workspace.repo), dirname(path))))
       add(['agents', index, 'workspace'], `it lets ${id} work on a repository outside of its folder`)
   agents.forEach(({ id, workspace }, index) => {
     if (workspace?.project)
       add(['agents', index, 'workspace'], `it lets the settings of a project count for ${id}`)
-  })
-  agents.forEach(({ id, allowed_tools }, index) => {
-    if (hasTools(allowed_tools)) add(['agents', index, 'allowed_tools'], `it grants tools to ${id}`)
   })
   if (claude?.path !== undefined && isOfFile('claude.path'))
     add(['claude', 'path'], 'it names a program to run')
@@ -159,6 +160,12 @@ export async function privilegesOf({
     found.push({ place: path, problem: 'it belongs to another user', hint: '' })
   return found
 }
+
+/** A tool whose calls a person approves is there for the model, which may use it for what needs no permission. */
+const GRANTS = {
+  allowed_tools: 'it grants tools to',
+  approve_tools: 'it grants tools, on approval, to',
+} as const
 
 const hasTools = (tools: readonly string[] | undefined | null) => (tools ?? []).length > 0
 

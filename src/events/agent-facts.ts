@@ -230,6 +230,39 @@ const definitions = {
       late: Schema.optionalKey(Schema.Literal(true)),
     }),
   ),
+  /**
+   * Ends a call at a tool call that a person has to decide. Its task waits for that, and its agent with it: the turn continues
+   * from there, in a fork of this session.
+   */
+  CallDeferred: fact(
+    Schema.Struct({
+      ...callOfTask,
+      sessionId: Schema.String,
+      tool: Schema.String,
+      toolUseId: Schema.String,
+      /** As JSON. */
+      input: Body,
+      /** How much time the task has left, in ms: its deadline stands still until the next call. */
+      leftMs: Count,
+      ...spendingIfKnown,
+    }),
+  ),
+  /** A person has decided the tool call at which this call ended: its turn continues. An answer to a question is its `input`. */
+  ToolDecided: fact(
+    Schema.Struct({
+      ...callOfTask,
+      tool: Schema.String,
+      toolUseId: Schema.String,
+      verdict: Schema.Literals(['allow', 'deny']),
+      /** What it is called with instead, as JSON. */
+      input: Schema.optionalKey(Body),
+      /** Why it is denied: the model is told. */
+      reason: Schema.optionalKey(Schema.String),
+      by: NullableString,
+    }),
+  ),
+  /** Tool calls that match this rule need no decision any more. */
+  ToolRuleRemembered: fact(Schema.Struct({ rule: Schema.String, by: NullableString })),
   /** After a failed call: when the next one starts. */
   RetryScheduled: fact(
     Schema.Struct({

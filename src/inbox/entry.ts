@@ -2,14 +2,22 @@
 import type { Json } from '../events/json.ts'
 
 /** Why something waits. */
-export type InboxKind = 'task' | 'budget' | 'account' | 'landing' | 'supervision' | 'run'
+export type InboxKind =
+  | 'task'
+  | 'tool'
+  | 'question'
+  | 'budget'
+  | 'account'
+  | 'landing'
+  | 'supervision'
+  | 'run'
 
 /** Something that waits for a person. */
 export interface InboxEntry {
   /** The same after every restart. It names what waits: `task:writer:t1`. */
   readonly id: string
   /**
-   * `task`: a task needs approval. `budget`: it has no room for a task. `account`: it cannot pay for one. `landing`: work was
+   * `task`: a task needs approval. `tool`: a tool call does. `question`: an agent asks something. `budget`: it has no room for a task. `account`: it cannot pay for one. `landing`: work was
    * set aside. `supervision`: a tree gave up. `run`: no process executes it.
    */
   readonly kind: InboxKind
@@ -40,7 +48,7 @@ export interface InboxPlace {
   readonly kind: string
   /** The agent, the entry of a landing queue, the supervisor or the run. */
   readonly of: string
-  /** The task. */
+  /** The task, or the call that ended at a tool call. */
   readonly taskId: string
 }
 

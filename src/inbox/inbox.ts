@@ -1,6 +1,6 @@
 /** The inbox: everything that waits for a person in one list, and a person's decisions on it. */
 import type { AccountInfo } from '../actors/admission/accounts.ts'
-import type { HeldTask, Rejection, Verdict } from '../actors/agent/tasks/held.ts'
+import type { HeldTask, Rejection, ToolVerdict, Verdict } from '../actors/agent/tasks/held.ts'
 import type { OfAgent } from '../actors/agent/tasks/held-tasks.ts'
 import {
   InboxDecisionError,
@@ -9,9 +9,11 @@ import {
   TaskNotHeldError,
 } from '../events/errors/hold.ts'
 import { RunFinishedError } from '../events/errors/run.ts'
-import { defined } from '../events/json.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
+import { defined, type JsonObject } from '../events/json.ts'
 import { nearestName } from '../events/nearest-name.ts'
-import { checkArgument } from '../events/options/decoding.ts'
+import { checkArgument, decodedInput } from '../events/options/decoding.ts'
+import { ToolRule, toolRule } from '../events/options/tools.ts'
 import { type InboxEntry, placeOfEntry } from './entry.ts'
 import { outcomeOf } from './outcome.ts'
 import { type InboxSources, waitingIn } from './waiting.ts'
@@ -22,9 +24,18 @@ export interface InboxParts extends InboxSources {
   readonly held: {
     approve(taskId: string, verdict: Verdict & OfAgent): Promise<HeldTask>
     reject(taskId: string, rejection: Rejection & OfAgent): Promise<HeldTask>
+    decideTool(agent: string, callId: string, verdict: ToolVerdict): Promise<void>
   }
   readonly accounts: { resume(options: Verdict): Promise<readonly AccountInfo[]> }
   readonly landings: { cancel(entry: string): Promise<unknown> }
+}
+
+/** How a person approves something. */
+export interface Approval extends Verdict {
+  /** Of a tool call: what it is called with instead. */
+  readonly input?: JsonObject
+  /** Of a tool call: a rule, as in `approveTools`, for calls of this agent that need no decision any more. */
+  readonly always?: string
 }
 
 export class Inbox {
@@ -39,10 +50,20 @@ export class Inbox {
   }
 
   /** Says yes. */
-  async approve(id: string, { by }: Verdict = {}): Promise<InboxEntry> {
+  async approve(id: string, { by, input, always }: Approval = {}): Promise<InboxEntry> {
+    if (input !== undefined) checkInput(input)
+    if (always !== undefined) checkRule(always)
     const entry = await this.#entry(id)
-    const { agent } = entry
+    const { agent, kind } = entry
     const { held, accounts } = this.#parts
+    if (kind === 'tool') {
+      const edited = input === undefined ? undefined : JSON.stringify(input)
+      const rule = always === undefined ? undefined : toolRule(always)
+      await this.#decideTool(entry, defined({ verdict: 'allow', by, always: rule, input: edited }))
+      return entry
+    }
+    const given = Object.keys(defined({ input, always }))
+    if (given.length > 0) throw refused(entry, `is no tool call: it has no ${given.join(' and no ')}`)
     if (entry.kind === 'task' && agent !== null)
       await this.#decided(id, () => held.approve(taskOf(id), defined({ agent, by })))
     else if (entry.kind === 'account') await accounts.resume(defined({ by }))
@@ -55,7 +76,10 @@ export class Inbox {
     const entry = await this.#entry(id)
     const { agent, run, kind } = entry
     const { held, runs, landings } = this.#parts
-    if (kind === 'run' && run !== null) await this.#decided(id, () => runs.cancel(run, denial(by, reason)))
+    if (kind === 'tool' || kind === 'question')
+      await this.#decideTool(entry, defined({ verdict: 'deny', by, reason }))
+    else if (kind === 'run' && run !== null)
+      await this.#decided(id, () => runs.cancel(run, denial(by, reason)))
     else if (kind === 'landing') await landings.cancel(placeOfEntry(id).of)
     else if (agent !== null && kind !== 'supervision')
       await this.#decided(id, () => held.reject(taskOf(id), defined({ agent, by, reason })))
@@ -63,10 +87,27 @@ export class Inbox {
     return entry
   }
 
-  /** Answers a question. */
-  async answer(id: string, text: string, _: Verdict = {}): Promise<InboxEntry> {
+  /** Answers a question: the agent gets the answer as the result of its tool call. */
+  async answer(id: string, text: string, { by }: Verdict = {}): Promise<InboxEntry> {
     checkArgument('The answer', text, 'a text')
-    throw refused(await this.#entry(id), 'asks for no answer')
+    const entry = await this.#entry(id)
+    if (entry.kind !== 'question') throw refused(entry, 'asks for no answer')
+    const { choices, input } = entry
+    if (choices !== null && !choices.includes(text))
+      throw new InvalidInputError({
+        ...{
+          what: 'The answer',
+          problem: `it is none of the choices: ${choices.map((one) => JSON.stringify(one)).join(', ')}`,
+        },
+        hint: 'Choose one, or deny the question with a reason.',
+      })
+    const answered = JSON.stringify({ ...(input as JsonObject | null), answer: text })
+    await this.#decideTool(entry, defined({ verdict: 'allow', by, input: answered }))
+    return entry
+  }
+
+  #decideTool({ id, agent }: InboxEntry, verdict: ToolVerdict): Promise<void> {
+    return this.#decided(id, () => this.#parts.held.decideTool(agent ?? '', taskOf(id), verdict))
   }
 
   /** Throws InboxEntryGoneError if it is there no longer, and InboxEntryNotFoundError if it never was. */
@@ -95,6 +136,16 @@ export class Inbox {
     }
   }
 }
+
+function checkInput(input: unknown): void {
+  if (typeof input === 'object' && input !== null && !Array.isArray(input)) return
+  throw new InvalidInputError({
+    ...{ what: 'The input of a tool', problem: 'it is not an object' },
+    hint: 'Give all of it as JSON: {"command": "npm test"}',
+  })
+}
+
+const checkRule = (rule: unknown) => void decodedInput(ToolRule, rule, { name: 'The rule' })
 
 const taskOf = (id: string) => placeOfEntry(id).taskId
 

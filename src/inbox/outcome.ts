@@ -1,9 +1,10 @@
 /** What became of an entry that the inbox no longer has, as a part of a sentence: the log knows who decided it. */
 
 import { foldStream } from '../actors/engine/history.ts'
-import { agentFacts, type Hold } from '../events/agent-facts.ts'
+import { type AgentFact, agentFacts, type Hold } from '../events/agent-facts.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { ID_PATTERN, streamName } from '../events/ids.ts'
+import { ASK_HUMAN } from '../events/options/tools.ts'
 import { landingKind, type QueuedEntry } from '../landing/machine.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { placeOfEntry } from './entry.ts'
@@ -20,6 +21,8 @@ export function outcomeOf(id: string, { store, runs }: Pick<InboxSources, 'store
 
 const OUTCOMES = {
   task: (agent, taskId, store) => ofHold(agent, taskId, store, 'approval'),
+  tool: (agent, callId, store) => ofToolCall(agent, callId, store),
+  question: (agent, callId, store) => ofToolCall(agent, callId, store),
   budget: (agent, taskId, store) => ofHold(agent, taskId, store, 'budget'),
   account: (agent, taskId, store) => ofHold(agent, taskId, store, 'account'),
   landing: (entry, _, store) => ofLanding(entry, store),
@@ -58,6 +61,34 @@ async function ofHold(agent: string, taskId: string, store: EventStore, reason: 
     if (type === 'TaskFailed') next = ofFailure(data.error, recorded.at)
   }
   return null
+}
+
+/** What happened next to a tool call that was to be decided. */
+async function ofToolCall(agent: string, callId: string, store: EventStore): Outcome {
+  let next: string | null = null
+  let taskId: unknown
+  const later: Recorded[] = []
+  for await (const recorded of factsOf('agent', agent, store)) {
+    const { type, data } = agentFacts.read(recorded)
+    if (type === 'ToolDecided' && data.callId === callId) next = ofDecision(data, recorded.at)
+    if (type === 'TaskCancelled' || type === 'TaskFailed' || type === 'AgentRemoved') later.push(recorded)
+    if (type !== 'CallDeferred' || data.callId !== callId) continue
+    taskId = data.taskId
+    break
+  }
+  if (taskId === undefined || next !== null) return next
+  const end = later.findLast(({ data }) => data.taskId === taskId || data.taskId === undefined)
+  if (end === undefined) return null
+  const { type, data } = agentFacts.read(end)
+  if (type === 'TaskCancelled') return `its task was cancelled: ${data.reason}`
+  return type === 'TaskFailed' ? ofFailure(data.error, end.at) : 'its agent was removed'
+}
+
+type Decided = Extract<AgentFact, { type: 'ToolDecided' }>['data']
+
+function ofDecision({ verdict, tool, reason, by: who }: Decided, at: string): string {
+  const done = verdict === 'deny' ? 'denied' : tool === ASK_HUMAN ? 'answered' : 'approved'
+  return `it was ${done}${by(who)} at ${at}${reason === undefined ? '' : `: ${reason}`}`
 }
 
 const by = (who: unknown) => (typeof who === 'string' && who !== '' ? ` by ${who}` : '')

@@ -9,7 +9,7 @@ type Entries = readonly InboxEntry[]
 
 /** Facts that can change the inbox. Those of ordinary work can only shorten it. */
 const CHANGES =
-  /^(Task(Held|Approved|Failed|Cancelled)|AgentRemoved|Account(Held|Resumed)|Budget(Set|Settled)|EntrySetAside|LandingRequested|LandingCancelled|Escalated|Supervisor\w+|Run\w+)$/
+  /^(Task(Held|Approved|Failed|Cancelled)|CallDeferred|ToolDecided|AgentRemoved|Account(Held|Resumed)|Budget(Set|Settled)|EntrySetAside|LandingRequested|LandingCancelled|Escalated|Supervisor\w+|Run\w+)$/
 const SHORTENS = /^Call(Started|Succeeded)$/
 
 /** The log, as far as it is followed. */

@@ -1,12 +1,13 @@
 /** Collects what waits for a person, from states and facts: it changes nothing, and costs what it shows. */
 import { type BudgetInfo, commandToRaise } from '../actors/admission/budget.ts'
+import type { AnyHold, ToolHold } from '../actors/agent/deferral.ts'
 import type { AgentInfo } from '../actors/agent/list.ts'
 import type { AgentSnapshot } from '../actors/agent/machine.ts'
 import type { QueuedTask } from '../actors/agent/state.ts'
-import { type HeldTask, heldTask } from '../actors/agent/tasks/held.ts'
+import { type HeldTask, heldTask, waitingTasks } from '../actors/agent/tasks/held.ts'
 import { bodiesIn } from '../actors/engine/bodies.ts'
 import { foldStream } from '../actors/engine/history.ts'
-import { agentFacts, type Hold } from '../events/agent-facts.ts'
+import { agentFacts } from '../events/agent-facts.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { shellWord } from '../events/errors/phrases.ts'
 import { streamName } from '../events/ids.ts'
@@ -17,7 +18,7 @@ import { type Body, composePrompt } from '../events/task-input.ts'
 import { landingKind, type QueuedEntry } from '../landing/machine.ts'
 import type { RunInfo, RunListOptions } from '../patterns/runs/options.ts'
 import type { EventStore } from '../store/event-store.ts'
-import { type InboxEntry, inboxId } from './entry.ts'
+import { type InboxEntry, type InboxKind, inboxId } from './entry.ts'
 
 /** Where it looks. */
 export interface InboxSources {
@@ -43,28 +44,32 @@ export async function waitingIn(sources: InboxSources): Promise<readonly InboxEn
 
 const order = (one: string, other: string) => (one < other ? -1 : 1)
 
-type HoldOfTask = QueuedTask & { readonly hold: Hold }
-
-const isHeldTask = (task: QueuedTask): task is HoldOfTask => task.hold !== undefined
+interface HeldHere {
+  readonly task: QueuedTask
+  readonly hold: AnyHold
+}
 
 async function heldTasksOf(sources: InboxSources): Promise<readonly InboxEntry[]> {
   const { agents, admission, store } = sources
   const holding = (await agents.list({ open: true })).filter(({ held }) => held > 0)
   const entries = holding.map(async ({ id: agent }) => {
-    const tasks = (await agents.stateOf(agent)).context.queue.filter(isHeldTask)
+    const tasks = waitingTasks((await agents.stateOf(agent)).context)
     const courses = await coursesOf(store, streamName('agent', agent), tasks)
     return Promise.all(
-      tasks.map(async (task) => {
-        const told = await heldTask({ ...task, agent }, task.hold, admission)
+      tasks.map(async ({ task, hold }) => {
+        const told = await heldTask({ ...task, agent }, hold, admission)
         const { since, costUsd } = courses.get(task.taskId) ?? NOT_HELD
-        return { ...entryOfTask(told, await promptOf(store, task)), since, costUsd }
+        const entry = entryOfTask(told, await promptOf(store, task))
+        return { ...entry, ...('tool' in hold && (await ofTool(store, agent, hold))), since, costUsd }
       }),
     )
   })
   return (await Promise.all(entries)).flat()
 }
 
-const KINDS = { approval: 'task', budget: 'budget', account: 'account' } as const
+const KINDS: Readonly<Record<HeldTask['reason'], InboxKind>> = {
+  ...{ approval: 'task', tool: 'tool', question: 'question', budget: 'budget', account: 'account' },
+}
 
 function entryOfTask(told: HeldTask, prompt: string | null): Omit<InboxEntry, 'since' | 'costUsd'> {
   const { agent, taskId, runId, reason, message, budget, estimate } = told
@@ -74,11 +79,57 @@ function entryOfTask(told: HeldTask, prompt: string | null): Omit<InboxEntry, 's
     approval: `claude-agents inbox approve ${id}`,
     account: 'claude-agents account resume',
     budget: budget && estimate ? commandToFit(budget, estimate) : '',
+    // Their own say more.
+    ...{ tool: '', question: '' },
   }
   return {
     ...{ id, kind, agent, run: runId, prompt, tool: null, question: message, choices: null },
     input: budget === null ? null : (JSON.parse(JSON.stringify({ budget, estimate })) as Json),
     command: commands[reason],
+  }
+}
+
+/** A tool call that waits: its input in full, and what a question asks. */
+async function ofTool(
+  store: EventStore,
+  agent: string,
+  { reason, callId, tool, input: body }: ToolHold,
+): Promise<Partial<InboxEntry>> {
+  const id = inboxId(reason, agent, callId)
+  const input = await inputOf(store, body)
+  if (reason === 'tool') return { id, tool, input, command: `claude-agents inbox approve ${id}` }
+  const { question, choices } = questionOf(input)
+  const one = choices === null ? '"..."' : shellWord(choices[0] ?? '')
+  return {
+    id,
+    input,
+    ...(question !== null && { question }),
+    choices,
+    command: `claude-agents inbox answer ${id} ${one}`,
+  }
+}
+
+/** null if it is no longer in the store. */
+async function inputOf(store: EventStore, body: Body): Promise<Json> {
+  try {
+    return JSON.parse(await bodiesIn(store).read(body)) as Json
+  } catch {
+    return null
+  }
+}
+
+/** What a model asks, as far as it kept to the form. */
+export function questionOf(input: Json): {
+  readonly question: string | null
+  readonly choices: readonly string[] | null
+} {
+  const { question, choices } = (input ?? {}) as { readonly question?: unknown; readonly choices?: unknown }
+  const given = Array.isArray(choices)
+    ? choices.filter((choice) => typeof choice === 'string' && choice !== '')
+    : []
+  return {
+    question: typeof question === 'string' ? question : null,
+    choices: given.length > 0 ? given : null,
   }
 }
 
@@ -118,9 +169,9 @@ const NOT_HELD: Course = { since: new Date(0).toISOString(), costUsd: 0 }
 async function coursesOf(
   store: EventStore,
   stream: string,
-  tasks: readonly HoldOfTask[],
+  tasks: readonly HeldHere[],
 ): Promise<ReadonlyMap<string, Course>> {
-  const open = new Map(tasks.map(({ taskId, hold }) => [taskId, hold.reason as Hold['reason'] | undefined]))
+  const open = new Map(tasks.map(({ task, hold }): [string, AnyHold | undefined] => [task.taskId, hold]))
   const courses = new Map<string, Course>()
   for await (const recorded of store.read(stream, { direction: 'backwards' })) {
     if (open.size === 0) break
@@ -128,7 +179,11 @@ async function coursesOf(
     const taskId = 'taskId' in data ? data.taskId : undefined
     if (taskId === undefined || !open.has(taskId)) continue
     const { since, costUsd } = courses.get(taskId) ?? NOT_HELD
-    const isThisHold = type === 'TaskHeld' && data.hold.reason === open.get(taskId)
+    const hold = open.get(taskId)
+    const isThisHold =
+      type === 'TaskHeld'
+        ? data.hold.reason === hold?.reason
+        : type === 'CallDeferred' && hold !== undefined && 'callId' in hold && hold.callId === data.callId
     courses.set(taskId, {
       since: isThisHold ? recorded.at : since,
       costUsd: costUsd + (spendingIn({ data })?.costUsd ?? 0),

@@ -69,6 +69,7 @@ interface EndOfCall {
 
 const OUTCOMES: Readonly<Record<string, SessionNode['outcome']>> = {
   CallSucceeded: 'succeeded',
+  CallDeferred: 'deferred',
   CallFailed: 'failed',
   CallOutcomeUnknown: 'unknown',
   TaskCancelled: 'failed',

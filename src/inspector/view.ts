@@ -191,7 +191,7 @@ export interface SessionNode {
   readonly parentSessionId: string | null
   readonly taskId: string
   readonly attempt: number
-  readonly outcome: 'open' | 'succeeded' | 'failed' | 'unknown'
+  readonly outcome: 'open' | 'succeeded' | 'deferred' | 'failed' | 'unknown'
   /** The positions of its start and, once it has ended, of its end. */
   readonly position: number
   readonly endPosition: number | null

@@ -8,6 +8,7 @@ import {
   scopeOf,
   UNLIMITED,
 } from '../actors/admission/budget.ts'
+import { toolHold } from '../actors/agent/deferral.ts'
 import { heldTask } from '../actors/agent/tasks/held.ts'
 import { type PlainState, plainFold } from '../actors/engine/compiled-fold.ts'
 import { foldFact } from '../actors/engine/history.ts'
@@ -66,8 +67,10 @@ export class Noteworthy {
       case 'TaskAccepted':
         this.#runOf.set(`${fact.stream} ${fact.data.taskId}`, fact.data.runId ?? null)
         return null
+      case 'CallDeferred':
       case 'TaskHeld': {
-        const { taskId, hold } = fact.data
+        const { taskId } = fact.data
+        const hold = fact.type === 'TaskHeld' ? fact.data.hold : toolHold(fact.data)
         const runId = (await this.#run(fact, taskId)) ?? undefined
         const { message, hint } = await heldTask(defined({ agent, taskId, runId }), hold, { explain })
         return { type: 'held', ...defined({ agent, taskId, runId }), reason: hold.reason, message, hint }

@@ -98,6 +98,8 @@ export class SpanTree {
       this.#end(callKey(stream, taskId), { ...attributes, ...response })
       this.#end(taskKey(stream, taskId), { ...attributes, 'gen_ai.conversation.id': sessionId })
     },
+    CallDeferred: ({ taskId, tool, ...data }, { stream }) =>
+      this.#end(callKey(stream, taskId), { ...spendingAttributes(data), 'gen_ai.tool.name': tool }),
     CallFailed: ({ taskId, error, ...data }, { stream }) =>
       this.#fail(callKey(stream, taskId), error.tag, error.message, spendingAttributes(data)),
     CallOutcomeUnknown: ({ taskId, ...data }, { stream }) =>

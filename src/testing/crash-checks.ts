@@ -29,13 +29,14 @@ export async function checkLog(store: EventStore): Promise<void> {
 
 /**
  * Checks that nothing was answered, and so paid for, twice. A step may have had more than one task, and whatever a run asked
- * is one of its steps.
+ * is one of its steps. What follows a decision of a person is a part of its own.
  */
 export async function checkAnsweredOnce(store: EventStore, answered: readonly Call[]): Promise<void> {
   const steps = await stepsOfTasks(store)
   const units = new Set<string>()
-  for (const { agent, taskId, prompt } of answered) {
-    const unit = steps.get(taskId) ?? `task ${taskId} of ${agent}`
+  for (const { agent, taskId, prompt, resumes } of answered) {
+    const whole = steps.get(taskId) ?? `task ${taskId} of ${agent}`
+    const unit = resumes ? `${whole} after ${resumes.toolUseId}` : whole
     assert.ok(!units.has(unit), `${agent} answered ${unit} twice: ${JSON.stringify(prompt.slice(0, 60))}`)
     units.add(unit)
   }

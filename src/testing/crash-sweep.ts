@@ -89,7 +89,7 @@ const MOST_IDLE_TURNS = 100_000
  */
 export async function crashSweep(options: PatternSweep | ScenarioSweep): Promise<SweepReport> {
   const scenario = 'scenario' in options ? options.scenario : scenarioOf(options)
-  const recovered = { answered: 0, failed: 0, unanswered: 0, unsent: 0 }
+  const recovered = { answered: 0, deferred: 0, failed: 0, unanswered: 0, unsent: 0 }
   const untouched = await sweepOnce(scenario, options)
   for (let append = 1; append <= untouched.appends.length; append++) {
     for (const when of ['before', 'after'] as const) {

@@ -1,5 +1,5 @@
 /** A scripted runner with a memory that survives simulated crashes, so that recovery learns what became of each call. */
-import type { AgentRunner, Call, CallMessage, CallResult, Recovered } from '../claude/runner.ts'
+import type { AgentRunner, Call, CallMessage, CallResult, DeferredTool, Recovered } from '../claude/runner.ts'
 import type { Clock } from '../clock.ts'
 import { ClaudeExecutionError } from '../events/errors/call.ts'
 import { type MortalStore, never } from './mortal-store.ts'
@@ -9,11 +9,12 @@ import { type ScriptedAnswer, type ScriptedRunnerOptions, scriptedRunner } from 
 export class CallMemory {
   /** Every call whose prompt was sent, in order. */
   readonly sent: Call[] = []
-  /** Every call that was answered, in order. */
+  /** Every call that was answered, or ended at a tool call for a person to decide, in order. */
   readonly answered: Call[] = []
   /** How often recovery found each outcome. */
   readonly recalled: Record<Recovered['outcome'], number> = {
     answered: 0,
+    deferred: 0,
     failed: 0,
     unanswered: 0,
     unsent: 0,
@@ -28,6 +29,11 @@ export class CallMemory {
   answer(call: Call, result: CallResult): void {
     this.answered.push(call)
     this.#outcomes.set(call.callId, { outcome: 'answered', result })
+  }
+
+  defer(call: Call, deferred: DeferredTool): void {
+    this.answered.push(call)
+    this.#outcomes.set(call.callId, { outcome: 'deferred', deferred })
   }
 
   fail({ callId }: Call, error: ClaudeExecutionError): void {
@@ -70,6 +76,7 @@ export function rememberingRunner(
         for await (const message of script.start(call, { signal })) {
           if (mortal.dead) await never()
           if (message.type === 'result') memory.answer(call, message.result)
+          if (message.type === 'deferred') memory.defer(call, message)
           yield message
         }
       } catch (error) {

@@ -1,5 +1,13 @@
 /** A runner that answers from a script, for tests of workflows and agents without a process or a model. */
-import type { AgentRunner, Call, CallMessage, CallResult, CallSpending, Recovered } from '../claude/runner.ts'
+import type {
+  AgentRunner,
+  Call,
+  CallMessage,
+  CallResult,
+  CallSpending,
+  DeferredTool,
+  Recovered,
+} from '../claude/runner.ts'
 import { type Clock, pause, systemClock } from '../clock.ts'
 import { CallCancelledError } from '../events/errors/call.ts'
 
@@ -14,6 +22,8 @@ export type ScriptedAnswer =
       readonly error?: Error
       /** What the call has cost if it fails or is cancelled. */
       readonly spent?: CallSpending
+      /** The tool call at which the call ends instead, for a person to decide: `resumes` of the next call says what they did. */
+      readonly deferred?: DeferredTool
       /** The pieces in which the text streams. Default: the whole text. */
       readonly chunks?: readonly string[]
     })
@@ -53,6 +63,7 @@ export function scriptedRunner(options: ScriptedRunnerOptions = {}): ScriptedRun
         chunks,
         error,
         spent,
+        deferred,
         ...given
       } = typeof answer === 'string' ? { text: answer } : answer
       const text = given.text ?? chunks?.join('') ?? ''
@@ -67,6 +78,11 @@ export function scriptedRunner(options: ScriptedRunnerOptions = {}): ScriptedRun
       if (failed) {
         if (spent) yield { type: 'spent', ...spent }
         throw failed
+      }
+      if (deferred) {
+        if (spent) yield { type: 'spent', ...spent }
+        yield { type: 'deferred', ...deferred }
+        return
       }
       yield { type: 'result', result: { ...nothingSpent, durationMs: delayMs, ...given, text } }
     },

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
-import { launchPlan, writeSystemPrompt } from '../../src/claude/launch-plan.ts'
+import { launchPlan, writeCallFiles } from '../../src/claude/launch-plan.ts'
 import { type LaunchPlan, withSecret } from '../../src/claude/process/launch.ts'
 import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import type { Call, ProcessIdentity } from '../../src/claude/runner.ts'
@@ -28,7 +28,7 @@ export async function ownedCall(
   prompt: string | null = call.prompt,
 ): Promise<OwnedCall> {
   await prepareDirectories(call.directories)
-  await writeSystemPrompt(call)
+  await writeCallFiles(call)
   await mkdir(call.directories.workspace, { recursive: true })
   const program = { path: REAL_CLAUDE, version: [2, 1, 197] as const }
   const plan = launchPlan(call, { program, inherited: process.env, added: environment })

@@ -67,6 +67,11 @@ describe('a file that the user has not trusted', () => {
     ['orchestrator: { base_dir: ./deep/../../mine }', 'the base directory'],
     ['agent_defaults: { allowed_tools: [Read] }', '1:34: it grants tools to all agents'],
     ['agents: [{ id: a, system_prompt: x, allowed_tools: [Bash] }]', '1:52: it grants tools to a'],
+    ['agent_defaults: { approve_tools: [Bash] }', '1:34: it grants tools, on approval, to all agents'],
+    [
+      'agents: [{ id: a, system_prompt: x, approve_tools: [Bash] }]',
+      '1:52: it grants tools, on approval, to a',
+    ],
     ['claude: { path: ./claude }', '1:17: it names a program to run'],
     ['claude: { path: sh }', '1:17: it names a program to run'],
     ['notify: [{ command: [sh] }]', '1:21: it names a program to run'],

@@ -60,7 +60,7 @@ export async function settlementOf(
     if (fact.type === 'CallStarted') found = 'open'
     if (fact.type === 'CallFailed' && !fact.data.running)
       found = FREE.has(fact.data.error.tag) ? released : assumed
-    if (fact.type === 'CallOutcomeUnknown') found = assumed
+    if (fact.type === 'CallOutcomeUnknown' || fact.type === 'CallDeferred') found = assumed
   }
   return found === 'open' || (mayBegin && !isAnnounced) ? undefined : found
 }

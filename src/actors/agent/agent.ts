@@ -6,6 +6,7 @@ import { AgentBusyError, AgentNotFoundError } from '../../events/errors/agent.ts
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkTaskId } from '../../events/ids.ts'
+import { defined } from '../../events/json.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import type { BudgetInfo } from '../admission/admission.ts'
@@ -13,6 +14,7 @@ import type { Causation } from '../engine/actor.ts'
 import { Life } from '../engine/life.ts'
 import type { RecoveryOutcome } from './call.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from './decisions.ts'
+import { heldAt } from './deferral.ts'
 import type { AgentActor, AgentEnvironment, AgentLife } from './environment.ts'
 import { AgentFiles } from './files.ts'
 import { agentKind } from './kind.ts'
@@ -24,10 +26,12 @@ import type { DraftChange, HoldListeners } from './tasks/channel.ts'
 import type { Reply, TaskHandle } from './tasks/handle.ts'
 import {
   approveTask,
+  decideTool,
   type HeldTask,
   heldTasksIn,
   type Rejection,
   rejectTask,
+  type ToolVerdict,
   type Verdict,
 } from './tasks/held.ts'
 import type { TaskSpending } from './tasks/known-tasks.ts'
@@ -91,7 +95,7 @@ export class Agent {
     return agent
   }
 
-  /** `absent`, `idle`, `busy`, `retry`, `error` or `stopped`. */
+  /** `absent`, `idle`, `busy`, `retry`, `held`, `error` or `stopped`. */
   get status(): AgentStatus {
     return this.snapshot.value
   }
@@ -205,10 +209,24 @@ export class Agent {
     })
   }
 
-  /** The tasks that wait for approval or for room in a budget. */
+  /**
+   * Decides the tool call at which a call ended: the turn continues from there, once a process runs the agent. Throws
+   * TaskNotHeldError.
+   */
+  async decideTool(callId: string, { input, ...verdict }: ToolVerdict): Promise<void> {
+    await this.#life.use()
+    const given = typeof input === 'string' ? await this.#tasks.bodies.write(input) : input
+    const { taskId = null, cause = null } = this.snapshot.context.current ?? {}
+    const decision = { ...verdict, ...defined({ input: given }) }
+    await this.#life.decide(({ context }) => decideTool(context, callId, decision), {
+      ...{ correlationId: taskId, causationId: cause },
+    })
+  }
+
+  /** The tasks that wait for a person, for room in a budget, or for their account. */
   async held(): Promise<readonly HeldTask[]> {
     await this.#life.use()
-    return heldTasksIn(this.id, this.snapshot.context.queue, this.#environment.admission)
+    return heldTasksIn(this.id, this.snapshot.context, this.#environment.admission)
   }
 
   /** Sets what the agent may spend: a field left out keeps its limit, null removes it. */
@@ -234,7 +252,8 @@ export class Agent {
   /** Begins a new session chain; the old one stays in the log. Throws AgentBusyError while a task runs. */
   async reset(): Promise<void> {
     await this.#life.decide(({ value }) => {
-      if (value === 'busy' || value === 'retry') throw new AgentBusyError({ agent: this.id })
+      if (value === 'busy' || value === 'retry' || value === 'held')
+        throw new AgentBusyError({ agent: this.id })
       return [{ type: 'AgentReset', data: {} }]
     })
   }
@@ -395,10 +414,10 @@ export class Agent {
     const { current, queue } = this.snapshot.context
     const report = (taskId: string, outcome: RecoveryOutcome) =>
       this.#environment.recovered({ agent: this.id, taskId, outcome })
-    if (current && !current.call) report(current.taskId, 'retried')
+    if (current && !current.call && !heldAt(this.snapshot.context)) report(current.taskId, 'retried')
     for (const { taskId, hold } of queue) if (!hold) report(taskId, 'redispatched')
   }
 }
 
-const isAtRest = ({ context }: AgentSnapshot) =>
-  context.current === null && context.queue.every(({ hold }) => hold !== undefined)
+const isAtRest = ({ value, context }: AgentSnapshot) =>
+  value === 'held' || (context.current === null && context.queue.every(({ hold }) => hold !== undefined))

@@ -4,22 +4,26 @@ import type { AgentFact } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { TaskBrokenError } from '../../events/errors/call.ts'
 import { type ErrorData, errorData } from '../../events/errors/recorded.ts'
+import { defined } from '../../events/json.ts'
 import { amountOf, type RecordedSpending, recordedSpending } from '../../events/spending.ts'
+import type { Body } from '../../events/task-input.ts'
 import type { Admitted } from '../admission/admission.ts'
 import { mayPass } from '../engine/wish.ts'
-import type { CallEnding, RecoveryOutcome } from './call.ts'
+import type { Answered, CallEnding, RecoveryOutcome } from './call.ts'
 import type { CallFiles, LeftFiles } from './call-files.ts'
-import { callEnded, callSucceeded, taskBroken } from './decisions.ts'
+import { callEnded, taskBroken } from './decisions.ts'
+import { toolHold } from './deferral.ts'
 import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
 import {
   type AgentContext,
   type CallOfTask,
   type CurrentTask,
   isAbandoned,
+  type OpenCall,
   type QueuedTask,
 } from './state.ts'
 import { type LateEnding, recordLateEnding } from './tasks/late-answers.ts'
-import { newsOf, waitInWords } from './waits.ts'
+import { deadlineLeftMs, leftAfterRefusal, newsOf, waitInWords } from './waits.ts'
 
 const NOTHING_LEFT: LeftFiles = { facts: [], said: {} }
 const NOTHING_SPENT: RecordedSpending = { costUsd: 0, usage: NO_USAGE }
@@ -133,6 +137,7 @@ export class CallEndings {
         return await this.#keepUnrecordable({ task, call }, ending, admitted, error)
       }
     }
+    if (ending.type === 'CallDeferred') return this.#settleDeferred({ task, call }, ending, admitted, spent)
     const { error } = ending
     const ended: AgentFact & { type: typeof ending.type } =
       ending.type === 'CallFailed'
@@ -154,6 +159,34 @@ export class CallEndings {
     if (warning) this.#workerDoes.warn(task, warning)
     if (retry) return 'retried'
     return ending.type === 'CallFailed' ? 'failed' : 'unknown'
+  }
+
+  /** Records that the call ended at a tool call, and tells those who wait for the task. */
+  async #settleDeferred(
+    { task, call }: CallOfTask,
+    ending: Extract<CallEnding, { type: 'CallDeferred' }>,
+    admitted: Admitted,
+    spent: RecordedSpending | undefined,
+  ): Promise<RecoveryOutcome> {
+    const { callId, sessionId } = call
+    const { taskId } = task
+    const { tool, toolUseId } = ending.deferred
+    const input = await this.#asked.bodies.keep(JSON.stringify(ending.deferred.input ?? {}))
+    const decide = ({ current, config }: AgentContext): readonly AgentFact[] => {
+      if (current?.call?.callId !== callId) return []
+      // The next call has to start as well.
+      const leftMs = leftAfterRefusal(call, deadlineLeftMs(current, config, this.#circumstances().now))
+      const data = { taskId, callId, sessionId, tool, toolUseId, input, leftMs, ...spent }
+      return [{ type: 'CallDeferred', data }]
+    }
+    try {
+      const recorded = await this.#workerDoes.decide(task, decide)
+      if (recorded.length === 0) await this.#keepLate({ task, call }, ending, admitted)
+      else this.#asked.channel.tell(taskId, { type: 'held', hold: toolHold({ callId, tool, input }) })
+      return 'deferred'
+    } catch (error) {
+      return await this.#keepUnrecordable({ task, call }, ending, admitted, error)
+    }
   }
 
   /** Records an answer, in one append with that of the step that waits for it. */
@@ -247,6 +280,39 @@ export class CallEndings {
     // A transcript does not always tell the cost of an answer that was harvested after a crash.
     if (ending.type === 'CallSucceeded' && ending.harvested && spent.costUsd === 0) return undefined
     return admitted.learn(amountOf(spent))
+  }
+}
+
+/** The parts of an answer that depend on more than the call: where its text is, and how its tokens count. */
+interface AnswerParts {
+  readonly text: Body
+  readonly spent: RecordedSpending
+}
+
+function callSucceeded(
+  task: CurrentTask,
+  call: OpenCall,
+  { result, harvested }: Answered,
+  { text, spent }: AnswerParts,
+): Extract<AgentFact, { type: 'CallSucceeded' }> {
+  const { durationMs, turns, model, stopReason, permissionDenials } = result
+  return {
+    type: 'CallSucceeded',
+    data: {
+      taskId: task.taskId,
+      callId: call.callId,
+      attempt: task.attempt,
+      sessionId: call.sessionId,
+      parentSessionId: call.parentSessionId,
+      ...spent,
+      durationMs,
+      turns,
+      model,
+      ...defined({ stopReason }),
+      permissionDenials,
+      text,
+      harvested,
+    },
   }
 }
 

@@ -59,7 +59,7 @@ export interface CallFiles {
   saveAfter(task: QueuedTask, callId: string): Promise<SavedFiles | undefined>
   /**
    * Brings the files back to before a call that did not end well, at once: what is changed later is not its work. If
-   * that fails, the next call begins with it.
+   * that fails, the next call begins with it. A deferred one continues with what it has done.
    */
   left(of: CallOfTask, ending: CallEnding): Promise<LeftFiles>
   /** The same if its task has ended without it. A call that is still open in the log will be recovered. */
@@ -250,7 +250,8 @@ export function callFiles(
     },
 
     async left(of, ending) {
-      const fact = ending.type === 'CallSucceeded' ? undefined : await takeBack(of)
+      const continues = ending.type === 'CallSucceeded' || ending.type === 'CallDeferred'
+      const fact = continues ? undefined : await takeBack(of)
       if (!fact) return { facts: [], said: {} }
       return fact.data.from === fact.data.to
         ? { facts: [], said: { untouched: true } }

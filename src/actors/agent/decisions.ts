@@ -4,18 +4,13 @@
  * one, and `agent.ts` and `system.ts` about the agent itself.
  */
 import { durableTimer, instant } from '../../clock.ts'
-import { type AgentFact, type Failure, type Hold, NO_FILES } from '../../events/agent-facts.ts'
-import { canonicalJson, defined } from '../../events/json.ts'
+import { type AgentFact, type Failure, NO_FILES } from '../../events/agent-facts.ts'
 import { hasMaterial } from '../../events/material.ts'
-import type { RecordedSpending } from '../../events/spending.ts'
-import type { Body } from '../../events/task-input.ts'
-import type { StreamSummary } from '../../store/event-store.ts'
 import type { Circumstances, Effect } from '../engine/definition.ts'
-import type { Answered } from './call.ts'
+import { withinTurn } from './deferral.ts'
 import { faultOf, rejectsRequest, retriesAfter, retryDelayMs } from './failure-policy.ts'
 import type { AgentSnapshot } from './machine.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
-import { totalTokens } from './totals.ts'
 import { deadlineLeftMs, leftAfterRefusal, limitLeftMs, retryAfterMs } from './waits.ts'
 
 /** What runs while an agent is in a state. */
@@ -39,7 +34,8 @@ export const isHeldForMoney = ({ hold }: QueuedTask): boolean =>
  * The tasks that may begin, in the order in which they are tried: the first one that nothing holds, preceded by those
  * before it that a budget or their account holds. Tasks that need approval are passed over.
  */
-export function ready({ queue }: AgentContext): readonly QueuedTask[] {
+export function ready({ queue: all }: AgentContext): readonly QueuedTask[] {
+  const queue = withinTurn(all)
   const next = queue.findIndex(({ hold }) => hold === undefined)
   const upTo = next < 0 ? queue : queue.slice(0, next + 1)
   return upTo.filter(({ hold }) => hold?.reason !== 'approval')
@@ -58,7 +54,7 @@ export function agentEffects(snapshot: AgentSnapshot): readonly AgentEffect[] {
 
 function effectsOfTasks({ value, context: { current, queue } }: AgentSnapshot): readonly AgentEffect[] {
   if (value === 'idle' || value === 'error') {
-    const next = queue.find(({ hold }) => hold === undefined)
+    const next = withinTurn(queue).find(({ hold }) => hold === undefined)
     if (next) return [{ key: `begin ${next.taskId}`, type: 'begin' }]
     return queue.some(isHeldForMoney) ? [{ key: BEGIN_HELD, type: 'begin' }] : []
   }
@@ -78,29 +74,6 @@ function effectsOfTasks({ value, context: { current, queue } }: AgentSnapshot): 
     dueAt,
   }
   return current.leftMs === null ? [retry, deadline] : [retry]
-}
-
-export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary {
-  const { current, queue, totals, session, deadLetters, abandoned = [] } = context
-  const held = queue.filter(({ hold }) => hold !== undefined).length
-  return {
-    status: value,
-    open: current !== null || queue.length + abandoned.length > 0,
-    info: {
-      currentSession: session,
-      queue: queue.length + (current ? 1 : 0),
-      totalInteractions: totals.interactions,
-      totalTokens: totalTokens(totals),
-      totalCostUsd: totals.costUsd,
-      ...(totals.estimatedUsd ? { estimatedCostUsd: totals.estimatedUsd } : {}),
-      ...(held === 0 ? {} : { held }),
-      ...(deadLetters === 0 ? {} : { deadLetters }),
-      // Of an agent at work, for those who look for its process.
-      ...(current === null
-        ? {}
-        : { call: current.call && { taskId: current.taskId, callId: current.call.callId } }),
-    },
-  }
 }
 
 /** The ids of a call, chosen before it starts so that it can be found after a crash. */
@@ -152,39 +125,6 @@ export function nextCall(
   ]
 }
 
-/** The parts of an answer that depend on more than the call: where its text is, and how its tokens count. */
-export interface AnswerParts {
-  readonly text: Body
-  readonly spent: RecordedSpending
-}
-
-export function callSucceeded(
-  task: CurrentTask,
-  call: OpenCall,
-  { result, harvested }: Answered,
-  { text, spent }: AnswerParts,
-): Extract<AgentFact, { type: 'CallSucceeded' }> {
-  const { durationMs, turns, model, stopReason, permissionDenials } = result
-  return {
-    type: 'CallSucceeded',
-    data: {
-      taskId: task.taskId,
-      callId: call.callId,
-      attempt: task.attempt,
-      sessionId: call.sessionId,
-      parentSessionId: call.parentSessionId,
-      ...spent,
-      durationMs,
-      turns,
-      model,
-      ...defined({ stopReason }),
-      permissionDenials,
-      text,
-      harvested,
-    },
-  }
-}
-
 /** Ends a call without an answer, and then schedules a retry or ends the task. */
 export function callEnded(
   context: AgentContext,
@@ -207,10 +147,11 @@ export function callEnded(
     return [ending, { type: 'RetryScheduled', data: { ...retry(delayMs), ...given } }]
   }
   const isSessionAtFault = fault === 'session' || rejectsRequest(error)
-  if (isSessionAtFault && call && call.parentSessionId !== null && !call.rebuilt) {
+  const lost = current.deferred?.sessionId ?? (call?.rebuilt ? null : call?.parentSessionId) ?? null
+  if (isSessionAtFault && lost !== null) {
     return [
       ending,
-      { type: 'SessionLost', data: { taskId, sessionId: call.parentSessionId } },
+      { type: 'SessionLost', data: { taskId, sessionId: lost } },
       { type: 'RetryScheduled', data: { ...retry(0), deadlineInMs: leftMs, because: 'session' } },
     ]
   }
@@ -221,18 +162,6 @@ export function callEnded(
     return [ending, { type: 'RetryScheduled', data: { ...retry(delayMs), deadlineInMs: leftMs } }]
   }
   return [ending, { type: 'TaskFailed', data: { taskId, error, fatal: fault !== 'task' } }]
-}
-
-/** Holds a task whose next call may not begin. No fact if it is already held for the same reason. */
-export function holdForMoney(
-  { current, queue }: AgentContext,
-  taskId: string,
-  hold: Exclude<Hold, { readonly reason: 'approval' }>,
-): readonly AgentFact[] {
-  const task = [...(current ? [current] : []), ...queue].find((one) => one.taskId === taskId)
-  if (!task || current?.call || task.hold?.reason === 'approval') return []
-  if (canonicalJson(task.hold) === canonicalJson(hold)) return []
-  return [{ type: 'TaskHeld', data: { taskId, hold } }]
 }
 
 /** Fails a task for good, with its call if it has one, unless it has ended. A queued task leaves its agent as it is. */

@@ -56,7 +56,7 @@ export interface Recovery {
   readonly agent: string
   readonly taskId: string
   /**
-   * `harvested`: its answer was found. `redispatched`: it had not been sent, and is sent now, unless its deadline has
+   * `harvested`: its answer was found. `deferred`: it had ended at a tool call that a person has to decide. `redispatched`: it had not been sent, and is sent now, unless its deadline has
    * passed. `retried`: it had failed, or it had been sent and no answer was found; it is retried. `failed`: it had failed
    * permanently. `unknown`: it had been sent, no answer was found, and no retry is left.
    */

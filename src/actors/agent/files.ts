@@ -265,6 +265,8 @@ export async function filesTurns(
   let before = ''
   let after = ''
   let dropped = false
+  /** A turn in the middle: its next call does not begin from where it did. */
+  let halfDone: { readonly taskId: string; readonly before: string } | undefined
   let began: string | undefined
   for await (const recorded of store.read(stream)) {
     const { type, data } = agentFacts.read(recorded)
@@ -282,8 +284,13 @@ export async function filesTurns(
     }
     if (type === 'FilesRestored' && data.because === 'fork') began ??= data.commit
     if (before !== '') began ??= before
+    if (type === 'CallDeferred' && before !== '' && halfDone?.taskId !== data.taskId)
+      halfDone = { taskId: data.taskId, before }
+    if (type === 'SessionLost') halfDone = undefined
     if (type === 'CallSucceeded' && before !== '') {
-      turns.push({ turn: turns.length + 1, taskId: data.taskId, before, after, ...(dropped && { dropped }) })
+      const { taskId } = data
+      const from = halfDone?.taskId === taskId ? halfDone.before : before
+      turns.push({ turn: turns.length + 1, taskId, before: from, after, ...(dropped && { dropped }) })
       standing = [...standing, ...turns.slice(-1)]
       standingAfter.push(standing)
     }

@@ -1,7 +1,9 @@
 /** The agent as a kind of actor: enough to fold and replay one, without the worker that runs its effects. */
 import { agentFacts } from '../../events/agent-facts.ts'
 import { defineKind } from '../engine/definition.ts'
-import { type AgentEffect, agentEffects, summarizeAgent } from './decisions.ts'
+import { type AgentEffect, agentEffects } from './decisions.ts'
+import { DEFERRAL_FOLD } from './deferral.ts'
+import { summarizeAgent } from './list.ts'
 import { agentMachine } from './machine.ts'
 import { changes } from './state.ts'
 import { TOTALS_FOLD } from './totals.ts'
@@ -10,5 +12,5 @@ export const agentKind = defineKind<typeof agentMachine, AgentEffect>(
   'agent',
   agentMachine,
   { facts: agentFacts, effects: agentEffects, summarize: summarizeAgent },
-  [changes, TOTALS_FOLD],
+  [changes, TOTALS_FOLD, DEFERRAL_FOLD],
 )

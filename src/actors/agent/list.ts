@@ -1,8 +1,9 @@
-/** The agents of a log, from the summaries that the store keeps: no agent is loaded, and no fact is folded. */
+/** What lists say of an agent: the summary of its state, which is kept with each commit, and read without a fold. */
 import type { JsonObject } from '../../events/json.ts'
-import type { EventStore, StreamsOptions } from '../../store/event-store.ts'
+import type { EventStore, StreamSummary, StreamsOptions } from '../../store/event-store.ts'
 import { isThere } from '../../store/stream-count.ts'
-import type { AgentStatus } from './machine.ts'
+import type { AgentSnapshot, AgentStatus } from './machine.ts'
+import { totalTokens } from './totals.ts'
 
 /** An agent in a list. */
 export interface AgentInfo {
@@ -18,10 +19,33 @@ export interface AgentInfo {
   readonly totalCostUsd: number
   /** The part of the cost that is an estimate, because calls were cut off or reported no price. */
   readonly estimatedCostUsd: number
-  /** Queued tasks that wait for approval or for room in a budget. */
+  /** Tasks that wait for a person, for room in a budget, or for their account. */
   readonly held: number
   /** Answers that arrived after their task had ended. */
   readonly lateAnswers: number
+}
+
+export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary {
+  const { current, queue, totals, session, deadLetters, abandoned = [] } = context
+  const held = queue.filter(({ hold }) => hold !== undefined).length + (value === 'held' ? 1 : 0)
+  return {
+    status: value,
+    open: current !== null || queue.length + abandoned.length > 0,
+    info: {
+      currentSession: session,
+      queue: queue.length + (current ? 1 : 0),
+      totalInteractions: totals.interactions,
+      totalTokens: totalTokens(totals),
+      totalCostUsd: totals.costUsd,
+      ...(totals.estimatedUsd ? { estimatedCostUsd: totals.estimatedUsd } : {}),
+      ...(held === 0 ? {} : { held }),
+      ...(deadLetters === 0 ? {} : { deadLetters }),
+      // Of an agent at work, for those who look for its process.
+      ...(current === null
+        ? {}
+        : { call: current.call && { taskId: current.taskId, callId: current.call.callId } }),
+    },
+  }
 }
 
 /** Begins the names of the streams of agents. */

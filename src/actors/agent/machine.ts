@@ -29,6 +29,9 @@ const agent = setup({
     /** A task is retried or ended only once its call has ended. */
     isBetweenCalls: ({ context, event }) =>
       context.current?.taskId === taskOf(event) && context.current?.call === null,
+    /** The call that ended at the tool call which is to be decided. */
+    isDeferred: ({ context: { current }, event }) =>
+      event.type === 'ToolDecided' && current?.deferred?.callId === event.data.callId,
     isFatalForCurrent: ({ context, event }) =>
       event.type === 'TaskFailed' &&
       event.data.fatal &&
@@ -62,6 +65,7 @@ const always = {
   ...late,
   FilesRestored: { actions: fold },
   AgentConfigured: { actions: fold },
+  ToolRuleRemembered: { actions: fold },
   TaskAccepted: { actions: fold },
   TaskHeld: { guard: 'isQueued', actions: fold },
   TaskApproved: { guard: 'awaitsApproval', actions: fold },
@@ -117,6 +121,7 @@ export const agentMachine = agent.createMachine({
         FilesSaved: { guard: 'isOpenCall', actions: fold },
         ProcessStarted: { guard: 'isOpenCall', actions: fold },
         CallSucceeded: { guard: 'isOpenCall', target: 'idle', actions: fold },
+        CallDeferred: { guard: 'isOpenCall', target: 'held', actions: fold },
         CallFailed: { guard: 'isOpenCall', actions: fold },
         CallOutcomeUnknown: [
           { guard: 'isOpenCall', actions: fold },
@@ -137,6 +142,15 @@ export const agentMachine = agent.createMachine({
           { guard: 'isCurrent', target: 'idle', actions: fold },
           { guard: 'isQueued', actions: fold },
         ],
+        TaskFailed: failures,
+        TaskCancelled: cancels,
+      },
+    },
+    /** In the middle of a turn, at a tool call that a person has to decide. Nothing else is done in between. */
+    held: {
+      on: {
+        ...always,
+        ToolDecided: { guard: 'isDeferred', target: 'retry', actions: fold },
         TaskFailed: failures,
         TaskCancelled: cancels,
       },

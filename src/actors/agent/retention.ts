@@ -22,6 +22,8 @@ const BODIES: Readonly<Record<string, readonly string[]>> = {
   TaskAccepted: ['prompt', 'textInput'],
   CallSucceeded: ['text'],
   LateAnswerRecorded: ['text'],
+  CallDeferred: ['input'],
+  ToolDecided: ['input'],
   // The name of that fact in version 0.1.0.
   DeadLetterRecorded: ['text'],
 }

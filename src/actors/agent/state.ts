@@ -9,6 +9,7 @@ import {
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import type { Body, Material, PlacedInput } from '../../events/task-input.ts'
+import { type DeferredCall, decidedIn, deferredAt } from './deferral.ts'
 import { type AgentTotals, type CallCost, isFree, lastCostIn, withSpending } from './totals.ts'
 
 /** A task in the queue. */
@@ -31,6 +32,7 @@ export interface QueuedTask {
   /** The inputs of which something was left out. Absent if there are none. */
   readonly incomplete?: readonly PlacedInput[]
   readonly excused?: number
+  readonly deferred?: DeferredCall
   /** The id of the fact that last moved the task: the cause of what happens to it next. */
   readonly cause: string
 }
@@ -103,6 +105,8 @@ export interface AgentContext {
   readonly failure: Failure | null
   /** Calls whose tasks ended before them: how they ended is still to be recorded. Absent as long as there were none. */
   readonly abandoned?: readonly CallOfTask[]
+  /** Tool calls that match one of these need no decision. Absent as long as there are none. */
+  readonly rules?: readonly string[]
   /** The files of its workspace. Absent as long as nothing is known of them. */
   readonly files?: SavedState | undefined
 }
@@ -195,6 +199,7 @@ export const changes: {
         ...(task.incomplete === undefined ? {} : { incomplete: task.incomplete }),
         dueAt: null,
         excused: task.excused ?? 0,
+        ...(task.deferred && { deferred: task.deferred }),
         refusals: current?.refusals ?? 0,
         leftMs: null,
       },
@@ -239,6 +244,19 @@ export const changes: {
     ...(!isFree(data) && { totals: withSpending(totals, data, 1) }),
     ...without(abandoned, data.callId),
   }),
+  CallDeferred: ({ current, totals, lastCost, files }, data, cause) => ({
+    ...(current && {
+      current: { ...current, ...deferredAt(data, current.deferred, files), cause, call: null },
+    }),
+    // The turn continues from the present files.
+    ...(files && { files: restingFiles(files) }),
+    ...(!isFree(data) && { totals: withSpending(totals, data, 1), lastCost: lastCostIn(data) ?? lastCost }),
+  }),
+  ToolDecided: ({ current }, data, cause) =>
+    current ? { current: { ...current, ...decidedIn(current, data), cause } } : {},
+  ToolRuleRemembered: ({ rules = [] }, { rule }) => ({
+    rules: [...rules.filter((one) => one !== rule), rule],
+  }),
   CallFailed: endCall,
   CallOutcomeUnknown: (context, data) =>
     data.late ? without(context.abandoned, data.callId) : endCall(context, data),
@@ -257,23 +275,29 @@ export const changes: {
           },
         }
       : {},
-  SessionLost: (_, { sessionId }) => ({ lostSession: sessionId }),
-  TaskFailed: ({ current, queue }, { taskId, error }) =>
-    current?.taskId === taskId
-      ? { current: null, failure: error }
-      : { queue: queue.filter((queued) => queued.taskId !== taskId) },
-  TaskCancelled: ({ current, queue, abandoned }, { taskId, running }) =>
-    current?.taskId === taskId
-      ? { current: null, ...(running && withCall(abandoned, current)) }
-      : { queue: queue.filter((queued) => queued.taskId !== taskId) },
+  SessionLost: ({ current, files }, { sessionId }) => {
+    if (current?.deferred?.sessionId !== sessionId) return { lostSession: sessionId }
+    // The turn begins anew.
+    const { deferred, ...task } = current
+    return { current: task, ...fromBefore(files, deferred) }
+  },
+  TaskFailed: (context, { taskId, error }) => ({
+    ...(context.current?.taskId === taskId && { failure: error }),
+    ...withoutTask(context, taskId),
+  }),
+  TaskCancelled: (context, { taskId, running }) => ({
+    ...(running && context.current?.taskId === taskId && withCall(context.abandoned, context.current)),
+    ...withoutTask(context, taskId),
+  }),
   AgentReset: () => ({ session: null, lostSession: null, failure: null }),
   AgentRestarted: () => ({ failure: null }),
   AgentStopped: () => ({}),
-  AgentRemoved: ({ deadLetters, files, abandoned }) => ({
+  AgentRemoved: ({ deadLetters, files, abandoned, rules }) => ({
     ...absent,
     deadLetters,
     ...(files && { files: undefined }),
     ...(abandoned && { abandoned: [] }),
+    ...(rules && { rules: [] }),
   }),
 }
 
@@ -288,6 +312,20 @@ function continuedBy(
     task.session === 'run' && task.runId === current.runId ? { ...task, continues: sessionId } : task,
   )
 }
+
+/** A task ends without an answer. */
+function withoutTask({ current, queue, files }: AgentContext, taskId: string): Change {
+  const isCurrent = current?.taskId === taskId
+  const { deferred } = (isCurrent ? current : queue.find((one) => one.taskId === taskId)) ?? {}
+  return {
+    ...(isCurrent ? { current: null } : { queue: queue.filter((queued) => queued.taskId !== taskId) }),
+    ...fromBefore(files, deferred),
+  }
+}
+
+/** The next call begins from the files before the turn, of which a part is done. */
+const fromBefore = (files: AgentContext['files'], { before }: Partial<DeferredCall> = {}): Change =>
+  files && before !== undefined ? { files: { ...files, before } } : {}
 
 /** The present files are what the next call begins from. */
 const restingFiles = ({ before: _, ...resting }: SavedState): SavedState => resting

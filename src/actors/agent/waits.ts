@@ -99,7 +99,7 @@ export async function waitToRetry(
 
 /** What the ending of a call says about its account; undefined if nothing. */
 export function newsOf(ending: CallEnding, circumstances: Circumstances): AccountNews | undefined {
-  if (ending.type === 'CallSucceeded') return { said: 'answered' }
+  if (ending.type === 'CallSucceeded' || ending.type === 'CallDeferred') return { said: 'answered' }
   const { error } = ending
   const fault = faultOf(error)
   if (fault === 'payment') return { said: 'cannot pay', why: error.message }

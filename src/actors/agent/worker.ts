@@ -11,17 +11,12 @@ import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { Admitted, Held } from '../admission/admission.ts'
 import type { EffectContext, Perform } from '../engine/effects.ts'
 import { type Interest, mayPass, Wish } from '../engine/wish.ts'
-import {
-  type CallEnding,
-  type ComposedCall,
-  carryOutCall,
-  composeCall,
-  recoverAnnouncedCall,
-} from './call.ts'
+import { type CallEnding, carryOutCall, recoverAnnouncedCall } from './call.ts'
 import { CallEndings } from './call-endings.ts'
 import { type CallFiles, callFiles } from './call-files.ts'
-import { type AgentEffect, holdForMoney, nextCall, nextTask, ready, taskBroken } from './decisions.ts'
+import { type AgentEffect, nextCall, nextTask, ready, taskBroken } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
+import { type ComposedCall, composeCall } from './session/composed-call.ts'
 import type { LeftOut } from './session/conversation.ts'
 import {
   type AgentContext,
@@ -31,6 +26,7 @@ import {
   type OpenCall,
   type QueuedTask,
 } from './state.ts'
+import { holdForMoney } from './tasks/held.ts'
 import { deadlineLeftMs, waitToRetry, workLimit } from './waits.ts'
 
 /** How long a runner may take to end a call that is no longer wanted, in ms. `claude` is killed within 15 s. */
@@ -432,13 +428,20 @@ export class AgentWorker {
     const agent = this.#agent
     const { store } = this.#environment
     try {
-      const { config, current, files } = this.#actor.snapshot.context
+      const { config, current, files, rules } = this.#actor.snapshot.context
       if (!config) throw new Error(`agent ${agent} has a call and no configuration`)
       // Its inputs were placed after the effect was computed.
       const asked = current?.call?.callId === call.callId ? current : task
       const { bodies } = this.#asked
       const project = config.workspace && (files?.project?.counts ?? false)
-      const sources = { store, stream: this.#actor.stream, bodies, directories: this.#directories, project }
+      const sources = {
+        store,
+        stream: this.#actor.stream,
+        bodies,
+        directories: this.#directories,
+        project,
+        rules,
+      }
       return await composeCall(agent, config, asked, call, sources)
     } catch (error) {
       if (!(error instanceof ClaudeAgentError) || error.retryable) throw error

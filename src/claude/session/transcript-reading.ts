@@ -32,7 +32,7 @@ export interface TurnStart {
 }
 
 /**
- * The transcript's answer to this prompt; null if there is none.
+ * The transcript's answer to this prompt, or of a turn that resumed without one (`null`); null if there is none.
  *
  * A killed call leaves a prompt without an answer, or ends in a tool use. The CLI's own lines (API errors, "No
  * response requested.") look like answers but are not. Neither is what a subagent said. A prompt that is a mere
@@ -43,7 +43,7 @@ export interface TurnStart {
  * estimated by the tokens.
  */
 export function answerReader(
-  prompt: string,
+  prompt: string | null,
   { before, costBefore }: TurnStart,
 ): LineReader<CallResult | null> {
   const cost = costReader()
@@ -82,10 +82,12 @@ export function answerReader(
       const line = parseRecord(text)
       const uuid = stringAt(line, 'uuid')
       if (line === null || uuid === null || before.has(uuid) || line.isSidechain === true) return
-      if (asked === null && isPrompt(line)) asked = { prompt: promptText(line), at: timeOf(line) }
+      if (asked === null && (prompt === null || isPrompt(line)))
+        asked = { prompt: promptText(line), at: timeOf(line) }
       if (isMessage(line)) last = line
       if (stringAt(line, 'type') === 'assistant') addAssistant(line)
-      else if (line.isMeta === true) goesOn = asksForTheRest(promptText(line))
+      // What a resumed turn is told first continues nothing that it has said.
+      else if (line.isMeta === true && latest !== null) goesOn = asksForTheRest(promptText(line))
     },
     result() {
       if (asked === null || isCutOff(asked.prompt, prompt) || last === null || !isAnswer(last)) return null
@@ -212,7 +214,8 @@ function promptText(line: UntrustedRecord): string {
   )
 }
 
-function isCutOff(written: string, prompt: string): boolean {
+function isCutOff(written: string, prompt: string | null): boolean {
+  if (prompt === null) return false
   const [kept, whole] = [written.trim(), prompt.trim()]
   return kept.length < whole.length && whole.startsWith(kept)
 }

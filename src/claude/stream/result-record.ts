@@ -1,7 +1,8 @@
 /** Interprets the `result` line that ends a call. */
+import type { JsonObject } from '../../events/json.ts'
 import { oneLine, type Redact } from '../../events/redaction.ts'
 import { MOST_DENIALS, recordable } from '../recordable.ts'
-import type { CallResult, CallSpending } from '../runner.ts'
+import type { CallResult, CallSpending, DeferredTool } from '../runner.ts'
 import { estimatedCost, NO_USAGE, usageOf } from '../usage.ts'
 import type { StreamFacts } from './parser.ts'
 import {
@@ -47,6 +48,15 @@ export function endingOf(result: UntrustedRecord): ResultEnding {
     startupFailure: stringAt(result, 'startup_failure_reason'),
     hasStructuredOutput: result.structured_output !== undefined,
   }
+}
+
+/** The tool call at which the call ended, for a person to decide; undefined if it ended otherwise. */
+export function deferredIn(result: UntrustedRecord): DeferredTool | undefined {
+  const deferred = recordAt(result, 'deferred_tool_use')
+  const [toolUseId, tool] = [stringAt(deferred, 'id'), stringAt(deferred, 'name')]
+  if (stringAt(result, 'stop_reason') !== 'tool_deferred' || toolUseId === null || tool === null)
+    return undefined
+  return { tool, toolUseId, input: (recordAt(deferred, 'input') ?? {}) as JsonObject }
 }
 
 /** `subtype: "success"` alone means nothing: errors of the service carry it too. */

@@ -30,6 +30,8 @@ export function agentCommands(agent: Command): void {
     .command('create <id> <system-prompt>')
     .description('create an agent')
     .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
+    .option('--approve <rules...>', 'tools of which you decide each call, in the inbox', listedNames)
+    .option('--questions', 'let it ask you questions, in the inbox')
     .option('--max-turns <n>', 'most turns of the model per call', oneOrMore)
     .option('--model <name>', 'model to use')
     .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', oneOrMore)
@@ -90,6 +92,8 @@ export const listCommand = (command: Command) =>
 
 interface CreateOptions {
   readonly tools?: readonly string[]
+  readonly approve?: readonly string[]
+  readonly questions?: true
   readonly maxTurns?: number
   readonly model?: string
   /** Seconds. */
@@ -105,11 +109,13 @@ interface CreateOptions {
 }
 
 function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
-  const { tools, maxTurns, model, timeout, retries, dangerouslySkipPermissions } = options
+  const { tools, approve, questions, maxTurns, model, timeout, retries, dangerouslySkipPermissions } = options
   const agentOptions = defined({
     id,
     systemPrompt,
     allowedTools: tools,
+    approveTools: approve,
+    questions,
     maxTurns,
     model,
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
@@ -221,6 +227,8 @@ function show(globals: GlobalOptions, id: string) {
     ]
     for (const { taskId, message, hint } of view.held)
       pairs.push([`held ${taskId}`.slice(0, 13), asTyped(`${message} ${hint}`)])
+    if (view.approveTools) pairs.splice(3, 0, ['you approve', view.approveTools.join(', ')])
+    if (view.rules) pairs.splice(4, 0, ['but not', view.rules.join(', ')])
     if (view.workspace && view.project)
       pairs.splice(3, 0, ['files', view.workspace.path], ['project', projectInWords(view.project)])
     if (view.failure) pairs.push(['last failure', view.failure.message])
@@ -316,6 +324,8 @@ async function describe(agent: Agent) {
     status: value,
     version: agent.version,
     systemPrompt: context.config?.systemPrompt ?? '',
+    ...defined({ approveTools: context.config?.approveTools, questions: context.config?.questions }),
+    ...(context.rules && context.rules.length > 0 && { rules: context.rules }),
     ...(context.config?.workspace && {
       workspace: { ...context.config.workspace, path: agent.workspace },
       project: await agent.files.project(),

@@ -7,7 +7,7 @@ import { asTyped } from '../terminal/own-name.ts'
 import { inert } from '../terminal/text.ts'
 
 export function entryLines(terminal: Terminal, entry: InboxEntry): readonly string[] {
-  const { id, kind, run, since, prompt, question, costUsd, command } = entry
+  const { id, kind, run, since, prompt, tool, input, question, choices, costUsd, command } = entry
   const age = ago(systemClock.now() - Date.parse(since))
   const cost = costUsd === null || costUsd === 0 ? [] : [`${dollars(costUsd)} so far`]
   const ofRun = run === null || kind === 'run' ? [] : [`of run ${run}`]
@@ -17,12 +17,15 @@ export function entryLines(terminal: Terminal, entry: InboxEntry): readonly stri
     `  ${inert(question)
       .trimEnd()
       .replace(/\s*\n\s*/g, ' ')}`,
-    ...(prompt === null
-      ? []
-      : inert(prompt)
-          .trimEnd()
-          .split('\n')
-          .map((line) => `  | ${line}`)),
+    ...(prompt === null ? [] : marked(prompt, '|')),
+    ...(tool === null ? [] : marked(`${tool} ${JSON.stringify(input, null, 2)}`, '>')),
+    ...(choices === null ? [] : choices.map((choice) => `  - ${inert(choice).replace(/\s*\n\s*/g, ' ')}`)),
     `  ${terminal.style('cyan', asTyped(inert(command)))}`,
   ]
 }
+
+const marked = (text: string, mark: string): readonly string[] =>
+  inert(text)
+    .trimEnd()
+    .split('\n')
+    .map((line) => `  ${mark} ${line}`)

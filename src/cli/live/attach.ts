@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
+import { holdsTask } from '../../actors/agent/tasks/known-tasks.ts'
 import { IdNotFoundError, NotEndedError } from '../../events/errors/history.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import type { EventStore } from '../../store/event-store.ts'
@@ -128,7 +129,7 @@ function wait(
     let isOver = false
     for await (const recorded of factsOf(store, target, { signal: until, past: false })) {
       isOver = endsTarget(recorded, target)
-      if (recorded.type === 'TaskHeld' || recorded.type === 'RunPaused') review()
+      if (holdsTask(recorded) || recorded.type === 'RunPaused') review()
     }
     if (signal.aborted) return
     if (!isOver) {

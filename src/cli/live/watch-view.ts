@@ -141,6 +141,10 @@ function taskNews({ type, data }: AgentFact): News | null {
   switch (type) {
     case 'TaskHeld':
       return ['held', said(`held: ${holdInWords(data.hold, data.taskId)}`)]
+    case 'CallDeferred':
+      return ['held', said(`waits for what you say to ${data.tool}: claude-agents inbox`)]
+    case 'ToolDecided':
+      return ['working', said(`${data.tool} was ${VERDICTS[data.verdict]}${data.by ? ` by ${data.by}` : ''}`)]
     case 'TaskApproved':
       return ['working', said(`approved${data.by ? ` by ${data.by}` : ''}`)]
     case 'CallStarted':
@@ -165,6 +169,8 @@ function taskNews({ type, data }: AgentFact): News | null {
       return null
   }
 }
+
+const VERDICTS = { allow: 'approved', deny: 'denied' } as const
 
 function holdInWords(hold: Hold, taskId: string): string {
   if (hold.reason === 'approval')

@@ -15,6 +15,7 @@ export function recoverCommand(command: Command): void {
 
 const EXPLANATIONS: Readonly<Record<Recovery['outcome'], string>> = {
   harvested: 'had been answered; the answer was collected without a second call',
+  deferred: 'waits for what you say to a tool call: claude-agents inbox',
   redispatched: 'had not been sent; it was sent now',
   retried: 'had failed, or had been sent without an answer; it was asked again',
   failed: 'had failed for good',

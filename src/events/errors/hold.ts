@@ -16,7 +16,7 @@ export class TaskHeldError extends defineError(
   (given: {
     agent: string
     taskId: string
-    reason: 'approval' | 'budget' | 'account'
+    reason: 'approval' | 'budget' | 'account' | 'tool' | 'question'
     message: string
     hint: string
   }) => {

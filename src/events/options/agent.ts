@@ -18,6 +18,13 @@ export interface AgentOptions {
    * without a scope are limited to the workspace. Default: none.
    */
   readonly allowedTools?: readonly string[]
+  /**
+   * Tools of which a person decides each call, by the same rules: `Bash`, `Write(src/**)`. The turn stops there, durably and
+   * without a process, until someone approves the call, denies it or edits its input (`orchestrator.inbox`). Default: none.
+   */
+  readonly approveTools?: readonly string[]
+  /** Whether it can ask a person: it gets a tool `ask_human`, whose answer comes from `orchestrator.inbox`. Default: false. */
+  readonly questions?: boolean
   /** The most turns of the model in one call. Default: no limit. */
   readonly maxTurns?: number
   /** Default: the model that `claude` chooses. */
@@ -83,6 +90,10 @@ export type RetryPolicy = {
 export type AgentConfig = {
   readonly systemPrompt: string
   readonly allowedTools: readonly string[] | null
+  /** Tools of which a person decides each call. Absent: none. */
+  readonly approveTools?: readonly string[]
+  /** Absent: it cannot ask a person. */
+  readonly questions?: true
   readonly maxTurns: number | null
   readonly model: string | null
   /** How long a task may take, from its first call, retries included, in ms. */
@@ -159,6 +170,12 @@ export const AGENT = {
   ),
 }
 
+/** When a person is asked. An agent that asks none has neither in its facts. */
+export const ASKING = {
+  approveTools: setting(Schema.Array(ToolRule), 'tools of which a person decides each call'),
+  questions: setting(Schema.Boolean, 'whether it can ask a person', false),
+}
+
 const BranchName = Text.check(Schema.isPattern(/^(?!-)[^\0-\x20\x7f~^:?*[\\]+$/)).annotate({
   problem: 'is not a name for a branch or a commit',
 })
@@ -233,6 +250,8 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
     ...whole(AGENT),
     // As it was written: the tools of Claude Code change.
     allowedTools: Schema.NullOr(Schema.Array(Schema.String)),
+    approveTools: Schema.optionalKey(Schema.Array(Schema.String)),
+    questions: Schema.optionalKey(Schema.Literal(true)),
     retry: RetryPolicy,
     loadProjectSettings: Schema.optionalKey(Schema.Boolean),
     workspace: Schema.optionalKey(RepositoryWorkspace),
@@ -241,6 +260,7 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
 
 const defaults = {
   ...optional(AGENT),
+  ...optional(ASKING),
   retry: Schema.optionalKey(Schema.Struct(optional(RETRY)).annotate({ noun: 'option' })),
   workspace: Schema.optionalKey(RepositoryOptions),
   budget: Schema.optionalKey(Budget),
@@ -258,8 +278,22 @@ export const AgentDefaults: Decodable<AgentDefaults> = explainedBy<AgentDefaults
 export function agentConfig(options: AgentOptions): AgentConfig {
   const id = checkAgentId(options.id)
   const whole = { name: `agent "${id}"`, outcome: 'Nothing was written' }
-  const { systemPrompt, retry = {}, workspace: _, ...rest } = decodedInput(AgentOptions, options, whole)
+  const {
+    systemPrompt,
+    retry = {},
+    workspace: _,
+    approveTools = [],
+    questions,
+    ...rest
+  } = decodedInput(AgentOptions, options, whole)
   const config = completed(AGENT, rest)
   const allowedTools = config.allowedTools?.map(toolRule) ?? null
-  return { systemPrompt, ...config, allowedTools, retry: completed(RETRY, retry) }
+  return {
+    systemPrompt,
+    ...config,
+    allowedTools,
+    ...(approveTools.length > 0 && { approveTools: approveTools.map(toolRule) }),
+    ...(questions && { questions }),
+    retry: completed(RETRY, retry),
+  }
 }

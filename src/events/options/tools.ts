@@ -14,6 +14,9 @@ const TOOLS = [
   'WebBrowser WebFetch WebSearch Workflow Write',
 ].flatMap((line) => line.split(' '))
 
+/** The tool of this package by which an agent asks a person. */
+export const ASK_HUMAN = 'mcp__claude-agents__ask_human'
+
 /** Names that other frameworks use, and Claude Code's own for them. */
 const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['read_file', 'Read'],

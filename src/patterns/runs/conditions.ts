@@ -3,6 +3,7 @@
  * running: executed by this process, held, or waiting for a process.
  */
 import type { AgentSystem } from '../../actors/agent/system.ts'
+import { waitingTasks } from '../../actors/agent/tasks/held.ts'
 import type { Bodies } from '../../actors/engine/bodies.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { runFacts } from '../../events/run-facts.ts'
@@ -82,9 +83,9 @@ async function heldSteps(agents: AgentSystem): Promise<ReadonlyMap<string, numbe
   const steps = new Map<string, number>()
   for (const { id, held } of await agents.list({ open: true })) {
     if (held === 0) continue
-    const { queue } = (await agents.stateOf(id)).context
-    for (const { runId, hold } of queue)
-      if (hold !== undefined && runId !== undefined) steps.set(runId, (steps.get(runId) ?? 0) + 1)
+    const { context } = await agents.stateOf(id)
+    for (const { runId } of waitingTasks(context).map(({ task }) => task))
+      if (runId !== undefined) steps.set(runId, (steps.get(runId) ?? 0) + 1)
   }
   return steps
 }

@@ -1,4 +1,5 @@
 /** What is reported of a run while it works, step by step; and the same from the log, for those who watch it from outside. */
+import { holdsTask, releasesTask } from '../../actors/agent/tasks/known-tasks.ts'
 import { type AgentFact, agentFacts } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
@@ -10,7 +11,7 @@ export interface StepEvent {
   /** The number of the ask in this execution, from 1. */
   readonly ask: number
   readonly agent: string
-  /** `held`: it waits for approval, or for room in a budget; `released`: it continues. `reused`: answered from the log. */
+  /** `held`: it waits for a person, or for room in a budget; `released`: it continues. `reused`: answered from the log. */
   readonly state: 'scheduled' | 'held' | 'released' | 'reused' | 'succeeded' | 'failed' | 'cancelled'
   readonly costUsd: number
   readonly tokens: number
@@ -51,8 +52,8 @@ export class RecordedStepEvents {
       this.#steps.set(stepKey, { ...step, text: data.text })
       return []
     }
-    const isHeld = recorded.type === 'TaskHeld'
-    const isReleased = recorded.type === 'CallStarted' || recorded.type === 'TaskApproved'
+    const isHeld = holdsTask(recorded)
+    const isReleased = releasesTask(recorded)
     if (!isHeld && !(isReleased && step.isHeld)) return []
     this.#steps.set(stepKey, { ...step, isHeld })
     return [{ ...eventOf(stepKey, step), state: isHeld ? 'held' : 'released' }]

@@ -30,6 +30,7 @@ export class LastingCalls {
   /** How often recovery found each outcome. */
   readonly recovered: Record<Recovered['outcome'], number> = {
     answered: 0,
+    deferred: 0,
     failed: 0,
     unanswered: 0,
     unsent: 0,

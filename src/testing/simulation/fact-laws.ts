@@ -181,6 +181,13 @@ export class FactLaws {
       case 'AgentRemoved':
         for (const [callId, of] of this.open) if (of === agent) this.open.delete(callId)
         return
+      case 'CallDeferred':
+        record.call = null
+        this.#endCall(fact.data.callId)
+        return
+      case 'ToolDecided':
+        if (task) task.excused += 1
+        return
       case 'RetryScheduled':
         if (task && fact.data.because !== undefined) task.excused += 1
         return

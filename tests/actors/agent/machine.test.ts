@@ -30,6 +30,8 @@ const usage = { inputTokens: 3, outputTokens: 4, cacheReadTokens: 0, cacheCreati
 const TASK_FACTS = [
   'CallSucceeded',
   'CallFailed',
+  'CallDeferred',
+  'ToolDecided',
   'CallOutcomeUnknown',
   'RetryScheduled',
   'TaskFailed',
@@ -94,6 +96,23 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
         permissionDenials: [],
         harvested: fatal,
       },
+      CallDeferred: {
+        ...{
+          taskId,
+          callId,
+          sessionId: `s-${callId}`,
+          tool: 'Bash',
+          toolUseId: 'u',
+          input: text,
+          leftMs: attempt,
+        },
+        ...(fatal ? spent : {}),
+      },
+      ToolDecided: {
+        ...{ taskId, callId, tool: 'Bash', toolUseId: 'u', by: null },
+        ...(fatal ? { verdict: 'deny', reason: 'no' } : { verdict: 'allow', input: text }),
+      },
+      ToolRuleRemembered: { rule: `Bash(${taskId})`, by: null },
       CallFailed: { taskId, callId, error, ...(fatal ? spent : {}) },
       CallOutcomeUnknown: { taskId, callId, ...(fatal ? spent : {}) },
       RetryScheduled: {

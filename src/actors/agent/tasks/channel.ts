@@ -1,13 +1,14 @@
 /** One channel for all that is heard of an agent's tasks: the messages of their calls, and when they are held, released or ended. */
 import type { CallMessage } from '../../../claude/runner.ts'
-import type { AgentFact, Hold, TaskOutcome } from '../../../events/agent-facts.ts'
+import type { AgentFact, TaskOutcome } from '../../../events/agent-facts.ts'
 import type { Identified } from '../../../events/envelope.ts'
 import { callListener } from '../../../events/listener.ts'
 import type { Part } from '../../engine/part.ts'
+import type { AnyHold } from '../deferral.ts'
 import type { HeldTask } from './held.ts'
 
 export interface HoldListeners {
-  /** Called when the task is held: it needs approval, or its next call does not fit into a budget. */
+  /** Called when the task is held: it needs approval, its next call does not fit into a budget, or it waits at a tool call. */
   readonly onHeld?: (held: HeldTask) => void
   /** Called when a held task resumes. */
   readonly onReleased?: () => void
@@ -27,7 +28,7 @@ export interface AskingStep extends HoldListeners {
 /** What is heard of a task. */
 export type TaskNews =
   | { readonly type: 'message'; readonly message: CallMessage }
-  | { readonly type: 'held'; readonly hold: Hold }
+  | { readonly type: 'held'; readonly hold: AnyHold }
   | { readonly type: 'released' }
   | { readonly type: 'ended'; readonly outcome: Identified<TaskOutcome> }
   /** How it ends will not be known in this process. */
@@ -168,7 +169,7 @@ const EVERY = ''
 /** A caller that waits for the outcome of a task, and hears when it is held and released. */
 export class TaskCaller {
   readonly #listeners: HoldListeners
-  readonly #describe: (hold: Hold) => Promise<HeldTask>
+  readonly #describe: (hold: AnyHold) => Promise<HeldTask>
   readonly #ignore: () => void
   #end: Extract<TaskNews, { readonly type: 'ended' | 'given up' }> | undefined
   #ended = () => {}
@@ -180,7 +181,7 @@ export class TaskCaller {
     channel: TaskChannel,
     taskId: string,
     listeners: HoldListeners,
-    describe: (hold: Hold) => Promise<HeldTask>,
+    describe: (hold: AnyHold) => Promise<HeldTask>,
   ) {
     this.#listeners = listeners
     this.#describe = describe
@@ -217,7 +218,7 @@ export class TaskCaller {
     }
   }
 
-  #held(hold: Hold): void {
+  #held(hold: AnyHold): void {
     this.#isHeld = true
     // A held task is reconsidered whenever something changes; the caller hears of each reason once.
     const reason = JSON.stringify(hold)

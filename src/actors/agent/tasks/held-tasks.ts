@@ -3,7 +3,7 @@ import { TaskNotHeldError } from '../../../events/errors/hold.ts'
 import { defined } from '../../../events/json.ts'
 import type { Agent } from '../agent.ts'
 import type { AgentSystem } from '../system.ts'
-import type { HeldTask, Rejection, Verdict } from './held.ts'
+import type { HeldTask, Rejection, ToolVerdict, Verdict } from './held.ts'
 
 /** Selects an agent; needed if two agents have a task with the same id. */
 export interface OfAgent {
@@ -40,6 +40,11 @@ export class HeldTasks {
     const found = await this.#find(taskId, agent)
     await found.agent.reject(taskId, rejection)
     return found.task
+  }
+
+  /** Decides the tool call at which a call ended. Throws TaskNotHeldError. */
+  async decideTool(agent: string, callId: string, verdict: ToolVerdict): Promise<void> {
+    await (await this.#agents.get(agent)).decideTool(callId, verdict)
   }
 
   /** Task ids are unique within an agent only. */

@@ -79,6 +79,15 @@ const TASK_ENDS = new Set<string>([
 export const endsTask = ({ type, data }: { type: string; data: object }, taskId: string): boolean =>
   TASK_ENDS.has(type) && 'taskId' in data && data.taskId === taskId
 
+const HOLDS = new Set<string>(['TaskHeld', 'CallDeferred'] satisfies AgentFact['type'][])
+const RELEASES = new Set<string>(['CallStarted', 'TaskApproved', 'ToolDecided'] satisfies AgentFact['type'][])
+
+/** Whether its task is held from this fact on. */
+export const holdsTask = ({ type }: { readonly type: string }): boolean => HOLDS.has(type)
+
+/** Whether its task continues with this fact, if it was held. */
+export const releasesTask = ({ type }: { readonly type: string }): boolean => RELEASES.has(type)
+
 export type TaskSpending = Pick<Reply, 'costUsd' | 'tokens' | 'usage'>
 
 /** What the call that a fact ends has cost. */

@@ -14,6 +14,7 @@ import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import { Interest } from '../../engine/wish.ts'
 import type { CallEnding } from '../call.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from '../decisions.ts'
+import { heldAt } from '../deferral.ts'
 import type { AgentEnvironment, AgentLife } from '../environment.ts'
 import type { AgentSnapshot } from '../machine.ts'
 import { isSameTask } from '../retention.ts'
@@ -29,6 +30,7 @@ import {
   type RecordedTask,
   recordedTask,
   refusalIn,
+  releasesTask,
   spentOnTask,
   type TaskSpending,
   taskSpending,
@@ -411,7 +413,10 @@ export class AgentTasks {
 
   /** Tells the caller that the task is held, even if it was held before; checks again whether it may begin. */
   #reviewHold(taskId: string): void {
-    const { queue } = this.#life.snapshot.context
+    const { context } = this.#life.snapshot
+    const { queue, current } = context
+    const wish = current?.taskId === taskId ? heldAt(context) : undefined
+    if (wish) this.channel.tell(taskId, { type: 'held', hold: wish })
     const task = queue.find((queued) => queued.taskId === taskId)
     if (task?.hold?.reason === 'approval') this.channel.tell(taskId, { type: 'held', hold: task.hold })
     if (task && isHeldForMoney(task)) this.#life.again(BEGIN_HELD)
@@ -433,8 +438,7 @@ export class AgentTasks {
           type: 'ended',
           outcome: agentFacts.read(recorded) as Identified<TaskOutcome>,
         })
-      if (recorded.type === 'CallStarted' || recorded.type === 'TaskApproved')
-        this.channel.tell(String(taskId), { type: 'released' })
+      if (releasesTask(recorded)) this.channel.tell(String(taskId), { type: 'released' })
     })
   }
 

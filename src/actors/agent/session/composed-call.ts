@@ -1,0 +1,83 @@
+/** Composes a call from the log: its prompt, its session and its settings. */
+import type { Call } from '../../../claude/runner.ts'
+import { defined } from '../../../events/json.ts'
+import { leftOutOf } from '../../../events/material.ts'
+import type { AgentConfig } from '../../../events/options/agent.ts'
+import { composePrompt } from '../../../events/task-input.ts'
+import type { EventStore } from '../../../store/event-store.ts'
+import type { AgentDirectories } from '../../../workspaces/directories.ts'
+import type { Bodies } from '../../engine/bodies.ts'
+import { resumedTurn } from '../deferral.ts'
+import type { CurrentTask, OpenCall } from '../state.ts'
+import { conversationBefore, type LeftOut } from './conversation.ts'
+
+/** Where the parts of a call are read from. */
+export interface CallSources {
+  readonly store: EventStore
+  readonly stream: string
+  readonly bodies: Bodies
+  readonly directories: AgentDirectories
+  /** Tool calls that were approved for good. */
+  readonly rules?: readonly string[] | undefined
+  /** Whether the settings of its project count. undefined: it does not work on a repository. */
+  readonly project?: boolean | undefined
+}
+
+/** A call, and what its prompt leaves out of a conversation that had to be rebuilt. */
+export interface ComposedCall {
+  readonly call: Call
+  readonly leftOut: LeftOut | null
+}
+
+/** Composes what the runner needs from the log. */
+export async function composeCall(
+  agent: string,
+  config: AgentConfig,
+  task: CurrentTask,
+  { callId, sessionId, parentSessionId, rebuilt }: OpenCall,
+  sources: CallSources,
+): Promise<ComposedCall> {
+  const { systemPrompt, allowedTools, maxTurns, model, permissions, approveTools, questions } = config
+  const { bodies, directories, project, rules } = sources
+  const prompt = typeof task.prompt === 'string' ? task.prompt : await bodies.read(task.prompt)
+  const asked =
+    task.textInput === null ? prompt : composePrompt({ prompt, textInput: await bodies.read(task.textInput) })
+  const resumes = await resumedTurn(task, bodies)
+  const before =
+    !resumes && rebuilt && parentSessionId !== null
+      ? await conversationBefore(parentSessionId, sources)
+      : null
+  const call: Call = {
+    agent,
+    callId,
+    sessionId,
+    parentSessionId: task.deferred?.sessionId ?? (rebuilt ? null : parentSessionId),
+    taskId: task.taskId,
+    attempt: task.attempt,
+    prompt: `${before?.text ?? ''}${asked}${noteOf(task)}`,
+    ...(resumes && { resumes }),
+    settings: defined({
+      systemPrompt,
+      allowedTools: allowedTools ?? undefined,
+      maxTurns: maxTurns ?? undefined,
+      model: model ?? undefined,
+      outputSchema: task.outputSchema,
+      permissions,
+      approveTools,
+      approvedRules: rules,
+      questions,
+      project,
+    }),
+    directories,
+  }
+  const { turns = 0, characters = 0 } = before?.leftOut ?? {}
+  return { call, leftOut: turns + characters > 0 ? { turns, characters } : null }
+}
+
+/** What the model must know of its inputs beyond what it sees. */
+function noteOf({ incomplete = [] }: CurrentTask): string {
+  const told = incomplete.map((input) => `- ${leftOutOf(input)}`)
+  return told.length === 0
+    ? ''
+    : `\n\n(Of the inputs in the workspace, not everything is there:\n${told.join('\n')})`
+}
