@@ -66,6 +66,12 @@ export const MUTATIONS = [
       'target === entry.target) === entry',
       'target === entry.target) !== undefined',
     ],
+    [
+      'who gave it up is forgotten',
+      'src/landing/queue.ts',
+      'data: { entry, ...decision } }]',
+      'data: { entry } }]',
+    ],
   ),
   ...breaking(
     'A decision counts once',

@@ -203,8 +203,7 @@ export class Orchestrator implements AsyncDisposable {
     this.#feed = new EventFeed(store)
     this.#loadInbox = onceDone(async () => {
       const { Inbox } = await import('./inbox/inbox.ts')
-      const { held } = this
-      const landings = { cancel: (entry: string) => this.landings.cancel(entry) }
+      const { held, landings } = this
       const parts = { store, agents: this.#agents, runs: this.#runs, admission, accounts, held, landings }
       return new Inbox(parts)
     })
@@ -560,7 +559,7 @@ export class Orchestrator implements AsyncDisposable {
     list: async () => (await this.#open.#landing()).list(),
     changes: () => defer(async () => (await this.#open.#landing()).changes()).pipe(concatAll()),
     settled: async (entry) => (await this.#open.#landing()).settled(entry),
-    cancel: async (entry) => (await this.#working.#landing()).cancel(entry),
+    cancel: async (entry, decision) => (await this.#working.#landing()).cancel(entry, decision),
   }
 
   /** Answers that arrived after their task had ended. They were paid for, and no caller received them. */
@@ -788,8 +787,10 @@ export interface OrchestratorLandings {
   /**
    * Takes an entry out of its queue, or gives up one that was set aside. Others that have ended stay as they are. Throws
    * LandingNotFoundError.
+   *
+   * @param decision Who decides that, and why: the log has it.
    */
-  cancel(entry: string): Promise<LandingEntry>
+  cancel(entry: string, decision?: Rejection): Promise<LandingEntry>
 }
 
 /**

@@ -83,5 +83,6 @@ function landed(entry: QueuedEntry, entries: readonly QueuedEntry[]): string {
   const newest = entries.findLast(({ agent, target }) => agent === entry.agent && target === entry.target)
   if (newest && newest !== entry)
     return `its work was queued again as ${newest.entry}, which is ${newest.status}`
-  return entry.status === 'set-aside' ? 'its agent was removed' : `it is ${entry.status}`
+  if (entry.status === 'set-aside') return 'its agent was removed'
+  return `it is ${entry.status}${entry.status === 'cancelled' && entry.reason !== null ? ` ${entry.reason}` : ''}`
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { Observable } from 'rxjs'
 import type { Agent } from '../actors/agent/agent.ts'
+import type { Rejection } from '../actors/agent/tasks/held.ts'
 import { foldFact } from '../actors/engine/history.ts'
 import { AgentNotFoundError } from '../events/errors/agent.ts'
 import { RunNotFoundError } from '../events/errors/run.ts'
@@ -123,10 +124,13 @@ export class Landings {
   /**
    * Takes an entry out of its queue, or gives up one that was set aside. Others that have ended stay as they are. Throws
    * LandingNotFoundError.
+   *
+   * @param decision Who decides that, and why: the log has it.
    */
-  async cancel(name: string): Promise<LandingEntry> {
+  async cancel(name: string, { by, reason }: Rejection = {}): Promise<LandingEntry> {
+    const decision = defined({ by: by || undefined, reason: reason || undefined })
     const { stream } = await this.#found(name)
-    await (await this.#queue(stream.slice(LANDING_STREAMS.length))).cancel(name)
+    await (await this.#queue(stream.slice(LANDING_STREAMS.length))).cancel(name, decision)
     const { entry } = await this.#found(name)
     // Its target is being moved.
     return hasEnded(entry) ? entry : this.settled(name)
