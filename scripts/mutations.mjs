@@ -609,6 +609,27 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'Work that is nowhere else is not removed with its agent',
+    {
+      'tests/actors/agent/unlanded-work.test.ts': [
+        'work that the user has taken over by hand is landed',
+        'work that the user has taken over in part, or has taken back, is not landed',
+      ],
+    },
+    [
+      'what was taken over by hand is not looked for',
+      'src/workspaces/files/unlanded-work.ts',
+      'const commits = isTaken ? 0 : counted',
+      'const commits = counted',
+    ],
+    [
+      'what was taken over in part counts',
+      'src/workspaces/files/unlanded-work.ts',
+      'if (conflicts.length === 0 && tree === (await treeOf(merging, branch))) return true',
+      'if (conflicts.length === 0 && tree) return true',
+    ],
+  ),
+  ...breaking(
     'An undoing and a task never mix',
     {
       'tests/actors/agent/undo-race.test.ts': [
