@@ -158,6 +158,26 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A landing is finished after a kill in the middle of git',
+    {
+      'tests/landing/half-moved.test.ts': [
+        'after a crash, a lock is removed only if it is that of a git of ours that is dead',
+      ],
+    },
+    [
+      'the lock of a git that nobody knows is removed',
+      'src/workspaces/files/landing.ts',
+      'if (!isDead || (another',
+      'if (isDead && (another',
+    ],
+    [
+      'the lock of another git that is at work is removed',
+      'src/workspaces/files/landing.ts',
+      '(another ?? !killedHere.has(file)))',
+      '(another === null && !killedHere.has(file)))',
+    ],
+  ),
+  ...breaking(
     'What landed beside its target and was deleted does not come back',
     {
       'tests/landing/unlucky.test.ts': [
