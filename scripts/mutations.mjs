@@ -1302,6 +1302,16 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'One process at a time uses a base directory',
+    { [LOCK]: ['Another process is refused a base directory also where its log is elsewhere'] },
+    [
+      'it is not locked for a log elsewhere',
+      'src/orchestrator.ts',
+      'if (options.store) await orchestrator.#lockDirectory(options.runner)',
+      '',
+    ],
+  ),
+  ...breaking(
     'A second process is told the pid of the first',
     { [LOCK]: ['Another process is refused with the pid of the owner'] },
     ['the pid is left out', `${STORE}/lock.ts`, 'pid: pidOf(await readOwner(path)) })', 'pid: null })'],
