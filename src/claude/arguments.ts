@@ -3,7 +3,6 @@ import { dirname, join } from 'node:path'
 import { InvalidInvocationError, OutputSchemaError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import { isToolRule } from '../events/options/tools.ts'
-import { hasQuestions, personServer } from './asking/plan.ts'
 import { outputSchema } from './output-schema.ts'
 import { recordsSystemPrompts, type Version } from './program.ts'
 import type { Call, CallSettings } from './runner.ts'
@@ -14,8 +13,8 @@ export interface ArgumentsContext {
   readonly systemPromptFile: string | null
   /** What is forked, and at which line. Default: the parent session, at its end. */
   readonly origin?: { readonly sessionId: string; readonly at: string | null } | null | undefined
-  /** The settings by which a person is asked about tool calls. */
-  readonly asking?: JsonObject | undefined
+  /** The settings by which a person is asked about tool calls, and the server by which the agent asks one. */
+  readonly asking?: { readonly settings: JsonObject; readonly server: JsonObject | null } | undefined
   /** The working tree of a project whose own settings count, and whether it has MCP servers. */
   readonly project?: { readonly directory: string; readonly hasServers: boolean } | undefined
 }
@@ -29,7 +28,7 @@ const SESSION_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
  * flag, cannot exceed the system's limit on arguments, and appears in no process list or error message.
  */
 export function claudeArguments(
-  call: Pick<Call, SessionPart | 'settings' | 'resumes'>,
+  call: Pick<Call, SessionPart | 'settings'>,
   context: ArgumentsContext,
 ): string[] {
   const { settings } = call
@@ -39,7 +38,7 @@ export function claudeArguments(
     // Plain json loses the cause of startup errors; stream-json requires --verbose.
     ...['--output-format', 'stream-json', '--verbose', '--include-partial-messages'],
     ...sessionArguments(call, context),
-    ...sourceArguments(call, context),
+    ...sourceArguments(context),
     '--disable-slash-commands',
     ...(settings.permissions === 'bypass'
       ? ['--dangerously-skip-permissions']
@@ -61,17 +60,14 @@ export function claudeArguments(
  * is loaded if it is trusted: not the `local` settings, which only the agent can have written, and not the instructions and
  * servers of the folders around.
  */
-function sourceArguments(
-  call: Pick<Call, 'settings' | 'resumes'>,
-  { project, asking }: ArgumentsContext,
-): string[] {
+function sourceArguments({ project, asking }: ArgumentsContext): string[] {
   const servers = [
     ...(project?.hasServers ? ['.mcp.json'] : []),
-    ...(hasQuestions(call) ? [JSON.stringify(personServer())] : []),
+    ...(asking?.server ? [JSON.stringify(asking.server)] : []),
   ]
   const settings = {
     ...(project && { claudeMdExcludes: ['**/node_modules/**', ...aroundOf(project.directory)] }),
-    ...asking,
+    ...asking?.settings,
   }
   return [
     ...['--setting-sources', project ? 'project' : '', '--strict-mcp-config'],

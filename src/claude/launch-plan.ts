@@ -8,7 +8,15 @@ import { readAgentFile } from '../workspaces/agent-file.ts'
 import { withDescriptors } from '../workspaces/descriptors.ts'
 import { removeFrom } from '../workspaces/lifecycle.ts'
 import { claudeArguments } from './arguments.ts'
-import { askingFile, askingPlan, askingSettings } from './asking/plan.ts'
+import {
+  type AskingPlan,
+  askingFile,
+  askingPlan,
+  askingSettings,
+  hasQuestions,
+  personServer,
+} from './asking/plan.ts'
+import { askingProgram } from './asking/programs.ts'
 import { callEnvironment, type Environment, temporaryDirectory } from './environment.ts'
 import { isLoginFixed, isOn, type LoginSources, type Variables } from './login/account.ts'
 import { hideLogin } from './login/hidden.ts'
@@ -54,11 +62,11 @@ export function launchPlan(call: Call, { program, inherited, added, origin }: Pl
   const { settings } = call
   const { path, version } = program
   const environment = callEnvironment({ ...call, home, version, inherited, added })
-  const asking = askingPlanOf(call)
+  const asking = askingPlanOf(call) ?? undefined
   const given = claudeArguments(call, {
     version,
     origin,
-    asking: asking ? askingSettings({ home }, asking) : undefined,
+    asking: asking && askingArguments(call, asking),
     project: settings.project
       ? { directory: realpathSync(workspace), hasServers: existsSync(join(workspace, '.mcp.json')) }
       : undefined,
@@ -95,6 +103,11 @@ export async function clearTemporaryFiles({ directories }: Call): Promise<void> 
 /** The file that says that a tool call waits is beside the output of its call, and is removed with it. */
 const askingPlanOf = (call: Call) =>
   askingPlan(call, `${outputFiles(call.directories.home, call.callId).stdout}.waiting`)
+
+const askingArguments = (call: Call, plan: AskingPlan) => ({
+  settings: askingSettings(call.directories.home, plan, askingProgram('hook')),
+  server: hasQuestions(call) ? personServer(askingProgram('person')) : null,
+})
 
 /** Writes what the plan's arguments refer to: the system prompt, and what the hook knows. */
 export async function writeCallFiles(call: Call): Promise<void> {

@@ -27,7 +27,7 @@ export interface InboxParts extends InboxSources {
     decideTool(agent: string, callId: string, verdict: ToolVerdict): Promise<void>
   }
   readonly accounts: { resume(options: Verdict): Promise<readonly AccountInfo[]> }
-  readonly landings: { cancel(entry: string): Promise<unknown> }
+  readonly landings: { cancel(entry: string, decision: Rejection): Promise<unknown> }
 }
 
 /** How a person approves something. */
@@ -80,7 +80,7 @@ export class Inbox {
       await this.#decideTool(entry, defined({ verdict: 'deny', by, reason }))
     else if (kind === 'run' && run !== null)
       await this.#decided(id, () => runs.cancel(run, denial(by, reason)))
-    else if (kind === 'landing') await landings.cancel(placeOfEntry(id).of)
+    else if (kind === 'landing') await landings.cancel(placeOfEntry(id).of, defined({ by, reason }))
     else if (agent !== null && kind !== 'supervision')
       await this.#decided(id, () => held.reject(taskOf(id), defined({ agent, by, reason })))
     else throw refused(entry, 'cannot be denied')

@@ -1,7 +1,10 @@
 /** Which tool calls a person has to decide: in doubt, they have to. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { askingPlan, askingSettings } from '../../src/claude/asking/plan.ts'
 import { type AskingRules, needsDecision, toolsOf } from '../../src/claude/asking/rules.ts'
+import type { Call, CallSettings } from '../../src/claude/runner.ts'
+import { ASK_HUMAN } from '../../src/events/options/tools.ts'
 
 const NONE: AskingRules = { approve: [], approved: [], allowed: [] }
 const bash = (command: string) => ({ tool: 'Bash', input: { command }, paths: [] })
@@ -79,4 +82,39 @@ test('The tools that a hook is asked about are those of the rules, and of their 
   expect(toolsOf(['Bash(x)', 'Bash(y)'])).toEqual(['Bash', 'Monitor', 'PowerShell'])
   expect(toolsOf(['Write(src/**)'])).toEqual(['Write', 'Edit', 'MultiEdit', 'NotebookEdit'])
   expect(toolsOf(['mcp__db', 'mcp__x__y', 'WebFetch'])).toEqual(['mcp__db__.*', 'mcp__x__y', 'WebFetch'])
+})
+
+describe('A call', () => {
+  const call = (settings: Partial<CallSettings>, resumes?: Call['resumes']): Call => ({
+    ...{
+      callId: 'c',
+      taskId: 't',
+      agent: 'a',
+      attempt: 1,
+      sessionId: 's',
+      parentSessionId: null,
+      prompt: 'go',
+    },
+    ...{ directories: { workspace: '/w', home: '/h' }, settings: { systemPrompt: '', ...settings } },
+    ...(resumes && { resumes }),
+  })
+  const resumes = { tool: 'Write', toolUseId: 'u', input: {}, verdict: 'allow' } as const
+
+  test('of an agent that asks no person has no hook', () => {
+    expect(askingPlan(call({ allowedTools: ['Bash'] }), '/x')).toBeNull()
+  })
+
+  test('that resumes has a hook for what was decided, and asks by no more rules than before', () => {
+    const plan = askingPlan(call({ approveTools: ['Write(src/**)'] }, resumes), '/x')
+    expect(plan?.rules.approve).toEqual(['Write(src/**)'])
+    const alone = askingPlan(call({}, resumes), '/x')
+    expect(alone?.rules.approve).toEqual([])
+    expect(JSON.stringify(alone && askingSettings('/h', alone, 'hook.js'))).toContain('^(Write|Edit|')
+  })
+
+  test('is asked about a question by no rule that a person has remembered', () => {
+    const plan = askingPlan(call({ questions: true, approvedRules: [ASK_HUMAN, 'mcp__claude-agents'] }), '/x')
+    const asked = { tool: ASK_HUMAN, input: {}, paths: [] }
+    expect(plan && needsDecision(asked, plan.rules)).toBe(true)
+  })
 })

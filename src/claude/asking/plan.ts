@@ -1,7 +1,6 @@
 /** What the hook of a call knows: which tool calls need a decision, and what was decided. */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { JsonObject } from '../../events/json.ts'
 import { ASK_HUMAN } from '../../events/options/tools.ts'
 import type { Call, ResumedTurn } from '../runner.ts'
@@ -28,14 +27,13 @@ export const hasQuestions = ({ settings, resumes }: Pick<Call, 'settings' | 'res
 export function askingPlan(call: Call, waiting: string): AskingPlan | null {
   const { settings, directories, resumes } = call
   const { approveTools = [], approvedRules = [], allowedTools = [] } = settings
-  const decided = resumes ? [resumes.tool] : []
-  const approve = [...approveTools, ...decided, ...(hasQuestions(call) ? [ASK_HUMAN] : [])]
-  if (approve.length === 0) return null
+  const approve = [...approveTools, ...(hasQuestions(call) ? [ASK_HUMAN] : [])]
+  if (approve.length === 0 && !resumes) return null
   return {
     rules: {
       approve,
       // A question is never answered by a rule.
-      approved: approvedRules.filter((rule) => rule !== ASK_HUMAN),
+      approved: approvedRules.filter((rule) => !ASK_HUMAN.startsWith(rule)),
       allowed: allowedTools,
     },
     workspace: directories.workspace,
@@ -51,29 +49,22 @@ export const askingFile = (home: string): string => join(home, 'asking.json')
  * The settings by which the CLI asks the hook about each call of these tools. The hash is on the command line, which nothing can
  * change: a plan that was tampered with is refused. The CLI would carry out a call whose hook has crashed, unless that ends with 2.
  */
-export function askingSettings({ home }: { readonly home: string }, plan: AskingPlan): JsonObject {
+export function askingSettings(home: string, plan: AskingPlan, program: string): JsonObject {
   const hash = createHash('sha256').update(JSON.stringify(plan)).digest('hex')
-  const words = [process.execPath, programOf('hook'), askingFile(home), hash]
+  const words = [process.execPath, program, askingFile(home), hash]
   const command = `${words.map(quoted).join(' ')} || exit 2`
+  const { rules, resumes } = plan
+  const asked = toolsOf([...rules.approve, ...(resumes ? [resumes.tool] : [])])
   const hooks = [{ type: 'command', command, timeout: HOOK_TIMEOUT_S }]
-  return { hooks: { PreToolUse: [{ matcher: `^(${toolsOf(plan.rules.approve).join('|')})$`, hooks }] } }
+  return { hooks: { PreToolUse: [{ matcher: `^(${asked.join('|')})$`, hooks }] } }
 }
 
 /** The server whose only tool asks a person. */
-export const personServer = (): JsonObject => ({
-  mcpServers: { 'claude-agents': { command: process.execPath, args: [programOf('person')] } },
+export const personServer = (program: string): JsonObject => ({
+  mcpServers: { 'claude-agents': { command: process.execPath, args: [program] } },
 })
 
 /** A machine under load takes its time; the CLI carries out a call whose hook is late. */
 const HOOK_TIMEOUT_S = 600
 
 const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
-
-/** Node cannot run this TypeScript, so from the sources the built program is started. */
-const programOf = (name: 'hook' | 'person') =>
-  fileURLToPath(
-    new URL(
-      import.meta.url.endsWith('.ts') ? `../../../dist/claude/asking/${name}.js` : `./${name}.js`,
-      import.meta.url,
-    ),
-  )
