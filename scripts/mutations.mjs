@@ -545,7 +545,7 @@ export const MUTATIONS = [
     [
       'a failed call is taken back when the next one begins',
       'src/actors/agent/call-files.ts',
-      "ending.type === 'CallSucceeded' ? undefined : await takeBack(of)",
+      'continues ? undefined : await takeBack(of)',
       'undefined',
     ],
   ),
@@ -1475,8 +1475,8 @@ export const MUTATIONS = [
     [
       'a fold takes a chance',
       'src/actors/agent/state.ts',
-      'SessionLost: (_, { sessionId }) => ({ lostSession: sessionId }),',
-      'SessionLost: (_, { sessionId }) => ({ lostSession: `${sessionId} ${Math.random()}` }),',
+      'return { lostSession: sessionId }',
+      'return { lostSession: `${sessionId} ${Math.random()}` }',
     ],
   ),
   ...breaking(
@@ -1485,8 +1485,8 @@ export const MUTATIONS = [
     [
       'a cancelled task stays in the queue',
       'src/actors/agent/state.ts',
-      '      ? { current: null, ...(running && withCall(abandoned, current)) }\n      : { queue: queue.filter((queued) => queued.taskId !== taskId) },',
-      '      ? { current: null, ...(running && withCall(abandoned, current)) }\n      : { queue },',
+      '{ current: null } : { queue: queue.filter((queued) => queued.taskId !== taskId) }',
+      '{ current: null } : { queue }',
     ],
   ),
   ...breaking(
@@ -1742,7 +1742,7 @@ export const MUTATIONS = [
     { [ACCOUNT_WAITS]: ['is rebuilt: the next call begins a new one with the conversation so far'] },
     [
       'a lost session is begun without its conversation',
-      'src/actors/agent/call.ts',
+      'src/actors/agent/session/composed-call.ts',
       "prompt: `${before?.text ?? ''}${asked}${noteOf(task)}`,",
       'prompt: `${asked}${noteOf(task)}`,',
     ],
@@ -1759,8 +1759,8 @@ export const MUTATIONS = [
     [
       'it is rebuilt without end',
       'src/actors/agent/decisions.ts',
-      'call.parentSessionId !== null && !call.rebuilt) {',
-      'call.parentSessionId !== null) {',
+      '(call?.rebuilt ? null : call?.parentSessionId) ?? null',
+      'call?.parentSessionId ?? null',
     ],
   ),
   ...breaking(
@@ -2029,7 +2029,7 @@ export const MUTATIONS = [
     { 'tests/actors/agent/late-answers.test.ts': ['the next one finds out, once, that its call %s'] },
     [
       'the next process does not look for it',
-      'src/actors/agent/decisions.ts',
+      'src/actors/agent/list.ts',
       'queue.length + abandoned.length > 0,',
       'queue.length > 0,',
     ],
