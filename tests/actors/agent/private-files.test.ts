@@ -355,3 +355,39 @@ test('files that are neither saved nor brought back are told once, until they ar
     expect.stringMatching(/^some files are neither saved nor brought back, .*: huge, huge2$/),
   ])
 })
+
+/** The first half of a turn, up to a tool call that a person has to decide. The second one fails at first. */
+const inHalves: Work = async (workspace, prompt, attempt) => {
+  await mkdir(workspace, { recursive: true })
+  await writeFile(join(workspace, `${prompt}-${attempt}`), '')
+  const spent = {
+    costUsd: 0,
+    usage: { inputTokens: 1, outputTokens: 1, cacheReadTokens: 0, cacheCreationTokens: 0 },
+  }
+  if (attempt === 1 && prompt !== 'whole')
+    return { deferred: { tool: 'Bash', toolUseId: 'u', input: {} }, spent }
+  return attempt === 2 ? { error: new CliCrashedError() } : filesIn(workspace)
+}
+
+test('A turn that waits for a person in its middle keeps its files, and is one turn: undone or given up, all of it is gone', async () => {
+  const { open } = world(inHalves)
+  await using orchestrator = await open()
+  const agent = await orchestrator.createAgent({ id: 'a', ...ROLE, approveTools: ['Bash'] })
+  const held = async (prompt: string) => {
+    const text = agent.ask(prompt, { taskId: prompt }).then(({ text }) => text, String)
+    await expect.poll(() => agent.status).toBe('held')
+    return { text }
+  }
+  const first = await held('one')
+  const [entry] = await orchestrator.inbox()
+  await orchestrator.inbox.approve(entry?.id ?? '')
+  // What the second half did before it failed is taken back, and what the first did is not.
+  expect(await first.text).toBe('one-1 one-3')
+  expect(await agent.files.turns()).toMatchObject([{ turn: 1, taskId: 'one' }])
+  await agent.files.undo()
+  expect(await filesIn(agent.workspace)).toBe('')
+
+  await held('two')
+  await agent.cancel('two', 'no need')
+  expect((await agent.ask('whole')).text).toBe('whole-1')
+})
