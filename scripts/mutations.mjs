@@ -347,6 +347,26 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'The tasks of a fleet are independent',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'a task that was answered is not asked again when its agent was removed',
+      ],
+    },
+    [
+      'another commit makes another agent of it',
+      'src/patterns/runs/step-key.ts',
+      'const { commit: _, settings: __, ...workspace } = config.workspace',
+      'const { settings: __, ...workspace } = config.workspace',
+    ],
+    [
+      'a plan knows only the agents that are there',
+      'src/patterns/runs/runs.ts',
+      'if (isMissing) return configFingerprint(await this.#agents.configOf(options))',
+      '',
+    ],
+  ),
+  ...breaking(
     'The work of a step lands once',
     {
       'tests/patterns/fleet.test.ts': [
