@@ -82,6 +82,10 @@ export class PostgresConnection {
   async end(): Promise<void> {
     await this.#client.end().catch(() => {})
   }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end()
+  }
 }
 
 export class PostgresDatabase {
@@ -193,6 +197,10 @@ export class PostgresDatabase {
     if (this.#closing.signal.aborted) return
     this.#closing.abort()
     await this.#pool.end()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 }
 
