@@ -476,7 +476,7 @@ export const MUTATIONS = [
     [
       'from its base',
       'src/workspaces/files/open-histories.ts',
-      'history.layOut(last ?? workspace?.commit',
+      'history.layOut(last ?? begins',
       'history.layOut(workspace?.commit',
     ],
   ),
@@ -687,6 +687,20 @@ export const MUTATIONS = [
       'src/workspaces/files/unlanded-work.ts',
       'if (conflicts.length === 0 && tree === (await treeOf(merging, branch))) return true',
       'if (conflicts.length === 0 && tree) return true',
+    ],
+  ),
+  ...breaking(
+    'Work that is nowhere else is not removed with its agent',
+    {
+      'tests/actors/agent/unlanded-work.test.ts': [
+        'an agent that is created again continues on the branch that it had left, with its files',
+      ],
+    },
+    [
+      'a new agent of that id undoes it',
+      'src/workspaces/files/open-histories.ts',
+      '((await ours.refAt(branchRef(agent))) ?? workspace.commit)',
+      'workspace.commit',
     ],
   ),
   ...breaking(
