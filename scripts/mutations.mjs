@@ -367,6 +367,26 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'The tasks of a fleet are independent',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'a task that was answered is not asked again when its agent was removed',
+      ],
+    },
+    [
+      'another commit makes another agent of it',
+      'src/patterns/runs/step-key.ts',
+      'const { commit: _, settings: __, ...workspace } = config.workspace',
+      'const { settings: __, ...workspace } = config.workspace',
+    ],
+    [
+      'a plan knows only the agents that are there',
+      'src/patterns/runs/runs.ts',
+      'if (isMissing) return configFingerprint(await this.#agents.configOf(options))',
+      '',
+    ],
+  ),
+  ...breaking(
     'The work of a step lands once',
     {
       'tests/patterns/fleet.test.ts': [
@@ -456,7 +476,7 @@ export const MUTATIONS = [
     [
       'from its base',
       'src/workspaces/files/open-histories.ts',
-      'history.layOut(last ?? workspace?.commit',
+      'history.layOut(last ?? begins',
       'history.layOut(workspace?.commit',
     ],
   ),
@@ -667,6 +687,20 @@ export const MUTATIONS = [
       'src/workspaces/files/unlanded-work.ts',
       'if (conflicts.length === 0 && tree === (await treeOf(merging, branch))) return true',
       'if (conflicts.length === 0 && tree) return true',
+    ],
+  ),
+  ...breaking(
+    'Work that is nowhere else is not removed with its agent',
+    {
+      'tests/actors/agent/unlanded-work.test.ts': [
+        'an agent that is created again continues on the branch that it had left, with its files',
+      ],
+    },
+    [
+      'a new agent of that id undoes it',
+      'src/workspaces/files/open-histories.ts',
+      '((await ours.refAt(branchRef(agent))) ?? workspace.commit)',
+      'workspace.commit',
     ],
   ),
   ...breaking(

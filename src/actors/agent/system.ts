@@ -97,7 +97,7 @@ export class AgentSystem {
   }
 
   async create(options: AgentOptions): Promise<Agent> {
-    const config = await this.#config(this.#complete(options))
+    const config = await this.configOf(options)
     return this.#changes.post(async () => {
       const agent = await this.#here.get(options.id)
       if (agent.status !== 'absent') throw new AgentExistsError({ agent: options.id })
@@ -265,6 +265,11 @@ export class AgentSystem {
   #complete(options: AgentOptions): AgentOptions {
     checkArgument('The options of the agent', options, 'an object')
     return { ...this.#defaults, ...options, retry: { ...this.#defaults.retry, ...options.retry } }
+  }
+
+  /** The configuration of an agent that would be created with these options. */
+  configOf(options: AgentOptions): Promise<AgentConfig> {
+    return this.#config(this.#complete(options))
   }
 
   /** The configuration that options describe. What an agent began from stays as long as its base has the same name. */

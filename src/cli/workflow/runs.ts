@@ -87,7 +87,7 @@ function jsonDetails({ taken, ...run }: RunDetails) {
 
 function printRun(terminal: Terminal, run: RunDetails): void {
   const { runId, name, status, topic, startedAt, durationMs, steps, done, costUsd, taken, finalOutput } = run
-  const { reason } = run
+  const { reason, workflow } = run
   const state = terminal.style(COLOURS[status], status)
   const figures = [`${stepCount(done, steps)} steps`, duration(durationMs), dollars(costUsd)].join('  ')
   terminal.line(`run ${runId}  ${inert(name)}  ${state}  ${figures}`)
@@ -98,7 +98,11 @@ function printRun(terminal: Terminal, run: RunDetails): void {
   })
   if (finalOutput !== null && finalOutput !== '') terminal.line(`\n${inert(finalOutput)}`)
   if (reason !== null) terminal.note(`It does not continue: ${ADVICE[reason](runId)}`)
-  if (status === 'failed') terminal.note(`Resume it: claude-agents workflow resume ${runId}`)
+  if (status !== 'failed') return
+  const isAnswered = taken.every(({ state }) => state === 'succeeded')
+  if (isAnswered && workflow?.kind === 'fleet')
+    terminal.note('All of it is answered. What has not landed: claude-agents land --status')
+  else terminal.note(`Resume it: claude-agents workflow resume ${runId}`)
 }
 
 /** What a run waits for, and how it gets that. */

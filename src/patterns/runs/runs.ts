@@ -201,10 +201,9 @@ export class Runs {
     const actor = await this.#unfinished(id, await this.#load(id))
     const { context } = actor.snapshot
     const { pattern, hash } = await this.#builtAgain(id, context, workflow)
-    await this.#checkAgents(pattern)
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const answers = await this.#texts(steps)
-    const fingerprint = (agent: string) => this.#fingerprint(agent)
+    const fingerprint = (agent: string) => this.#fingerprint(agent, pattern.team)
     const { clock } = this.#environment
     const sources = { runId: id, steps, answers, fingerprint, clock, session: context.session }
     const plan = await planRun(pattern, await this.#task(id, context), sources)
@@ -616,8 +615,12 @@ export class Runs {
     for (const agent of agents) await this.#agents.get(agent)
   }
 
-  async #fingerprint(agent: string): Promise<string> {
-    return configFingerprint((await this.#agents.get(agent)).snapshot.context.config)
+  /** Also of an agent of the team that resuming will make. */
+  async #fingerprint(id: string, team: Pattern['team'] = []): Promise<string> {
+    const options = team.find((member) => member.id === id)
+    const isMissing = options && (await this.#agents.stateOf(id)).value === 'absent'
+    if (isMissing) return configFingerprint(await this.#agents.configOf(options))
+    return configFingerprint((await this.#agents.get(id)).snapshot.context.config)
   }
 
   /** The task that the run was started with. */

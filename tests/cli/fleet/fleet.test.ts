@@ -138,6 +138,9 @@ test('what passes the gate lands, and the report says so', async () => {
   const left = tasksOf(ran)[1]?.agent
   expect(again.stderr).toContain(`claude-agents land ${left} --gate 'test ! -e bad.txt'`)
   expect(again.stderr).not.toContain('workflow resume')
+  const shown = await cli.run(['workflow', 'show', 'r1'])
+  expect(shown.stderr).toContain('claude-agents land --status')
+  expect(shown.stderr).not.toContain('workflow resume')
   await writeFile(join(cli.folder, 'c.txt'), 'by the user\n')
   const beside = await cli.run(['fleet', 'Write c.txt: c', '--land', '--id', 'r2'])
   expect(beside.exitCode).toBe(0)
