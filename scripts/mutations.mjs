@@ -3463,6 +3463,39 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A mistyped command of an interactive session costs nothing',
+    {
+      'tests/cli/wrong-words.test.ts': [
+        'A slip in the name of a command never reaches the agent, however long the line is',
+      ],
+    },
+    [
+      'what is long is asked',
+      'src/cli/interactive/input.ts',
+      ': ORDINARY.has(word.toLowerCase()) && rest',
+      ': rest',
+    ],
+  ),
+  ...breaking(
+    'In a report of a run, no text is markup',
+    { 'tests/cli/terminal/document.test.ts': ['on a page, no text is markup or hidden'] },
+    ['quotes end an attribute', 'src/cli/terminal/document.ts', '/[&<>"\']/g', '/[&<>]/g'],
+  ),
+  ...breaking(
+    'In a report of a run, no text is markup',
+    {
+      'tests/cli/terminal/document.test.ts': [
+        'in Markdown, a text stays between its fences and a cell in its table',
+      ],
+    },
+    [
+      'fences are as long as those of the text',
+      'src/cli/terminal/document.ts',
+      'repeat(longest + 1)',
+      'repeat(3)',
+    ],
+  ),
+  ...breaking(
     'A file that you name is not overwritten',
     { 'tests/cli/first-hour.test.ts': ['is not overwritten by %s %s unless --force says so'] },
     ['every file is', 'src/cli/overwriting.ts', 'if (force || ', 'if (!force || '],
