@@ -78,6 +78,25 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A key decides only the entry of the inbox that was chosen on the screen',
+    {
+      'tests/cli/inbox/keys-view.test.ts': [
+        'whatever is pressed and whatever arrives or leaves: a key decides only the entry that was chosen',
+      ],
+    },
+    [
+      'another takes the place of one that is gone',
+      'src/cli/inbox/keys-view.ts',
+      '...firstInboxView([]),',
+      '...firstInboxView(entries),',
+    ],
+  ),
+  ...breaking(
+    'A key decides only the entry of the inbox that was chosen on the screen',
+    { 'tests/cli/inbox/keys-view.test.ts': ['what is pasted is part of a reason and decides nothing'] },
+    ['what is pasted are keys', 'src/cli/inbox/keys-view.ts', 'if (key.isPasted || ctrl)', 'if (ctrl)'],
+  ),
+  ...breaking(
     'The stream of the inbox has every change',
     { 'tests/inbox/inbox.test.ts': ['is the list at once, then whenever it changes, and ends with the log'] },
     [

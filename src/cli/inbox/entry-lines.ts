@@ -6,6 +6,8 @@ import type { Terminal } from '../terminal/output.ts'
 import { asTyped } from '../terminal/own-name.ts'
 import { inert } from '../terminal/text.ts'
 
+export const NOTHING_WAITS = 'Nothing waits for you.'
+
 export function entryLines(terminal: Terminal, entry: InboxEntry): readonly string[] {
   const { id, kind, run, since, prompt, question, costUsd, command } = entry
   const age = ago(systemClock.now() - Date.parse(since))
