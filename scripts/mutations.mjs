@@ -313,6 +313,26 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A git that is killed has said nothing',
+    { 'tests/workspaces/files/strange.test.ts': ['a git that is killed has said nothing'] },
+    [
+      'a lock of a killed git stays',
+      'src/workspaces/files/file-history.ts',
+      'return rm(`${file}.lock`, { force: true })',
+      'return rm(`${file}.other`, { force: true })',
+    ],
+  ),
+  ...breaking(
+    'A snapshot brings back bytes, modes, links, deletions and untracked files',
+    { 'tests/workspaces/files/strange.test.ts': ['what the rules of a snapshot ignore'] },
+    [
+      'what is ignored again is removed',
+      'src/workspaces/files/file-history.ts',
+      'if (to === undefined && !ignored.has(path)) await removeFileAt(root, path)',
+      'if (to === undefined) await removeFileAt(root, path)',
+    ],
+  ),
+  ...breaking(
     'A snapshot brings back bytes, modes, links, deletions and untracked files',
     {
       'tests/workspaces/files/file-history.test.ts': ['a file that is changed and changed back is seen by'],

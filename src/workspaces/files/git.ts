@@ -36,13 +36,15 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   GIT_ALLOW_PROTOCOL: '',
 }
 
+export type GitInput = AsyncIterable<Buffer> | Iterable<Buffer>
+
 export interface GitCall {
   /** The repository: the only one that git looks at. */
   readonly repository: string
   /** Where it runs. Default: the repository. */
   readonly directory?: string
   /** Sent to its standard input. */
-  readonly input?: AsyncIterable<Buffer> | Iterable<Buffer>
+  readonly input?: GitInput
   /** The tree that it works on, with an index of that tree; default: that of the repository. */
   readonly tree?: Pick<WorkingTree, 'directory'> & Partial<WorkingTree>
   /** The objects of another repository that can be read as well. */

@@ -49,7 +49,10 @@ export async function releaseFiles(open: OpenHistories, place: FilesPlace): Prom
   let kept: KeptWork | null = null
   if (hasWorktree(place)) {
     if (await isBegun(open, place)) kept = await keepWork(open, place)
-    const repository = await open.repositoryOf(place.workspace).catch(() => null)
+    const repository = await open.repositoryOf(place.workspace).catch((error) => {
+      if (error instanceof InvalidInputError) return null
+      throw error
+    })
     if (repository) await releaseWorktree(repository, directories.workspace)
     // A new agent of the same id does not continue from there.
     await open.snapshotsIn(directories).leave(branchRef(agent))

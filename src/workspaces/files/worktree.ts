@@ -106,17 +106,15 @@ export async function commitOf(
   name: string,
   what: 'base' | 'commit' = 'base',
 ): Promise<string> {
-  try {
-    const command = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]
-    return (await git(command, { repository: gitDirectory(path, common), directory: path })).toString().trim()
-  } catch (cause) {
-    const hint =
-      name === 'HEAD'
-        ? 'The repository has no commit yet. Make one first.'
-        : 'Name a branch, a tag or a commit.'
-    const problem = `there is no such commit in ${path}`
-    throw new InvalidInputError({ what: `The ${what} ${name}`, problem, hint }, { cause })
-  }
+  const command = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]
+  const found = await gitAnswer(command, { repository: gitDirectory(path, common), directory: path })
+  if (found) return found.toString().trim()
+  const hint =
+    name === 'HEAD'
+      ? 'The repository has no commit yet. Make one first.'
+      : 'Name a branch, a tag or a commit.'
+  const problem = `there is no such commit in ${path}`
+  throw new InvalidInputError({ what: `The ${what} ${name}`, problem, hint })
 }
 
 /** Of the working tree at that path, whose HEAD is its own. */
@@ -370,8 +368,8 @@ export async function isOnAnother(
 ): Promise<boolean> {
   const asking = ['for-each-ref', '--format=%(refname)', `--contains=${commit}`, 'refs/heads', 'refs/remotes']
   // It fails where the repository does not have the commit.
-  const found = git([...asking, 'refs/tags'], { repository: common, directory: common })
-  const refs = (await found.catch(() => Buffer.alloc(0))).toString().split('\n').filter(Boolean)
+  const found = await gitAnswer([...asking, 'refs/tags'], { repository: common, directory: common })
+  const refs = (found ?? '').toString().split('\n').filter(Boolean)
   return refs.some((ref) => ref !== `refs/heads/${branch}`)
 }
 
