@@ -3511,8 +3511,8 @@ export const MUTATIONS = [
     [
       'what is long is asked',
       'src/cli/interactive/input.ts',
-      ': ORDINARY.has(word.toLowerCase()) && rest',
-      ': rest',
+      'ORDINARY.has(word.toLowerCase()) &&',
+      '(ORDINARY.has(word.toLowerCase()) || true) &&',
     ],
   ),
   ...breaking(
