@@ -25,6 +25,8 @@ export function checkTerminal({ json }: GlobalOptions): void {
   })
 }
 
+/** In columns, for the name of a part of a fact. */
+const NAMES = 24
 /** For the line of keys and what separates it. */
 const FOOT = 2
 
@@ -84,7 +86,7 @@ function shownLines(
     const { recorded, before, after } = step
     const { version, position, at, type, data } = recorded
     const [from, to] = [stateName(before), stateName(after)]
-    const { rest, texts } = factParts(data as Json)
+    const { rest, texts } = factParts(data as Json, Math.max(1, columns - NAMES))
     const full = await fullTexts(globals, texts, recorded, scheduledBefore(steps, index))
     made = [
       `${screen.style('bold', stream)}  version ${version}  ${screen.style('dim', `position ${position}, ${at}`)}`,

@@ -7,6 +7,7 @@ import { streamName } from '../../events/ids.ts'
 import type { Json } from '../../events/json.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
+import { widthOf } from '../terminal/text.ts'
 
 export interface LongText {
   /** Where it is in the fact: `prompt`, `config.systemPrompt`. */
@@ -20,15 +21,14 @@ export interface FactParts {
   readonly texts: readonly LongText[]
 }
 
-/** In characters: a longer text has lines of its own. */
-const SHORT = 60
-
-export function factParts(data: Json, path = ''): FactParts {
+/** @param longest How many columns a text may take that has no lines of its own. */
+export function factParts(data: Json, longest: number, path = ''): FactParts {
+  const isBody = (value: Json): value is string | Exclude<Body, string> => isLong(value, longest)
   if (isBody(data)) return { rest: null, texts: [{ name: path, body: data }] }
   if (typeof data !== 'object' || data === null) return { rest: data, texts: [] }
   const parts = Object.entries(data as Readonly<Record<string, Json>>).map(([name, value]) => {
     const place = Array.isArray(data) ? `${path}[${name}]` : path === '' ? name : `${path}.${name}`
-    return [name, factParts(value, place), value] as const
+    return [name, factParts(value, longest, place), value] as const
   })
   const kept = parts.filter(([, , value]) => !isBody(value)).map(([name, { rest }]) => [name, rest] as const)
   return {
@@ -37,9 +37,9 @@ export function factParts(data: Json, path = ''): FactParts {
   }
 }
 
-const isBody = (value: Json): value is string | Exclude<Body, string> =>
+const isLong = (value: Json, longest: number): boolean =>
   typeof value === 'string'
-    ? value.length > SHORT || value.includes('\n')
+    ? value.length > longest || value.includes('\n') || widthOf(value) > longest
     : typeof value === 'object' && value !== null && 'sha256' in value && 'bytes' in value
 
 /** Whether a text is elsewhere than in its fact. */

@@ -12,7 +12,7 @@ import { isConversation, readStore, type Session, withStore } from '../session.t
 import { list } from '../terminal/list.ts'
 import { hasKeys } from '../terminal/screen.ts'
 import { inert } from '../terminal/text.ts'
-import { entryLines, NOTHING_WAITS } from './entry-lines.ts'
+import { NOTHING_WAITS, shownLines } from './entry-lines.ts'
 
 export function inboxCommands(inbox: Command): void {
   inbox
@@ -46,7 +46,7 @@ async function show(globals: GlobalOptions, { watch = false }: { readonly watch?
   if (watch) return (await import('./watch.ts')).watchInbox(globals)
   await readStore(globals, async ({ orchestrator, terminal }) =>
     list(terminal, await orchestrator.inbox.list(), NOTHING_WAITS, (entries) =>
-      entries.map((entry, at) => (at === 0 ? '' : '\n') + entryLines(terminal, entry).join('\n')),
+      entries.map((entry, at) => (at === 0 ? '' : '\n') + shownLines(terminal, entry).join('\n')),
     ),
   )
 }

@@ -29,7 +29,7 @@ export const firstInboxView = (entries: Entries, said: string | null = null): In
 })
 
 /** What is most needed first: a narrow terminal cuts the rest. */
-export const INBOX_KEYS = 'a approve  d deny  e edit  enter in full  ↑↓ choose  q quit'
+export const INBOX_KEYS = 'a approve  d deny  q quit  e edit  enter in full  ↑↓ choose'
 
 const isQuestion = ({ kind }: { readonly kind: string }) => kind === 'question'
 

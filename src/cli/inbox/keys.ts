@@ -2,7 +2,7 @@
 import { systemClock } from '../../clock.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { ago, plural } from '../../events/figures.ts'
-import { defined } from '../../events/json.ts'
+import { defined, type JsonObject } from '../../events/json.ts'
 import type { InboxEntry } from '../../inbox/entry.ts'
 import { reportFailure } from '../failure.ts'
 import type { GlobalOptions } from '../global-options.ts'
@@ -10,8 +10,8 @@ import { listenForInterruption } from '../interruption.ts'
 import { edited, editorCommand } from '../terminal/editor.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { anyKey, type Drawing, type Size, showScreen } from '../terminal/screen.ts'
-import { cut, ending, inert, wrapped } from '../terminal/text.ts'
-import { entryLines, NOTHING_WAITS } from './entry-lines.ts'
+import { cut, ending, inert } from '../terminal/text.ts'
+import { brokenLines, entryLines, NOTHING_WAITS } from './entry-lines.ts'
 import {
   firstInboxView,
   INBOX_KEYS,
@@ -27,10 +27,19 @@ export interface InboxDecisions {
   approve(
     globals: GlobalOptions,
     id: string,
-    options: { readonly wait: boolean; readonly input?: string },
+    options: { readonly wait: boolean; readonly input?: JsonObject },
   ): Promise<void>
-  deny(globals: GlobalOptions, id: string, options: { readonly reason?: string }): Promise<void>
-  answer(globals: GlobalOptions, id: string, text: string, options: object): Promise<void>
+  deny(
+    globals: GlobalOptions,
+    id: string,
+    options: { readonly wait: boolean; readonly reason?: string },
+  ): Promise<void>
+  answer(
+    globals: GlobalOptions,
+    id: string,
+    text: string,
+    options: { readonly wait: boolean; readonly by?: string },
+  ): Promise<void>
 }
 
 /** @param stays Whether it waits for more when nothing waits any longer. */
@@ -50,7 +59,7 @@ export async function decideByKeys(
       if (decision === null) return
       const isDone = await carriedOut(globals, screen, decision, decisions)
       if (signal.aborted) return
-      said = decision.does === 'deny' && isDone ? `denied ${decision.entry.id}` : null
+      said = isDone && isSettled(decision) ? `denied ${decision.entry.id}` : null
       if (said !== null || (!stays && (await isNothingLeft(globals)))) continue
       screen.note(screen.accent('dim', 'Press a key for the inbox, q to quit.'))
       const key = await anyKey()
@@ -60,6 +69,12 @@ export async function decideByKeys(
     interruption.stop()
   }
 }
+
+/** Whether nothing continues that could print an answer. */
+const isSettled = ({ does, entry }: KeyDecision) => does === 'deny' && !CONTINUES.has(entry.kind)
+
+/** Whatever is decided of these, the turn of their agent continues. */
+const CONTINUES: ReadonlySet<string> = new Set(['tool', 'question'])
 
 interface Looking {
   readonly stays: boolean
@@ -152,9 +167,10 @@ function drawing(
   const isFull = view.isFull && entry !== undefined
   const all = isFull
     ? fullLines(screen, entry, columns)
-    : entries.flatMap((one) => briefLines(screen, one, one.id === view.chosen, columns))
+    : entries.flatMap((one) => briefLines(screen, one, one.id === view.chosen, columns)).slice(0, -1)
   const at = entries.findIndex(({ id }) => id === view.chosen) * LINES_OF_ENTRY
-  const wanted = isFull ? view.offset : Math.max(0, at - room + LINES_OF_ENTRY)
+  // The last line of an entry is empty.
+  const wanted = isFull ? view.offset : Math.max(0, Math.min(at, at + LINES_OF_ENTRY - 1 - room))
   const offset = Math.min(wanted, Math.max(0, all.length - room))
   const head =
     entries.length === 0 ? NOTHING_WAITS : `${plural(entries.length, 'entry', 'entries')} in the inbox`
@@ -195,14 +211,11 @@ function briefLines(
   ]
 }
 
-/** As the command prints it, broken to the width: what was broken keeps what it begins with. */
+/** As the command prints it. */
 function fullLines(screen: Terminal, entry: InboxEntry, columns: number): readonly string[] {
   const plain = { ...screen, style: (_: unknown, text: string) => text }
-  return entryLines(plain, entry).flatMap((line, at) => {
-    const [, begin = '', text = ''] = /^( *(?:\| )?)(.*)$/s.exec(line) ?? []
-    const broken = wrapped(text, Math.max(1, columns - begin.length)).map((piece) => begin + piece)
-    return at === 0 ? broken.map((piece) => screen.style('yellow', piece)) : broken
-  })
+  const [head = '', ...lines] = brokenLines(entryLines(plain, entry), columns)
+  return [screen.style('yellow', head), ...lines]
 }
 
 /** Does what the command would do, on the ordinary screen. Returns whether it succeeded. */
@@ -215,8 +228,9 @@ async function carriedOut(
   const { does, entry } = decision
   const { id } = entry
   try {
-    if (does === 'deny') await deny(globals, id, defined({ reason: decision.text || undefined }))
-    else if (does === 'answer') await answer(globals, id, decision.text, {})
+    if (does === 'deny')
+      await deny(globals, id, { wait: true, ...defined({ reason: decision.text || undefined }) })
+    else if (does === 'answer') await answer(globals, id, decision.text, { wait: true })
     else {
       const input = does === 'edit' ? await editedInput(entry) : undefined
       if (input === null) {
@@ -235,16 +249,21 @@ async function carriedOut(
   }
 }
 
-/** The input of a tool as JSON; null if it was left as it is. */
-async function editedInput({ input }: InboxEntry): Promise<string | null> {
+/** The input of a tool; null if it was left as it is. */
+async function editedInput({ input }: InboxEntry): Promise<JsonObject | null> {
   const before = JSON.stringify(input, null, 2)
   const what = 'The input'
   const text = await edited(editorCommand('e'), { what, file: 'INPUT.json', text: `${before}\n` })
   if (text === before) return null
+  const given = parsed(text)
+  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return given as JsonObject
+  throw new InvalidInputError({ what, problem: 'it is not a JSON object, so nothing was approved' })
+}
+
+function parsed(text: string): unknown {
   try {
-    return JSON.stringify(JSON.parse(text))
-  } catch (cause) {
-    const problem = 'it is not JSON, so nothing was approved'
-    throw new InvalidInputError({ what, problem }, { cause })
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }

@@ -7,7 +7,7 @@ import type { GlobalOptions } from '../global-options.ts'
 import { listenForInterruption, untilEnough } from '../interruption.ts'
 import { watchStore } from '../live/watched-store.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
-import { entryLines } from './entry-lines.ts'
+import { shownLines } from './entry-lines.ts'
 
 export async function watchInbox(globals: GlobalOptions): Promise<void> {
   refuseDatabase(globals, 'inbox --watch')
@@ -47,7 +47,7 @@ function changes(screen: Terminal): (entries: readonly InboxEntry[]) => void {
     for (const entry of entries) {
       if (shown.get(entry.id) === now.get(entry.id)) continue
       if (screen.json) screen.value(entry)
-      else screen.line(`${entryLines(screen, entry).join('\n')}\n`)
+      else screen.line(`${shownLines(screen, entry).join('\n')}\n`)
     }
     shown = now
   }

@@ -95,7 +95,10 @@ class Conversation {
     const reply = await input.next(terminal.style('bold', 'y: yes, a: ask the agent this text> '), {
       isKept: false,
     })
-    if (reply === null) return { type: 'exit' }
+    if (reply === null) {
+      terminal.note('')
+      return { type: 'exit' }
+    }
     if (reply === 'interrupted' || /^\s*(no?)?\s*$/i.test(reply)) return { type: 'nothing' }
     if (/^\s*a(sk)?\s*$/i.test(reply)) return { type: 'ask', prompt: meant.typed.replace(/^\/?ask\s+/, '') }
     if (!/^\s*y(es)?\s*$/i.test(reply)) return this.#meant(reply, input)

@@ -37,16 +37,22 @@ const plain =
   (rest: readonly string[]) =>
     atMost(0, rest, [...command, ...rest])
 
+/** The name, and what follows it: that of the current agent if there is none. */
+function named(rest: readonly string[], agent: string | null): readonly [string | null, readonly string[]] {
+  const [first, ...more] = rest
+  return first === undefined || isOption(first) ? [agent, rest] : [first, more]
+}
+
 /** With the current agent if none is named. */
 const ofAgent =
   (...command: readonly string[]) =>
   (rest: readonly string[], agent: string | null) => {
-    const [id = agent, ...more] = rest
+    const [id, more] = named(rest, agent)
     return id === null ? null : atMost(1, rest, [...command, id, ...more])
   }
 
 const ofStream = (command: string) => (rest: readonly string[], agent: string | null) => {
-  const [id = agent, ...more] = rest
+  const [id, more] = named(rest, agent)
   if (id === null) return null
   return atMost(1, rest, [command, id.includes('/') ? id : `agent/${id}`, ...more])
 }

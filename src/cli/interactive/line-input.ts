@@ -37,11 +37,12 @@ export async function lineInput({
   const kept = await readPlainFile(historyFile).then(String, (error) => (isMissing(error) ? '' : null))
   let history = (kept ?? '').split('\n').filter(Boolean)
   history = history.slice(-LONGEST_HISTORY).reverse()
-  stdout.write('\u001b[?2004h')
   const keyboard = new Keyboard(stdin)
 
   return {
     async next(prompt, { isKept = true } = {}) {
+      // A command with a screen of its own, or an editor, may have ended it.
+      stdout.write('\u001b[?2004h')
       const keys = editorKeys((mode) => keyboard.setRawMode(mode))
       const lines = createInterface({
         input: keys,

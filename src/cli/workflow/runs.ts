@@ -7,7 +7,7 @@ import type { Orchestrator } from '../../orchestrator.ts'
 import type { RunCondition, RunDetails, RunInfo } from '../../patterns/runs/options.ts'
 import type { RecordedStep } from '../../patterns/runs/recorded-steps.ts'
 import type { GlobalOptions } from '../global-options.ts'
-import { entryLines } from '../inbox/entry-lines.ts'
+import { shownLines } from '../inbox/entry-lines.ts'
 import { readStore, type Session, withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import type { Terminal } from '../terminal/output.ts'
@@ -112,7 +112,7 @@ function printRun(terminal: Terminal, run: RunDetails, waiting: readonly InboxEn
   taken.forEach((step, index) => {
     terminal.row(stepLine(terminal, step, index === taken.length - 1 ? '└' : '├', width))
   })
-  for (const entry of waiting) terminal.line(`\n${entryLines(terminal, entry).join('\n')}`)
+  for (const entry of waiting) terminal.line(`\n${shownLines(terminal, entry).join('\n')}`)
   if (finalOutput !== null && finalOutput !== '') terminal.line(`\n${inert(finalOutput)}`)
   const advice = howToContinue(run, waiting)
   if (advice !== null) terminal.note(advice)

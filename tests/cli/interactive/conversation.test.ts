@@ -14,6 +14,7 @@ describe('what is typed', () => {
     ['show', { type: 'command', words: ['agent', 'show', 'a'] }],
     ['show b', { type: 'command', words: ['agent', 'show', 'b'] }],
     ['replay', { type: 'command', words: ['replay', 'agent/a'] }],
+    ['replay --step', { type: 'command', words: ['replay', 'agent/a', '--step'] }],
     ['state run/r1 --at 3', { type: 'command', words: ['state', 'run/r1', '--at', '3'] }],
     ['create b "You \\"help\\"."', { type: 'command', words: ['agent', 'create', 'b', 'You "help".'] }],
     ["workflow run a b 'a task'", { type: 'command', words: ['workflow', 'run', 'a', 'b', 'a task'] }],
@@ -161,6 +162,10 @@ test.runIf(hasTmux)('A session (tmux) asks first what a slip means, and decides 
   await terminal.shows(/Ctrl-C stops watching/)
   await terminal.press('C-c')
   await terminal.shows(/helper>\n*$/)
+  // After a screen of a command, what is pasted is one text still.
+  await terminal.paste('one\nlist\nthree')
+  await terminal.shows(/helper> one⏎list⏎three\n*$/)
+  await terminal.press('C-c')
   await terminal.enter('sessons are what I ask about')
   await terminal.shows(/Did you mean sessions\?/)
   await terminal.enter('a')
