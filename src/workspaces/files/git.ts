@@ -56,6 +56,8 @@ export interface GitCall {
   /** Who commits, and when. Default: nobody can. */
   readonly by?: Author
   readonly signal?: AbortSignal
+  /** Called at once when it runs. */
+  readonly onStart?: (pid: number) => void
 }
 
 export interface Author {
@@ -155,7 +157,17 @@ interface Ended {
 
 /** Starts git, and notes how it ends, from its first moment on. */
 async function started(command: readonly string[], call: GitCall) {
-  const { repository, directory = repository, input, tree, reading, by, settings = {}, signal } = call
+  const {
+    repository,
+    directory = repository,
+    input,
+    tree,
+    reading,
+    by,
+    settings = {},
+    signal,
+    onStart,
+  } = call
   const start = () => {
     const child = spawn('git', [...SETTINGS, ...command], {
       cwd: directory,
@@ -174,6 +186,7 @@ async function started(command: readonly string[], call: GitCall) {
       stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       windowsHide: true,
     })
+    if (child.pid !== undefined) onStart?.(child.pid)
     return { child, ended: endOf(child, command, call) }
   }
   return (await spawnWhenPossible(start, signal ? { signal } : {})).child

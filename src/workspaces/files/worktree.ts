@@ -373,6 +373,25 @@ export async function isOnAnother(
   return refs.some((ref) => ref !== `refs/heads/${branch}`)
 }
 
+/** What the branches are at that came after the base and are no agent's, the newest ones. */
+export async function userBranches(
+  { repository: { common }, commit }: Pick<WorktreePlace, 'repository' | 'commit'>,
+  most: number,
+): Promise<readonly string[]> {
+  const at = { repository: common, directory: common }
+  const lines = async (...command: string[]) =>
+    String(await git(['for-each-ref', ...command], at)).split('\n')
+  const pins = await lines('--format=%(refname)', PINS)
+  const agents = new Set(pins.map((pin) => pin.replace(PINS, 'refs/heads/')))
+  const format = ['--sort=-committerdate', '--format=%(objectname) %(refname)']
+  const branches = await lines(...format, `--contains=${commit}`, 'refs/heads', 'refs/remotes')
+  const tips = branches.flatMap((line) => {
+    const [tip = '', ref = ''] = line.split(' ')
+    return tip === '' || agents.has(ref) ? [] : [tip]
+  })
+  return [...new Set(tips)].slice(0, most)
+}
+
 /** Keeps a commit that is in a repository of ours under a ref of the user's. Returns the name of the ref. */
 export async function keepCommit(
   { repository: { common } }: Pick<WorktreePlace, 'repository'>,
@@ -408,7 +427,8 @@ export async function removeLocks({
 }
 
 /** What keeps the commits that an agent began from. */
-const pinOf = (branch: string): string => `refs/claude-agents/base/${branch}`
+const pinOf = (branch: string): string => `${PINS}${branch}`
+const PINS = 'refs/claude-agents/base/'
 
 /** Lets the index of a worktree have what a commit has, by default its HEAD, without looking at the files. */
 export async function resetIndex(directory: string, commit = 'HEAD'): Promise<void> {
