@@ -84,6 +84,25 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A key decides only the entry of the inbox that was chosen on the screen',
+    {
+      'tests/cli/inbox/keys-view.test.ts': [
+        'whatever is pressed and whatever arrives or leaves: a key decides only the entry that was chosen',
+      ],
+    },
+    [
+      'another takes the place of one that is gone',
+      'src/cli/inbox/keys-view.ts',
+      '...firstInboxView([]),',
+      '...firstInboxView(entries),',
+    ],
+  ),
+  ...breaking(
+    'A key decides only the entry of the inbox that was chosen on the screen',
+    { 'tests/cli/inbox/keys-view.test.ts': ['what is pasted is part of a reason and decides nothing'] },
+    ['what is pasted are keys', 'src/cli/inbox/keys-view.ts', 'if (key.isPasted || ctrl)', 'if (ctrl)'],
+  ),
+  ...breaking(
     'The stream of the inbox has every change',
     { 'tests/inbox/inbox.test.ts': ['is the list at once, then whenever it changes, and ends with the log'] },
     [
@@ -3571,6 +3590,39 @@ export const MUTATIONS = [
       'src/cli/interactive/input.ts',
       "return meant === null ? { type: 'ask'",
       "return meant !== '' ? { type: 'ask'",
+    ],
+  ),
+  ...breaking(
+    'A mistyped command of an interactive session costs nothing',
+    {
+      'tests/cli/wrong-words.test.ts': [
+        'A slip in the name of a command never reaches the agent, however long the line is',
+      ],
+    },
+    [
+      'what is long is asked',
+      'src/cli/interactive/input.ts',
+      'ORDINARY.has(word.toLowerCase()) &&',
+      '(ORDINARY.has(word.toLowerCase()) || true) &&',
+    ],
+  ),
+  ...breaking(
+    'In a report of a run, no text is markup',
+    { 'tests/cli/terminal/document.test.ts': ['on a page, no text is markup or hidden'] },
+    ['quotes end an attribute', 'src/cli/terminal/document.ts', '/[&<>"\']/g', '/[&<>]/g'],
+  ),
+  ...breaking(
+    'In a report of a run, no text is markup',
+    {
+      'tests/cli/terminal/document.test.ts': [
+        'in Markdown, a text stays between its fences and a cell in its table',
+      ],
+    },
+    [
+      'fences are as long as those of the text',
+      'src/cli/terminal/document.ts',
+      'repeat(longest + 1)',
+      'repeat(3)',
     ],
   ),
   ...breaking(
