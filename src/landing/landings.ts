@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { Observable } from 'rxjs'
 import type { Agent } from '../actors/agent/agent.ts'
+import type { Verdict } from '../actors/agent/tasks/held.ts'
 import { foldFact, foldStream } from '../actors/engine/history.ts'
 import { AgentNotFoundError } from '../events/errors/agent.ts'
 import { RunNotFoundError } from '../events/errors/run.ts'
@@ -40,9 +41,11 @@ export interface LandingEntry {
 export interface LandOptions extends StepLanding {
   /** Names the entries of a repeated request, so that nothing is queued twice. */
   readonly requestId?: string
+  /** Who lands it, if a person does so by hand; it is recorded in the log. */
+  readonly by?: string
 }
 
-const LAND_OPTIONS: KnownKeys<LandOptions> = { ...LANDING_OPTIONS, requestId: true }
+const LAND_OPTIONS: KnownKeys<LandOptions> = { ...LANDING_OPTIONS, requestId: true, by: true }
 
 export interface LandingsEnvironment extends LandingEnvironment {
   readonly newId: () => string
@@ -137,9 +140,9 @@ export class Landings {
    * Takes an entry out of its queue, or gives up one that was set aside. Others that have ended stay as they are. Throws
    * LandingNotFoundError.
    */
-  async cancel(name: string): Promise<LandingEntry> {
+  async cancel(name: string, verdict: Verdict = {}): Promise<LandingEntry> {
     const { stream } = await this.#found(name)
-    await (await this.#queue(stream.slice(STREAMS.length))).cancel(name)
+    await (await this.#queue(stream.slice(STREAMS.length))).cancel(name, verdict)
     const { entry } = await this.#found(name)
     // Its target is being moved.
     return hasEnded(entry) ? entry : this.settled(name)
@@ -196,7 +199,7 @@ export class Landings {
 
   async #request(
     agent: Agent,
-    { into, gate, squash = false, requestId }: LandOptions,
+    { into, gate, squash = false, requestId, by }: LandOptions,
   ): Promise<Requested & { readonly queue: string }> {
     const { operations, newId } = this.#environment
     const { files, place } = worktreeOf(agent, this.#environment)
@@ -208,7 +211,7 @@ export class Landings {
       .update(`${requestId ?? newId()} ${agent.id}`)
       .digest('hex')
       .slice(0, 8)
-    const wanted = { gate: gate ?? null, squash }
+    const wanted = { gate: gate ?? null, squash, ...(by && { by }) }
     return { queue, entry: `${agent.id}-${key}`, agent: agent.id, repo, branch, head, target, ...wanted }
   }
 
