@@ -57,6 +57,13 @@ export async function factView(
 
 const LARGEST_PIECE = 100_000
 
+/** A piece of a long text, from an offset. */
+export const pieceOf = (text: string, offset: number): BodyView => ({
+  text: visible(text.slice(offset, offset + LARGEST_PIECE)),
+  offset,
+  length: text.length,
+})
+
 /**
  * A piece of a long text, in the fact itself or in a body beside the log.
  *
@@ -73,7 +80,7 @@ export async function bodyView(
     const found = root === 'data' && recorded ? valueAt(recorded.data, keys) : undefined
     const text = isReference(found) ? await store.blobs.get(found) : found
     if (typeof text !== 'string') break
-    return { text: visible(text.slice(offset, offset + LARGEST_PIECE)), offset, length: text.length }
+    return pieceOf(text, offset)
   }
   throw new InvalidInputError({
     what: 'path',
