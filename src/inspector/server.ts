@@ -10,6 +10,7 @@ import { ACT, ActRequests, LARGEST_FORM } from './acts/requests.ts'
 import { type Asset, pageAssets } from './assets.ts'
 import { cookieWith, HEADERS, refusal } from './guard.ts'
 import { streamGrowth } from './live.ts'
+import { pageAt } from './places.ts'
 import { HANDLERS, type Inspected, RequestParameters } from './requests.ts'
 import { visible } from './text.ts'
 
@@ -67,7 +68,7 @@ export async function serveInspector(
       return sendProblem(response, refused.status, refused.problem)
     }
     if (method === 'POST') return act(request, response)
-    const asset = assets.get(url.pathname)
+    const asset = assets.get(pageAt(url.pathname) ? '/' : url.pathname)
     if (asset) return sendAsset(response, asset, url.searchParams.has('token'))
     if (url.pathname === '/api/live') {
       return streamGrowth(response, inspected.index, () => inspected.store.head(), ending.signal)
@@ -132,13 +133,15 @@ function sendJson(response: ServerResponse, status: number, value: unknown): voi
 const sendProblem = (response: ServerResponse, status: number, message: string, hint = '') =>
   sendJson(response, status, { error: { message, hint } })
 
+const WRONG_INPUT = new Set(['InvalidInputError', 'InvalidIdError'])
+
 function sendError(response: ServerResponse, error: unknown): void {
   // The message of an unexpected error may hold details that a page must not show.
   if (!(error instanceof ClaudeAgentError))
     return void sendProblem(response, 500, 'Internal error of the inspector.')
   // An error of an owner is known by its tag.
   const { _tag: tag } = error
-  const status = tag === 'InvalidInputError' ? 400 : tag === 'ClosedError' ? 503 : 409
+  const status = WRONG_INPUT.has(tag) ? 400 : tag === 'ClosedError' ? 503 : 409
   const { message, hint } = describeError(error)
   sendProblem(response, status, visible(message), visible(hint))
 }
