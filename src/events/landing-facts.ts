@@ -83,7 +83,7 @@ const definitions = {
   EntryMended: fact(Schema.Struct({ ...ofEntry, head: Text })),
   /** It does not land. */
   EntrySetAside: fact(Schema.Struct({ ...ofEntry, reason: Text })),
-  LandingCancelled: fact(Schema.Struct({ ...ofEntry, ...byPerson })),
+  LandingCancelled: fact(Schema.Struct({ ...ofEntry, ...byPerson, reason: Schema.optionalKey(Text) })),
 }
 
 /** A fact of a landing queue. */

@@ -92,11 +92,17 @@ function Entry({ entry }: { readonly entry: EntryView }) {
           <Payload value={prompt} path="entry.prompt" whole={whole} />
         </section>
       )}
-      {(tool !== null || input !== null) && (
+      {tool !== null && (
         <section aria-label="Input">
-          <h3>{tool ?? 'What it is about'}</h3>
+          <h3>{tool}</h3>
           <Payload value={input} path="entry.input" whole={whole} />
         </section>
+      )}
+      {tool === null && input !== null && (
+        <details>
+          <summary>Details</summary>
+          <Payload value={input} path="entry.input" whole={whole} />
+        </details>
       )}
       <Offers offers={offers} />
       <p class="command">
