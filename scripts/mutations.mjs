@@ -2358,12 +2358,7 @@ export const MUTATIONS = [
   ...breaking(
     'The owner bounds what it takes',
     { 'tests/owner/limits.test.ts': ['A request that is too large is refused'] },
-    [
-      'a request of any size is read',
-      'src/owner/answers.ts',
-      '    if (bytes > LARGEST_REQUEST) return null\n',
-      '',
-    ],
+    ['a request of any size is read', 'src/owner/answers.ts', '    if (bytes > most) return null\n', ''],
   ),
   ...breaking(
     'The owner bounds what it takes',
@@ -2439,8 +2434,91 @@ export const MUTATIONS = [
     [
       'any method passes',
       'src/inspector/guard.ts',
-      "if (method !== 'GET') return",
-      "if (method === '') return",
+      "if (method !== 'GET' && !isForm) {",
+      "if (method === '') {",
+    ],
+  ),
+  ...breaking(
+    'What the page of the inspector does is done once, by the owner, and the log says who did it.',
+    {
+      'tests/inspector/acts/hostile.test.ts': [
+        'a form without the key, from elsewhere, or of another kind does nothing',
+        'a form that is sent again does nothing, and gets the first answer',
+        'a form of another inspector, or of none, does nothing',
+        'an inspector that is read-only accepts no form',
+      ],
+      'tests/inspector/acts/acts.test.ts': [
+        'a cancelled task that another process waits for names who cancelled it',
+      ],
+    },
+    [
+      'a form needs no origin',
+      'src/inspector/guard.ts',
+      'if (isForm && (origin === undefined || (site',
+      'if (isForm && ((site',
+    ],
+    [
+      'a form is of any kind',
+      'src/inspector/guard.ts',
+      "if (isForm && !/^application\\/json(;|$)/.test(headers['content-type'] ?? ''))",
+      'if (isForm && port < 0)',
+    ],
+    [
+      'the key of a form is in its URL',
+      'src/inspector/guard.ts',
+      "isForm ? null : url.searchParams.get('token'),",
+      "url.searchParams.get('token'),",
+    ],
+    [
+      'a form is carried out whenever it is sent',
+      'src/inspector/acts/forms.ts',
+      'const answer = sent ?? act()',
+      'const answer = act()',
+    ],
+    [
+      'any form is open',
+      'src/inspector/acts/forms.ts',
+      'if (sent === undefined) return',
+      "if (id === '') return",
+    ],
+    [
+      'a read-only inspector takes forms',
+      'src/inspector/server.ts',
+      'acts: acting.isReadOnly ? null : ACT',
+      'acts: ACT',
+    ],
+    [
+      'a task is cancelled by whoever asked for it',
+      'src/owner/served-commands.ts',
+      "    const result = await call(target, method, args)\n    const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)\n",
+      "    const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)\n    const result = await call(target, method, args)\n",
+    ],
+  ),
+  ...breaking(
+    'The address of an inspector is the same each time',
+    {
+      'tests/inspector/address.test.ts': [
+        'is the same each time, and another one for another directory',
+        'is kept where only the user can read it',
+      ],
+    },
+    [
+      'each start has a new key',
+      'src/inspector/address.ts',
+      'newKey || kept === null ? newToken()',
+      "newKey || kept?.token !== '' ? newToken()",
+    ],
+    [
+      'all directories have the same address',
+      'src/inspector/address.ts',
+      '.update(await realpath(baseDir))',
+      '.update((await realpath(baseDir)).slice(0, 1))',
+    ],
+    [
+      'others can read the key',
+      'src/inspector/address.ts',
+      "{ mode: 0o600, flag: 'w' }",
+      "{ mode: 0o644, flag: 'w' }",
     ],
   ),
   ...breaking(

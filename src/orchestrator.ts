@@ -529,9 +529,9 @@ export class Orchestrator implements AsyncDisposable {
 
   /** What may be spent and what was spent: by all agents together, by one agent, or by one run. */
   readonly budgets: OrchestratorBudgets = {
-    set: async (budget, scope = {}) => {
+    set: async (budget, scope = {}, { by } = {}) => {
       await this.#checkScope(scope)
-      return this.#open.#budgets.set(scope, budget)
+      return this.#open.#budgets.set(scope, budget, 'by hand', by)
     },
     show: async (scope = {}) => {
       await this.#checkScope(scope)
@@ -637,7 +637,7 @@ export class Orchestrator implements AsyncDisposable {
     result: async (runId) => this.#open.#runs.result(runId),
     plan: async (runId, workflow) => this.#open.#runs.plan(runId, byName(workflow)),
     resume: (runId, workflow, options) => this.#working.#runs.resume(runId, byName(workflow), options),
-    cancel: async (runId, reason) => this.#open.#runs.cancel(runId, reason),
+    cancel: async (runId, reason, verdict) => this.#open.#runs.cancel(runId, reason, verdict),
     fork: async (runId, options) => this.#open.#runs.fork(runId, options),
   }
 
@@ -717,7 +717,7 @@ export interface OrchestratorBudgets {
    * Sets the budget of all agents together (the default), of one agent, or of one run. A limit that is left out stays as it
    * is; null removes it. Throws AgentNotFoundError, RunNotFoundError, InvalidInputError.
    */
-  set(budget: Budget, scope?: BudgetScope): Promise<BudgetInfo>
+  set(budget: Budget, scope?: BudgetScope, verdict?: Verdict): Promise<BudgetInfo>
   /** A budget, and what was spent even if no budget is set. Throws AgentNotFoundError, RunNotFoundError. */
   show(scope?: BudgetScope): Promise<BudgetInfo>
   /** The budgets that are set. */
@@ -853,7 +853,7 @@ export interface OrchestratorRuns {
    */
   resume(runId: string, workflow?: Pattern | string | WorkflowReference, options?: ResumeOptions): Run
   /** Ends a run for good, even if no process works on it. Throws RunNotFoundError, RunFinishedError. */
-  cancel(runId: string, reason?: string): Promise<void>
+  cancel(runId: string, reason?: string, verdict?: Verdict): Promise<void>
   /**
    * Creates a run that takes over what another one had answered before a step; resume it to continue from there. Throws
    * RunNotFoundError, StepNotFoundError, CannotForkError.

@@ -163,7 +163,7 @@ async function entryOfLanding(store: EventStore, stream: string, entry: QueuedEn
     ...{ id: inboxId('landing', entry.entry), kind: 'landing', agent, run: runId },
     since: await timeOf(store, stream, (fact) => fact.data.entry === entry.entry),
     ...{ prompt: null, tool: null, choices: null, costUsd: null },
-    input: { repo, branch, head, target, gate },
+    input: { repo, branch, head, target, gate, squash },
     question: `The work of agent "${agent}" was not landed on ${target}: ${reason ?? 'it was set aside'}`,
     command: `claude-agents land ${agent} --into ${shellWord(target)}${gateWords}${squash ? ' --squash' : ''}`,
   }

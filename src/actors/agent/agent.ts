@@ -164,8 +164,8 @@ export class Agent {
    * Cancels a task, queued or running: no further call of it begins. Resolves when that is durable (on a full disk, once
    * there is room), with false if the task had already ended.
    */
-  cancel(taskId: string, reason: string): Promise<boolean> {
-    return this.#tasks.cancel(taskId, reason)
+  cancel(taskId: string, reason: string, verdict: Verdict = {}): Promise<boolean> {
+    return this.#tasks.cancel(taskId, reason, verdict)
   }
 
   /**
@@ -232,10 +232,10 @@ export class Agent {
   }
 
   /** Begins a new session chain; the old one stays in the log. Throws AgentBusyError while a task runs. */
-  async reset(): Promise<void> {
+  async reset({ by }: Verdict = {}): Promise<void> {
     await this.#life.decide(({ value }) => {
       if (value === 'busy' || value === 'retry') throw new AgentBusyError({ agent: this.id })
-      return [{ type: 'AgentReset', data: {} }]
+      return [{ type: 'AgentReset', data: { ...(by && { by }) } }]
     })
   }
 
