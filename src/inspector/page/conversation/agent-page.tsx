@@ -43,7 +43,7 @@ function Head({ agent }: { readonly agent: ConversationView }) {
         <Figure name="answers" value={number(agent.answers)} />
         {agent.open > 0 && <Figure name="to do" value={number(agent.open)} tone="call" />}
         <Figure name="cost" value={usd(agent.costUsd)} />
-        <Figure name="tokens" value={tokens(agent.tokens)} />
+        {agent.tokens > 0 && <Figure name="tokens" value={tokens(agent.tokens)} />}
         <Figure name="version" value={number(version)} />
       </dl>
       <nav class="related" aria-label="Related">
