@@ -140,6 +140,7 @@ function Entries({
             key={entry.position}
             turn={entry}
             agent={id}
+            hasTools={agent.hasTools}
             stream={stream}
             forks={forks.filter(({ version }) => version !== null && version === entry.endVersion)}
             isChosen={turn !== null && (entry.version === turn || entry.endVersion === turn)}
