@@ -31,6 +31,17 @@ const breaking = (promise, tests, ...edits) =>
   edits.map(([what, file, from, to]) => ({ breaks: `${promise}: ${what}`, file, from, to, tests }))
 
 export const MUTATIONS = [
+  // Definitions of Claude Code
+  ...breaking(
+    'What is imported from Claude Code is told with what was dropped',
+    { 'tests/config/agent-definition.test.ts': ['names its tools as %s'] },
+    [
+      'what is disallowed is allowed',
+      'src/config/agent-definition.ts',
+      'if (isTool(rule) && !never.has(base(rule))) return [rule]',
+      'if (isTool(rule)) return [rule]',
+    ],
+  ),
   // Schedules
   ...breaking(
     'An instant of a schedule is decided once',

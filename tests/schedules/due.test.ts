@@ -28,7 +28,12 @@ const start = fc
   .map(([day, hours]) => Date.parse(`${day}T00:00Z`) + hours * HOUR_MS)
 /** When a process looks, as times after the last look: it may have been away for days. */
 const looks = fc.array(
-  fc.oneof(fc.integer({ min: 1, max: MINUTE_MS }), fc.integer({ min: MINUTE_MS, max: 12 * HOUR_MS })),
+  // Some come at an instant itself.
+  fc.oneof(
+    fc.constantFrom(HOUR_MS, 3 * HOUR_MS),
+    fc.integer({ min: 1, max: MINUTE_MS }),
+    fc.integer({ min: MINUTE_MS, max: 12 * HOUR_MS }),
+  ),
   {
     minLength: 1,
     maxLength: 6,

@@ -113,7 +113,9 @@ describe('A schedule', () => {
     await createAgent(orchestrator)
     const { schedules } = orchestrator
     await schedules.add('s', { ...BERLIN, ...ASKS })
-    await expect(schedules.add('s', { ...BERLIN, ...ASKS })).rejects.toMatchObject({ _tag: 'ScheduleExistsError' })
+    await expect(schedules.add('s', { ...BERLIN, ...ASKS })).rejects.toMatchObject({
+      _tag: 'ScheduleExistsError',
+    })
     await schedules.remove('s')
     await schedules.add('s', { cron: '@daily', timezone: 'UTC', ...ASKS })
     expect((await schedules.list()).map(({ cron }) => cron)).toEqual(['@daily'])

@@ -112,13 +112,14 @@ function listSchedules(globals: GlobalOptions): Promise<void> {
 function run(globals: GlobalOptions, name: string): Promise<void> {
   const work = async ({ orchestrator, terminal, owner, leave }: Session) => {
     const fired = await orchestrator.schedules.run(name)
-    if (owner === null) leave()
+    if (owner === null && globals.database === undefined) leave()
     if (terminal.json) return terminal.value(fired)
     const id = 'runId' in fired ? fired.runId : fired.taskId
     terminal.line(id)
     terminal.note(`To wait for what it comes to: claude-agents wait ${id}`)
   }
-  return withStore(globals, work, () => missing(name), 'leave')
+  // No process in the background works on a database.
+  return withStore(globals, work, () => missing(name), globals.database === undefined ? 'leave' : 'change')
 }
 
 /** The shape of `--json`. */
