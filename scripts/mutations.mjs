@@ -31,6 +31,120 @@ const breaking = (promise, tests, ...edits) =>
   edits.map(([what, file, from, to]) => ({ breaks: `${promise}: ${what}`, file, from, to, tests }))
 
 export const MUTATIONS = [
+  // Definitions of Claude Code
+  ...breaking(
+    'What is imported from Claude Code is told with what was dropped',
+    { 'tests/config/agent-definition.test.ts': ['names its tools as %s'] },
+    [
+      'what is disallowed is allowed',
+      'src/config/agent-definition.ts',
+      'if (isTool(rule) && !never.has(base(rule))) return [rule]',
+      'if (isTool(rule)) return [rule]',
+    ],
+  ),
+  // Schedules
+  ...breaking(
+    'An instant of a schedule is decided once',
+    {
+      'tests/schedules/due.test.ts': [
+        'each instant is decided once: it fires, or it is missed, whenever a process looks',
+      ],
+    },
+    [
+      'an instant at the very moment of a look is decided again',
+      'src/schedules/calendar.ts',
+      'new Date(upTo + 1)',
+      'new Date(upTo)',
+    ],
+  ),
+  ...breaking(
+    'An instant of a schedule is decided once',
+    {
+      'tests/schedules/schedules.test.ts': [
+        'asks its agent at each of its instants, through a change to summer time and back',
+        'lose and repeat nothing, whenever they crash',
+      ],
+    },
+    [
+      'the id of a task does not follow from its instant',
+      'src/orchestrator.ts',
+      'ask: async (agent, prompt, { id: taskId, causationId }) =>',
+      'ask: async (agent, prompt, { causationId }, taskId = randomUUID()) =>',
+    ],
+  ),
+  ...breaking(
+    'What was missed is made up for as the schedule says',
+    {
+      'tests/schedules/due.test.ts': [
+        'of what was missed, one fires, none or all, as the schedule says, and no more than 100',
+      ],
+    },
+    [
+      'what is to be skipped is made up for',
+      'src/schedules/due.ts',
+      "missed === 'once' || isOnTime ? [latest] : []",
+      "missed !== 'all' || isOnTime ? [latest] : []",
+    ],
+  ),
+  ...breaking(
+    'Summer time skips and repeats no fixed time',
+    { 'tests/schedules/due.test.ts': ['lets a time that it skips come right after the gap, once'] },
+    [
+      'a list of hours is no fixed time',
+      'src/schedules/calendar.ts',
+      "fixedTimeRule: 'no-wildcard'",
+      "fixedTimeRule: 'single-value'",
+    ],
+  ),
+  ...breaking(
+    'A clock that is set back lets no instant come again, and freezes no schedule',
+    {
+      'tests/schedules/due.test.ts': [
+        'a clock that is set back makes no instant come again, and freezes nothing',
+      ],
+    },
+    [
+      'what was decided comes again',
+      'src/schedules/due.ts',
+      'decided > now && decided - now <= SET_BACK_MS ? decided : now',
+      'now',
+    ],
+    ['a clock that was ahead freezes it', 'src/schedules/due.ts', ' && decided - now <= SET_BACK_MS ?', ' ?'],
+  ),
+  ...breaking(
+    'A schedule that cannot fire is heard of',
+    {
+      'tests/schedules/schedules.test.ts': [
+        'is a fact, waits in the inbox until the next one, and is told to receivers',
+      ],
+    },
+    [
+      'it is told to nobody',
+      'src/notifications/noteworthy.ts',
+      "if (kind === 'schedule') return ofSchedule(id, fact)",
+      "if (kind === 'schedule') return null",
+    ],
+    [
+      'it is not in the inbox',
+      'src/inbox/waiting.ts',
+      'if ((summary?.info?.failure ?? null) === null) continue',
+      "if (typeof summary?.info?.failure === 'string') continue",
+    ],
+  ),
+  ...breaking(
+    'A process in the background does not end while a schedule is to fire',
+    {
+      'tests/schedules/idleness.test.ts': [
+        'An owner is not idle while a schedule is to fire, and is once it is paused',
+      ],
+    },
+    [
+      'schedules do not count',
+      'src/cli/service/activity.ts',
+      "for (const prefix of ['agent/', 'schedule/'])",
+      "for (const prefix of ['agent/'])",
+    ],
+  ),
   // The inbox
   ...breaking(
     'What waits for a person is in the inbox, and nothing else',

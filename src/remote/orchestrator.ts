@@ -35,6 +35,7 @@ interface Facade {
   readonly accounts: object
   readonly held: object
   readonly landings: object
+  readonly schedules: object
   agents(): Promise<readonly { readonly id: string }[]>
   agent(id: string): Promise<Agent>
 }
@@ -87,6 +88,7 @@ export async function remoteOrchestrator<System extends Facade>(
     accounts: { ...system.accounts, ...methodsOf('accounts', replaced) },
     held: { ...system.held, ...methodsOf('held', replaced) },
     landings: { ...system.landings, ...methodsOf('landings', replaced) },
+    schedules: { ...system.schedules, ...methodsOf('schedules', replaced) },
     inbox: callableInbox(methodsOf('inbox', replaced) as never, () => store),
     agent: remoteAgent,
     createAgent: creating('createAgent'),
