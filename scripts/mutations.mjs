@@ -777,7 +777,7 @@ export const MUTATIONS = [
     [
       'without being asked',
       'src/actors/agent/system.ts',
-      'if (!force) await this.#assertLanded(await this.get(id))',
+      'if (!force) await this.#assertLanded(await this.folded(id))',
       'if (!force) await this.get(id)',
     ],
   ),
@@ -3280,6 +3280,27 @@ export const MUTATIONS = [
       'src/remote/orchestrator.ts',
       'throw new OwnerNotFound({ path, silent })',
       'throw new OwnerNotFound({ path, silent: silent && null })',
+    ],
+  ),
+  ...breaking(
+    'An agent is used alike wherever it lives',
+    {
+      'tests/remote/agent-ref.test.ts': [
+        'answers, and by then its state, its metrics and its sessions have the answer',
+        'has what a command changed when that is done, and what others did when it is looked up',
+      ],
+    },
+    [
+      'what an agent has done elsewhere is not seen here',
+      'src/actors/agent/ref.ts',
+      'await this.#read.refresh().catch(() => {})',
+      'await Promise.resolve()',
+    ],
+    [
+      'what others have done is not seen when an agent is looked up',
+      'src/actors/agent/system.ts',
+      'if (!this.#placement.owns(id)) await agent.refresh()',
+      '',
     ],
   ),
   ...breaking(

@@ -7,11 +7,11 @@ import { type Admission, localAdmission } from './actors/admission/admission.ts'
 import { type BudgetInfo, type BudgetScope, placeOf } from './actors/admission/budget.ts'
 import { Budgets } from './actors/admission/budgets.ts'
 import { Governor, governorLimits } from './actors/admission/governor.ts'
-import type { Agent } from './actors/agent/agent.ts'
 import type { AgentEnvironment, Recovery } from './actors/agent/environment.ts'
 import type { AgentInfo } from './actors/agent/list.ts'
 import type { agentMachine } from './actors/agent/machine.ts'
 import type { RunningProcess } from './actors/agent/processes.ts'
+import { type AgentRef, localPlacement } from './actors/agent/ref.ts'
 import type { ForkOptions } from './actors/agent/session/fork.ts'
 import { AgentSystem, type RemovalOptions, type RemovedAgent, removeEach } from './actors/agent/system.ts'
 import type { AskOptions } from './actors/agent/tasks/ask-options.ts'
@@ -180,7 +180,8 @@ export class Orchestrator implements AsyncDisposable {
       quietMs: options.limits?.quietMs ?? LIMITS.quietMs.fallback,
     }
     const { maxAgents = ORCHESTRATOR.maxAgents.fallback, agentDefaults = {} } = options
-    this.#agents = new AgentSystem(environment, maxAgents, agentDefaults, residence)
+    const { placement = localPlacement } = options
+    this.#agents = new AgentSystem(environment, maxAgents, agentDefaults, residence, placement)
     this.#heldTasks = new HeldTasks(this.#agents)
     const { workflows: offered = {} } = options
     const land: LandWork = async (...work) =>
@@ -193,7 +194,7 @@ export class Orchestrator implements AsyncDisposable {
       clock,
       logger,
       random: environment.random,
-      startAgent: async (agent, supervisor) => (await this.#agents.get(agent)).runUnder(supervisor),
+      startAgent: async (agent, supervisor) => (await this.#agents.folded(agent)).runUnder(supervisor),
       failed: (error, ended) => void this.#giveUp(error, ended),
     })
     this.#openLandings = async () => {
@@ -202,7 +203,7 @@ export class Orchestrator implements AsyncDisposable {
       return new Landings({
         ...environment,
         operations: landingOperations(baseDir, clock),
-        agent: (id) => this.#agents.get(id),
+        agent: (id) => this.#agents.folded(id),
         agentsOf: async (run) => [...new Set((await this.#runs.show(run)).taken.map(({ worker }) => worker))],
       })
     }
@@ -504,12 +505,12 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /** Creates an agent. Throws InvalidIdError, InvalidInputError, AgentExistsError, TooManyAgentsError. */
-  async createAgent(options: AgentOptions): Promise<Agent> {
+  async createAgent(options: AgentOptions): Promise<AgentRef> {
     return this.#working.#agents.create(options)
   }
 
   /** Creates an agent, or changes an existing one to match. A change is recorded and applies from the next call on. */
-  async declareAgent(options: AgentOptions): Promise<Agent> {
+  async declareAgent(options: AgentOptions): Promise<AgentRef> {
     await this.#working.#agents.declare([options])
     return this.agent(options.id)
   }
@@ -520,7 +521,7 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /** Throws AgentNotFoundError, with the id that was probably meant. */
-  async agent(id: string): Promise<Agent> {
+  async agent(id: string): Promise<AgentRef> {
     return this.#working.#agents.get(id)
   }
 
@@ -542,7 +543,7 @@ export class Orchestrator implements AsyncDisposable {
    * @example
    * const bolder = await orchestrator.fork('writer', { at: 9, as: 'bolder_writer' })
    */
-  async fork(agent: string, options: ForkOptions): Promise<Agent> {
+  async fork(agent: string, options: ForkOptions): Promise<AgentRef> {
     return this.#open.#agents.fork(agent, options)
   }
 

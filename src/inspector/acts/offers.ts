@@ -47,6 +47,9 @@ const OF_KIND: Readonly<Record<InboxKind, OffersOf>> = {
     ...(run === null ? [] : [resume(run)]),
     offer('deny', 'Cancel the run', 'destroys', CANCEL_RUN, about, [REASON]),
   ],
+  schedule: (_, about) => [
+    offer('deny', 'Pause the schedule', 'plain', 'Nothing of it begins until it is resumed.', about),
+  ],
 }
 
 export const offersOfEntry = (entry: InboxEntry): readonly OfferView[] =>

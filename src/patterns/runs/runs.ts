@@ -1,7 +1,7 @@
 /** The runs of workflows: started, resumed, planned, listed, forked and cancelled. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Budgets } from '../../actors/admission/budgets.ts'
-import type { Agent } from '../../actors/agent/agent.ts'
+import type { AgentRef } from '../../actors/agent/ref.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
 import type { Verdict } from '../../actors/agent/tasks/held.ts'
 import type { ActorEnvironment } from '../../actors/engine/actor.ts'
@@ -571,7 +571,7 @@ export class Runs {
    * before the first call.
    */
   async #assemble({ pattern }: BuiltWorkflow): Promise<void> {
-    const created: Agent[] = []
+    const created: AgentRef[] = []
     try {
       for (const options of pattern.team ?? []) {
         // What it once began from may be gone.
