@@ -31,7 +31,7 @@ vi.mock('../../../src/workspaces/files/git.ts', async (original) => {
   return { ...real, git: mortal(real.git), gitAnswer: mortal(real.gitAnswer) }
 })
 
-const MIXTURES = repetitions('MIXTURES', { short: 2, long: 300 })
+const MIXTURES = repetitions('MIXTURES', { short: 1, long: 300 })
 const SEED = Number(process.env.SEED ?? 7)
 const EVENTS = 12
 
