@@ -55,6 +55,7 @@ const KINDS: Readonly<Record<EntryView['kind'], string>> = {
   landing: 'Landing',
   supervision: 'Supervision',
   run: 'Run',
+  schedule: 'Schedule',
 }
 
 function Entry({ entry }: { readonly entry: EntryView }) {
