@@ -11,17 +11,19 @@ export type InboxKind =
   | 'landing'
   | 'supervision'
   | 'run'
+  | 'schedule'
 
 /** Something that waits for a person. */
 export interface InboxEntry {
   /** The same after every restart. It names what waits: `task:writer:t1`. */
   readonly id: string
   /**
-   * `task`: a task needs approval. `tool`: a tool call does. `question`: an agent asks something. `budget`: it has no room for a task. `account`: it cannot pay for one. `landing`: work was
-   * set aside. `supervision`: a tree gave up. `run`: no process executes it.
+   * `task`: a task needs approval. `tool`: a tool call does. `question`: an agent asks something. `budget`: it has no room for
+   * a task. `account`: it cannot pay for one. `landing`: work was set aside. `supervision`: a tree gave up. `run`: no process
+   * executes it. `schedule`: its last firing began nothing.
    */
   readonly kind: InboxKind
-  /** The agent that waits; null for a supervision tree and a run. */
+  /** The agent that waits, or was to be asked; null for a supervision tree and a run. */
   readonly agent: string | null
   /** The run that waits, if it is one of a run. */
   readonly run: string | null
@@ -46,7 +48,7 @@ export interface InboxEntry {
 /** What an id names. */
 export interface InboxPlace {
   readonly kind: string
-  /** The agent, the entry of a landing queue, the supervisor or the run. */
+  /** The agent, the entry of a landing queue, the supervisor, the run or the schedule. */
   readonly of: string
   /** The task, or the call that ended at a tool call. */
   readonly taskId: string

@@ -5,7 +5,7 @@ import { access, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import type { Agent } from '../../src/actors/agent/agent.ts'
+import type { AgentRef } from '../../src/actors/agent/ref.ts'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { callProcesses } from '../../src/claude/process/list.ts'
 import { systemProcessTable } from '../../src/claude/process/table.ts'
@@ -69,7 +69,7 @@ async function askedWorker(model: Model, options: Partial<AgentOptions>) {
   return { orchestrator, agent, reply, baseDir, path: (name: string) => join(agent.workspace, name) }
 }
 
-const held = async (orchestrator: Orchestrator, agent: Agent): Promise<InboxEntry> => {
+const held = async (orchestrator: Orchestrator, agent: AgentRef): Promise<InboxEntry> => {
   await vi.waitFor(() => expect(agent.status).toBe('held'), PATIENCE)
   return (await orchestrator.inbox())[0] as InboxEntry
 }

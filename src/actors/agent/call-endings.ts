@@ -12,7 +12,6 @@ import { mayPass } from '../engine/wish.ts'
 import type { Answered, CallEnding, RecoveryOutcome } from './call.ts'
 import type { CallFiles, LeftFiles } from './call-files.ts'
 import { callEnded, taskBroken } from './decisions.ts'
-import { toolHold } from './deferral.ts'
 import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
 import {
   type AgentContext,
@@ -22,6 +21,7 @@ import {
   type OpenCall,
   type QueuedTask,
 } from './state.ts'
+import { toolHold } from './tasks/deferral.ts'
 import { type LateEnding, recordLateEnding } from './tasks/late-answers.ts'
 import { deadlineLeftMs, leftAfterRefusal, newsOf, waitInWords } from './waits.ts'
 

@@ -7,10 +7,10 @@ import { durableTimer, instant } from '../../clock.ts'
 import { type AgentFact, type Failure, NO_FILES } from '../../events/agent-facts.ts'
 import { hasMaterial } from '../../events/material.ts'
 import type { Circumstances, Effect } from '../engine/definition.ts'
-import { withinTurn } from './deferral.ts'
 import { faultOf, rejectsRequest, retriesAfter, retryDelayMs } from './failure-policy.ts'
 import type { AgentSnapshot } from './machine.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
+import { withinTurn } from './tasks/deferral.ts'
 import { deadlineLeftMs, leftAfterRefusal, limitLeftMs, retryAfterMs } from './waits.ts'
 
 /** What runs while an agent is in a state. */
@@ -184,12 +184,17 @@ export function taskBroken(
 export function cancelTasks(
   { current, queue }: AgentContext,
   reason: string,
-  only?: string,
+  { only, by }: { readonly only?: string; readonly by?: string | undefined } = {},
 ): readonly AgentFact[] {
   return [...(current ? [current] : []), ...queue]
     .filter(({ taskId }) => only === undefined || taskId === only)
     .map(({ taskId }) => ({
       type: 'TaskCancelled',
-      data: { taskId, reason, ...(current?.taskId === taskId && current.call && { running: true }) },
+      data: {
+        taskId,
+        reason,
+        ...(current?.taskId === taskId && current.call && { running: true }),
+        ...(by && { by }),
+      },
     }))
 }

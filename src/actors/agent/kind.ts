@@ -2,10 +2,10 @@
 import { agentFacts } from '../../events/agent-facts.ts'
 import { defineKind } from '../engine/definition.ts'
 import { type AgentEffect, agentEffects } from './decisions.ts'
-import { DEFERRAL_FOLD } from './deferral.ts'
 import { summarizeAgent } from './list.ts'
 import { agentMachine } from './machine.ts'
 import { changes } from './state.ts'
+import { DEFERRAL_FOLD } from './tasks/deferral.ts'
 import { TOTALS_FOLD } from './totals.ts'
 
 export const agentKind = defineKind<typeof agentMachine, AgentEffect>(

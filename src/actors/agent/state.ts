@@ -9,7 +9,7 @@ import {
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import type { Body, Material, PlacedInput } from '../../events/task-input.ts'
-import { type DeferredCall, decidedIn, deferredAt } from './deferral.ts'
+import { type DeferredCall, decidedIn, deferredAt } from './tasks/deferral.ts'
 import { type AgentTotals, type CallCost, isFree, lastCostIn, withSpending } from './totals.ts'
 
 /** A task in the queue. */

@@ -1,7 +1,7 @@
 /** A tool call that a person decides: the turn ends at it, waits as long as it takes, and continues from there. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Agent } from '../../../src/actors/agent/agent.ts'
+import type { AgentRef } from '../../../src/actors/agent/ref.ts'
 import type { Call, DeferredTool } from '../../../src/claude/runner.ts'
 import { AgentBusyError } from '../../../src/events/errors/agent.ts'
 import { ApiUnavailableError, SessionNotFoundError } from '../../../src/events/errors/call.ts'
@@ -45,7 +45,7 @@ const asking =
       ? { text: outcomeOf(call), costUsd: 0.2, usage }
       : { deferred, spent: { costUsd: 0.1, usage } }
 
-const isHeld = (agent: Agent) => agent.status === 'held'
+const isHeld = (agent: AgentRef) => agent.status === 'held'
 const onlyId = async ({ inbox }: Orchestrator) => (await inbox())[0]?.id ?? ''
 
 describe('A tool call that needs approval', () => {

@@ -7,8 +7,8 @@ import { composePrompt } from '../../../events/task-input.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import type { AgentDirectories } from '../../../workspaces/directories.ts'
 import type { Bodies } from '../../engine/bodies.ts'
-import { resumedTurn } from '../deferral.ts'
 import type { CurrentTask, OpenCall } from '../state.ts'
+import { resumedTurn } from '../tasks/deferral.ts'
 import { conversationBefore, type LeftOut } from './conversation.ts'
 
 /** Where the parts of a call are read from. */

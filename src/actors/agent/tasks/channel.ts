@@ -4,7 +4,7 @@ import type { AgentFact, TaskOutcome } from '../../../events/agent-facts.ts'
 import type { Identified } from '../../../events/envelope.ts'
 import { callListener } from '../../../events/listener.ts'
 import type { Part } from '../../engine/part.ts'
-import type { AnyHold } from '../deferral.ts'
+import type { AnyHold } from './deferral.ts'
 import type { HeldTask } from './held.ts'
 
 export interface HoldListeners {

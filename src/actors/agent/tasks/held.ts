@@ -6,8 +6,8 @@ import { canonicalJson, defined } from '../../../events/json.ts'
 import { oneLine } from '../../../events/redaction.ts'
 import type { Body } from '../../../events/task-input.ts'
 import type { Admission, BudgetInfo } from '../../admission/admission.ts'
-import { type AnyHold, heldAt, type ToolHold } from '../deferral.ts'
 import type { AgentContext } from '../state.ts'
+import { type AnyHold, heldAt, type ToolHold } from './deferral.ts'
 
 /** A task that waits for an approval, for room in a budget, for its account, or for what a person says to a tool call. */
 export interface HeldTask {

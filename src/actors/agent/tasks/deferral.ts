@@ -1,10 +1,10 @@
 /** A call that ends in the middle of its turn, at a tool call that a person has to decide; and how the turn continues. */
-import type { ResumedTurn } from '../../claude/runner.ts'
-import type { AgentFact, Hold } from '../../events/agent-facts.ts'
-import { defined, type JsonObject } from '../../events/json.ts'
-import { ASK_HUMAN } from '../../events/options/tools.ts'
-import type { Body } from '../../events/task-input.ts'
-import type { Bodies } from '../engine/bodies.ts'
+import type { ResumedTurn } from '../../../claude/runner.ts'
+import type { AgentFact, Hold } from '../../../events/agent-facts.ts'
+import { defined, type JsonObject } from '../../../events/json.ts'
+import { ASK_HUMAN } from '../../../events/options/tools.ts'
+import type { Body } from '../../../events/task-input.ts'
+import type { Bodies } from '../../engine/bodies.ts'
 
 /** A call that ended at a tool call for a person to decide. Its task's next call continues from there. */
 export interface DeferredCall {
