@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { askingPlan, askingSettings } from '../../src/claude/asking/plan.ts'
-import { type AskingRules, needsDecision, toolsOf } from '../../src/claude/asking/rules.ts'
+import { type AskingRules, needsDecision, toolsNamedBy } from '../../src/claude/asking/rules.ts'
 import type { Call, CallSettings } from '../../src/claude/runner.ts'
 import { ASK_HUMAN } from '../../src/events/options/tools.ts'
 
@@ -79,9 +79,9 @@ describe('A tool call has to be decided', () => {
 })
 
 test('The tools that a hook is asked about are those of the rules, and of their kind', () => {
-  expect(toolsOf(['Bash(x)', 'Bash(y)'])).toEqual(['Bash', 'Monitor', 'PowerShell'])
-  expect(toolsOf(['Write(src/**)'])).toEqual(['Write', 'Edit', 'MultiEdit', 'NotebookEdit'])
-  expect(toolsOf(['mcp__db', 'mcp__x__y', 'WebFetch'])).toEqual(['mcp__db__.*', 'mcp__x__y', 'WebFetch'])
+  expect(toolsNamedBy(['Bash(x)', 'Bash(y)'])).toEqual(['Bash', 'Monitor', 'PowerShell'])
+  expect(toolsNamedBy(['Write(src/**)'])).toEqual(['Write', 'Edit', 'MultiEdit', 'NotebookEdit'])
+  expect(toolsNamedBy(['mcp__db', 'mcp__x__y', 'WebFetch'])).toEqual(['mcp__db__.*', 'mcp__x__y', 'WebFetch'])
 })
 
 describe('A call', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { JsonObject } from '../../events/json.ts'
 import { ASK_HUMAN } from '../../events/options/tools.ts'
 import type { Call, ResumedTurn } from '../runner.ts'
-import { type AskingRules, toolsOf } from './rules.ts'
+import { type AskingRules, toolsNamedBy } from './rules.ts'
 
 /** Read by the hook, which is a process of its own. */
 export interface AskingPlan {
@@ -54,7 +54,7 @@ export function askingSettings(home: string, plan: AskingPlan, program: string):
   const words = [process.execPath, program, askingFile(home), hash]
   const command = `${words.map(quoted).join(' ')} || exit 2`
   const { rules, resumes } = plan
-  const asked = toolsOf([...rules.approve, ...(resumes ? [resumes.tool] : [])])
+  const asked = toolsNamedBy([...rules.approve, ...(resumes ? [resumes.tool] : [])])
   const hooks = [{ type: 'command', command, timeout: HOOK_TIMEOUT_S }]
   return { hooks: { PreToolUse: [{ matcher: `^(${asked.join('|')})$`, hooks }] } }
 }

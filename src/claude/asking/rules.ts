@@ -45,7 +45,7 @@ export function ruleParts(rule: string): ToolRuleParts {
 }
 
 /** The tools whose calls the rules are about, for a server's all of them: as a pattern for names. */
-export const toolsOf = (rules: readonly string[]): readonly string[] => [
+export const toolsNamedBy = (rules: readonly string[]): readonly string[] => [
   ...new Set(
     rules.flatMap((rule) => {
       const { name } = ruleParts(rule)

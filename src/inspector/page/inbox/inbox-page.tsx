@@ -50,8 +50,8 @@ function Waiting({ view }: { readonly view: InboxView }) {
 
 const KINDS: Readonly<Record<EntryView['kind'], string>> = {
   task: 'Task',
-  tool: 'tool call',
-  question: 'question',
+  tool: 'Tool call',
+  question: 'Question',
   budget: 'Budget',
   account: 'Account',
   landing: 'Landing',
