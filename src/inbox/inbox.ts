@@ -27,6 +27,7 @@ export interface InboxParts extends InboxSources {
   }
   readonly accounts: { resume(options: Verdict): Promise<readonly AccountInfo[]> }
   readonly landings: { cancel(entry: string, decision: Rejection): Promise<unknown> }
+  readonly schedules: { pause(schedule: string): Promise<unknown> }
 }
 
 export class Inbox {
@@ -52,14 +53,15 @@ export class Inbox {
     return entry
   }
 
-  /** Says no: the task is rejected, the run is cancelled, the work stays where it is. */
+  /** Says no: the task is rejected, the run is cancelled, the work stays where it is, the schedule is paused. */
   async deny(id: string, { by, reason }: Rejection = {}): Promise<InboxEntry> {
     const entry = await this.#entry(id)
     const { agent, run, kind } = entry
-    const { held, runs, landings } = this.#parts
+    const { held, runs, landings, schedules } = this.#parts
     if (kind === 'run' && run !== null)
       await this.#decided(id, () => runs.cancel(run, denial(by, reason), defined({ by })))
     else if (kind === 'landing') await landings.cancel(placeOfEntry(id).of, defined({ by, reason }))
+    else if (kind === 'schedule') await schedules.pause(placeOfEntry(id).of)
     else if (agent !== null && kind !== 'supervision')
       await this.#decided(id, () => held.reject(taskOf(id), defined({ agent, by, reason })))
     else throw refused(entry, 'cannot be denied')

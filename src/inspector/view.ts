@@ -345,6 +345,8 @@ export interface ConversationView {
   readonly tokens: number
   readonly costUsd: number
   readonly config: Json
+  /** Whether `/api/tools` can tell which tools its calls used. */
+  readonly hasTools: boolean
   readonly forkedFrom: { readonly id: string; readonly version: number } | null
   readonly forks: readonly ForkLine[]
   /** In their order. */
@@ -394,6 +396,19 @@ export interface ToolLine {
   /** What became of it. */
   readonly what: string
   readonly position: number
+}
+
+/** The tools of a call, as the transcript of its session tells them. */
+export interface ToolsView {
+  /** Why they are not known; null if they are. */
+  readonly problem: string | null
+  readonly tools: readonly {
+    readonly tool: string
+    readonly input: string
+    /** null if it did not answer. */
+    readonly result: string | null
+    readonly isError: boolean
+  }[]
 }
 
 /** What happened to the agent between its turns. */
@@ -600,6 +615,7 @@ export interface Answers {
   readonly steps: StepPage
   readonly step: StepDetails | null
   readonly conversation: ConversationView | null
+  readonly tools: ToolsView
   readonly summary: SummaryView
   readonly search: SearchView
   readonly actors: ActorsPage

@@ -80,6 +80,9 @@ const OF_KIND: Readonly<Record<string, OffersOf>> = {
     ...(run === null ? [] : [{ ...resume(run), key: 'a' as const }]),
     deny(about, CANCEL_RUN, 'Cancel the run'),
   ],
+  schedule: (_, about) => [
+    offer('deny', 'Pause the schedule', 'plain', 'Nothing of it begins until it is resumed.', about),
+  ],
 }
 
 export const offersOfEntry = (entry: InboxEntry): readonly OfferView[] =>

@@ -1,7 +1,7 @@
 /** The runs of workflows: started, resumed, planned, listed, forked and cancelled. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Budgets } from '../../actors/admission/budgets.ts'
-import type { Agent } from '../../actors/agent/agent.ts'
+import type { AgentRef } from '../../actors/agent/ref.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
 import type { Verdict } from '../../actors/agent/tasks/held.ts'
 import type { ActorEnvironment } from '../../actors/engine/actor.ts'
@@ -24,7 +24,7 @@ import {
 } from '../../events/errors/run.ts'
 import { ClosedError, InvalidInputError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
-import { canonicalJson, defined } from '../../events/json.ts'
+import { canonicalJson, defined, type JsonObject } from '../../events/json.ts'
 import { nameHint, nearestName } from '../../events/nearest-name.ts'
 import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
@@ -112,8 +112,15 @@ export class Runs {
   /**
    * Starts a run, or resumes the one with this id. Another input for that id is a RunConflictError: thrown if the run is
    * active in this process, otherwise the run rejects with it.
+   *
+   * @param causationId The id of the fact that led to it.
    */
-  start(workflow: Workflow, input: string | TaskInput, options: RunOptions = {}): Run {
+  start(
+    workflow: Workflow,
+    input: string | TaskInput,
+    options: RunOptions = {},
+    causationId: string | null = null,
+  ): Run {
     const id = checkId('run', options.id ?? this.#environment.newId())
     const task = checkTaskInput(input)
     if (options.budget !== undefined) checkBudget(options.budget)
@@ -121,8 +128,16 @@ export class Runs {
     const active = this.#active.get(id)
     if (active?.task && !isDeepStrictEqual(active.task, task)) throw new RunConflictError({ runId: id })
     if (active) return active.run
-    const run = new Run(id, () => this.#prepare(id, workflow, task, options))
+    const run = new Run(id, () => this.#prepare(id, workflow, task, options, causationId))
     return this.#activate({ run, task }, options.signal)
+  }
+
+  /** A reference to a workflow as any process finds it. Throws what starting a run of it would. */
+  async sealed(workflow: JsonObject): Promise<JsonObject> {
+    const { pattern, workflow: reference } = await this.#built(workflow)
+    const created = new Set(pattern.team?.map(({ id }) => id))
+    for (const agent of pattern.agents ?? []) if (!created.has(agent)) await this.#agents.get(agent)
+    return reference ?? workflow
   }
 
   /**
@@ -202,10 +217,9 @@ export class Runs {
     const actor = await this.#unfinished(id, await this.#load(id))
     const { context } = actor.snapshot
     const { pattern, hash } = await this.#builtAgain(id, context, workflow)
-    await this.#checkAgents(pattern)
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const answers = await this.#texts(steps)
-    const fingerprint = (agent: string) => this.#fingerprint(agent)
+    const fingerprint = (agent: string) => this.#fingerprint(agent, pattern.team)
     const { clock } = this.#environment
     const sources = { runId: id, steps, answers, fingerprint, clock, session: context.session }
     const plan = await planRun(pattern, await this.#task(id, context), sources)
@@ -423,6 +437,7 @@ export class Runs {
     workflow: Workflow,
     task: TaskInput,
     options: RunOptions,
+    causationId: string | null,
   ): Promise<Prepared | WorkflowResult> {
     const actor = await this.#loadActive(id)
     const { value, context } = actor.snapshot
@@ -443,7 +458,8 @@ export class Runs {
     const ownSession = this.#environment.session === 'fresh' ? 'fresh' : 'run'
     const { name = built.name, workflow: reference = built.workflow, session = ownSession } = options
     const started = { name, workflow: reference, ...hashOf(built), ...input, session }
-    const [begun] = await actor.decide(() => [{ type: 'RunStarted', data: started }], { correlationId: id })
+    const origin = { correlationId: id, causationId }
+    const [begun] = await actor.decide(() => [{ type: 'RunStarted', data: started }], origin)
     return this.#prepared(id, actor, built, task, begun)
   }
 
@@ -555,7 +571,7 @@ export class Runs {
    * before the first call.
    */
   async #assemble({ pattern }: BuiltWorkflow): Promise<void> {
-    const created: Agent[] = []
+    const created: AgentRef[] = []
     try {
       for (const options of pattern.team ?? []) {
         // What it once began from may be gone.
@@ -625,8 +641,12 @@ export class Runs {
     for (const agent of agents) await this.#agents.get(agent)
   }
 
-  async #fingerprint(agent: string): Promise<string> {
-    return configFingerprint((await this.#agents.get(agent)).snapshot.context.config)
+  /** Also of an agent of the team that resuming will make. */
+  async #fingerprint(id: string, team: Pattern['team'] = []): Promise<string> {
+    const options = team.find((member) => member.id === id)
+    const isMissing = options && (await this.#agents.stateOf(id)).value === 'absent'
+    if (isMissing) return configFingerprint(await this.#agents.configOf(options))
+    return configFingerprint((await this.#agents.get(id)).snapshot.context.config)
   }
 
   /** The task that the run was started with. */

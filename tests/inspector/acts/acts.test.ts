@@ -147,7 +147,7 @@ describe('Through the owner', () => {
     const { act, ask, form } = await acting({ store, baseDir })
     expect(await act('approve', { entry: 'task:writer:t1' })).toMatchObject({ status: 200 })
     expect(await factsOf(own.store, 'TaskApproved')).toEqual([{ taskId: 't1', by }])
-    await until(() => writer.isAtRest)
+    await writer.settled()
     const head = await own.store.head()
     await own.close()
 

@@ -44,7 +44,7 @@ function Head({ agent }: { readonly agent: ConversationView }) {
         <Figure name="answers" value={number(agent.answers)} />
         {agent.open > 0 && <Figure name="to do" value={number(agent.open)} tone="call" />}
         <Figure name="cost" value={usd(agent.costUsd)} />
-        <Figure name="tokens" value={tokens(agent.tokens)} />
+        {agent.tokens > 0 && <Figure name="tokens" value={tokens(agent.tokens)} />}
         <Figure name="version" value={number(version)} />
       </dl>
       <ActorOffers stream={stream} />
@@ -142,6 +142,7 @@ function Entries({
             key={entry.position}
             turn={entry}
             agent={id}
+            hasTools={agent.hasTools}
             stream={stream}
             forks={forks.filter(({ version }) => version !== null && version === entry.endVersion)}
             isChosen={turn !== null && (entry.version === turn || entry.endVersion === turn)}

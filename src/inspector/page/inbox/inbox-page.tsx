@@ -58,6 +58,7 @@ const KINDS: Readonly<Record<string, string>> = {
   landing: 'Landing',
   supervision: 'Supervision',
   run: 'Run',
+  schedule: 'Schedule',
 }
 
 function Entry({ entry }: { readonly entry: EntryView }) {

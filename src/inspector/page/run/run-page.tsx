@@ -71,7 +71,7 @@ function Head({ run }: { readonly run: RunPageView }) {
           </dd>
         </div>
         <Figure name="cost" value={usd(costUsd)} />
-        <Figure name="tokens" value={tokens(run.tokens)} />
+        {run.tokens > 0 && <Figure name="tokens" value={tokens(run.tokens)} />}
         <div>
           <dt>started</dt>
           <dd>
