@@ -81,7 +81,10 @@ const OF_KIND: Readonly<Record<string, OffersOf>> = {
     deny(about, CANCEL_RUN, 'Cancel the run'),
   ],
   schedule: (_, about) => [
-    offer('deny', 'Pause the schedule', 'plain', 'Nothing of it begins until it is resumed.', about),
+    {
+      ...offer('deny', 'Pause the schedule', 'plain', 'Nothing of it begins until it is resumed.', about),
+      key: 'd',
+    },
   ],
 }
 
