@@ -4,6 +4,7 @@ import { InvalidInputError } from '../../events/errors/usage.ts'
 import { ago, plural } from '../../events/figures.ts'
 import { defined, type JsonObject } from '../../events/json.ts'
 import type { InboxEntry } from '../../inbox/entry.ts'
+import { hasStore, noteNoStore } from '../existing-store.ts'
 import { reportFailure } from '../failure.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
@@ -48,6 +49,7 @@ export async function decideByKeys(
   stays: boolean,
   decisions: InboxDecisions,
 ): Promise<void> {
+  if (!hasStore(globals)) return noteNoStore(globals)
   const screen = terminal(globals)
   const interruption = listenForInterruption()
   const { signal } = interruption
