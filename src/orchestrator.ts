@@ -155,7 +155,7 @@ export class Orchestrator implements AsyncDisposable {
     this.#budgets = budgets
     this.#accounts = accounts
     this.#admission = admission
-    const environment: Omit<AgentEnvironment, 'swept' | 'isSwept'> = {
+    const environment: Omit<AgentEnvironment, 'owns' | 'swept' | 'isSwept'> = {
       ...surroundings,
       store,
       admission,
