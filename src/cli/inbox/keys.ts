@@ -16,8 +16,8 @@ import { brokenLines, entryLines, NOTHING_WAITS } from './entry-lines.ts'
 import {
   firstInboxView,
   INBOX_KEYS,
+  type InboxScreen,
   type KeyDecision,
-  type KeysView,
   listed,
   pressedInInbox,
 } from './keys-view.ts'
@@ -92,7 +92,7 @@ async function nextDecision(
 ): Promise<{ readonly decision: KeyDecision | null; readonly isEmpty: boolean }> {
   let latest: readonly InboxEntry[] | undefined
   let entries: readonly InboxEntry[] = []
-  let view: KeysView | undefined
+  let view: InboxScreen | undefined
   let rows = 0
   let redraw = () => {}
   const stop = new AbortController()
@@ -160,7 +160,7 @@ const AROUND = 4
 
 function drawing(
   screen: Terminal,
-  view: KeysView,
+  view: InboxScreen,
   entries: readonly InboxEntry[],
   { columns, rows }: Size,
 ): Drawing & { readonly offset: number } {
@@ -188,7 +188,7 @@ function drawing(
   return { lines: lines.slice(-rows), isTyping: view.typing !== null, offset: isFull ? offset : 0 }
 }
 
-function foot(screen: Terminal, { typing, said }: KeysView, columns: number): string {
+function foot(screen: Terminal, { typing, said }: InboxScreen, columns: number): string {
   if (said !== null) return screen.style('yellow', inert(said))
   if (typing === null) return screen.style('dim', INBOX_KEYS)
   const asked = typing.does === 'deny' ? 'Deny it. Reason: ' : 'Answer: '
