@@ -14,6 +14,7 @@ export {
   type OrchestratorInbox,
   type OrchestratorLandings,
   type OrchestratorRuns,
+  type OrchestratorSchedules,
 } from './orchestrator.ts'
 export type { OrchestratorOptions } from './orchestrator-options.ts'
 export { closeOnSignal, type Shutdown, type ShutdownOptions } from './shutdown.ts'
@@ -32,11 +33,11 @@ export type { Logger } from './logger.ts'
 
 // Agents and tasks
 
-export { Agent, type AgentMetrics } from './actors/agent/agent.ts'
 export type { Recovery } from './actors/agent/environment.ts'
 export type { AgentInfo } from './actors/agent/list.ts'
 export type { AgentSnapshot, AgentStatus } from './actors/agent/machine.ts'
 export type { RunningProcess } from './actors/agent/processes.ts'
+export type { AgentFilesRef, AgentMetrics, AgentRef, Placement } from './actors/agent/ref.ts'
 export type { SessionLink } from './actors/agent/session/chain.ts'
 export type { ForkOptions } from './actors/agent/session/fork.ts'
 export type { RemovalOptions, RemovedAgent } from './actors/agent/system.ts'
@@ -66,6 +67,11 @@ export type { InboxStream } from './inbox/stream.ts'
 export type { LandingFact } from './events/landing-facts.ts'
 export type { LandingEntry, LandOptions } from './landing/landings.ts'
 export type { LandingStatus } from './landing/machine.ts'
+
+// Schedules
+
+export type { Missed, ScheduleFact } from './schedules/facts.ts'
+export type { FiredSchedule, ScheduleInfo, ScheduleOptions } from './schedules/schedules.ts'
 
 // Limits, accounts, budgets and held tasks
 

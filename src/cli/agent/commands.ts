@@ -2,8 +2,8 @@
 
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
-import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentInfo } from '../../actors/agent/list.ts'
+import type { AgentRef } from '../../actors/agent/ref.ts'
 import { TaskNotFoundError } from '../../events/errors/history.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollarsSpent, plural } from '../../events/figures.ts'
@@ -22,6 +22,7 @@ import { details, table } from '../terminal/table.ts'
 import { cut } from '../terminal/text.ts'
 import { readAgent, withAgent } from './agents.ts'
 import { askCommand } from './ask.ts'
+import { definitionCommands } from './definitions.ts'
 import { filesCommands } from './files.ts'
 import { projectInWords, tellFiles } from './project.ts'
 
@@ -71,6 +72,7 @@ export function agentCommands(agent: Command): void {
     .action(withGlobals(cancel))
   filesCommands(agent)
   heldCommands(agent)
+  definitionCommands(agent)
   agent
     .command('reset <id>')
     .description('start a new chain of sessions; the old one stays in the log')
@@ -308,7 +310,7 @@ function remove(globals: GlobalOptions, id: string, options: { readonly force?: 
 }
 
 /** The shape of `agent show --json`. */
-async function describe(agent: Agent) {
+async function describe(agent: AgentRef) {
   const { context, value } = agent.snapshot
   const { totalInteractions, totalTokens, totalCostUsd, estimatedCostUsd, sessionCount } = agent.metrics()
   return {

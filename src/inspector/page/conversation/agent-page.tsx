@@ -1,6 +1,7 @@
 /** An agent: its conversation, turn by turn, and what it is. */
 import { useEffect, useState } from 'preact/hooks'
 import type { ConversationView } from '../../view.ts'
+import { ActorOffers } from '../acts/offers.tsx'
 import { CommandLine } from '../parts/copy.tsx'
 import { NotFound } from '../parts/not-found.tsx'
 import { Payload } from '../parts/payload.tsx'
@@ -46,6 +47,7 @@ function Head({ agent }: { readonly agent: ConversationView }) {
         {agent.tokens > 0 && <Figure name="tokens" value={tokens(agent.tokens)} />}
         <Figure name="version" value={number(version)} />
       </dl>
+      <ActorOffers stream={stream} />
       <nav class="related" aria-label="Related">
         <a class="link" href={addressOf(`/fact/${agent.position}`, { actor: stream })}>
           In the log
