@@ -1,6 +1,6 @@
 /** The responses of the inspector's server: plain JSON, bounded whatever the log holds. */
 import type { Json } from '../events/json.ts'
-import type { FormView, InboxPageView, OffersView } from './acts/view.ts'
+import type { FormView, InboxView, OffersView } from './acts/view.ts'
 
 /** The colour of a fact or a state. */
 export type Tone = 'good' | 'bad' | 'warn' | 'call' | 'plain'
@@ -623,7 +623,7 @@ export interface Answers {
   readonly files: FilesView
   readonly file: FileView
   readonly changes: ChangesView
-  readonly inbox: InboxPageView
+  readonly inbox: InboxView
   readonly entry: BodyView
   readonly offers: OffersView
   readonly form: FormView

@@ -8,11 +8,11 @@ import { bounded, valueAt, visible } from '../text.ts'
 import type { BodyView } from '../view.ts'
 import type { Acting } from './acting.ts'
 import { offersOfEntry } from './offers.ts'
-import type { ActingView, EntryView, InboxPageView } from './view.ts'
+import type { ActingView, EntryView, InboxView } from './view.ts'
 
 const MOST_ENTRIES = 200
 
-export async function inboxView(acting: Acting): Promise<InboxPageView> {
+export async function inboxView(acting: Acting): Promise<InboxView> {
   const told = await actingView(acting)
   try {
     const entries = await acting.inbox()

@@ -66,7 +66,7 @@ export interface ActingView {
   readonly problem: { readonly message: string; readonly hint: string } | null
 }
 
-export interface InboxPageView {
+export interface InboxView {
   readonly entries: readonly EntryView[]
   /** How many entries are not in `entries`. */
   readonly more: number

@@ -1,6 +1,6 @@
 /** The inbox: everything that waits for a person, in full, with what can be done about it. */
 import type { ComponentChildren } from 'preact'
-import type { EntryView, InboxPageView } from '../../acts/view.ts'
+import type { EntryView, InboxView } from '../../acts/view.ts'
 import { Offers } from '../acts/offers.tsx'
 import { Payload } from '../parts/payload.tsx'
 import { minute, number, usd } from '../parts/words.ts'
@@ -36,7 +36,7 @@ export function InboxPage() {
   )
 }
 
-function Waiting({ view }: { readonly view: InboxPageView }) {
+function Waiting({ view }: { readonly view: InboxView }) {
   const count = view.entries.length + view.more
   return (
     <p class="extent" role="status">

@@ -1,13 +1,13 @@
 /** The inbox as the server told it last. It is read again whenever the log grows, and when the page is looked at again. */
 import { effect, signal } from '@preact/signals'
-import type { InboxPageView } from '../../acts/view.ts'
+import type { InboxView } from '../../acts/view.ts'
 import { timesDone } from '../acts/form.ts'
 import { ask, latest } from '../shell/ask.ts'
 import { connected, head } from '../shell/state.ts'
 import { inboxCount } from './inbox-count.ts'
 
 /** null until the first answer. */
-export const inbox = signal<InboxPageView | null>(null)
+export const inbox = signal<InboxView | null>(null)
 
 /** The shortest time between two looks at the inbox of a growing log. */
 const LOOK_AGAIN_MS = 300
