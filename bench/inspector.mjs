@@ -1,5 +1,5 @@
-// How fast the inspector shows a log of 100,000 facts and follows its slider, measured in headless Chromium or, without
-// one, at its server.
+// How fast the inspector shows a log of 100,000 facts, follows its slider and scrolls, and how fast it shows a run of 500
+// steps, measured in headless Chromium or, without one, at its server.
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { textOf } from './kit/answers.mjs'
@@ -7,15 +7,23 @@ import { dist, median, rounded, sized, withDirectory } from './kit/measuring.mjs
 
 const { levelStore } = await import(`${dist}/store/level/store.js`)
 const { inspector } = await import(`${dist}/inspector/inspector.js`)
+const { Orchestrator } = await import(`${dist}/orchestrator.js`)
+const { parallel } = await import(`${dist}/patterns/parallel.js`)
+const { sequential } = await import(`${dist}/patterns/sequential.js`)
+const { scriptedRunner } = await import(`${dist}/testing/scripted-runner.js`)
 
 export const name = 'inspector'
 
 const FACTS = sized(100_000, 3000)
 const AGENTS = 20
 const MOVES = sized(40, 5)
+const STEPS = sized(500, 50)
+const FRAMES = sized(300, 30)
 /** The targets, in milliseconds. */
 const FIRST_PAINT_MS = 1000
 const MOVE_MS = 100
+const RUN_MS = 1000
+const FRAME_MS = 1000 / 60
 
 export const run = () =>
   withDirectory(async (directory) => {
@@ -46,7 +54,29 @@ async function inBrowser(directory, executablePath) {
       })
       const read = await page.evaluate(() => performance.now())
       const times = await page.evaluate(moveSlider, { facts: FACTS, moves: MOVES })
-      return rows('in Chromium', painted, times, read)
+      const frames = await page.evaluate(scroll, FRAMES)
+      // A page that has just been opened, at a server that has read nothing.
+      const run = await serving(directory, async (other) => {
+        await page.goto(other.replace('/?', '/run/bench?'), { waitUntil: 'commit' })
+        await page.waitForFunction(
+          (steps) =>
+            document.querySelectorAll('.step').length === steps &&
+            document.querySelector('.brief')?.textContent !== '',
+          STEPS,
+        )
+        return page.evaluate(() => performance.now())
+      })
+      return [
+        ...rows('in Chromium', painted, times, read),
+        limited(`the page of a run of ${STEPS} steps, in Chromium`, run, RUN_MS),
+        {
+          what: `scrolling the facts, a frame, median of ${FRAMES}, in Chromium`,
+          value: rounded(median(frames), 1),
+          unit: 'ms',
+          baseline: rounded(FRAME_MS, 1),
+          ratio: rounded(FRAME_MS / median(frames), 2),
+        },
+      ]
     })
   } finally {
     await browser.close()
@@ -87,6 +117,22 @@ async function moveSlider({ facts, moves }) {
     slider.dispatchEvent(new Event('input', { bubbles: true }))
     while (!shown(position)) await frame()
     times.push(performance.now() - begin)
+  }
+  return times
+}
+
+/** Runs in the page: scrolls the facts by some rows in each frame, and returns how long each took. */
+async function scroll(count) {
+  const list = document.querySelector('[role=listbox]')
+  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve))
+  list.scrollTop = 0
+  const times = []
+  let last = await frame()
+  for (let number = 0; number < count; number++) {
+    list.scrollTop += 200
+    const now = await frame()
+    times.push(now - last)
+    last = now
   }
   return times
 }
@@ -149,12 +195,22 @@ async function fill(directory) {
   const store = await levelStore(directory)
   const agents = Array.from({ length: AGENTS }, (_, number) => agent(`agent/worker-${number + 1}`))
   let written = 0
+  await runOnce(store)
   for (const { stream, created } of agents) written += (await store.append(stream, [created])).length
   while (written < FACTS) {
     const commits = agents.map(({ stream, task }) => store.append(stream, task()))
     for (const recorded of await Promise.all(commits)) written += recorded.length
   }
   await store[Symbol.asyncDispose]()
+}
+
+async function runOnce(store) {
+  const runner = scriptedRunner({ reply: ({ agent: id, prompt }) => textOf(`${id} ${prompt.length}`, 1000) })
+  const orchestrator = await Orchestrator.open({ store, runner })
+  for (const id of ['one', 'two']) await orchestrator.createAgent({ id, systemPrompt: 'You answer.' })
+  const round = parallel(['one', 'two'])
+  await orchestrator.run(sequential(Array.from({ length: STEPS / 2 }, () => round)), 'go', { id: 'bench' })
+  await orchestrator.close()
 }
 
 function agent(stream) {

@@ -31,6 +31,120 @@ const breaking = (promise, tests, ...edits) =>
   edits.map(([what, file, from, to]) => ({ breaks: `${promise}: ${what}`, file, from, to, tests }))
 
 export const MUTATIONS = [
+  // Definitions of Claude Code
+  ...breaking(
+    'What is imported from Claude Code is told with what was dropped',
+    { 'tests/config/agent-definition.test.ts': ['names its tools as %s'] },
+    [
+      'what is disallowed is allowed',
+      'src/config/agent-definition.ts',
+      'if (isTool(rule) && !never.has(base(rule))) return [rule]',
+      'if (isTool(rule)) return [rule]',
+    ],
+  ),
+  // Schedules
+  ...breaking(
+    'An instant of a schedule is decided once',
+    {
+      'tests/schedules/due.test.ts': [
+        'each instant is decided once: it fires, or it is missed, whenever a process looks',
+      ],
+    },
+    [
+      'an instant at the very moment of a look is decided again',
+      'src/schedules/calendar.ts',
+      'new Date(upTo + 1)',
+      'new Date(upTo)',
+    ],
+  ),
+  ...breaking(
+    'An instant of a schedule is decided once',
+    {
+      'tests/schedules/schedules.test.ts': [
+        'asks its agent at each of its instants, through a change to summer time and back',
+        'lose and repeat nothing, whenever they crash',
+      ],
+    },
+    [
+      'the id of a task does not follow from its instant',
+      'src/orchestrator.ts',
+      'ask: async (agent, prompt, { id: taskId, causationId }) =>',
+      'ask: async (agent, prompt, { causationId }, taskId = randomUUID()) =>',
+    ],
+  ),
+  ...breaking(
+    'What was missed is made up for as the schedule says',
+    {
+      'tests/schedules/due.test.ts': [
+        'of what was missed, one fires, none or all, as the schedule says, and no more than 100',
+      ],
+    },
+    [
+      'what is to be skipped is made up for',
+      'src/schedules/due.ts',
+      "missed === 'once' || isOnTime ? [latest] : []",
+      "missed !== 'all' || isOnTime ? [latest] : []",
+    ],
+  ),
+  ...breaking(
+    'Summer time skips and repeats no fixed time',
+    { 'tests/schedules/due.test.ts': ['lets a time that it skips come right after the gap, once'] },
+    [
+      'a list of hours is no fixed time',
+      'src/schedules/calendar.ts',
+      "fixedTimeRule: 'no-wildcard'",
+      "fixedTimeRule: 'single-value'",
+    ],
+  ),
+  ...breaking(
+    'A clock that is set back lets no instant come again, and freezes no schedule',
+    {
+      'tests/schedules/due.test.ts': [
+        'a clock that is set back makes no instant come again, and freezes nothing',
+      ],
+    },
+    [
+      'what was decided comes again',
+      'src/schedules/due.ts',
+      'decided > now && decided - now <= SET_BACK_MS ? decided : now',
+      'now',
+    ],
+    ['a clock that was ahead freezes it', 'src/schedules/due.ts', ' && decided - now <= SET_BACK_MS ?', ' ?'],
+  ),
+  ...breaking(
+    'A schedule that cannot fire is heard of',
+    {
+      'tests/schedules/schedules.test.ts': [
+        'is a fact, waits in the inbox until the next one, and is told to receivers',
+      ],
+    },
+    [
+      'it is told to nobody',
+      'src/notifications/noteworthy.ts',
+      "if (kind === 'schedule') return ofSchedule(id, fact)",
+      "if (kind === 'schedule') return null",
+    ],
+    [
+      'it is not in the inbox',
+      'src/inbox/waiting.ts',
+      'if ((summary?.info?.failure ?? null) === null) continue',
+      "if (typeof summary?.info?.failure === 'string') continue",
+    ],
+  ),
+  ...breaking(
+    'A process in the background does not end while a schedule is to fire',
+    {
+      'tests/schedules/idleness.test.ts': [
+        'An owner is not idle while a schedule is to fire, and is once it is paused',
+      ],
+    },
+    [
+      'schedules do not count',
+      'src/cli/service/activity.ts',
+      "for (const prefix of ['agent/', 'schedule/'])",
+      "for (const prefix of ['agent/'])",
+    ],
+  ),
   // The inbox
   ...breaking(
     'What waits for a person is in the inbox, and nothing else',
@@ -82,6 +196,25 @@ export const MUTATIONS = [
       'throw isLate ? await this.#missing(id, []) : error',
       'throw error',
     ],
+  ),
+  ...breaking(
+    'A key decides only the entry of the inbox that was chosen on the screen',
+    {
+      'tests/cli/inbox/keys-view.test.ts': [
+        'whatever is pressed and whatever arrives or leaves: a key decides only the entry that was chosen',
+      ],
+    },
+    [
+      'another takes the place of one that is gone',
+      'src/cli/inbox/keys-view.ts',
+      '...firstInboxView([]),',
+      '...firstInboxView(entries),',
+    ],
+  ),
+  ...breaking(
+    'A key decides only the entry of the inbox that was chosen on the screen',
+    { 'tests/cli/inbox/keys-view.test.ts': ['what is pasted is part of a reason and decides nothing'] },
+    ['what is pasted are keys', 'src/cli/inbox/keys-view.ts', 'if (key.isPasted || ctrl)', 'if (ctrl)'],
   ),
   ...breaking(
     'The stream of the inbox has every change',
@@ -367,6 +500,26 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'The tasks of a fleet are independent',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'a task that was answered is not asked again when its agent was removed',
+      ],
+    },
+    [
+      'another commit makes another agent of it',
+      'src/patterns/runs/step-key.ts',
+      'const { commit: _, settings: __, ...workspace } = config.workspace',
+      'const { settings: __, ...workspace } = config.workspace',
+    ],
+    [
+      'a plan knows only the agents that are there',
+      'src/patterns/runs/runs.ts',
+      'if (isMissing) return configFingerprint(await this.#agents.configOf(options))',
+      '',
+    ],
+  ),
+  ...breaking(
     'The work of a step lands once',
     {
       'tests/patterns/fleet.test.ts': [
@@ -456,7 +609,7 @@ export const MUTATIONS = [
     [
       'from its base',
       'src/workspaces/files/open-histories.ts',
-      'history.layOut(last ?? workspace?.commit',
+      'history.layOut(last ?? begins',
       'history.layOut(workspace?.commit',
     ],
   ),
@@ -667,6 +820,20 @@ export const MUTATIONS = [
       'src/workspaces/files/unlanded-work.ts',
       'if (conflicts.length === 0 && tree === (await treeOf(merging, branch))) return true',
       'if (conflicts.length === 0 && tree) return true',
+    ],
+  ),
+  ...breaking(
+    'Work that is nowhere else is not removed with its agent',
+    {
+      'tests/actors/agent/unlanded-work.test.ts': [
+        'an agent that is created again continues on the branch that it had left, with its files',
+      ],
+    },
+    [
+      'a new agent of that id undoes it',
+      'src/workspaces/files/open-histories.ts',
+      '((await ours.refAt(branchRef(agent))) ?? workspace.commit)',
+      'workspace.commit',
     ],
   ),
   ...breaking(
@@ -2305,12 +2472,7 @@ export const MUTATIONS = [
   ...breaking(
     'The owner bounds what it takes',
     { 'tests/owner/limits.test.ts': ['A request that is too large is refused'] },
-    [
-      'a request of any size is read',
-      'src/owner/answers.ts',
-      '    if (bytes > LARGEST_REQUEST) return null\n',
-      '',
-    ],
+    ['a request of any size is read', 'src/owner/answers.ts', '    if (bytes > most) return null\n', ''],
   ),
   ...breaking(
     'The owner bounds what it takes',
@@ -2386,8 +2548,91 @@ export const MUTATIONS = [
     [
       'any method passes',
       'src/inspector/guard.ts',
-      "if (method !== 'GET') return",
-      "if (method === '') return",
+      "if (method !== 'GET' && !isForm) {",
+      "if (method === '') {",
+    ],
+  ),
+  ...breaking(
+    'What the page of the inspector does is done once, by the owner, and the log says who did it.',
+    {
+      'tests/inspector/acts/hostile.test.ts': [
+        'a form without the key, from elsewhere, or of another kind does nothing',
+        'a form that is sent again does nothing, and gets the first answer',
+        'a form of another inspector, or of none, does nothing',
+        'an inspector that is read-only accepts no form',
+      ],
+      'tests/inspector/acts/acts.test.ts': [
+        'a cancelled task that another process waits for names who cancelled it',
+      ],
+    },
+    [
+      'a form needs no origin',
+      'src/inspector/guard.ts',
+      'if (isForm && (origin === undefined || (site',
+      'if (isForm && ((site',
+    ],
+    [
+      'a form is of any kind',
+      'src/inspector/guard.ts',
+      "if (isForm && !/^application\\/json(;|$)/.test(headers['content-type'] ?? ''))",
+      'if (isForm && port < 0)',
+    ],
+    [
+      'the key of a form is in its URL',
+      'src/inspector/guard.ts',
+      "isForm ? null : url.searchParams.get('token'),",
+      "url.searchParams.get('token'),",
+    ],
+    [
+      'a form is carried out whenever it is sent',
+      'src/inspector/acts/forms.ts',
+      'const answer = sent ?? act()',
+      'const answer = act()',
+    ],
+    [
+      'any form is open',
+      'src/inspector/acts/forms.ts',
+      'if (sent === undefined) return',
+      "if (id === '') return",
+    ],
+    [
+      'a read-only inspector takes forms',
+      'src/inspector/server.ts',
+      'acts: acting.isReadOnly ? null : ACT',
+      'acts: ACT',
+    ],
+    [
+      'a task is cancelled by whoever asked for it',
+      'src/owner/served-commands.ts',
+      "    const result = await call(target, method, args)\n    const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)\n",
+      "    const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)\n    const result = await call(target, method, args)\n",
+    ],
+  ),
+  ...breaking(
+    'The address of an inspector is the same each time',
+    {
+      'tests/inspector/address.test.ts': [
+        'is the same each time, and another one for another directory',
+        'is kept where only the user can read it',
+      ],
+    },
+    [
+      'each start has a new key',
+      'src/inspector/address.ts',
+      'newKey || kept === null ? newToken()',
+      "newKey || kept?.token !== '' ? newToken()",
+    ],
+    [
+      'all directories have the same address',
+      'src/inspector/address.ts',
+      '.update(await realpath(baseDir))',
+      '.update((await realpath(baseDir)).slice(0, 1))',
+    ],
+    [
+      'others can read the key',
+      'src/inspector/address.ts',
+      "{ mode: 0o600, flag: 'w' }",
+      "{ mode: 0o644, flag: 'w' }",
     ],
   ),
   ...breaking(
@@ -3565,6 +3810,39 @@ export const MUTATIONS = [
       'src/cli/interactive/input.ts',
       "return meant === null ? { type: 'ask'",
       "return meant !== '' ? { type: 'ask'",
+    ],
+  ),
+  ...breaking(
+    'A mistyped command of an interactive session costs nothing',
+    {
+      'tests/cli/wrong-words.test.ts': [
+        'A slip in the name of a command never reaches the agent, however long the line is',
+      ],
+    },
+    [
+      'what is long is asked',
+      'src/cli/interactive/input.ts',
+      'ORDINARY.has(word.toLowerCase()) &&',
+      '(ORDINARY.has(word.toLowerCase()) || true) &&',
+    ],
+  ),
+  ...breaking(
+    'In a report of a run, no text is markup',
+    { 'tests/cli/terminal/document.test.ts': ['on a page, no text is markup or hidden'] },
+    ['quotes end an attribute', 'src/cli/terminal/document.ts', '/[&<>"\']/g', '/[&<>]/g'],
+  ),
+  ...breaking(
+    'In a report of a run, no text is markup',
+    {
+      'tests/cli/terminal/document.test.ts': [
+        'in Markdown, a text stays between its fences and a cell in its table',
+      ],
+    },
+    [
+      'fences are as long as those of the text',
+      'src/cli/terminal/document.ts',
+      'repeat(longest + 1)',
+      'repeat(3)',
     ],
   ),
   ...breaking(

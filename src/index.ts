@@ -14,6 +14,7 @@ export {
   type OrchestratorInbox,
   type OrchestratorLandings,
   type OrchestratorRuns,
+  type OrchestratorSchedules,
 } from './orchestrator.ts'
 export type { OrchestratorOptions } from './orchestrator-options.ts'
 export { closeOnSignal, type Shutdown, type ShutdownOptions } from './shutdown.ts'
@@ -66,6 +67,11 @@ export type { InboxStream } from './inbox/stream.ts'
 export type { LandingFact } from './events/landing-facts.ts'
 export type { LandingEntry, LandOptions } from './landing/landings.ts'
 export type { LandingStatus } from './landing/machine.ts'
+
+// Schedules
+
+export type { Missed, ScheduleFact } from './schedules/facts.ts'
+export type { FiredSchedule, ScheduleInfo, ScheduleOptions } from './schedules/schedules.ts'
 
 // Limits, accounts, budgets and held tasks
 

@@ -80,6 +80,7 @@ import type { Run } from './patterns/runs/run.ts'
 import { Runs } from './patterns/runs/runs.ts'
 import type { WorkflowResult } from './patterns/runs/workflow-result.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
+import type { FiredSchedule, ScheduleInfo, ScheduleOptions, Schedules } from './schedules/schedules.ts'
 import { absolutePath, makeDirectory } from './store/directory.ts'
 import type { EventStore } from './store/event-store.ts'
 import { liveOwner, lockStore, type StoreLock } from './store/level/lock.ts'
@@ -118,6 +119,9 @@ export class Orchestrator implements AsyncDisposable {
   /** Loaded when work is landed, or was. */
   readonly #openLandings: () => Promise<Landings>
   #landings: Promise<Landings> | undefined
+  /** Loaded when there is a schedule. */
+  readonly #openSchedules: () => Promise<Schedules>
+  #schedules: Promise<Schedules> | undefined
   /** Lets other processes of this user work through this one. */
   #socket: OwnerSocket | undefined
   #notifier: Notifier | undefined
@@ -203,13 +207,35 @@ export class Orchestrator implements AsyncDisposable {
         agentsOf: async (run) => [...new Set((await this.#runs.show(run)).taken.map(({ worker }) => worker))],
       })
     }
+    this.#openSchedules = async () => {
+      const { Schedules } = await import('./schedules/schedules.ts')
+      return new Schedules({
+        ...environment,
+        drives: options.resume !== 'on-demand',
+        isTaking: () => this.#intake.isOpen,
+        checkAgent: (id) => this.#agents.get(id),
+        checkWorkflow: (workflow) => this.#runs.sealed(byName(workflow)),
+        ask: async (agent, prompt, { id: taskId, causationId }) =>
+          (await this.#agents.get(agent)).accept(prompt, {
+            taskId,
+            origin: { correlationId: taskId, causationId },
+          }),
+        run: async (workflow, input, { id, causationId }) => {
+          // Begun before: it is resumed as any other run is.
+          if ((await store.head(streamName('run', id))) > 0) return
+          const run = this.#runs.start(workflow, input, { id }, causationId)
+          run.catch(() => {})
+          await run.begun
+        },
+      })
+    }
     this.#history = new History(store, this.#ownActors)
     this.#feed = new EventFeed(store)
     this.#loadInbox = onceDone(async () => {
       const { Inbox } = await import('./inbox/inbox.ts')
-      const { held, landings } = this
-      const parts = { store, agents: this.#agents, runs: this.#runs, admission, accounts, held, landings }
-      return new Inbox(parts)
+      const { held, landings, schedules } = this
+      const parts = { store, agents: this.#agents, runs: this.#runs, admission, accounts }
+      return new Inbox({ ...parts, held, landings, schedules })
     })
   }
 
@@ -299,6 +325,7 @@ export class Orchestrator implements AsyncDisposable {
         await orchestrator.#agents.resume()
         await orchestrator.#ownActors.resume()
         await orchestrator.#resumeLandings()
+        if (await orchestrator.#hasOpen('schedule/')) await (await orchestrator.#schedule()).start()
         await orchestrator.#runs.drive()
       }
     } catch (error) {
@@ -330,8 +357,17 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   async #resumeLandings(): Promise<void> {
-    for await (const _ of this.store.streams({ prefix: 'landing/', open: true }))
-      return (await this.#landing()).resume()
+    if (await this.#hasOpen('landing/')) await (await this.#landing()).resume()
+  }
+
+  #schedule(): Promise<Schedules> {
+    this.#schedules ??= this.#openSchedules()
+    return this.#schedules
+  }
+
+  async #hasOpen(prefix: string): Promise<boolean> {
+    for await (const _ of this.store.streams({ prefix, open: true })) return true
+    return false
   }
 
   async #notify(receivers: readonly NotificationReceiver[]): Promise<void> {
@@ -368,6 +404,7 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Resumes everything that an earlier process left unfinished; resolves with the outcomes when all of it has ended. */
   async recover(): Promise<readonly Recovery[]> {
+    if (await this.#working.#hasOpen('schedule/')) await (await this.#schedule()).settled()
     const resumed = await this.#working.#agents.resume()
     await this.#resumeLandings()
     do {
@@ -433,8 +470,9 @@ export class Orchestrator implements AsyncDisposable {
       // What the parts would like to write is refused.
       await closing?.catch((error) => error instanceof StoreLockLost || problems.push(error))
     }
-    // It asks agents, so it ends before they do.
-    for (const part of [await this.#landings, ...parts]) if (part) await attempt(this.#closed(part))
+    // They ask agents, so they end before these do.
+    for (const part of [await this.#schedules, await this.#landings, ...parts])
+      if (part) await attempt(this.#closed(part))
     await attempt(this.#notifier?.close())
     await attempt(this.#socket?.close())
     await this.store[Symbol.asyncDispose]()
@@ -456,6 +494,7 @@ export class Orchestrator implements AsyncDisposable {
   /** Nothing works any more: a supervision tree gave up, or the log has another owner. `ended` resolves when the tree has stopped. */
   async #giveUp(error: FatalError, ended: Promise<void> = Promise.resolve()): Promise<void> {
     const stop = async () => {
+      await (await this.#schedules)?.close()
       await (await this.#landings)?.close()
       return Promise.allSettled([this.#runs.close(), this.#agents.refuse(error)])
     }
@@ -530,9 +569,9 @@ export class Orchestrator implements AsyncDisposable {
 
   /** What may be spent and what was spent: by all agents together, by one agent, or by one run. */
   readonly budgets: OrchestratorBudgets = {
-    set: async (budget, scope = {}) => {
+    set: async (budget, scope = {}, { by } = {}) => {
       await this.#checkScope(scope)
-      return this.#open.#budgets.set(scope, budget)
+      return this.#open.#budgets.set(scope, budget, 'by hand', by)
     },
     show: async (scope = {}) => {
       await this.#checkScope(scope)
@@ -582,6 +621,16 @@ export class Orchestrator implements AsyncDisposable {
     changes: () => defer(async () => (await this.#open.#landing()).changes()).pipe(concatAll()),
     settled: async (entry) => (await this.#open.#landing()).settled(entry),
     cancel: async (entry, decision) => (await this.#working.#landing()).cancel(entry, decision),
+  }
+
+  /** What is asked at set times. */
+  readonly schedules: OrchestratorSchedules = {
+    add: async (name, options) => (await this.#working.#schedule()).add(name, options),
+    list: async () => (await this.#open.#schedule()).list(),
+    pause: async (name) => (await this.#working.#schedule()).pause(name),
+    resume: async (name) => (await this.#working.#schedule()).resume(name),
+    remove: async (name) => (await this.#working.#schedule()).remove(name),
+    run: async (name) => (await this.#working.#schedule()).run(name),
   }
 
   /** Answers that arrived after their task had ended. They were paid for, and no caller received them. */
@@ -638,7 +687,7 @@ export class Orchestrator implements AsyncDisposable {
     result: async (runId) => this.#open.#runs.result(runId),
     plan: async (runId, workflow) => this.#open.#runs.plan(runId, byName(workflow)),
     resume: (runId, workflow, options) => this.#working.#runs.resume(runId, byName(workflow), options),
-    cancel: async (runId, reason) => this.#open.#runs.cancel(runId, reason),
+    cancel: async (runId, reason, verdict) => this.#open.#runs.cancel(runId, reason, verdict),
     fork: async (runId, options) => this.#open.#runs.fork(runId, options),
   }
 
@@ -718,7 +767,7 @@ export interface OrchestratorBudgets {
    * Sets the budget of all agents together (the default), of one agent, or of one run. A limit that is left out stays as it
    * is; null removes it. Throws AgentNotFoundError, RunNotFoundError, InvalidInputError.
    */
-  set(budget: Budget, scope?: BudgetScope): Promise<BudgetInfo>
+  set(budget: Budget, scope?: BudgetScope, verdict?: Verdict): Promise<BudgetInfo>
   /** A budget, and what was spent even if no budget is set. Throws AgentNotFoundError, RunNotFoundError. */
   show(scope?: BudgetScope): Promise<BudgetInfo>
   /** The budgets that are set. */
@@ -816,6 +865,36 @@ export interface OrchestratorLandings {
 }
 
 /**
+ * `orchestrator.schedules`: what is asked at set times, in the process that has the log open. A firing begins one task or
+ * run, however often that process is replaced.
+ *
+ * @example
+ * const cron = '30 8 * * mon-fri'
+ * await orchestrator.schedules.add('news', { cron, timezone: 'Europe/Berlin', agent: 'reporter', prompt: 'What is new?' })
+ * for (const { name, nextAt } of await orchestrator.schedules.list()) console.log(name, nextAt)
+ */
+export interface OrchestratorSchedules {
+  /**
+   * Adds a schedule; it is durable when this resolves. Throws ScheduleExistsError, InvalidIdError, InvalidInputError,
+   * AgentNotFoundError.
+   */
+  add(name: string, options: ScheduleOptions): Promise<ScheduleInfo>
+  /** All schedules, by name. */
+  list(): Promise<readonly ScheduleInfo[]>
+  /** It fires no more until it is resumed. Throws ScheduleNotFoundError. */
+  pause(name: string): Promise<ScheduleInfo>
+  /** It fires again from now on; what came while it was paused is not made up for. Throws ScheduleNotFoundError. */
+  resume(name: string): Promise<ScheduleInfo>
+  /** Removes a schedule; what it has begun continues. Returns it as it was. Throws ScheduleNotFoundError. */
+  remove(name: string): Promise<ScheduleInfo>
+  /**
+   * Fires now, even if it is paused, and leaves its next instant as it is. Resolves when the task or the run is in the log.
+   * Throws ScheduleNotFoundError, and whatever asking the agent or starting the run throws.
+   */
+  run(name: string): Promise<FiredSchedule>
+}
+
+/**
  * `orchestrator.runs`: the runs of workflows.
  *
  * @example
@@ -854,7 +933,7 @@ export interface OrchestratorRuns {
    */
   resume(runId: string, workflow?: Pattern | string | WorkflowReference, options?: ResumeOptions): Run
   /** Ends a run for good, even if no process works on it. Throws RunNotFoundError, RunFinishedError. */
-  cancel(runId: string, reason?: string): Promise<void>
+  cancel(runId: string, reason?: string, verdict?: Verdict): Promise<void>
   /**
    * Creates a run that takes over what another one had answered before a step; resume it to continue from there. Throws
    * RunNotFoundError, StepNotFoundError, CannotForkError.

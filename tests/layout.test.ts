@@ -23,6 +23,7 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
   [/^actors\/supervision\//, 'actors/supervision', 2],
   [/^actors\/own\//, 'actors/own', 2],
   [/^landing\//, 'landing', 2],
+  [/^schedules\//, 'schedules', 2],
   [/^patterns\/runs\//, 'patterns/runs', 3],
   [/^patterns\//, 'patterns', 3],
   [/^history\//, 'history', 3],
@@ -41,14 +42,15 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
 ]
 
 const LIBRARIES: Readonly<Record<string, RegExp>> = {
-  effect: /^(events|store|claude|config)\//,
+  effect: /^(events|store|claude|config)\/|^schedules\/facts\.ts/,
   level: /^store\//,
   'classic-level': /^store\//,
   pg: /^store\/postgres\//,
+  croner: /^schedules\//,
   execa: /^(claude|workspaces)\//,
   yaml: /^config\/document\.ts/,
   xstate:
-    /^actors\/|^(landing|patterns\/runs)\/machine\.ts|^history\/(kinds|state-chart)\.ts|^testing\/simulation\/tally\.ts/,
+    /^actors\/|^(landing|schedules|patterns\/runs)\/machine\.ts|^history\/(kinds|state-chart)\.ts|^testing\/simulation\/tally\.ts/,
   rxjs: /^(history\/|inbox\/|landing\/|patterns\/|workflows\/|orchestrator\.ts|testing\/simulation\/nestings\.ts)/,
   'fastest-levenshtein': /^actors\/|^events\/nearest-name\.ts/,
   '@opentelemetry': /^telemetry\//,

@@ -61,9 +61,11 @@ test('every method of an orchestrator and of its parts has one too', async () =>
     runner: testing.scriptedRunner(),
   })
   const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'You help.' })
-  const { runs, budgets, held, history, accounts, landings, inbox } = orchestrator
+  const { runs, budgets, held, history, accounts, landings, inbox, schedules } = orchestrator
   const calls: (readonly [string, Callable])[] = []
-  for (const [owner, part] of Object.entries({ runs, budgets, held, history, accounts, landings, inbox }))
+  for (const [owner, part] of Object.entries({
+    ...{ runs, budgets, held, history, accounts, landings, inbox, schedules },
+  }))
     for (const [name, method] of Object.entries(part as object))
       if (typeof method === 'function') calls.push([`${owner}.${name}`, method as Callable])
   const methods = {

@@ -60,6 +60,10 @@ const TOPICS: Readonly<Record<string, Commands>> = {
       'give each task to an agent with a worktree of its own',
       async () => (await import('./fleet/fleet.ts')).fleetCommand,
     ],
+    schedule: [
+      'ask an agent or run a workflow at set times',
+      async () => (await import('./schedule/commands.ts')).scheduleCommands,
+    ],
   },
   Money: {
     budget: ['limit spending', async () => (await import('./budget/commands.ts')).budgetCommands],

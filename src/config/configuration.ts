@@ -2,7 +2,7 @@
  * Loads the configuration: command line over environment over file over defaults, decoded once, and rejected where it
  * is not understood.
  */
-import { readFile, stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { ConfigError, ConfigNotTrustedError, type ConfigProblem } from '../events/errors/config.ts'
 import { systemProblem } from '../events/errors/phrases.ts'
@@ -18,7 +18,7 @@ import type { Limits } from '../events/options/limits.ts'
 import type { NotificationReceiver } from '../events/options/notify.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { checkSupervisor } from '../events/options/supervision-rules.ts'
-import { absolutePath, readPlainFile } from '../store/directory.ts'
+import { absolutePath, openPlainFile } from '../store/directory.ts'
 import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './layers.ts'
 import { inCode } from './names.ts'
 import { describeMistake } from './problems.ts'
@@ -32,8 +32,8 @@ export type { ResolvedSetting, SettingOrigin } from './layers.ts'
 export type { DeclaredChild, DeclaredTree } from './supervision.ts'
 
 const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
-/** More than a person writes; less than a malicious file. */
-const LARGEST_FILE = 1024 * 1024
+/** In bytes. More than the prompts of hundreds of agents; less than a malicious file. */
+const LARGEST_FILE = 16 * 1024 * 1024
 
 /** An agent declared in the file. A file cannot bypass its permission checks. */
 export type DeclaredAgent = Omit<AgentOptions, 'permissions'>
@@ -230,8 +230,15 @@ const OF_SHELL = /^\/(dev\/null$|(dev|proc\/self)\/fd\/)/
 /** The text of a configuration file. Throws ConfigError. */
 export async function readConfigFile(path: string): Promise<string> {
   try {
-    const text = OF_SHELL.test(path) ? await readFile(path, 'utf8') : String(await readPlainFile(path))
-    if (text.length <= LARGEST_FILE) return text
+    await using file = OF_SHELL.test(path) ? await open(path) : await openPlainFile(path)
+    const pieces: Buffer[] = []
+    let size = 0
+    for await (const piece of file.createReadStream({ autoClose: false })) {
+      size += piece.length
+      if (size > LARGEST_FILE) break
+      pieces.push(piece)
+    }
+    if (size <= LARGEST_FILE) return String(Buffer.concat(pieces))
   } catch (cause) {
     const said =
       cause instanceof NotAFileError

@@ -6,8 +6,12 @@ import { type AnyKind, kindIn } from '../actors/engine/definition.ts'
 import { supervisorKind } from '../actors/supervision/machine.ts'
 import { landingKind } from '../landing/machine.ts'
 import { runKind } from '../patterns/runs/machine.ts'
+import { scheduleKind } from '../schedules/machine.ts'
 
-const ALL = [agentKind, runKind, supervisorKind, accountKind, landingKind, ...Object.values(budgetKinds)]
+const ALL = [
+  ...[agentKind, runKind, supervisorKind, accountKind, landingKind, scheduleKind],
+  ...Object.values(budgetKinds),
+]
 
 export const KINDS = ALL as unknown as readonly AnyKind[]
 

@@ -7,10 +7,18 @@ import type { Recorded } from '../events/envelope.ts'
 import type { LandingFact } from '../events/landing-facts.ts'
 import type { RunFact } from '../events/run-facts.ts'
 import type { SupervisorFact } from '../events/supervisor-facts.ts'
+import type { ScheduleFact } from '../schedules/facts.ts'
 import { kindOf } from './kinds.ts'
 
 /** Any fact of a built-in kind of actor. */
-export type KnownFact = AgentFact | AccountFact | RunFact | SupervisorFact | BudgetFact | LandingFact
+export type KnownFact =
+  | AgentFact
+  | AccountFact
+  | RunFact
+  | SupervisorFact
+  | BudgetFact
+  | LandingFact
+  | ScheduleFact
 /** The type of a fact of a built-in kind of actor. */
 export type FactType = KnownFact['type']
 

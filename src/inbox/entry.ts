@@ -2,7 +2,7 @@
 import type { Json } from '../events/json.ts'
 
 /** Why something waits. */
-export type InboxKind = 'task' | 'budget' | 'account' | 'landing' | 'supervision' | 'run'
+export type InboxKind = 'task' | 'budget' | 'account' | 'landing' | 'supervision' | 'run' | 'schedule'
 
 /** Something that waits for a person. */
 export interface InboxEntry {
@@ -10,10 +10,10 @@ export interface InboxEntry {
   readonly id: string
   /**
    * `task`: a task needs approval. `budget`: it has no room for a task. `account`: it cannot pay for one. `landing`: work was
-   * set aside. `supervision`: a tree gave up. `run`: no process executes it.
+   * set aside. `supervision`: a tree gave up. `run`: no process executes it. `schedule`: its last firing began nothing.
    */
   readonly kind: InboxKind
-  /** The agent that waits; null for a supervision tree and a run. */
+  /** The agent that waits, or was to be asked; null for a supervision tree and a run. */
   readonly agent: string | null
   /** The run that waits, if it is one of a run. */
   readonly run: string | null
@@ -38,7 +38,7 @@ export interface InboxEntry {
 /** What an id names. */
 export interface InboxPlace {
   readonly kind: string
-  /** The agent, the entry of a landing queue, the supervisor or the run. */
+  /** The agent, the entry of a landing queue, the supervisor, the run or the schedule. */
   readonly of: string
   /** The task. */
   readonly taskId: string

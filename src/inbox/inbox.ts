@@ -18,13 +18,16 @@ import { type InboxSources, waitingIn } from './waiting.ts'
 
 /** What carries decisions out. */
 export interface InboxParts extends InboxSources {
-  readonly runs: InboxSources['runs'] & { cancel(run: string, reason?: string): Promise<void> }
+  readonly runs: InboxSources['runs'] & {
+    cancel(run: string, reason?: string, verdict?: Verdict): Promise<void>
+  }
   readonly held: {
     approve(taskId: string, verdict: Verdict & OfAgent): Promise<HeldTask>
     reject(taskId: string, rejection: Rejection & OfAgent): Promise<HeldTask>
   }
   readonly accounts: { resume(options: Verdict): Promise<readonly AccountInfo[]> }
   readonly landings: { cancel(entry: string, decision: Rejection): Promise<unknown> }
+  readonly schedules: { pause(schedule: string): Promise<unknown> }
 }
 
 export class Inbox {
@@ -50,13 +53,15 @@ export class Inbox {
     return entry
   }
 
-  /** Says no: the task is rejected, the run is cancelled, the work stays where it is. */
+  /** Says no: the task is rejected, the run is cancelled, the work stays where it is, the schedule is paused. */
   async deny(id: string, { by, reason }: Rejection = {}): Promise<InboxEntry> {
     const entry = await this.#entry(id)
     const { agent, run, kind } = entry
-    const { held, runs, landings } = this.#parts
-    if (kind === 'run' && run !== null) await this.#decided(id, () => runs.cancel(run, denial(by, reason)))
+    const { held, runs, landings, schedules } = this.#parts
+    if (kind === 'run' && run !== null)
+      await this.#decided(id, () => runs.cancel(run, denial(by, reason), defined({ by })))
     else if (kind === 'landing') await landings.cancel(placeOfEntry(id).of, defined({ by, reason }))
+    else if (kind === 'schedule') await schedules.pause(placeOfEntry(id).of)
     else if (agent !== null && kind !== 'supervision')
       await this.#decided(id, () => held.reject(taskOf(id), defined({ agent, by, reason })))
     else throw refused(entry, 'cannot be denied')

@@ -23,6 +23,7 @@ const OUTCOMES = {
   account: (agent, taskId, store) => ofHold(agent, taskId, store, 'account'),
   landing: (entry, _, store) => ofLanding(entry, store),
   supervision: (supervisor, _, store) => ofSupervisor(supervisor, store),
+  schedule: (schedule, _, store) => ofSchedule(schedule, store),
   run: async (run, _, __, runs) => {
     const found = (await runs.list({})).find(({ runId }) => runId === run)
     return found === undefined ? null : `the run is ${found.status}`
@@ -39,6 +40,22 @@ async function* factsOf(kind: string, id: string, store: EventStore): AsyncGener
 
 async function ofSupervisor(supervisor: string, store: EventStore): Outcome {
   for await (const _ of factsOf('supervisor', supervisor, store)) return 'it was started again'
+  return null
+}
+
+const AFTER_FAILURE: Readonly<Record<string, string>> = {
+  FiringAccepted: 'it has fired since',
+  SchedulePaused: 'it was paused',
+  ScheduleResumed: 'it was resumed',
+  ScheduleRemoved: 'it was removed',
+}
+
+async function ofSchedule(schedule: string, store: EventStore): Outcome {
+  let became: string | null = null
+  for await (const { type } of factsOf('schedule', schedule, store)) {
+    if (type === 'FiringFailed') return became
+    became = AFTER_FAILURE[type] ?? became
+  }
   return null
 }
 

@@ -5,6 +5,7 @@ import type { AgentSnapshot } from '../actors/agent/machine.ts'
 import type { QueuedTask } from '../actors/agent/state.ts'
 import { type HeldTask, heldTask } from '../actors/agent/tasks/held.ts'
 import { bodiesIn } from '../actors/engine/bodies.ts'
+import { foldStream } from '../actors/engine/history.ts'
 import { agentFacts, type Hold } from '../events/agent-facts.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { shellWord } from '../events/errors/phrases.ts'
@@ -16,6 +17,7 @@ import { type Body, composePrompt } from '../events/task-input.ts'
 import { foldedQueues } from '../landing/folded-queues.ts'
 import type { QueuedEntry } from '../landing/machine.ts'
 import type { RunInfo, RunListOptions } from '../patterns/runs/options.ts'
+import { scheduleKind } from '../schedules/machine.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { type InboxEntry, inboxId } from './entry.ts'
 
@@ -37,6 +39,7 @@ export async function waitingIn(sources: InboxSources): Promise<readonly InboxEn
     setAside(sources),
     givenUp(sources),
     waitingRuns(sources),
+    failedSchedules(sources),
   ])
   return found.flat().sort((one, other) => one.since.localeCompare(other.since) || order(one.id, other.id))
 }
@@ -157,13 +160,13 @@ async function setAside({ store, agents }: InboxSources): Promise<readonly Inbox
 }
 
 async function entryOfLanding(store: EventStore, stream: string, entry: QueuedEntry): Promise<InboxEntry> {
-  const { agent, target, gate, squash, reason, repo, branch, head } = entry
+  const { agent, target, gate, squash, reason, repo, branch, head, runId = null } = entry
   const gateWords = gate === null ? '' : ` --gate ${shellWord(gate)}`
   return {
-    ...{ id: inboxId('landing', entry.entry), kind: 'landing', agent, run: null },
+    ...{ id: inboxId('landing', entry.entry), kind: 'landing', agent, run: runId },
     since: await timeOf(store, stream, (fact) => fact.data.entry === entry.entry),
     ...{ prompt: null, tool: null, choices: null, costUsd: null },
-    input: { repo, branch, head, target, gate },
+    input: { repo, branch, head, target, gate, squash },
     question: `The work of agent "${agent}" was not landed on ${target}: ${reason ?? 'it was set aside'}`,
     command: `claude-agents land ${agent} --into ${shellWord(target)}${gateWords}${squash ? ' --squash' : ''}`,
   }
@@ -233,6 +236,27 @@ async function waitingRuns({ store, runs }: InboxSources): Promise<readonly Inbo
       command: LETS_CONTINUE[reason as keyof typeof LETS_CONTINUE]?.(runId) ?? 'claude-agents serve',
     })),
   )
+}
+
+/** Schedules that did not fire, until they do, or are paused. */
+async function failedSchedules({ store }: InboxSources): Promise<readonly InboxEntry[]> {
+  const entries: InboxEntry[] = []
+  for await (const { stream, summary } of store.streams({ prefix: `${scheduleKind.kind}/` })) {
+    if ((summary?.info?.failure ?? null) === null) continue
+    const { failure, text, agent, cron, timezone } = (await foldStream(scheduleKind, store, stream)).snapshot
+      .context
+    if (failure === null) continue
+    const name = stream.slice(scheduleKind.kind.length + 1)
+    entries.push({
+      ...{ id: inboxId('schedule', name), kind: 'schedule', agent, run: null },
+      since: await timeOf(store, stream, ({ type }) => type === 'FiringFailed'),
+      prompt: await promptOf(store, { prompt: text, textInput: null }),
+      ...{ tool: null, choices: null, costUsd: null, input: { cron, timezone, at: failure.at } },
+      question: `Schedule "${name}" did not fire at ${failure.at}: ${failure.message}`,
+      command: `claude-agents schedule run ${name}`,
+    })
+  }
+  return entries
 }
 
 async function promptOfRun(store: EventStore, runId: string): Promise<string | null> {

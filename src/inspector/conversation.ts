@@ -1,5 +1,8 @@
 /** An agent's conversation at a version: its turns with what was asked, answered, tried and changed, and what else happened to it. */
 
+import { join } from 'node:path'
+import { Mailbox } from '../actors/engine/mailbox.ts'
+import { toolUsesOf } from '../claude/session/tool-uses.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { ClaudeAgentError } from '../events/errors/base.ts'
 import type { Json } from '../events/json.ts'
@@ -11,8 +14,8 @@ import { toneOfStatus, toneOfType } from './index/tones.ts'
 import { foldTo, type StreamTrack } from './index/track.ts'
 import { forksOf } from './run.ts'
 import { callsIn } from './sessions.ts'
-import { bounded, brief, visible } from './text.ts'
-import type { ConversationEvent, ConversationView, TurnView } from './view.ts'
+import { bounded, brief, visible, visibleName } from './text.ts'
+import type { ConversationEvent, ConversationView, ToolsView, TurnView } from './view.ts'
 
 /** Turns of one request; earlier ones are asked for with `before`. */
 const TURNS = 20
@@ -33,6 +36,7 @@ export async function conversationAt(
   id: string,
   version: number,
   before: number,
+  baseDir: string | undefined,
 ): Promise<ConversationView | null> {
   const track = index.track(`agent/${id}`)
   if (!track) return null
@@ -59,6 +63,7 @@ export async function conversationAt(
     tokens,
     costUsd,
     config: await configAt(store, track, shown),
+    hasTools: baseDir !== undefined,
     forkedFrom: originOf(track),
     forks: forksOf(index, track.name),
     entries: await entriesIn(store, index, facts, last),
@@ -231,4 +236,25 @@ function toolsIn(facts: readonly Recorded[]): TurnView['tools'] {
     }))
   })
   return tools.slice(0, MOST_TOOLS)
+}
+
+const transcripts = new Mailbox()
+
+/** The tools that the call of a session used. One transcript is read at a time: it may be long. */
+export function toolsOf(baseDir: string | undefined, id: string, sessionId: string): Promise<ToolsView> {
+  const missing = (problem: string): ToolsView => ({ problem, tools: [] })
+  if (baseDir === undefined) return Promise.resolve(missing('Transcripts are not here: only the log is.'))
+  return transcripts.post(async () => {
+    const found = await toolUsesOf(join(baseDir, 'agents', id, 'home'), sessionId)
+    if (found === null) return missing('The transcript of this turn is no longer there.')
+    return {
+      problem: null,
+      tools: found.map(({ tool, input, result, isError }) => ({
+        tool: visibleName(tool),
+        input: visible(input),
+        result: result === null ? null : visible(result),
+        isError,
+      })),
+    }
+  })
 }

@@ -58,6 +58,7 @@ export class Noteworthy {
     if (kind === 'agent') return this.#ofAgent(id, fact)
     if (kind === 'run') return ofRun(id, fact)
     if (kind === 'supervisor') return this.#ofSupervisor(id, fact)
+    if (kind === 'schedule') return ofSchedule(id, fact)
     return BUDGETS.has(kind ?? '') ? this.#ofBudget(fact) : null
   }
 
@@ -185,6 +186,14 @@ function ofRun(runId: string, fact: RecordedFact): Told | null {
     default:
       return null
   }
+}
+
+/** What it has begun is told by the task, or the run. */
+function ofSchedule(schedule: string, fact: RecordedFact): Told | null {
+  if (fact.type !== 'FiringFailed') return null
+  const { tag: reason, message: problem, hint } = fact.data.error
+  const message = `Schedule "${schedule}" did not fire: ${problem}${hint === '' ? '' : ` ${hint}`}`
+  return { type: 'failed', reason, message, hint: `claude-agents schedule run ${schedule}` }
 }
 
 const BUDGETS: ReadonlySet<string> = new Set(Object.values(budgetKinds).map(({ kind }) => kind))

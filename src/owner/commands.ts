@@ -35,6 +35,11 @@ export const SYSTEM_COMMANDS: readonly string[] = [
   'lateAnswers',
   'landings.land',
   'landings.cancel',
+  'schedules.add',
+  'schedules.pause',
+  'schedules.resume',
+  'schedules.remove',
+  'schedules.run',
 ]
 
 /** Methods of an agent. `ask` has its own address, because its answer is a stream. */

@@ -5,6 +5,7 @@ import type { HoldListeners } from '../actors/agent/tasks/channel.ts'
 import { OtherWorkflowError } from '../events/errors/owner.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import type { Run } from '../patterns/runs/run.ts'
+import type { FiredSchedule } from '../schedules/schedules.ts'
 import type { WorkflowReference } from '../workflows/pattern.ts'
 import {
   AGENT_COMMANDS,
@@ -47,7 +48,7 @@ interface Asked {
 }
 
 /** What these begin continues without the client. */
-const LEAVING: ReadonlySet<string> = new Set(['accept', 'landings.land'])
+const LEAVING: ReadonlySet<string> = new Set(['accept', 'landings.land', 'schedules.run'])
 
 /** In bytes. A client this far behind has stopped reading: it is disconnected, and can ask again for the recorded reply. */
 const LARGEST_BACKLOG = 16 * 1024 * 1024
@@ -107,13 +108,14 @@ export class OwnerCommands {
     this.#assertServing()
     if (LEAVING.has(method)) this.#assertTaking()
     if (!READING_COMMANDS.has(method)) await this.#prepare()
-    const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)
     const target = agent === null ? this.#system : await this.#system.agent(agent)
     const result = await call(target, method, args)
+    const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)
     if (method === 'accept') this.#leave((onHeld) => (target as OwnedAgent).reply(String(result), { onHeld }))
     if (method === 'landings.land')
       for (const { entry } of result as readonly { readonly entry: string }[])
         this.#leave(async () => call(target, 'landings.settled', [entry]))
+    if (method === 'schedules.run') this.#leave(this.#untilEnded(result as FiredSchedule))
     return isPlain(result) ? aborted || result : null
   }
 
@@ -171,6 +173,12 @@ export class OwnerCommands {
       send({ result: await run })
     }
     return this.#told(ask, lines, gone, tell, () => run && untilHeld(run))
+  }
+
+  /** Waits for what a schedule has begun. */
+  #untilEnded(fired: FiredSchedule): (onHeld: () => void) => Promise<unknown> {
+    if ('runId' in fired) return async () => call(this.#system, 'runs.result', [fired.runId])
+    return async (onHeld) => (await this.#system.agent(fired.agent)).reply(fired.taskId, { onHeld })
   }
 
   /** Ends a task or a run, unless others have asked for it as well. Returns whether it ends. */

@@ -36,6 +36,7 @@ interface Facade {
   readonly accounts: object
   readonly held: object
   readonly landings: object
+  readonly schedules: object
 }
 
 /** The orchestrator of the owner of a base directory. Throws OwnerNotFound, and what connecting can throw. */
@@ -80,6 +81,7 @@ export async function remoteOrchestrator<System extends Facade>(
     accounts: { ...system.accounts, ...methodsOf('accounts', replaced) },
     held: { ...system.held, ...methodsOf('held', replaced) },
     landings: { ...system.landings, ...methodsOf('landings', replaced) },
+    schedules: { ...system.schedules, ...methodsOf('schedules', replaced) },
     inbox: callableInbox(methodsOf('inbox', replaced) as never, () => store),
     close: disconnect,
     [Symbol.asyncDispose]: disconnect,

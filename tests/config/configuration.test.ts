@@ -270,10 +270,19 @@ describe('a mistake is reported with its place, and with what to write instead:'
     ],
     ['['.repeat(500_000), 'claude-agents.yaml: it is nested more than 64 levels deep.'],
     ['- '.repeat(300_000), 'claude-agents.yaml: it is nested more than 64 levels deep.'],
-    ['#'.repeat(2 ** 20 + 1), 'claude-agents.yaml: it is larger than 1048576 bytes.'],
+    ['#'.repeat(2 ** 24 + 1), 'claude-agents.yaml: it is larger than 16777216 bytes.'],
   ])('%.60j', async (text, message) => {
     await write(text)
     expect(await problem()).toContain(message)
+  })
+
+  test('a file of more than 1 MiB is read, as the prompts of many agents are long', async () => {
+    const prompts = Array.from({ length: 30 }, (_, at) => `${at} ${'x'.repeat(40_000)}`)
+    await write(
+      JSON.stringify({ agents: prompts.map((text, at) => ({ id: `a${at}`, system_prompt: text })) }),
+    )
+    const { agents = [] } = await load()
+    expect(agents.map(({ systemPrompt }) => systemPrompt)).toEqual(prompts)
   })
 
   test('all mistakes are reported at once', async () => {

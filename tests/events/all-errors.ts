@@ -34,7 +34,7 @@ const DETAILS = {
   ...{ path: '/store', file: 'log/000001.log', line: 14, key: 'e!15', sha256: 'abc', bytes: 16, limit: 17 },
   ...{ attempts: 18, pid: 19, port: 20, code: 'EACCES', url: 'https://a/b', limitMs: 21, limitedBy: 'files' },
   ...{ kind: 'file', source: '/a', supervisor: 'top', child: 'a', command: 'deleteChild', where: 'a' },
-  ...{ commitId: 'commit-1', commit: '1f0c', entry: 'dev-3f9a2c71' },
+  ...{ commitId: 'commit-1', commit: '1f0c', entry: 'dev-3f9a2c71', schedule: 'news' },
   ...{ restarts: 22, withinMs: 23, remedy: '', said: 'so', problem: 'network' },
 }
 

@@ -139,8 +139,8 @@ export class Agent implements AgentRef {
     return this.#tasks.accept(task, options)
   }
 
-  cancel(taskId: string, reason: string): Promise<boolean> {
-    return this.#tasks.cancel(taskId, reason)
+  cancel(taskId: string, reason: string, verdict: Verdict = {}): Promise<boolean> {
+    return this.#tasks.cancel(taskId, reason, verdict)
   }
 
   async reply(taskId: string, listeners: HoldListeners = {}): Promise<Reply> {
@@ -190,10 +190,10 @@ export class Agent implements AgentRef {
     return new AgentFiles(this.id, this.#life, this.#environment)
   }
 
-  async reset(): Promise<void> {
+  async reset({ by }: Verdict = {}): Promise<void> {
     await this.#life.decide(({ value }) => {
       if (value === 'busy' || value === 'retry') throw new AgentBusyError({ agent: this.id })
-      return [{ type: 'AgentReset', data: {} }]
+      return [{ type: 'AgentReset', data: { ...(by && { by }) } }]
     })
   }
 

@@ -64,7 +64,7 @@ export interface AgentRef {
    * Cancels a task, queued or running: no further call of it begins. Resolves when that is durable (on a full disk, once
    * there is room), with false if the task had already ended.
    */
-  cancel(taskId: string, reason: string): Promise<boolean>
+  cancel(taskId: string, reason: string, verdict?: Verdict): Promise<boolean>
   /**
    * The answer that the agent is writing now, and then what it writes, for those who have not asked for it. See
    * {@link DraftChange}.
@@ -83,7 +83,7 @@ export interface AgentRef {
   /** What the agent may spend and has spent. */
   budget(): Promise<BudgetInfo>
   /** Begins a new session chain; the old one stays in the log. Throws AgentBusyError while a task runs. */
-  reset(): Promise<void>
+  reset(verdict?: Verdict): Promise<void>
   /** Cancels all its tasks and refuses new ones until it is reset. */
   stop(reason?: string): Promise<void>
   /** The session chain, oldest first; each link names its parent. A fork's chain begins with the original's. */
@@ -195,8 +195,8 @@ export class AgentElsewhere implements AgentRef {
     return this.#call('accept', task, options)
   }
 
-  cancel(taskId: string, reason: string): Promise<boolean> {
-    return this.#call('cancel', taskId, reason)
+  cancel(taskId: string, reason: string, verdict?: Verdict): Promise<boolean> {
+    return this.#call('cancel', taskId, reason, verdict)
   }
 
   drafts(signal?: AbortSignal): AsyncGenerator<DraftChange> {
@@ -223,8 +223,8 @@ export class AgentElsewhere implements AgentRef {
     return this.#call('budget')
   }
 
-  reset(): Promise<void> {
-    return this.#call('reset')
+  reset(verdict?: Verdict): Promise<void> {
+    return this.#call('reset', verdict)
   }
 
   stop(reason?: string): Promise<void> {

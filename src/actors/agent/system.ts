@@ -304,6 +304,11 @@ export class AgentSystem {
     return { ...this.#defaults, ...options, retry: { ...this.#defaults.retry, ...options.retry } }
   }
 
+  /** The configuration of an agent that would be created with these options. */
+  configOf(options: AgentOptions): Promise<AgentConfig> {
+    return this.#config(this.#complete(options))
+  }
+
   /** The configuration that options describe. What an agent began from stays as long as its base has the same name. */
   async #config(options: AgentOptions): Promise<AgentConfig> {
     const config = agentConfig(options)

@@ -22,6 +22,7 @@ import { details, table } from '../terminal/table.ts'
 import { cut } from '../terminal/text.ts'
 import { readAgent, withAgent } from './agents.ts'
 import { askCommand } from './ask.ts'
+import { definitionCommands } from './definitions.ts'
 import { filesCommands } from './files.ts'
 import { projectInWords, tellFiles } from './project.ts'
 
@@ -71,6 +72,7 @@ export function agentCommands(agent: Command): void {
     .action(withGlobals(cancel))
   filesCommands(agent)
   heldCommands(agent)
+  definitionCommands(agent)
   agent
     .command('reset <id>')
     .description('start a new chain of sessions; the old one stays in the log')

@@ -1,10 +1,11 @@
 /** How long the owner of a store has had nothing to do. */
 import type { Orchestrator } from '../../orchestrator.ts'
 
-/** Milliseconds since it last worked; 0 while a task runs, waits or is held, or a run is executed. `since`: when it opened the store. */
+/** Milliseconds since it last worked; 0 while a task runs, waits or is held, a run is executed, or a schedule is to fire. `since`: when it opened the store. */
 export async function idleMs(orchestrator: Orchestrator, since: number, now: number): Promise<number> {
   const { store } = orchestrator
-  for await (const _ of store.streams({ prefix: 'agent/', open: true })) return 0
+  for (const prefix of ['agent/', 'schedule/'])
+    for await (const _ of store.streams({ prefix, open: true })) return 0
   const runs = await orchestrator.runs.list({ open: true })
   if (runs.some(({ status }) => status === 'running')) return 0
   const head = await store.head()

@@ -1,4 +1,4 @@
-/** What can go wrong with a run. */
+/** What can go wrong with a run, and with a schedule that begins runs and tasks. */
 import { plural } from '../figures.ts'
 import { defineError } from './builder.ts'
 import { didYouMean, quoted, sentence } from './phrases.ts'
@@ -82,5 +82,23 @@ export class WorkflowTooDeepError extends defineError(
   ({ runId, problem }: { runId: string; problem: string }) => ({
     message: `The workflow of run ${quoted(runId)} is nested too deeply: ${sentence(problem)}`,
     hint: 'Write it as one sequential, pipeline or loopUntil, which run in a loop, then resume the run: answered steps are not asked again.',
+  }),
+) {}
+
+/** No schedule has this name. `nearest` is the one that was probably meant, if there is one. */
+export class ScheduleNotFoundError extends defineError(
+  'ScheduleNotFoundError',
+  ({ schedule, nearest }: { schedule: string; nearest: string | null }) => ({
+    message: `No schedule ${quoted(schedule)}.${didYouMean(nearest)}`,
+    hint: 'List them: claude-agents schedule list',
+  }),
+) {}
+
+/** A schedule is never changed by adding another one of its name. */
+export class ScheduleExistsError extends defineError(
+  'ScheduleExistsError',
+  ({ schedule }: { schedule: string }) => ({
+    message: `There is already a schedule ${quoted(schedule)}. Nothing was written.`,
+    hint: `Choose another name, or remove it first: claude-agents schedule remove ${schedule}`,
   }),
 ) {}

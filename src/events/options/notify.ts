@@ -12,7 +12,7 @@ const NotificationType = Schema.Literals(NOTIFICATION_TYPES)
 
 /**
  * What a receiver can be told. `held`: a task waits for a person, a budget or its account. `failed`: a run, or a task
- * outside of runs, failed for good. `done`: one ended otherwise. `budget`: 80 % of a budget is spent. `supervision`: a
+ * outside of runs, failed for good, or a schedule did not fire. `done`: one ended otherwise. `budget`: 80 % of a budget is spent. `supervision`: a
  * supervision tree gave up.
  */
 export type NotificationType = typeof NotificationType.Type

@@ -1,0 +1,63 @@
+/**
+ * The instants of a cron expression in a time zone. A fixed time of day that a change to summer time skips comes right after
+ * the gap, and one that comes twice counts once; what repeats every few minutes runs through both hours, as in Vixie cron.
+ */
+import { Cron } from 'croner'
+import { InvalidInputError } from '../events/errors/usage.ts'
+
+export interface Calendar {
+  /** The first instant after this one; null if there is none. All in ms since the epoch. */
+  after(instant: number): number | null
+  /** The last instants after one and up to another, in their order, at most so many. */
+  last(most: number, after: number, upTo: number): readonly number[]
+  /** How many come after an instant and before another: no more than `most`. */
+  count(most: number, after: number, before: number): number
+}
+
+/** The zone of this machine. */
+export const localTimezone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone
+
+/** Throws InvalidInputError for what is no cron expression, or no time zone. */
+export function calendarOf(cron: string, timezone: string): Calendar {
+  checkTimezone(timezone)
+  const job = parsed(cron, timezone)
+  const time = (date: Date | null) => date?.getTime() ?? null
+  return {
+    after: (instant) => time(job.nextRun(new Date(instant))),
+    last: (most, after, upTo) =>
+      job
+        .previousRuns(most, new Date(upTo + 1))
+        .map((date) => date.getTime())
+        .filter((instant) => instant > after)
+        .reverse(),
+    count: (most, after, before) =>
+      job.nextRuns(most, new Date(after)).filter((date) => date.getTime() < before).length,
+  }
+}
+
+function parsed(cron: string, timezone: string): Cron {
+  const refuse = (problem: string, cause?: unknown) => {
+    const hint =
+      'As in "30 8 * * mon-fri": minute, hour, day of the month, month, day of the week. Or @daily.'
+    return new InvalidInputError({ what: 'The cron expression', problem, hint }, { cause })
+  }
+  // A date would be taken as well, and comes once.
+  if (!/^\s*(@\w+|\S+(\s+\S+){4,6})\s*$/.test(cron))
+    throw refuse(`${JSON.stringify(cron)} has not five, six or seven fields`)
+  try {
+    return new Cron(cron.trim(), { timezone, paused: true, fixedTimeRule: 'no-wildcard' })
+  } catch (cause) {
+    const said = (cause as Error).message.replace(/^CronPattern: /, '').replace(/\.$/, '')
+    throw refuse(`${JSON.stringify(cron)} is none: ${said}`, cause)
+  }
+}
+
+function checkTimezone(timezone: string): void {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: timezone })
+  } catch (cause) {
+    const problem = `there is no ${JSON.stringify(timezone)}`
+    const hint = 'Name it as in "Europe/Berlin", or UTC.'
+    throw new InvalidInputError({ what: 'The time zone', problem, hint }, { cause })
+  }
+}
