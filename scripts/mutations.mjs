@@ -2636,6 +2636,44 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A page of the inspector reads what it shows, and what has ended is shown as ended',
+    {
+      'tests/inspector/index.test.ts': [
+        'of a run with 500 steps do not read its texts',
+        'of an agent list its turns backwards',
+        'of an ended run end with it',
+      ],
+    },
+    [
+      'all steps are read at once',
+      'src/inspector/run.ts',
+      'steps.slice(from, from + STEPS_PER_REQUEST)',
+      'steps.slice(from)',
+    ],
+    [
+      'earlier turns are left out',
+      'src/inspector/conversation.ts',
+      'before: first > 1 ? first - 1 : null',
+      'before: null',
+    ],
+    [
+      'what was written last ends a run',
+      'src/inspector/run.ts',
+      "const endMs = status === 'running' ? null : Date.parse(state.at)",
+      "const endMs = status === 'running' ? null : Date.parse(facts.at(-1)?.at ?? '')",
+    ],
+  ),
+  ...breaking(
+    'The inspector renders what was said, and runs and loads nothing of it',
+    { 'tests/inspector/pages.test.ts': ['hostile Markdown does nothing'] },
+    [
+      'texts are sent as they are',
+      'src/inspector/facts.ts',
+      'text: visible(text.slice(0, end)), end,',
+      'text: text.slice(0, end), end,',
+    ],
+  ),
+  ...breaking(
     'The inspector shows what an agent wrote as text, and git gets nothing from a log but names of snapshots',
     {
       'tests/inspector/files.test.ts': [

@@ -164,6 +164,7 @@ async function turnOf(
   const end = (ending?.data ?? {}) as EndOfTurn
   const saved = facts.findLast(({ type, data }) => type === 'FilesSaved' && data.when === 'after')
   const { changed = 0, added = 0, removed = 0 } = (saved?.data ?? {}) as Partial<Record<string, number>>
+  const isChanged = changed + added + removed > 0
   const startedAt = facts.find(({ type }) => type === 'CallStarted')?.at ?? null
   return {
     kind: 'turn',
@@ -188,7 +189,7 @@ async function turnOf(
     calls,
     tools: toolsIn(facts),
     files:
-      changed > 0 && ending && changesFiles(index, ending.position)
+      isChanged && ending && changesFiles(index, ending.position)
         ? { position: ending.position, changed, added, removed }
         : null,
   }

@@ -1,10 +1,12 @@
 /**
- * The web inspector: a page that shows a log as a timeline, the whole system at any moment of it, and what waits for you.
+ * The web inspector: pages that show runs, conversations, costs and what waits for you, and the whole system at any moment of
+ * the log.
  *
  * I1. It never opens or writes a store: what the page does is done by the owner, once for each form, and the log names who.
  * I2. It answers only on 127.0.0.1, and only to requests with the token.
  * I3. Every response is bounded, whatever the log holds and however long it is.
- * I4. Text from the log is shown as text: markup is never parsed, and hidden characters are visible.
+ * I4. Text from the log is shown as text, or as the elements that its Markdown means: HTML is never parsed, nothing is loaded,
+ *     and hidden characters are visible.
  * I5. Git only reads, one process for each kind of request, and only while the page waits.
  * I6. A record that cannot be read hides no other: the page shows it as broken, and everything before and after it.
  */

@@ -381,7 +381,7 @@ export interface TurnView {
   readonly model: string | null
   readonly calls: readonly SessionNode[]
   readonly tools: readonly ToolLine[]
-  /** What it changed in the files: `/api/changes?actor=S&at=P` has the patch. */
+  /** How many files it changed, added and removed: `/api/changes?actor=S&at=P` has the patch. */
   readonly files: {
     readonly position: number
     readonly changed: number

@@ -160,6 +160,15 @@ function Attempts({ turn: { calls, state } }: { readonly turn: TurnView }) {
   )
 }
 
+const filesText = ({ changed, added, removed }: NonNullable<TurnView['files']>): string =>
+  [
+    changed > 0 ? `${several(changed, 'file')} changed` : '',
+    added > 0 ? `${several(added, 'file')} added` : '',
+    removed > 0 ? `${several(removed, 'file')} removed` : '',
+  ]
+    .filter((part) => part !== '')
+    .join(', ')
+
 /** What the turn changed in the files, read when it is opened. */
 function Files({ turn: { files }, stream }: { readonly turn: TurnView; readonly stream: string }) {
   const [changes, setChanges] = useState<ChangesView | null>(null)
@@ -181,8 +190,7 @@ function Files({ turn: { files }, stream }: { readonly turn: TurnView; readonly 
       }}
     >
       <summary>
-        <Icon name="files" /> {several(files.changed, 'file')} changed, +{number(files.added)} −
-        {number(files.removed)}
+        <Icon name="files" /> {filesText(files)}
       </summary>
       {(problem || changes?.problem) && <p class="notice bad">{problem || changes?.problem}</p>}
       {changes && changes.problem === null && (
