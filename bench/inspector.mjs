@@ -1,5 +1,5 @@
-// How fast the inspector shows a log of 100,000 facts and follows its slider, measured in headless Chromium or, without
-// one, at its server.
+// How fast the inspector shows a log of 100,000 facts, follows its slider and scrolls, and how fast it shows a run of 500
+// steps, measured in headless Chromium or, without one, at its server.
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { textOf } from './kit/answers.mjs'
@@ -7,15 +7,23 @@ import { dist, median, rounded, sized, withDirectory } from './kit/measuring.mjs
 
 const { levelStore } = await import(`${dist}/store/level/store.js`)
 const { inspector } = await import(`${dist}/inspector/inspector.js`)
+const { Orchestrator } = await import(`${dist}/orchestrator.js`)
+const { parallel } = await import(`${dist}/patterns/parallel.js`)
+const { sequential } = await import(`${dist}/patterns/sequential.js`)
+const { scriptedRunner } = await import(`${dist}/testing/scripted-runner.js`)
 
 export const name = 'inspector'
 
 const FACTS = sized(100_000, 3000)
 const AGENTS = 20
 const MOVES = sized(40, 5)
+const STEPS = sized(500, 50)
+const FRAMES = sized(300, 30)
 /** The targets, in milliseconds. */
 const FIRST_PAINT_MS = 1000
 const MOVE_MS = 100
+const RUN_MS = 1000
+const FRAME_MS = 1000 / 60
 
 export const run = () =>
   withDirectory(async (directory) => {
@@ -32,7 +40,7 @@ async function inBrowser(directory, executablePath) {
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
   try {
     // The server starts to read the log when it starts to serve, so nothing is cached when the page opens.
-    return await serving(directory, async (url) => {
+    const shown = await serving(directory, async (url) => {
       await page.goto(url.replace('/?', '/log?'), { waitUntil: 'commit' })
       await page.waitForFunction(
         () => document.querySelector('.lane') && document.querySelector('.fact .type'),
@@ -46,8 +54,30 @@ async function inBrowser(directory, executablePath) {
       })
       const read = await page.evaluate(() => performance.now())
       const times = await page.evaluate(moveSlider, { facts: FACTS, moves: MOVES })
-      return rows('in Chromium', painted, times, read)
+      const frame = median(await page.evaluate(scroll, FRAMES))
+      return [
+        ...rows('in Chromium', painted, times, read),
+        {
+          what: `a frame while the facts scroll, median of ${FRAMES}, in Chromium`,
+          value: rounded(frame, 1),
+          unit: 'ms',
+          baseline: rounded(FRAME_MS, 1),
+          ratio: rounded(FRAME_MS / frame, 2),
+        },
+      ]
     })
+    // A page that has just been opened, of a log that has not been read.
+    const run = await serving(directory, async (url) => {
+      await page.goto(url.replace('/?', '/run/bench?'), { waitUntil: 'commit' })
+      await page.waitForFunction(
+        (steps) =>
+          document.querySelectorAll('.step').length === steps &&
+          document.querySelector('.brief')?.textContent !== '',
+        STEPS,
+      )
+      return page.evaluate(() => performance.now())
+    })
+    return [...shown, limited(`the page of a run of ${STEPS} steps, in Chromium`, run, RUN_MS)]
   } finally {
     await browser.close()
   }
@@ -87,6 +117,22 @@ async function moveSlider({ facts, moves }) {
     slider.dispatchEvent(new Event('input', { bubbles: true }))
     while (!shown(position)) await frame()
     times.push(performance.now() - begin)
+  }
+  return times
+}
+
+/** Runs in the page: scrolls the facts by some rows in each frame, and returns how long each took. */
+async function scroll(count) {
+  const list = document.querySelector('[role=listbox]')
+  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve))
+  list.scrollTop = 0
+  const times = []
+  let last = await frame()
+  for (let number = 0; number < count; number++) {
+    list.scrollTop += 200
+    const now = await frame()
+    times.push(now - last)
+    last = now
   }
   return times
 }
@@ -146,6 +192,7 @@ function findChromium() {
 
 /** Fills a store with agents that answer one task after another; every seventh call fails and is retried. */
 async function fill(directory) {
+  await runOnce(directory)
   const store = await levelStore(directory)
   const agents = Array.from({ length: AGENTS }, (_, number) => agent(`agent/worker-${number + 1}`))
   let written = 0
@@ -155,6 +202,16 @@ async function fill(directory) {
     for (const recorded of await Promise.all(commits)) written += recorded.length
   }
   await store[Symbol.asyncDispose]()
+}
+
+/** A run of two agents that answer in turns. */
+async function runOnce(directory) {
+  const runner = scriptedRunner({ reply: ({ agent: id, prompt }) => textOf(`${id} ${prompt.length}`, 1000) })
+  const orchestrator = await Orchestrator.open({ store: await levelStore(directory), runner })
+  for (const id of ['one', 'two']) await orchestrator.createAgent({ id, systemPrompt: 'You answer.' })
+  const round = parallel(['one', 'two'])
+  await orchestrator.run(sequential(Array.from({ length: STEPS / 2 }, () => round)), 'go', { id: 'bench' })
+  await orchestrator.close()
 }
 
 function agent(stream) {

@@ -1,11 +1,12 @@
 // Fault injection at length: kill -9 under load, random damage to every kind of file, races of openers, a thousand process
 // starts, 10,000 agents that leave memory, 10,000 simulated worlds, 500 turns over files, 300 mixtures of mishaps of
-// repositories, kills at all points of a landing. `npm test` runs the same tests with smaller numbers. Set the numbers with KILLS, CORRUPTIONS, RACES, SEEDS,
+// repositories, kills at all points of a landing, and every other test that has a longer form. `npm test` runs the same tests
+// with smaller numbers. Set the numbers with KILLS, CORRUPTIONS, RACES, SEEDS,
 // TURNS, MIXTURES, POINTS (`all`, or such a part of them as `2/8`), SEED (the same seed repeats a run, except for timing) and MINUTES, the time limit of each part. KEEP=DIR
 // keeps the damaged stores that
 // were read wrong.
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -40,6 +41,13 @@ const PARTS = [
   { name: 'mishaps of repositories', file: 'tests/workspaces/files/mishaps.test.ts' },
   { name: 'kills of a landing', file: 'tests/processes/landing-kills.test.ts' },
 ]
+// Whatever else `npm test` runs in short.
+for (const name of readdirSync(join(root, 'tests'), { recursive: true, encoding: 'utf8' }).sort()) {
+  const file = `tests/${name}`
+  if (!file.endsWith('.test.ts') || PARTS.some((part) => part.file === file)) continue
+  const text = readFileSync(join(root, file), 'utf8')
+  if (/from '[./]+\/repetitions\.ts'/.test(text)) PARTS.push({ name: name.replace('.test.ts', ''), file })
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'faults-'))
 const report = join(folder, 'report.ndjson')

@@ -16,6 +16,12 @@ const { values, positionals: words } = parseArgs({
   allowPositionals: true,
 })
 const JOBS = Number(process.env.JOBS ?? Math.min(4, availableParallelism()))
+/** As rarely as `npm test` repeats them, some tests would turn red by chance only. */
+const OFTEN = {
+  ...{ CASES: 'all', STORE_MODELS: '40', MACHINE_RUNS: '250', RESULTS: '25', CONFIGURATIONS: '500' },
+  ...{ SETTLEMENT_RUNS: '100', CANCELLATION_RUNS: '200', FULL_DISK_RUNS: '100', KILLS: '10' },
+  ...{ BYTES_APART: '19', POWER_LOSS_EVERY: '3', ROTTEN_BYTES: '6', FOLLOWERS: '20', DRIVEN_RUNS: '15' },
+}
 /** A mutation may make a test wait for ever, which is red as well: how much longer than without it its tests may take. */
 const TIMES_AS_LONG = 3
 const LEAST_MS = 10_000
@@ -135,7 +141,7 @@ class Runner {
       cwd: this.#copy,
       // In its own process group, so that the processes that tests start can be killed with it.
       ...{ detached: true, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
-      env: { ...process.env, NODE_ENV: 'test' },
+      env: { ...OFTEN, ...process.env, NODE_ENV: 'test' },
     })
     const child = this.#process
     const patterns = Object.fromEntries(

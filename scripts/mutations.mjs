@@ -198,6 +198,25 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A key decides only the entry of the inbox that was chosen on the screen',
+    {
+      'tests/cli/inbox/keys-view.test.ts': [
+        'whatever is pressed and whatever arrives or leaves: a key decides only the entry that was chosen',
+      ],
+    },
+    [
+      'another takes the place of one that is gone',
+      'src/cli/inbox/keys-view.ts',
+      '...firstInboxView([]),',
+      '...firstInboxView(entries),',
+    ],
+  ),
+  ...breaking(
+    'A key decides only the entry of the inbox that was chosen on the screen',
+    { 'tests/cli/inbox/keys-view.test.ts': ['what is pasted is part of a reason and decides nothing'] },
+    ['what is pasted are keys', 'src/cli/inbox/keys-view.ts', 'if (key.isPasted || ctrl)', 'if (ctrl)'],
+  ),
+  ...breaking(
     'The stream of the inbox has every change',
     { 'tests/inbox/inbox.test.ts': ['is the list at once, then whenever it changes, and ends with the log'] },
     [
@@ -481,6 +500,26 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'The tasks of a fleet are independent',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'a task that was answered is not asked again when its agent was removed',
+      ],
+    },
+    [
+      'another commit makes another agent of it',
+      'src/patterns/runs/step-key.ts',
+      'const { commit: _, settings: __, ...workspace } = config.workspace',
+      'const { settings: __, ...workspace } = config.workspace',
+    ],
+    [
+      'a plan knows only the agents that are there',
+      'src/patterns/runs/runs.ts',
+      'if (isMissing) return configFingerprint(await this.#agents.configOf(options))',
+      '',
+    ],
+  ),
+  ...breaking(
     'The work of a step lands once',
     {
       'tests/patterns/fleet.test.ts': [
@@ -570,7 +609,7 @@ export const MUTATIONS = [
     [
       'from its base',
       'src/workspaces/files/open-histories.ts',
-      'history.layOut(last ?? workspace?.commit',
+      'history.layOut(last ?? begins',
       'history.layOut(workspace?.commit',
     ],
   ),
@@ -738,7 +777,7 @@ export const MUTATIONS = [
     [
       'without being asked',
       'src/actors/agent/system.ts',
-      'if (!force) await this.#assertLanded(await this.get(id))',
+      'if (!force) await this.#assertLanded(await this.folded(id))',
       'if (!force) await this.get(id)',
     ],
   ),
@@ -781,6 +820,20 @@ export const MUTATIONS = [
       'src/workspaces/files/unlanded-work.ts',
       'if (conflicts.length === 0 && tree === (await treeOf(merging, branch))) return true',
       'if (conflicts.length === 0 && tree) return true',
+    ],
+  ),
+  ...breaking(
+    'Work that is nowhere else is not removed with its agent',
+    {
+      'tests/actors/agent/unlanded-work.test.ts': [
+        'an agent that is created again continues on the branch that it had left, with its files',
+      ],
+    },
+    [
+      'a new agent of that id undoes it',
+      'src/workspaces/files/open-histories.ts',
+      '((await ours.refAt(branchRef(agent))) ?? workspace.commit)',
+      'workspace.commit',
     ],
   ),
   ...breaking(
@@ -2419,12 +2472,7 @@ export const MUTATIONS = [
   ...breaking(
     'The owner bounds what it takes',
     { 'tests/owner/limits.test.ts': ['A request that is too large is refused'] },
-    [
-      'a request of any size is read',
-      'src/owner/answers.ts',
-      '    if (bytes > LARGEST_REQUEST) return null\n',
-      '',
-    ],
+    ['a request of any size is read', 'src/owner/answers.ts', '    if (bytes > most) return null\n', ''],
   ),
   ...breaking(
     'The owner bounds what it takes',
@@ -2500,8 +2548,129 @@ export const MUTATIONS = [
     [
       'any method passes',
       'src/inspector/guard.ts',
-      "if (method !== 'GET') return",
-      "if (method === '') return",
+      "if (method !== 'GET' && !isForm) {",
+      "if (method === '') {",
+    ],
+  ),
+  ...breaking(
+    'What the page of the inspector does is done once, by the owner, and the log says who did it.',
+    {
+      'tests/inspector/acts/hostile.test.ts': [
+        'a form without the key, from elsewhere, or of another kind does nothing',
+        'a form that is sent again does nothing, and gets the first answer',
+        'a form of another inspector, or of none, does nothing',
+        'an inspector that is read-only accepts no form',
+      ],
+      'tests/inspector/acts/acts.test.ts': [
+        'a cancelled task that another process waits for names who cancelled it',
+      ],
+    },
+    [
+      'a form needs no origin',
+      'src/inspector/guard.ts',
+      'if (isForm && (origin === undefined || (site',
+      'if (isForm && ((site',
+    ],
+    [
+      'a form is of any kind',
+      'src/inspector/guard.ts',
+      "if (isForm && !/^application\\/json(;|$)/.test(headers['content-type'] ?? ''))",
+      'if (isForm && port < 0)',
+    ],
+    [
+      'the key of a form is in its URL',
+      'src/inspector/guard.ts',
+      "isForm ? null : url.searchParams.get('token'),",
+      "url.searchParams.get('token'),",
+    ],
+    [
+      'a form is carried out whenever it is sent',
+      'src/inspector/acts/forms.ts',
+      'const answer = sent ?? act()',
+      'const answer = act()',
+    ],
+    [
+      'any form is open',
+      'src/inspector/acts/forms.ts',
+      'if (sent === undefined) return',
+      "if (id === '') return",
+    ],
+    [
+      'a read-only inspector takes forms',
+      'src/inspector/server.ts',
+      'acts: acting.isReadOnly ? null : ACT',
+      'acts: ACT',
+    ],
+    [
+      'a task is cancelled by whoever asked for it',
+      'src/owner/served-commands.ts',
+      "    const result = await call(target, method, args)\n    const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)\n",
+      "    const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)\n    const result = await call(target, method, args)\n",
+    ],
+  ),
+  ...breaking(
+    'The address of an inspector is the same each time',
+    {
+      'tests/inspector/address.test.ts': [
+        'is the same each time, and another one for another directory',
+        'is kept where only the user can read it',
+      ],
+    },
+    [
+      'each start has a new key',
+      'src/inspector/address.ts',
+      'newKey || kept === null ? newToken()',
+      "newKey || kept?.token !== '' ? newToken()",
+    ],
+    [
+      'all directories have the same address',
+      'src/inspector/address.ts',
+      '.update(await realpath(baseDir))',
+      '.update((await realpath(baseDir)).slice(0, 1))',
+    ],
+    [
+      'others can read the key',
+      'src/inspector/address.ts',
+      "{ mode: 0o600, flag: 'w' }",
+      "{ mode: 0o644, flag: 'w' }",
+    ],
+  ),
+  ...breaking(
+    'A page of the inspector reads what it shows, and what has ended is shown as ended',
+    {
+      'tests/inspector/index.test.ts': [
+        'of a run with 500 steps do not read its texts',
+        'of an agent list its turns backwards',
+        'of an ended run end with it',
+      ],
+    },
+    [
+      'all steps are read at once',
+      'src/inspector/run.ts',
+      'steps.slice(from, from + STEPS_PER_REQUEST)',
+      'steps.slice(from)',
+    ],
+    [
+      'earlier turns are left out',
+      'src/inspector/conversation.ts',
+      'before: first > 1 ? first - 1 : null',
+      'before: null',
+    ],
+    [
+      'what was written last ends a run',
+      'src/inspector/run.ts',
+      "const endMs = status === 'running' ? null : Date.parse(state.at)",
+      "const endMs = status === 'running' ? null : Date.parse(facts.at(-1)?.at ?? '')",
+    ],
+  ),
+  ...breaking(
+    'The inspector renders what was said, and runs and loads nothing of it',
+    { 'tests/inspector/pages.test.ts': ['hostile Markdown does nothing'] },
+    [
+      'texts are sent as they are',
+      'src/inspector/facts.ts',
+      'text: visible(text.slice(0, end)), end,',
+      'text: text.slice(0, end), end,',
     ],
   ),
   ...breaking(
@@ -3137,8 +3306,8 @@ export const MUTATIONS = [
     [
       'a reader does not follow the log',
       'src/actors/agent/tasks/tasks.ts',
-      '(store.forReading ? outcomeElsewhere',
-      "(taskId === '' ? outcomeElsewhere",
+      '(isHere ? caller.outcome()',
+      "(taskId !== '' ? caller.outcome()",
     ],
   ),
   ...breaking(
@@ -3149,6 +3318,34 @@ export const MUTATIONS = [
       'src/remote/orchestrator.ts',
       'throw new OwnerNotFound({ path, silent })',
       'throw new OwnerNotFound({ path, silent: silent && null })',
+    ],
+  ),
+  ...breaking(
+    'An agent is used alike wherever it lives',
+    {
+      'tests/remote/agent-ref.test.ts': [
+        'answers, and by then its state, its metrics and its sessions have the answer',
+        'has what a command changed when that is done, and what others did when it is looked up',
+        'is not begun by a process that waits for it',
+      ],
+    },
+    [
+      'what an agent has done elsewhere is not seen here',
+      'src/actors/agent/ref.ts',
+      'await this.#read.refresh().catch(() => {})',
+      'await Promise.resolve()',
+    ],
+    [
+      'an agent that lives elsewhere is started by whoever waits for it',
+      'src/actors/agent/agent.ts',
+      'store.forReading === true || !environment.owns(id)',
+      'store.forReading === true',
+    ],
+    [
+      'what others have done is not seen when an agent is looked up',
+      'src/actors/agent/system.ts',
+      'if (!this.#placement.owns(id)) await agent.refresh()',
+      '',
     ],
   ),
   ...breaking(
@@ -3651,6 +3848,39 @@ export const MUTATIONS = [
       'src/cli/interactive/input.ts',
       "return meant === null ? { type: 'ask'",
       "return meant !== '' ? { type: 'ask'",
+    ],
+  ),
+  ...breaking(
+    'A mistyped command of an interactive session costs nothing',
+    {
+      'tests/cli/wrong-words.test.ts': [
+        'A slip in the name of a command never reaches the agent, however long the line is',
+      ],
+    },
+    [
+      'what is long is asked',
+      'src/cli/interactive/input.ts',
+      'ORDINARY.has(word.toLowerCase()) &&',
+      '(ORDINARY.has(word.toLowerCase()) || true) &&',
+    ],
+  ),
+  ...breaking(
+    'In a report of a run, no text is markup',
+    { 'tests/cli/terminal/document.test.ts': ['on a page, no text is markup or hidden'] },
+    ['quotes end an attribute', 'src/cli/terminal/document.ts', '/[&<>"\']/g', '/[&<>]/g'],
+  ),
+  ...breaking(
+    'In a report of a run, no text is markup',
+    {
+      'tests/cli/terminal/document.test.ts': [
+        'in Markdown, a text stays between its fences and a cell in its table',
+      ],
+    },
+    [
+      'fences are as long as those of the text',
+      'src/cli/terminal/document.ts',
+      'repeat(longest + 1)',
+      'repeat(3)',
     ],
   ),
   ...breaking(

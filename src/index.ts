@@ -33,11 +33,11 @@ export type { Logger } from './logger.ts'
 
 // Agents and tasks
 
-export { Agent, type AgentMetrics } from './actors/agent/agent.ts'
 export type { Recovery } from './actors/agent/environment.ts'
 export type { AgentInfo } from './actors/agent/list.ts'
 export type { AgentSnapshot, AgentStatus } from './actors/agent/machine.ts'
 export type { RunningProcess } from './actors/agent/processes.ts'
+export type { AgentFilesRef, AgentMetrics, AgentRef, Placement } from './actors/agent/ref.ts'
 export type { SessionLink } from './actors/agent/session/chain.ts'
 export type { ForkOptions } from './actors/agent/session/fork.ts'
 export type { RemovalOptions, RemovedAgent } from './actors/agent/system.ts'

@@ -1,4 +1,5 @@
 /** The options of `Orchestrator.open`. */
+import type { Placement } from './actors/agent/ref.ts'
 import type { Inspection } from './actors/engine/live-machine.ts'
 import type { OwnKind } from './actors/own/definition.ts'
 import type { FatalError } from './actors/supervision/downfall.ts'
@@ -46,6 +47,8 @@ export interface OrchestratorOptions {
   readonly cacheReadWeight?: number
   /** Runs the calls. Default: the `claude` command. */
   readonly runner?: AgentRunner
+  /** Which agents live in this process, and the way to the others. Default: all of them do. */
+  readonly placement?: Placement
   /** The log. Default: LevelDB in the base directory. The orchestrator closes it. */
   readonly store?: EventStore
   /** A pino instance or a compatible logger. Default: silent. */
@@ -116,6 +119,7 @@ export const OPTIONS: KnownKeys<OrchestratorOptions> = {
   callMinimum: true,
   cacheReadWeight: true,
   runner: true,
+  placement: true,
   store: true,
   logger: true,
   resume: true,

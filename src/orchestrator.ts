@@ -7,11 +7,11 @@ import { type Admission, localAdmission } from './actors/admission/admission.ts'
 import { type BudgetInfo, type BudgetScope, placeOf } from './actors/admission/budget.ts'
 import { Budgets } from './actors/admission/budgets.ts'
 import { Governor, governorLimits } from './actors/admission/governor.ts'
-import type { Agent } from './actors/agent/agent.ts'
 import type { AgentEnvironment, Recovery } from './actors/agent/environment.ts'
 import type { AgentInfo } from './actors/agent/list.ts'
 import type { agentMachine } from './actors/agent/machine.ts'
 import type { RunningProcess } from './actors/agent/processes.ts'
+import { type AgentRef, localPlacement } from './actors/agent/ref.ts'
 import type { ForkOptions } from './actors/agent/session/fork.ts'
 import { AgentSystem, type RemovalOptions, type RemovedAgent, removeEach } from './actors/agent/system.ts'
 import type { AskOptions } from './actors/agent/tasks/ask-options.ts'
@@ -83,6 +83,7 @@ import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { FiredSchedule, ScheduleInfo, ScheduleOptions, Schedules } from './schedules/schedules.ts'
 import { absolutePath, makeDirectory } from './store/directory.ts'
 import type { EventStore } from './store/event-store.ts'
+import { atStore } from './store/level/directory.ts'
 import { liveOwner, lockStore, type StoreLock } from './store/level/lock.ts'
 import { levelStore } from './store/level/store.ts'
 import type { WorkflowReference } from './workflows/pattern.ts'
@@ -155,7 +156,7 @@ export class Orchestrator implements AsyncDisposable {
     this.#budgets = budgets
     this.#accounts = accounts
     this.#admission = admission
-    const environment: Omit<AgentEnvironment, 'swept' | 'isSwept'> = {
+    const environment: Omit<AgentEnvironment, 'owns' | 'swept' | 'isSwept'> = {
       ...surroundings,
       store,
       admission,
@@ -180,7 +181,8 @@ export class Orchestrator implements AsyncDisposable {
       quietMs: options.limits?.quietMs ?? LIMITS.quietMs.fallback,
     }
     const { maxAgents = ORCHESTRATOR.maxAgents.fallback, agentDefaults = {} } = options
-    this.#agents = new AgentSystem(environment, maxAgents, agentDefaults, residence)
+    const { placement = localPlacement } = options
+    this.#agents = new AgentSystem(environment, maxAgents, agentDefaults, residence, placement)
     this.#heldTasks = new HeldTasks(this.#agents)
     const { workflows: offered = {} } = options
     const land: LandWork = async (...work) =>
@@ -193,7 +195,7 @@ export class Orchestrator implements AsyncDisposable {
       clock,
       logger,
       random: environment.random,
-      startAgent: async (agent, supervisor) => (await this.#agents.get(agent)).runUnder(supervisor),
+      startAgent: async (agent, supervisor) => (await this.#agents.folded(agent)).runUnder(supervisor),
       failed: (error, ended) => void this.#giveUp(error, ended),
     })
     this.#openLandings = async () => {
@@ -202,7 +204,7 @@ export class Orchestrator implements AsyncDisposable {
       return new Landings({
         ...environment,
         operations: landingOperations(baseDir, clock),
-        agent: (id) => this.#agents.get(id),
+        agent: (id) => this.#agents.folded(id),
         agentsOf: async (run) => [...new Set((await this.#runs.show(run)).taken.map(({ worker }) => worker))],
       })
     }
@@ -336,14 +338,16 @@ export class Orchestrator implements AsyncDisposable {
 
   /**
    * The log is elsewhere, but the processes of calls belong to the base directory: another process that used it would end
-   * them. Throws StoreInUse.
+   * them. Throws StoreInUse, StoreNotOpened.
    */
   async #lockDirectory(runner: OrchestratorOptions['runner']): Promise<void> {
     if (this.store.forReading || (runner && !runner.sweep)) return
     try {
-      await makeDirectory(this.baseDir)
-      const owner = await liveOwner(this.baseDir)
-      if (owner?.pid !== process.pid) this.#lock = await lockStore(this.baseDir)
+      await atStore(this.baseDir, async () => {
+        await makeDirectory(this.baseDir)
+        const owner = await liveOwner(this.baseDir)
+        if (owner?.pid !== process.pid) this.#lock = await lockStore(this.baseDir)
+      })
     } catch (error) {
       await this.close()
       throw error
@@ -504,12 +508,12 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /** Creates an agent. Throws InvalidIdError, InvalidInputError, AgentExistsError, TooManyAgentsError. */
-  async createAgent(options: AgentOptions): Promise<Agent> {
+  async createAgent(options: AgentOptions): Promise<AgentRef> {
     return this.#working.#agents.create(options)
   }
 
   /** Creates an agent, or changes an existing one to match. A change is recorded and applies from the next call on. */
-  async declareAgent(options: AgentOptions): Promise<Agent> {
+  async declareAgent(options: AgentOptions): Promise<AgentRef> {
     await this.#working.#agents.declare([options])
     return this.agent(options.id)
   }
@@ -520,7 +524,7 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /** Throws AgentNotFoundError, with the id that was probably meant. */
-  async agent(id: string): Promise<Agent> {
+  async agent(id: string): Promise<AgentRef> {
     return this.#working.#agents.get(id)
   }
 
@@ -542,7 +546,7 @@ export class Orchestrator implements AsyncDisposable {
    * @example
    * const bolder = await orchestrator.fork('writer', { at: 9, as: 'bolder_writer' })
    */
-  async fork(agent: string, options: ForkOptions): Promise<Agent> {
+  async fork(agent: string, options: ForkOptions): Promise<AgentRef> {
     return this.#open.#agents.fork(agent, options)
   }
 
@@ -568,9 +572,9 @@ export class Orchestrator implements AsyncDisposable {
 
   /** What may be spent and what was spent: by all agents together, by one agent, or by one run. */
   readonly budgets: OrchestratorBudgets = {
-    set: async (budget, scope = {}) => {
+    set: async (budget, scope = {}, { by } = {}) => {
       await this.#checkScope(scope)
-      return this.#open.#budgets.set(scope, budget)
+      return this.#open.#budgets.set(scope, budget, 'by hand', by)
     },
     show: async (scope = {}) => {
       await this.#checkScope(scope)
@@ -686,7 +690,7 @@ export class Orchestrator implements AsyncDisposable {
     result: async (runId) => this.#open.#runs.result(runId),
     plan: async (runId, workflow) => this.#open.#runs.plan(runId, byName(workflow)),
     resume: (runId, workflow, options) => this.#working.#runs.resume(runId, byName(workflow), options),
-    cancel: async (runId, reason) => this.#open.#runs.cancel(runId, reason),
+    cancel: async (runId, reason, verdict) => this.#open.#runs.cancel(runId, reason, verdict),
     fork: async (runId, options) => this.#open.#runs.fork(runId, options),
   }
 
@@ -766,7 +770,7 @@ export interface OrchestratorBudgets {
    * Sets the budget of all agents together (the default), of one agent, or of one run. A limit that is left out stays as it
    * is; null removes it. Throws AgentNotFoundError, RunNotFoundError, InvalidInputError.
    */
-  set(budget: Budget, scope?: BudgetScope): Promise<BudgetInfo>
+  set(budget: Budget, scope?: BudgetScope, verdict?: Verdict): Promise<BudgetInfo>
   /** A budget, and what was spent even if no budget is set. Throws AgentNotFoundError, RunNotFoundError. */
   show(scope?: BudgetScope): Promise<BudgetInfo>
   /** The budgets that are set. */
@@ -932,7 +936,7 @@ export interface OrchestratorRuns {
    */
   resume(runId: string, workflow?: Pattern | string | WorkflowReference, options?: ResumeOptions): Run
   /** Ends a run for good, even if no process works on it. Throws RunNotFoundError, RunFinishedError. */
-  cancel(runId: string, reason?: string): Promise<void>
+  cancel(runId: string, reason?: string, verdict?: Verdict): Promise<void>
   /**
    * Creates a run that takes over what another one had answered before a step; resume it to continue from there. Throws
    * RunNotFoundError, StepNotFoundError, CannotForkError.

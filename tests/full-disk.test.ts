@@ -15,7 +15,7 @@ import { virtualClock } from '../src/testing/virtual-clock.ts'
 import { onFullDisk } from './full-disk.ts'
 import { repetitions } from './repetitions.ts'
 
-const RUNS = repetitions('FULL_DISK_RUNS', { short: 100, long: 1000 })
+const RUNS = repetitions('FULL_DISK_RUNS', { short: 40, long: 1000 })
 const SEED = Number(process.env.FULL_DISK_SEED ?? 20_261_129)
 
 /** Lets everything happen that needs no time to pass. */

@@ -31,8 +31,9 @@ test('a test is quick unless its imports start a process, lazily or not, or run 
     'tests/types.test.ts': "import { one } from '../src/types.ts'",
     // Written so that this file itself is not one of them.
     'tests/mocks.test.ts': ['vi', "mock('../src/git.ts')"].join('.'),
+    'tests/path.test.ts': ['process.env', "PATH = '/nowhere'"].join('.'),
   })
-  const { quick, others } = sortTests(root)
+  const { quick, others, alone } = sortTests(root)
   expect(quick).toEqual(['tests/facade.test.ts', 'tests/types.test.ts'])
   expect(Object.fromEntries(others)).toEqual({
     'tests/direct.test.ts': ['tests/direct.test.ts', 'node:child_process'],
@@ -41,5 +42,7 @@ test('a test is quick unless its imports start a process, lazily or not, or run 
     'tests/page.test.ts': ['tests/page.test.ts', 'src/page.ts', '/dist/'],
     'tests/program.test.ts': ['tests/program.test.ts', 'fixtures/writer.mjs'],
     'tests/mocks.test.ts': ['tests/mocks.test.ts', ['vi', 'mock('].join('.')],
+    'tests/path.test.ts': ['tests/path.test.ts', ['process.env', 'PATH = '].join('.')],
   })
+  expect(alone).toEqual(['tests/mocks.test.ts', 'tests/path.test.ts'])
 })

@@ -1,4 +1,4 @@
-/** Which tests are quick: those that start no process and need no build. They share processes; each of the others has its own. */
+/** Which tests are quick: those that start no process and need no build. And which need a process of their own. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 
@@ -13,8 +13,15 @@ const COMPOSITION = new Set(['src/orchestrator.ts', 'src/index.ts'])
 /** The built package, and programs that the tests start. */
 const PROGRAMS = /['"/]dist\/|\bfixtures\/[\w-]+\.(mjs|sh)\b|['"][\w-]+\.(mjs|sh)['"]/
 
-/** Quick tests share their modules and their heap: a test that replaces one, or counts the other, is none. */
-const OWN_PROCESS = ['vi.mock(', 'queryObjects(']
+/** Files of tests share processes, unless one replaces what is shared, such as a module, or measures it, such as the heap. */
+const OWN_PROCESS = [
+  /\bvi\.mock\(/,
+  /\bvi\.useFakeTimers\(/,
+  /\bspyOn\(process\b/,
+  /\bprocess\.chdir\(/,
+  /\bprocess\.env(\.\w+|\[[^\]]+\]) = |\bdelete process\.env\b/,
+  /\bprocess\.(memoryUsage|getActiveResourcesInfo)\b|\bqueryObjects\(|\/proc\/self\/fd\b/,
+]
 
 const IMPORTS =
   /^(?:import|export)\s(?!type\s)[^'"]*?from '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm
@@ -23,6 +30,8 @@ interface Sorted {
   quick: string[]
   /** Why each of the others is none: the path from it to what it starts. */
   others: ReadonlyMap<string, readonly string[]>
+  /** Those of the others that need a process of their own. */
+  alone: string[]
 }
 
 /** The files of the tests. */
@@ -35,10 +44,12 @@ export function sortTests(root = ROOT): Sorted {
     if (path === null) quick.push(join('tests', file))
     else others.set(join('tests', file), path)
   }
-  return { quick, others }
+  const alone = [...others.keys()].filter((file) => ownProcess(readFileSync(join(root, file), 'utf8')))
+  return { quick, others, alone }
 }
 
-const ownProcess = (text: string) => OWN_PROCESS.find((call) => text.includes(call))
+const ownProcess = (text: string): string | undefined =>
+  OWN_PROCESS.map((pattern) => pattern.exec(text)?.[0]).find((found) => found !== undefined)
 
 function pathToProcess(root: string, file: string, seen: Set<string>): readonly string[] | null {
   if (seen.has(file) || COMPOSITION.has(file) || !existsSync(join(root, file))) return null
@@ -46,7 +57,7 @@ function pathToProcess(root: string, file: string, seen: Set<string>): readonly 
   const text = readFileSync(join(root, file), 'utf8')
   const program = PROGRAMS.exec(text)
   if (program) return [file, program[0]]
-  const own = ownProcess(text)
+  const own = file.startsWith('tests') ? ownProcess(text) : undefined
   if (own !== undefined) return [file, own]
   for (const [, ...names] of text.matchAll(IMPORTS)) {
     const name = names.find((each) => each !== undefined) ?? ''

@@ -6,3 +6,7 @@ export const isLong = process.env.LONG_TESTS === '1'
 /** A variable of this name says another number. */
 export const repetitions = (variable: string, { short, long }: { short: number; long: number }): number =>
   Number(process.env[variable] ?? (isLong ? long : short))
+
+/** The first of cases that go the same way, each at the cost of a process; all of them in CI, which says `CASES=all`, and in full. */
+export const few = <Case>(count: number, cases: readonly Case[]): readonly Case[] =>
+  isLong || process.env.CASES === 'all' ? cases : cases.slice(0, count)

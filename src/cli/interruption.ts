@@ -8,8 +8,6 @@ export interface Interruption {
   readonly signal: AbortSignal
   /** Aborted on the second Ctrl-C, which then does not kill the process; the third does. */
   insistence(): AbortSignal
-  /** Ends the command as if Ctrl-C had been pressed. */
-  interrupt(): void
   /** Gives the signals back their default effect. */
   stop(): void
 }
@@ -31,7 +29,6 @@ export function listenForInterruption(): Interruption {
       insistence ??= new AbortController()
       return insistence.signal
     },
-    interrupt: () => interrupt('SIGINT'),
     stop() {
       for (const name of signals) process.off(name, interrupt)
     },

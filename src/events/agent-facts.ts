@@ -5,6 +5,7 @@ import type { Recorded } from './envelope.ts'
 import type { JsonObject } from './json.ts'
 import { Material, PlacedInput } from './material.ts'
 import { AgentConfig } from './options/agent.ts'
+import { byPerson } from './options/values.ts'
 import { Body } from './task-input.ts'
 
 const NullableString = Schema.NullOr(Schema.String)
@@ -128,6 +129,7 @@ const definitions = {
       material: Material,
       /** The run that asked. */
       runId: Schema.optionalKey(Schema.String),
+      ...byPerson,
     }),
   ),
   /** It is held until it is approved, the budget has room, or the account can pay. It blocks no other task. */
@@ -182,6 +184,7 @@ const definitions = {
       commit: Schema.String,
       tree: Schema.String,
       ...fileCounts,
+      ...byPerson,
     }),
   ),
   /** The process of a call, and where it runs: on which machine, and for which base directory. */
@@ -254,7 +257,7 @@ const definitions = {
   /** Ends the task. `fatal`: the agent is at fault, not just the task. */
   TaskFailed: fact(Schema.Struct({ ...onlyTask, error: Failure, fatal: Schema.Boolean })),
   /** Ends the task. */
-  TaskCancelled: fact(Schema.Struct({ ...onlyTask, reason: Schema.String, ...leftRunning })),
+  TaskCancelled: fact(Schema.Struct({ ...onlyTask, reason: Schema.String, ...leftRunning, ...byPerson })),
   /** An answer that arrived after its task had ended: it was paid for, and no caller received it. */
   LateAnswerRecorded: fact(
     Schema.Struct({
@@ -271,7 +274,7 @@ const definitions = {
   /** What a call without an answer had cost, known only after its task had ended: nothing if it was never sent. */
   LateCostRecorded: fact(Schema.Struct({ ...callOfTask, ...spending })),
   /** Starts a new session chain; the old one stays in the log. */
-  AgentReset: fact(Schema.Struct({})),
+  AgentReset: fact(Schema.Struct(byPerson)),
   /** Its supervisor has restarted it after an error or a stop. The session chain continues. */
   AgentRestarted: fact(Schema.Struct({})),
   AgentStopped: fact(Schema.Struct({ reason: Schema.String })),

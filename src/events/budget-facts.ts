@@ -2,7 +2,7 @@
 import * as Schema from 'effect/Schema'
 import { type FactOf, fact, factCatalog } from './catalog.ts'
 import { Amount, Limit } from './options/budget.ts'
-import { Count } from './options/values.ts'
+import { byPerson, Count } from './options/values.ts'
 
 /** The estimate for a call, reserved before the call starts. */
 export const Reservation = Schema.Struct({
@@ -23,6 +23,7 @@ const definitions = {
       spent: Schema.optionalKey(Amount),
       /** What the program or its configuration declared; absent if the limit was set by hand. */
       declared: Schema.optionalKey(Limit),
+      ...byPerson,
     }),
   ),
   /** Durable before the call is. */

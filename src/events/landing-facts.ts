@@ -1,7 +1,7 @@
 /** Everything that can happen in the landing queue of a repository: the work of agents on its way to a branch. */
 import * as Schema from 'effect/Schema'
 import { type FactOf, fact, factCatalog } from './catalog.ts'
-import { Count } from './options/values.ts'
+import { byPerson, Count } from './options/values.ts'
 
 const { String: Text } = Schema
 const ofEntry = { entry: Text }
@@ -27,6 +27,7 @@ const definitions = {
       squash: Schema.Boolean,
       /** The run that the work is part of: what fixing it costs counts there as well. */
       runId: Schema.optionalKey(Text),
+      ...byPerson,
     }),
   ),
   /**
@@ -82,9 +83,7 @@ const definitions = {
   EntryMended: fact(Schema.Struct({ ...ofEntry, head: Text })),
   /** It does not land. */
   EntrySetAside: fact(Schema.Struct({ ...ofEntry, reason: Text })),
-  LandingCancelled: fact(
-    Schema.Struct({ ...ofEntry, by: Schema.optionalKey(Text), reason: Schema.optionalKey(Text) }),
-  ),
+  LandingCancelled: fact(Schema.Struct({ ...ofEntry, ...byPerson, reason: Schema.optionalKey(Text) })),
 }
 
 /** A fact of a landing queue. */

@@ -2,6 +2,7 @@
 import * as Schema from 'effect/Schema'
 import { Failure } from './agent-facts.ts'
 import { type FactOf, fact, factCatalog } from './catalog.ts'
+import { byPerson } from './options/values.ts'
 import { Body, Material } from './task-input.ts'
 
 const Cost = Schema.Finite
@@ -78,13 +79,15 @@ const definitions = {
   StepCostRecorded: fact(Schema.Struct({ taskId: Schema.String, costUsd: Cost, tokens: Schema.Int })),
   RunPaused: fact(Schema.Struct({ reason: Schema.String })),
   /** With the workflow that it continues as, if that is another one than before. */
-  RunResumed: fact(Schema.Struct({ workflow: Schema.optionalKey(Schema.JsonObject), hash: Hash })),
+  RunResumed: fact(
+    Schema.Struct({ workflow: Schema.optionalKey(Schema.JsonObject), hash: Hash, ...byPerson }),
+  ),
   RunSucceeded: fact(Schema.Struct({ finalOutput: Body, uses: Uses })),
   /** It ended with errors. `finalOutput` holds the answers that it got. */
   RunFailed: fact(
     Schema.Struct({ finalOutput: Schema.NullOr(Body), errors: Schema.Array(StepError), uses: Uses }),
   ),
-  RunCancelled: fact(Schema.Struct({ reason: Schema.String })),
+  RunCancelled: fact(Schema.Struct({ reason: Schema.String, ...byPerson })),
 }
 
 export type RunFact = FactOf<typeof definitions>

@@ -2,6 +2,7 @@
 import { bodiesIn } from '../actors/engine/bodies.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { TaskNotFoundError } from '../events/errors/history.ts'
+import { streamName } from '../events/ids.ts'
 import { defined, type JsonObject } from '../events/json.ts'
 import { nearestName } from '../events/nearest-name.ts'
 import type { Body, Material, TaskInput } from '../events/task-input.ts'
@@ -47,13 +48,14 @@ export async function agentsOfTask(
 }
 
 /**
- * The task with this id; if several agents had one, the latest.
+ * The task with this id, of this agent; if several agents had one and none is named, the latest.
  *
  * @throws TaskNotFoundError, BodyDropped
  */
-export async function pastTask(store: EventStore, taskId: string): Promise<PastTask> {
+export async function pastTask(store: EventStore, taskId: string, agent?: string): Promise<PastTask> {
   let found: Recorded | undefined
-  for await (const recorded of store.readAll()) {
+  const facts = agent === undefined ? store.readAll() : store.read(streamName('agent', agent))
+  for await (const recorded of facts) {
     if (recorded.type === 'TaskAccepted' && recorded.data.taskId === taskId) found = recorded
   }
   if (!found?.stream.startsWith(AGENTS)) throw new TaskNotFoundError({ taskId })

@@ -18,7 +18,9 @@ import { type InboxSources, waitingIn } from './waiting.ts'
 
 /** What carries decisions out. */
 export interface InboxParts extends InboxSources {
-  readonly runs: InboxSources['runs'] & { cancel(run: string, reason?: string): Promise<void> }
+  readonly runs: InboxSources['runs'] & {
+    cancel(run: string, reason?: string, verdict?: Verdict): Promise<void>
+  }
   readonly held: {
     approve(taskId: string, verdict: Verdict & OfAgent): Promise<HeldTask>
     reject(taskId: string, rejection: Rejection & OfAgent): Promise<HeldTask>
@@ -56,7 +58,8 @@ export class Inbox {
     const entry = await this.#entry(id)
     const { agent, run, kind } = entry
     const { held, runs, landings, schedules } = this.#parts
-    if (kind === 'run' && run !== null) await this.#decided(id, () => runs.cancel(run, denial(by, reason)))
+    if (kind === 'run' && run !== null)
+      await this.#decided(id, () => runs.cancel(run, denial(by, reason), defined({ by })))
     else if (kind === 'landing') await landings.cancel(placeOfEntry(id).of, defined({ by, reason }))
     else if (kind === 'schedule') await schedules.pause(placeOfEntry(id).of)
     else if (agent !== null && kind !== 'supervision')

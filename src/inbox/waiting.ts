@@ -160,13 +160,13 @@ async function setAside({ store, agents }: InboxSources): Promise<readonly Inbox
 }
 
 async function entryOfLanding(store: EventStore, stream: string, entry: QueuedEntry): Promise<InboxEntry> {
-  const { agent, target, gate, squash, reason, repo, branch, head } = entry
+  const { agent, target, gate, squash, reason, repo, branch, head, runId = null } = entry
   const gateWords = gate === null ? '' : ` --gate ${shellWord(gate)}`
   return {
-    ...{ id: inboxId('landing', entry.entry), kind: 'landing', agent, run: null },
+    ...{ id: inboxId('landing', entry.entry), kind: 'landing', agent, run: runId },
     since: await timeOf(store, stream, (fact) => fact.data.entry === entry.entry),
     ...{ prompt: null, tool: null, choices: null, costUsd: null },
-    input: { repo, branch, head, target, gate },
+    input: { repo, branch, head, target, gate, squash },
     question: `The work of agent "${agent}" was not landed on ${target}: ${reason ?? 'it was set aside'}`,
     command: `claude-agents land ${agent} --into ${shellWord(target)}${gateWords}${squash ? ' --squash' : ''}`,
   }

@@ -1,5 +1,8 @@
 /** An agent's conversation at a version: its turns with what was asked, answered, tried and changed, and what else happened to it. */
 
+import { join } from 'node:path'
+import { Mailbox } from '../actors/engine/mailbox.ts'
+import { toolUsesOf } from '../claude/session/tool-uses.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { ClaudeAgentError } from '../events/errors/base.ts'
 import type { Json } from '../events/json.ts'
@@ -11,8 +14,8 @@ import { toneOfStatus, toneOfType } from './index/tones.ts'
 import { foldTo, type StreamTrack } from './index/track.ts'
 import { forksOf } from './run.ts'
 import { callsIn } from './sessions.ts'
-import { bounded, brief, visible } from './text.ts'
-import type { ConversationEvent, ConversationView, TurnView } from './view.ts'
+import { bounded, brief, visible, visibleName } from './text.ts'
+import type { ConversationEvent, ConversationView, ToolsView, TurnView } from './view.ts'
 
 /** Turns of one request; earlier ones are asked for with `before`. */
 const TURNS = 20
@@ -33,6 +36,7 @@ export async function conversationAt(
   id: string,
   version: number,
   before: number,
+  baseDir: string | undefined,
 ): Promise<ConversationView | null> {
   const track = index.track(`agent/${id}`)
   if (!track) return null
@@ -59,6 +63,7 @@ export async function conversationAt(
     tokens,
     costUsd,
     config: await configAt(store, track, shown),
+    hasTools: baseDir !== undefined,
     forkedFrom: originOf(track),
     forks: forksOf(index, track.name),
     entries: await entriesIn(store, index, facts, last),
@@ -159,6 +164,7 @@ async function turnOf(
   const end = (ending?.data ?? {}) as EndOfTurn
   const saved = facts.findLast(({ type, data }) => type === 'FilesSaved' && data.when === 'after')
   const { changed = 0, added = 0, removed = 0 } = (saved?.data ?? {}) as Partial<Record<string, number>>
+  const isChanged = changed + added + removed > 0
   const startedAt = facts.find(({ type }) => type === 'CallStarted')?.at ?? null
   return {
     kind: 'turn',
@@ -183,7 +189,7 @@ async function turnOf(
     calls,
     tools: toolsIn(facts),
     files:
-      changed > 0 && ending && changesFiles(index, ending.position)
+      isChanged && ending && changesFiles(index, ending.position)
         ? { position: ending.position, changed, added, removed }
         : null,
   }
@@ -231,4 +237,25 @@ function toolsIn(facts: readonly Recorded[]): TurnView['tools'] {
     }))
   })
   return tools.slice(0, MOST_TOOLS)
+}
+
+const transcripts = new Mailbox()
+
+/** The tools that the call of a session used. One transcript is read at a time: it may be long. */
+export function toolsOf(baseDir: string | undefined, id: string, sessionId: string): Promise<ToolsView> {
+  const missing = (problem: string): ToolsView => ({ problem, tools: [] })
+  if (baseDir === undefined) return Promise.resolve(missing('Transcripts are not here: only the log is.'))
+  return transcripts.post(async () => {
+    const found = await toolUsesOf(join(baseDir, 'agents', id, 'home'), sessionId)
+    if (found === null) return missing('The transcript of this turn is no longer there.')
+    return {
+      problem: null,
+      tools: found.map(({ tool, input, result, isError }) => ({
+        tool: visibleName(tool),
+        input: visible(input),
+        result: result === null ? null : visible(result),
+        isError,
+      })),
+    }
+  })
 }

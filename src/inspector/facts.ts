@@ -58,6 +58,12 @@ export async function factView(
 
 const LARGEST_PIECE = 100_000
 
+/** A piece of a long text, from an offset. */
+export function pieceOf(text: string, offset: number): BodyView {
+  const end = Math.min(text.length, offset + LARGEST_PIECE)
+  return { text: visible(text.slice(offset, end)), offset, end, length: text.length }
+}
+
 /**
  * A piece of a long text, in the fact itself or in a body beside the log.
  *
@@ -74,8 +80,7 @@ export async function bodyView(
     const found = root === 'data' && recorded ? valueAt(recorded.data, keys) : undefined
     const text = isReference(found) ? await store.blobs.get(found) : found
     if (typeof text !== 'string') break
-    const end = Math.min(text.length, offset + LARGEST_PIECE)
-    return { text: visible(text.slice(offset, end)), offset, end, length: text.length }
+    return pieceOf(text, offset)
   }
   throw new InvalidInputError({
     what: 'path',

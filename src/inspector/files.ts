@@ -85,6 +85,8 @@ const LONGEST_LINE = 1000
 const LARGEST_TEXT = 200_000
 
 export class InspectedFiles {
+  /** Where agents live; undefined if that is not known. */
+  readonly baseDir: string | undefined
   readonly #store: EventStore
   readonly #index: LogIndex
   readonly #snapshots: SnapshotReader | null
@@ -94,6 +96,7 @@ export class InspectedFiles {
   constructor(store: EventStore, index: LogIndex, baseDir: string | undefined) {
     this.#store = store
     this.#index = index
+    this.baseDir = baseDir
     this.#snapshots = baseDir === undefined ? null : new SnapshotReader(baseDir)
   }
 

@@ -11,10 +11,19 @@ export interface Request {
 export interface Guarded {
   readonly port: number
   readonly token: string
+  /** The one path that accepts forms; null if there is none. */
+  readonly acts: string | null
 }
 
 /** The port is part of the name, because browsers share cookies across ports. */
-export const cookieName = (port: number): string => `claude-agents-inspect-${port}`
+const cookieName = (port: number): string => `claude-agents-inspect-${port}`
+
+/** In seconds: a month without a visit. */
+const KEPT_FOR = 30 * 24 * 60 * 60
+
+/** The cookie that carries the key from now on. No script can read it, and no other site can have it sent. */
+export const cookieWith = (port: number, token: string): string =>
+  `${cookieName(port)}=${token}; Path=/; Max-Age=${KEPT_FOR}; HttpOnly; SameSite=Strict`
 
 export interface RequestRefusal {
   readonly status: number
@@ -23,9 +32,13 @@ export interface RequestRefusal {
 
 /**
  * Why a request is refused; null if it is allowed. `Host` is checked because any site can point its own name to
- * 127.0.0.1 (DNS rebinding), `Origin` because any page can send requests here.
+ * 127.0.0.1 (DNS rebinding), `Origin` because any page can send requests here. A form has to name its origin and to be
+ * JSON, which no page of another origin can send unasked, and its key is never in the URL.
  */
-export function refusal({ method, headers, url }: Request, { port, token }: Guarded): RequestRefusal | null {
+export function refusal(
+  { method, headers, url }: Request,
+  { port, token, acts }: Guarded,
+): RequestRefusal | null {
   const hosts = [`127.0.0.1:${port}`, `localhost:${port}`]
   if (!hosts.includes(headers.host ?? ''))
     return { status: 403, problem: 'Unexpected Host header; open the printed URL.' }
@@ -42,8 +55,21 @@ export function refusal({ method, headers, url }: Request, { port, token }: Guar
   ) {
     return { status: 403, problem: 'Requests from pages of other sites are refused.' }
   }
-  if (method !== 'GET') return { status: 405, problem: 'The inspector is read-only: use GET.' }
-  const given = [bearer(headers), cookie(headers, cookieName(port)), url.searchParams.get('token')]
+  const isForm = method === 'POST' && url.pathname === acts
+  if (method !== 'GET' && !isForm) {
+    const problem =
+      acts === null ? 'The inspector is read-only: use GET.' : 'Use GET; forms have their own address.'
+    return { status: 405, problem }
+  }
+  if (isForm && (origin === undefined || (site !== undefined && site !== 'same-origin')))
+    return { status: 403, problem: 'A form has to come from the page: its Origin is missing or another one.' }
+  if (isForm && !/^application\/json(;|$)/.test(headers['content-type'] ?? ''))
+    return { status: 415, problem: 'A form has to be JSON.' }
+  const given = [
+    bearer(headers),
+    cookie(headers, cookieName(port)),
+    isForm ? null : url.searchParams.get('token'),
+  ]
   if (given.some((one) => one !== null && equal(one, token))) return null
   return { status: 401, problem: 'Open the URL that claude-agents inspect printed: it contains the key.' }
 }

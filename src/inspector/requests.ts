@@ -3,7 +3,7 @@ import { InvalidInputError } from '../events/errors/usage.ts'
 import { checkId } from '../events/ids.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { accountsAt, actorAt } from './actor.ts'
-import { conversationAt } from './conversation.ts'
+import { conversationAt, toolsOf } from './conversation.ts'
 import { bodyView, factLines, factView } from './facts.ts'
 import type { FilesRequest, InspectedFiles } from './files.ts'
 import { searchTexts } from './found-texts.ts'
@@ -65,14 +65,17 @@ export const HANDLERS: Readonly<Record<string, RequestHandler>> = {
     stepPage(store, index, parameters.id('run'), parameters.number('from', 0)),
   '/api/step': ({ store, index }, parameters) =>
     stepView(store, index, parameters.id('run'), parameters.number('position', 0)),
-  '/api/conversation': ({ store, index }, parameters) =>
+  '/api/conversation': ({ store, index, files }, parameters) =>
     conversationAt(
       store,
       index,
       parameters.id('id'),
       parameters.number('at', 0),
       parameters.number('before', 0),
+      files.baseDir,
     ),
+  '/api/tools': ({ files }, parameters) =>
+    toolsOf(files.baseDir, parameters.id('agent'), parameters.text('session')),
   '/api/summary': async ({ store, index }, parameters) => summary(store, index, parameters.instants('days')),
   '/api/actors': async ({ index }, parameters) =>
     actorsPage(

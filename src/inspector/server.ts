@@ -1,15 +1,18 @@
-/** The inspector's HTTP server: on the loopback address only, for requests with the token, read-only. */
+/** The inspector's HTTP server: on the loopback address only, for requests with the token. */
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { ClaudeAgentError } from '../events/errors/base.ts'
+import { ClaudeAgentError, describeError } from '../events/errors/base.ts'
 import { PortUnavailableError } from '../events/errors/inspector.ts'
-import { ClosedError, InvalidIdError, InvalidInputError } from '../events/errors/usage.ts'
+import { readBody } from '../owner/answers.ts'
+import type { Acting } from './acts/acting.ts'
+import { ACT, ActRequests, LARGEST_FORM } from './acts/requests.ts'
 import { type Asset, pageAssets } from './assets.ts'
-import { cookieName, HEADERS, refusal } from './guard.ts'
+import { cookieWith, HEADERS, refusal } from './guard.ts'
 import { streamGrowth } from './live.ts'
 import { pageAt } from './places.ts'
 import { HANDLERS, type Inspected, RequestParameters } from './requests.ts'
+import { visible } from './text.ts'
 
 export interface InspectorServer {
   /** Contains the token. */
@@ -22,14 +25,21 @@ const HOST = '127.0.0.1'
 const LONGEST_URL = 4096
 const MOST_CONNECTIONS = 64
 
+/** A key that cannot be guessed. */
+export const newToken = (): string => randomBytes(32).toString('base64url')
+
 /**
  * Listens on a port; 0 is any free one.
  *
  * @throws PortUnavailableError
  */
-export async function serveInspector(inspected: Inspected, port: number): Promise<InspectorServer> {
+export async function serveInspector(
+  inspected: Inspected,
+  acting: Acting,
+  { port, token }: { readonly port: number; readonly token: string },
+): Promise<InspectorServer> {
   const assets = await pageAssets()
-  const token = randomBytes(32).toString('base64url')
+  const acts = new ActRequests(acting)
   const ending = new AbortController()
   const server = createServer({ maxHeaderSize: 16 * 1024, requestTimeout: 10_000 })
   server.maxConnections = MOST_CONNECTIONS
@@ -51,17 +61,20 @@ export async function serveInspector(inspected: Inspected, port: number): Promis
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value)
     const url = requestUrl(request)
     if (!url) return sendProblem(response, 400, 'The URL is invalid or too long.')
-    const refused = refusal({ method, headers, url }, { port: listening, token })
+    const guarded = { port: listening, token, acts: acting.isReadOnly ? null : ACT }
+    const refused = refusal({ method, headers, url }, guarded)
     if (refused) {
       if (refused.status === 405) response.setHeader('Allow', 'GET')
       return sendProblem(response, refused.status, refused.problem)
     }
+    if (method === 'POST') return act(request, response)
     const asset = assets.get(pageAt(url.pathname) ? '/' : url.pathname)
     if (asset) return sendAsset(response, asset, url.searchParams.has('token'))
     if (url.pathname === '/api/live') {
       return streamGrowth(response, inspected.index, () => inspected.store.head(), ending.signal)
     }
-    const handle = Object.hasOwn(HANDLERS, url.pathname) ? HANDLERS[url.pathname] : undefined
+    const handlers = { ...HANDLERS, ...acts.reading }
+    const handle = Object.hasOwn(handlers, url.pathname) ? handlers[url.pathname] : undefined
     if (!handle) return sendProblem(response, 404, 'Not found.')
     const gone = new AbortController()
     response.once('close', () => gone.abort())
@@ -72,10 +85,26 @@ export async function serveInspector(inspected: Inspected, port: number): Promis
     }
   }
 
+  async function act(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const isTooLarge = Number(request.headers['content-length'] ?? 0) > LARGEST_FORM
+    const body = isTooLarge ? null : await readBody(request, LARGEST_FORM)
+    if (body === null) {
+      // Read to its end, so that its sender gets the answer.
+      request.resume()
+      response.setHeader('Connection', 'close')
+      return sendProblem(response, 413, `The form is larger than ${LARGEST_FORM} bytes, and did nothing.`)
+    }
+    try {
+      sendJson(response, 200, await acts.act(body))
+    } catch (error) {
+      if (!response.destroyed) sendError(response, error)
+    }
+  }
+
   function sendAsset(response: ServerResponse, { type, content }: Asset, withToken: boolean): void {
     // From now on the cookie carries the token, so the page can remove it from its URL.
     if (withToken) {
-      response.setHeader('Set-Cookie', `${cookieName(listening)}=${token}; Path=/; HttpOnly; SameSite=Strict`)
+      response.setHeader('Set-Cookie', cookieWith(listening, token))
     }
     response.writeHead(200, { 'Content-Type': type, 'Content-Length': content.length }).end(content)
   }
@@ -101,13 +130,18 @@ function sendJson(response: ServerResponse, status: number, value: unknown): voi
   response.writeHead(status, headers).end(content)
 }
 
-const sendProblem = (response: ServerResponse, status: number, problem: string) =>
-  sendJson(response, status, { error: { message: problem } })
+const sendProblem = (response: ServerResponse, status: number, message: string, hint = '') =>
+  sendJson(response, status, { error: { message, hint } })
+
+const WRONG_INPUT = new Set(['InvalidInputError', 'InvalidIdError'])
 
 function sendError(response: ServerResponse, error: unknown): void {
-  const known = error instanceof ClaudeAgentError
-  const isWrongInput = error instanceof InvalidInputError || error instanceof InvalidIdError
-  const status = isWrongInput ? 400 : error instanceof ClosedError ? 503 : 500
   // The message of an unexpected error may hold details that a page must not show.
-  sendProblem(response, status, known ? error.message : 'Internal error of the inspector.')
+  if (!(error instanceof ClaudeAgentError))
+    return void sendProblem(response, 500, 'Internal error of the inspector.')
+  // An error of an owner is known by its tag.
+  const { _tag: tag } = error
+  const status = WRONG_INPUT.has(tag) ? 400 : tag === 'ClosedError' ? 503 : 409
+  const { message, hint } = describeError(error)
+  sendProblem(response, status, visible(message), visible(hint))
 }

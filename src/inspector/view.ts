@@ -1,5 +1,6 @@
 /** The responses of the inspector's server: plain JSON, bounded whatever the log holds. */
 import type { Json } from '../events/json.ts'
+import type { FormView, InboxView, OffersView } from './acts/view.ts'
 
 /** The colour of a fact or a state. */
 export type Tone = 'good' | 'bad' | 'warn' | 'call' | 'plain'
@@ -344,6 +345,8 @@ export interface ConversationView {
   readonly tokens: number
   readonly costUsd: number
   readonly config: Json
+  /** Whether `/api/tools` can tell which tools its calls used. */
+  readonly hasTools: boolean
   readonly forkedFrom: { readonly id: string; readonly version: number } | null
   readonly forks: readonly ForkLine[]
   /** In their order. */
@@ -378,7 +381,7 @@ export interface TurnView {
   readonly model: string | null
   readonly calls: readonly SessionNode[]
   readonly tools: readonly ToolLine[]
-  /** What it changed in the files: `/api/changes?actor=S&at=P` has the patch. */
+  /** How many files it changed, added and removed: `/api/changes?actor=S&at=P` has the patch. */
   readonly files: {
     readonly position: number
     readonly changed: number
@@ -393,6 +396,19 @@ export interface ToolLine {
   /** What became of it. */
   readonly what: string
   readonly position: number
+}
+
+/** The tools of a call, as the transcript of its session tells them. */
+export interface ToolsView {
+  /** Why they are not known; null if they are. */
+  readonly problem: string | null
+  readonly tools: readonly {
+    readonly tool: string
+    readonly input: string
+    /** null if it did not answer. */
+    readonly result: string | null
+    readonly isError: boolean
+  }[]
 }
 
 /** What happened to the agent between its turns. */
@@ -599,6 +615,7 @@ export interface Answers {
   readonly steps: StepPage
   readonly step: StepDetails | null
   readonly conversation: ConversationView | null
+  readonly tools: ToolsView
   readonly summary: SummaryView
   readonly search: SearchView
   readonly actors: ActorsPage
@@ -606,4 +623,8 @@ export interface Answers {
   readonly files: FilesView
   readonly file: FileView
   readonly changes: ChangesView
+  readonly inbox: InboxView
+  readonly entry: BodyView
+  readonly offers: OffersView
+  readonly form: FormView
 }

@@ -36,9 +36,11 @@ export interface LandingEntry {
 export interface LandOptions extends StepLanding {
   /** Names the entries of a repeated request, so that nothing is queued twice. */
   readonly requestId?: string
+  /** Who lands it, if a person does so by hand; it is recorded in the log. */
+  readonly by?: string
 }
 
-const LAND_OPTIONS: KnownKeys<LandOptions> = { ...LANDING_OPTIONS, requestId: true }
+const LAND_OPTIONS: KnownKeys<LandOptions> = { ...LANDING_OPTIONS, requestId: true, by: true }
 
 export interface LandingsEnvironment extends LandingEnvironment {
   readonly newId: () => string
@@ -187,7 +189,7 @@ export class Landings {
 
   async #request(
     agent: Agent,
-    { into, gate, squash = false, requestId }: LandOptions,
+    { into, gate, squash = false, requestId, by }: LandOptions,
   ): Promise<Requested & { readonly queue: string }> {
     const { operations, newId } = this.#environment
     const { files, place } = worktreeOf(agent, this.#environment)
@@ -199,7 +201,7 @@ export class Landings {
       .update(`${requestId ?? newId()} ${agent.id}`)
       .digest('hex')
       .slice(0, 8)
-    const wanted = { gate: gate ?? null, squash }
+    const wanted = { gate: gate ?? null, squash, ...(by && { by }) }
     return { queue, entry: `${agent.id}-${key}`, agent: agent.id, repo, branch, head, target, ...wanted }
   }
 

@@ -9,6 +9,7 @@ import type { AgentRunner } from '../claude/runner.ts'
 import { ClaudeAgentError, describeError } from '../events/errors/base.ts'
 import { callErrors } from '../events/errors/call.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
+import { defined } from '../events/json.ts'
 import type { LandingFact } from '../events/landing-facts.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
 import type { LandingOperations } from '../workspaces/files/landing.ts'
@@ -96,7 +97,7 @@ export class LandingQueue {
     if (recorded.length === 0 || !mending) return
     const found = this.context.entries.find((one) => one.entry === entry)
     const agent = found && (await this.#environment.agent(found.agent).catch(() => undefined))
-    await agent?.cancel(mending.taskId, 'its landing was cancelled')
+    await agent?.cancel(mending.taskId, 'its landing was cancelled', defined({ by: decision.by }))
   }
 
   /** Resolves when it has nothing to do but to wait for tasks that are held. */

@@ -34,13 +34,13 @@ export async function sendAnswer(response: ServerResponse, answer: OwnerAnswer):
   lines.end()
 }
 
-/** The body of a request; null if it is too large. */
-export async function readBody(request: IncomingMessage): Promise<string | null> {
+/** The body of a request; null if it is larger than so many bytes. */
+export async function readBody(request: IncomingMessage, most = LARGEST_REQUEST): Promise<string | null> {
   const pieces: Buffer[] = []
   let bytes = 0
   for await (const piece of request as AsyncIterable<Buffer>) {
     bytes += piece.byteLength
-    if (bytes > LARGEST_REQUEST) return null
+    if (bytes > most) return null
     pieces.push(piece)
   }
   return Buffer.concat(pieces).toString('utf8')

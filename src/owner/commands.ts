@@ -7,13 +7,13 @@ import type { JsonObject } from '../events/json.ts'
 /** What a process cannot do with the code of another one. */
 export const CODE_ONLY = 'running a workflow that is code of this program'
 
+/** Methods of the orchestrator that make or end an agent. */
+export const LIFE_COMMANDS: readonly string[] = ['createAgent', 'declareAgent', 'fork', 'removeAgent']
+
 /** Methods of the orchestrator; `runs.cancel` is `orchestrator.runs.cancel`. */
 export const SYSTEM_COMMANDS: readonly string[] = [
-  'createAgent',
-  'declareAgent',
+  ...LIFE_COMMANDS,
   'declared',
-  'removeAgent',
-  'fork',
   'processes',
   'recover',
   'runs.list',
@@ -90,6 +90,14 @@ export const OWNER_ONLY: Readonly<Record<string, string>> = {
   hierarchical: CODE_ONLY,
   supervise: 'supervising',
   spawn: 'spawning an actor',
+}
+
+/** The same of an agent. */
+export const AGENT_OWNER_ONLY: Readonly<Record<string, string>> = {
+  machine: 'subscribing to the machine of an agent',
+  start: 'starting an agent',
+  halt: 'halting an agent',
+  settled: 'waiting until an agent is settled',
 }
 
 export interface CommandRequest {

@@ -1,13 +1,13 @@
 /** The orchestrator of another process: read here, through the owner's log, and commanded there. */
 import { resolve } from 'node:path'
-import type { Agent } from '../actors/agent/agent.ts'
-import { type RemovalOptions, removeEach } from '../actors/agent/system.ts'
+import type { Placement } from '../actors/agent/ref.ts'
 import { callProcesses } from '../claude/process/list.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { systemClock } from '../clock.ts'
 import { OwnerNotFound, OwnerOnly } from '../events/errors/owner.ts'
+import { defined } from '../events/json.ts'
 import { callableInbox } from '../inbox/stream.ts'
-import { AGENT_COMMANDS, OWNER_ONLY, SYSTEM_COMMANDS } from '../owner/commands.ts'
+import { AGENT_OWNER_ONLY, LIFE_COMMANDS, OWNER_ONLY, SYSTEM_COMMANDS } from '../owner/commands.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { liveOwner } from '../store/level/lock.ts'
 import { filesOperations } from '../workspaces/files/operations.ts'
@@ -25,6 +25,7 @@ interface OrchestratorClass<System> {
     readonly store: ChainedStore
     readonly runner: AgentRunner
     readonly resume: 'on-demand'
+    readonly placement?: Placement
   }): Promise<System>
 }
 
@@ -36,8 +37,6 @@ interface Facade {
   readonly held: object
   readonly landings: object
   readonly schedules: object
-  agents(): Promise<readonly { readonly id: string }[]>
-  agent(id: string): Promise<Agent>
 }
 
 /** The orchestrator of the owner of a base directory. Throws OwnerNotFound, and what connecting can throw. */
@@ -58,25 +57,19 @@ export async function remoteOrchestrator<System extends Facade>(
   client: OwnerClient,
 ): Promise<System> {
   const store = remoteStore(client)
-  const { baseDir } = client
-  /** A fresh fold of the owner's log. */
-  const view = () => readingOrchestrator(type, baseDir, store)
-  const remoteAgent = (id: string) => agentThrough(client, id, async () => (await view()).agent(id))
-  const system = await view()
+  const system = await readingOrchestrator(type, client.baseDir, store, ownerPlacement(client))
   const disconnect = async () => client.close()
   const forward =
     (method: string) =>
     (...args: unknown[]) =>
       client.command(null, method, args)
-  const creating = (method: string) => async (options: { id: string }) => {
-    await forward(method)(options)
-    return remoteAgent(options.id)
-  }
   const replaced: Methods = {
-    ...Object.fromEntries(SYSTEM_COMMANDS.map((path) => [path, forward(path)])),
+    ...Object.fromEntries(
+      SYSTEM_COMMANDS.filter((path) => !LIFE_COMMANDS.includes(path)).map((path) => [path, forward(path)]),
+    ),
     ...Object.fromEntries(Object.entries(OWNER_ONLY).map(([path, what]) => [path, refusal(client, what)])),
   }
-  return withProperties(() => system, {
+  return withProperties(system, {
     ...replaced,
     run: (workflow: never, input: never, options: never) => remoteRun(client, workflow, input, options),
     runs: {
@@ -90,42 +83,29 @@ export async function remoteOrchestrator<System extends Facade>(
     landings: { ...system.landings, ...methodsOf('landings', replaced) },
     schedules: { ...system.schedules, ...methodsOf('schedules', replaced) },
     inbox: callableInbox(methodsOf('inbox', replaced) as never, () => store),
-    agent: remoteAgent,
-    createAgent: creating('createAgent'),
-    declareAgent: creating('declareAgent'),
-    async fork(id: string, options: { as: string }) {
-      await forward('fork')(id, options)
-      return remoteAgent(options.as)
-    },
-    async sendTask(id: string, task: never, options: never) {
-      return (await remoteAsk(client, id, task, options)).text
-    },
-    async cleanupAll(options: RemovalOptions) {
-      await removeEach(await system.agents(), (id) => forward('removeAgent')(id, options))
-    },
     close: disconnect,
     [Symbol.asyncDispose]: disconnect,
   })
 }
 
-/** An agent as folded from the log. Each command goes to the owner, and the agent is folded again afterwards. */
-async function agentThrough(client: OwnerClient, id: string, folded: () => Promise<Agent>): Promise<Agent> {
-  let agent = await folded()
-  const forward =
-    (method: string) =>
-    async (...args: never[]) => {
-      const result = await client.command(id, method, args)
-      agent = await folded()
-      return result
-    }
-  const commands = Object.fromEntries(AGENT_COMMANDS.map((method) => [method, forward(method)]))
-  return withProperties(() => agent, {
-    ...commands,
-    files: methodsOf('files', commands),
-    ask: (task: never, options: never) => remoteAsk(client, id, task, options),
-    drafts: (signal?: AbortSignal) => client.values('/drafts', { agent: id }, signal),
-    accept: (task: never, options: never) => remoteAccept(client, id, task, options),
-  })
+/** All agents live in the owner. */
+function ownerPlacement(client: OwnerClient): Placement {
+  const refused = Object.entries(AGENT_OWNER_ONLY).map(([method, what]) => [method, refusal(client, what)])
+  const methods: Methods = {
+    ...Object.fromEntries(refused),
+    ask: (id: string, task: never, options: never) => remoteAsk(client, id, task, options),
+    accept: (id: string, task: never, options: never) => remoteAccept(client, id, task, options),
+    drafts: (id: string, signal?: AbortSignal) => client.values('/drafts', { agent: id }, signal),
+  }
+  return {
+    owns: () => false,
+    call(agent, method, args) {
+      const own = methods[method] as ((...args: unknown[]) => unknown) | undefined
+      return own
+        ? own(agent, ...args)
+        : client.command(LIFE_COMMANDS.includes(method) ? null : agent, method, args)
+    },
+  }
 }
 
 const refusal = (client: OwnerClient, what: string) => () => {
@@ -137,9 +117,16 @@ export function readingOrchestrator<System>(
   type: OrchestratorClass<System>,
   baseDir: string,
   store: ChainedStore,
+  placement?: Placement,
 ): Promise<System> {
   const readOnly = { ...store, forReading: true }
-  return type.open({ baseDir, store: readOnly, runner: READER, resume: 'on-demand' })
+  return type.open({
+    baseDir,
+    store: readOnly,
+    runner: READER,
+    resume: 'on-demand',
+    ...defined({ placement }),
+  })
 }
 
 /** Makes no call, but lists those whose processes are running. */
@@ -158,15 +145,11 @@ function methodsOf(part: string, methods: Methods): Methods {
   return Object.fromEntries(own.map(([path, method]) => [path.slice(part.length + 1), method]))
 }
 
-/** A view of the object that `current` returns at each access, with some properties replaced. */
-function withProperties<T extends object>(
-  current: () => T,
-  properties: Readonly<Record<PropertyKey, unknown>>,
-): T {
-  return new Proxy(current(), {
+/** A view of an object with some properties replaced. */
+function withProperties<T extends object>(target: T, properties: Readonly<Record<PropertyKey, unknown>>): T {
+  return new Proxy(target, {
     get(_, name) {
       if (Object.hasOwn(properties, name)) return properties[name]
-      const target = current()
       const value: unknown = Reflect.get(target, name, target)
       return typeof value === 'function' ? value.bind(target) : value
     },

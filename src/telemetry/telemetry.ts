@@ -1,5 +1,5 @@
 /** OpenTelemetry spans of runs, tasks and calls, made from the facts of the log as they are appended. */
-import type { Agent } from '../actors/agent/agent.ts'
+import type { AgentRef } from '../actors/agent/ref.ts'
 import { Mailbox } from '../actors/engine/mailbox.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { checkArgument } from '../events/options/decoding.ts'
@@ -82,4 +82,4 @@ export async function telemetry(
   return { active: true, stop, [Symbol.asyncDispose]: stop }
 }
 
-const configOf = (agent: Agent) => agent.snapshot.context.config
+const configOf = (agent: AgentRef) => agent.snapshot.context.config

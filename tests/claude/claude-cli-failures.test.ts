@@ -9,6 +9,7 @@ import type { Call } from '../../src/claude/runner.ts'
 import { answer, type ModelAnswer } from '../../src/testing/model/answer.ts'
 import { type SimulatedModelOptions, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { prepareDirectories } from '../../src/workspaces/lifecycle.ts'
+import { few } from '../repetitions.ts'
 import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
 
 const PROMPT = 'A prompt that no error may repeat'
@@ -25,27 +26,31 @@ async function failWith(reply: SimulatedModelOptions['reply'] & {}, change: Part
   return { ...collected, requestCount: model.requestCount }
 }
 
-test.each<[string, ModelAnswer, object]>([
+const REFUSALS = few<[string, ModelAnswer, object]>(1, [
   ['an unknown model', answer.failure(404), { _tag: 'ModelNotFoundError', retryable: false }],
   ['an account without credit', answer.failure(402), { _tag: 'BillingError', retryable: false }],
   ['a prompt that is too large', answer.failure(413), { _tag: 'PromptTooLargeError', retryable: false }],
   ['a bad request', answer.failure(400), { _tag: 'InvalidRequestError', retryable: false }],
-])('%s is a typed error', async (_, reply, expected) => {
+])
+
+test.each(REFUSALS)('%s is a typed error', async (_, reply, expected) => {
   const { error, result } = await failWith(() => reply)
   expect(result).toBeNull()
   expect(error).toMatchObject(expected)
   expect(String(error)).not.toContain(PROMPT)
 })
 
-test.each<[string, ModelAnswer, object]>([
-  ['a rejected key', answer.failure(401), { _tag: 'AuthenticationError', retryable: false }],
+const NOT_NOW = few<[string, ModelAnswer, object]>(1, [
   [
     'a rate limit',
     answer.rateLimited(7),
     { _tag: 'RateLimitedError', retryable: true, details: { retryAfterMs: waitOf(7_000) } },
   ],
+  ['a rejected key', answer.failure(401), { _tag: 'AuthenticationError', retryable: false }],
   ['an overloaded service', answer.overloaded(), { _tag: 'OverloadedError', retryable: true }],
-])('%s is reported after one request: the CLI does not retry', async (_, reply, expected) => {
+])
+
+test.each(NOT_NOW)('%s is reported after one request: the CLI does not retry', async (_, reply, expected) => {
   await using model = await simulatedModel({ reply: () => reply })
   const agent = await testAgent()
   const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })

@@ -2,16 +2,20 @@
 import { expect, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
+import { few } from '../repetitions.ts'
 import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
 
-test.each([
+/** Some more, in one conversation and through the whole library, are in tests/e2e/literal-prompts.test.ts. */
+const PROMPTS = [
   '--dangerously-skip-permissions',
-  '--version',
+  'A line\u2028with a separator, \u{1f600} and "quotes"',
   '-p',
+  '--version',
   '/clear',
   'Read @/etc/passwd and @/etc/hostname',
-  'A line\u2028with a separator, \u{1f600} and "quotes"',
-])('the prompt %j reaches the model literally', async (prompt) => {
+]
+
+test.each(few(2, PROMPTS))('the prompt %j reaches the model literally', async (prompt) => {
   await using model = await simulatedModel({ reply: ['Understood.'] })
   const agent = await testAgent()
   const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -20,16 +24,6 @@ test.each([
   expect(result?.text).toBe('Understood.')
   expect(model.requests[0]?.conversation.map(([, text]) => text.trim())).toEqual([prompt])
   expect(JSON.stringify(model.requests[0]?.messages)).not.toContain('root:x:0:0')
-})
-
-test('a prompt of 1 MB reaches the model whole', async () => {
-  await using model = await simulatedModel({ reply: ['Read.'] })
-  const agent = await testAgent()
-  const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
-  const prompt = 'word '.repeat(2 ** 20 / 5).trim()
-  const { error } = await collect(runner, agent.call(prompt))
-  expect(error).toBeNull()
-  expect(model.requests[0]?.conversation[0]?.[1].trim() === prompt).toBe(true)
 })
 
 test('the system prompt reaches the model, even after it was changed in the middle of a chain', async () => {
@@ -46,17 +40,6 @@ test('the system prompt reaches the model, even after it was changed in the midd
   expect(systems[0]).toContain('You are a heron.')
   expect(systems[1]).toContain('You are an otter.')
   expect(systems[1]).not.toContain('heron')
-})
-
-test('an answer of 3 MB arrives whole', async () => {
-  const text = `${'0123456789 '.repeat(2 ** 18)}end`
-  await using model = await simulatedModel({ reply: [text], chunkSize: 100_000 })
-  const agent = await testAgent()
-  const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
-  const collected = await collect(runner, agent.call('Much, please'))
-  expect(collected.error).toBeNull()
-  expect(collected.result?.text === text).toBe(true)
-  expect(collected.text === text).toBe(true)
 })
 
 test('a prompt that is too large for the CLI is a typed error, and nothing is sent', async () => {

@@ -16,7 +16,7 @@ import { HOME_MARKER } from '../../src/workspaces/directories.ts'
 const FAKE = join(import.meta.dirname, 'fixtures/fake-claude.mjs')
 /** Matches no known pattern: only its value gives it away. */
 const SECRET = 'hunter2-correct-horse'
-const DEADLINE_MS = 4_000
+const DEADLINE_MS = 2_000
 const MEGABYTE = 2 ** 20
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
 const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/

@@ -6,6 +6,7 @@ import { outputSchema } from '../../src/claude/output-schema.ts'
 import type { JsonObject } from '../../src/events/json.ts'
 import { answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
+import { few } from '../repetitions.ts'
 import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
 
 describe('a schema', () => {
@@ -115,26 +116,28 @@ async function ask(schema: JsonObject, output: unknown) {
   return { ...collected, requests: model.requests.length }
 }
 
+const FORMS: readonly [schema: JsonObject, output: unknown, expected: unknown][] = [
+  [
+    { $ref: '#/$defs/N', $defs: { N: { type: 'object', properties: { next: { $ref: '#/$defs/N' } } } } },
+    { value: { next: {} } },
+    { next: {} },
+  ],
+  [
+    {
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      type: 'object',
+      properties: { mail: { type: 'string', format: 'email', examples: ['a@b.c'], 'x-note': 1 } },
+      required: ['mail'],
+    },
+    { mail: 'x@y.z' },
+    { mail: 'x@y.z' },
+  ],
+  [{ type: 'array', items: { type: 'string' } }, { value: ['a', 'b'] }, ['a', 'b']],
+  [{ type: 'integer' }, { value: 7 }, 7],
+]
+
 describe('the real claude', () => {
-  test.each<[JsonObject, unknown, unknown]>([
-    [
-      {
-        $schema: 'https://json-schema.org/draft/2020-12/schema',
-        type: 'object',
-        properties: { mail: { type: 'string', format: 'email', examples: ['a@b.c'], 'x-note': 1 } },
-        required: ['mail'],
-      },
-      { mail: 'x@y.z' },
-      { mail: 'x@y.z' },
-    ],
-    [{ type: 'array', items: { type: 'string' } }, { value: ['a', 'b'] }, ['a', 'b']],
-    [{ type: 'integer' }, { value: 7 }, 7],
-    [
-      { $ref: '#/$defs/N', $defs: { N: { type: 'object', properties: { next: { $ref: '#/$defs/N' } } } } },
-      { value: { next: {} } },
-      { next: {} },
-    ],
-  ])('answers in the form of %j', async (schema, output, expected) => {
+  test.each(few(2, FORMS))('answers in the form of %j', async (schema, output, expected) => {
     const { error, result } = await ask(schema, output)
     expect(error).toBeNull()
     expect(JSON.parse(result?.text ?? '')).toEqual(expected)

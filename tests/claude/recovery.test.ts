@@ -7,6 +7,7 @@ import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import type { Call } from '../../src/claude/runner.ts'
 import { answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
+import { few } from '../repetitions.ts'
 import { collect, findTranscript, REAL_CLAUDE, type TestAgent, testAgent } from './calls.ts'
 import { ownedCall } from './orphans.ts'
 
@@ -49,10 +50,12 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
     expect(await recover()).toMatchObject({ outcome: 'answered', result: { text: 'Second.' } })
   })
 
-  test.each([
-    [401, 'AuthenticationError', false],
-    [529, 'OverloadedError', true],
-  ])(
+  test.each(
+    few(1, [
+      [401, 'AuthenticationError', false],
+      [529, 'OverloadedError', true],
+    ] as const),
+  )(
     'a call that ended in an error %i unobserved is that failure, and is not retried here',
     async (status, tag, retryable) => {
       await using model = await simulatedModel({ reply: () => answer.failure(status) })

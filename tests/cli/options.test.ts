@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { commandProgram } from '../../src/cli/program.ts'
 import { terminal } from '../../src/cli/terminal/output.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
@@ -116,13 +116,12 @@ test('why --forward shows what a fact led to; tail --lines the latest facts; top
 
 test('--no-color prints without colours where a terminal would have them', () => {
   const { isTTY } = process.stdout
-  const { NO_COLOR } = process.env
   onTestFinished(() => {
     process.stdout.isTTY = isTTY
-    if (NO_COLOR !== undefined) process.env.NO_COLOR = NO_COLOR
+    vi.unstubAllEnvs()
   })
   process.stdout.isTTY = true
-  delete process.env.NO_COLOR
+  vi.stubEnv('NO_COLOR', undefined)
   const styled = (...words: string[]) => {
     const program = commandProgram()
     program.parseOptions(words)

@@ -1,7 +1,8 @@
 /** What a user sees after a wrong command line, and hints that can be copied as they stand. */
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { readInput } from '../../src/cli/interactive/input.ts'
-import { helpHint } from '../../src/cli/program.ts'
+import { corrected, OWN_WORDS, readInput, SHORT_COMMANDS } from '../../src/cli/interactive/input.ts'
+import { commandProgram, helpHint } from '../../src/cli/program.ts'
 import { asTyped } from '../../src/cli/terminal/own-name.ts'
 import { commandLine, quickCommandLine } from './command.ts'
 
@@ -130,6 +131,64 @@ test('A hint copied into an interactive session is a command, not a question to 
   expect(readInput('claude-agents is what we work on', 'writer')).toMatchObject({ type: 'ask' })
 })
 
+const slip = fc
+  .record({
+    name: fc.constantFrom(...OWN_WORDS, ...Object.keys(SHORT_COMMANDS)),
+    at: fc.nat(8),
+    letter: fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz'),
+    how: fc.constantFrom('left out', 'twice', 'swapped', 'wrong', 'too many'),
+  })
+  .map(({ name, at, letter, how }) => {
+    const place = at % name.length
+    const [before, here, after] = [name.slice(0, place), name.charAt(place), name.slice(place + 1)]
+    if (how === 'left out') return before + after
+    if (how === 'twice') return before + here + here + after
+    if (how === 'swapped') return before + after.charAt(0) + here + after.slice(1)
+    return how === 'wrong' ? before + letter + after : before + here + letter + after
+  })
+
+/** Slips that are words with which sentences begin as well. */
+const ENGLISH =
+  /^(answers?|approve|are|asked|asks|attac[hk]|create|deny|diff|exist|exit|for[ek]|hel[dp]s?|here|hold|last|late|lest|let|lists?|log|long|lo[st]e?|lost|mask|reset|rest|reply|sho[pt]|shows?|slow|stop|state|step|stats?|top|tops|tips?|too|up|used?|users?|save|see|serve|most|more|end)$/
+const QUESTION = /^(as|how|is|its?|no|of|on|or|so|that|then|this|to|us|wait|was|what|when|who|why|with)$/
+
+test('A slip in the name of a command never reaches the agent, however long the line is', () => {
+  const words = fc.array(fc.constantFrom('writer', 'task:writer:t1', 'the', '"of it"', '--by', 'me'), {
+    maxLength: 8,
+  })
+  fc.assert(
+    fc.property(slip, words, fc.constantFrom('', '/'), (word, more, slash) => {
+      const rest = more.join(' ')
+      fc.pre(word.length > 1 && word !== 'ask' && !QUESTION.test(word))
+      fc.pre(!ENGLISH.test(word) || rest.trim().split(/\s+/).length < 3)
+      expect(readInput(`${slash}${word} ${rest}`, 'writer', ['writer']).type).not.toBe('ask')
+    }),
+  )
+})
+
+test('No command of the command line is taken for a question', () => {
+  const program = commandProgram()
+  const names = program.commands.map((command) => command.name())
+  expect(names.length).toBeGreaterThan(30)
+  const asked = names.filter((name) => readInput(name, 'writer').type === 'ask')
+  // These begin questions as well: the first word of a hint that was copied says that it is a command.
+  expect(asked.filter((name) => !['wait', 'why', 'complete'].includes(name))).toEqual([])
+  for (const name of names.filter((each) => each !== 'complete' && each !== 'help'))
+    expect(readInput(`claude-agents ${name} x`, 'writer')).toMatchObject({ type: 'command' })
+})
+
+test('What is meant by a slip is the line with its command corrected', () => {
+  for (const [meant, typed, line] of [
+    ['list', 'lsit', 'list'],
+    ['show', '/shwo  writer', 'show writer'],
+    ['deny', 'dney task:writer:t1  "not now"', 'deny task:writer:t1  "not now"'],
+    ['ask writer', 'ask writr What is  new?', 'ask writer What is  new?'],
+    ['claude-agents agent list', 'agent list', 'claude-agents agent list'],
+    ['help', '/anything', 'help'],
+  ] as const)
+    expect(corrected(meant, typed)).toBe(line)
+})
+
 test('What looks like a mistyped command of a session is neither run nor asked', () => {
   for (const [typed, meant] of [
     ['lsit', 'list'],
@@ -139,7 +198,13 @@ test('What looks like a mistyped command of a session is neither run nor asked',
     ['shwo writer', 'show'],
     ['/sessons', 'sessions'],
     ['agent list', 'claude-agents agent list'],
-    ['stats', 'claude-agents stats'],
+    ['status', 'claude-agents status'],
+    ['shwo the agent that is called writer', 'show'],
+    [
+      'agent aks writer "What is new in the world?"',
+      'claude-agents agent aks writer "What is new in the world?"',
+    ],
+    ['claude-agents inbxo approve task:writer:t1', 'claude-agents inbox approve task:writer:t1'],
     ['/anything', 'help'],
   ] as const)
     expect(readInput(typed, 'writer')).toEqual({ type: 'unsure', meant, typed })
@@ -149,6 +214,9 @@ test('What looks like a mistyped command of a session is neither run nor asked',
     'What is this',
     'sort them',
     'top of the morning to you',
+    'Show me how the tides work',
+    'how are you',
+    'Why?',
   ])
     expect(readInput(typed, 'writer')).toEqual({ type: 'ask', prompt: typed })
   expect(readInput('ask lsit', 'writer')).toEqual({ type: 'ask', prompt: 'lsit' })

@@ -12,6 +12,9 @@ import { Orchestrator } from '../../src/orchestrator.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { workflowPattern } from '../../src/workflows/pattern.ts'
+import { repetitions } from '../repetitions.ts'
+
+const RUNS = repetitions('CONFIGURATIONS', { short: 150, long: 1000 })
 
 let file: string
 beforeAll(async () => {
@@ -95,7 +98,7 @@ test('The file has an agent if and only if createAgent takes it', async () => {
       // A file gives whole seconds.
       if (seconds !== 1.5) expect(inFile).toBe(inCode)
     }),
-    { numRuns: 500 },
+    { numRuns: RUNS },
   )
 })
 
@@ -149,7 +152,7 @@ test('The file has a workflow if and only if it can be run', async () => {
       const runs = await isAccepted(() => orchestrator.run(workflowPattern(reference), 'task'))
       expect({ inFile }).toEqual({ inFile: runs })
     }),
-    { numRuns: 200 },
+    { numRuns: RUNS },
   )
 })
 
@@ -207,7 +210,7 @@ test('The file has a supervision tree if and only if it can be started', async (
       if (rest.strategy !== 'dynamic') expect(inFile).toBe(inCode)
       else expect(inFile).toBe(false)
     }),
-    { numRuns: 500 },
+    { numRuns: RUNS },
   )
 })
 

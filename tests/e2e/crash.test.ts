@@ -8,6 +8,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { answer } from '../../src/testing/model/answer.ts'
 import { type SimulatedModel, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { CLAUDE, commandLine } from '../cli/command.ts'
+import { few } from '../repetitions.ts'
 
 /** Looks again after a while: what looks all the time takes the processor from what it waits for. */
 const PATIENCE = { timeout: 60_000, interval: 10 }
@@ -73,7 +74,7 @@ describe('two asks of one agent', () => {
 })
 
 describe('kill -9 while the model is answering', () => {
-  test.each(['before', 'while'])(
+  test.each(few(1, ['while', 'before']))(
     'the orphan finishes %s the recovery: its answer is harvested, and paid for once',
     async (when) => {
       const { model, cli } = await withModel([answer.held('It is 42.')])

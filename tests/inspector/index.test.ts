@@ -2,8 +2,9 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { OverloadedError } from '../../src/events/errors/call.ts'
+import { OverloadedError, RefusedError } from '../../src/events/errors/call.ts'
 import { CorruptRecord } from '../../src/events/errors/store.ts'
+import type { JsonObject } from '../../src/events/json.ts'
 import { KINDS } from '../../src/history/kinds.ts'
 import { damagedStore } from '../../src/inspector/damaged-store.ts'
 import { InspectedFiles } from '../../src/inspector/files.ts'
@@ -19,6 +20,7 @@ import { recordKey } from '../../src/store/level/keys.ts'
 import { levelStore } from '../../src/store/level/store.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
+import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { until } from '../actors/world.ts'
 import { counted, tamper } from '../store/store-kit.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
@@ -263,5 +265,113 @@ describe('a damaged log', () => {
     }
     const { ask } = await inspected(lost)
     expect((await ask('facts')).lines).toHaveLength(2)
+  })
+})
+
+describe('the pages', () => {
+  test('of an ended run end with it, whatever was written later', async () => {
+    const clock = virtualClock()
+    const store = memoryStore({ clock })
+    const step = (stepKey: string) => ({ stepKey, agent: 'a', worker: 'a', taskId: `r.${stepKey}.1` })
+    const material = { files: [], folders: [], repos: [] }
+    const append = (type: string, data: JsonObject) => store.append('run/r', [{ type, v: 1, data }])
+    await append('RunStarted', { name: 'review', workflow: null, prompt: 'go', textInput: null, material })
+    await append('StepScheduled', step('one'))
+    await append('StepScheduled', step('two'))
+    await clock.advance(2000)
+    const [ended] = await append('RunCancelled', { reason: 'enough' })
+    await clock.advance(60_000)
+    const [late] = await append('StepCostRecorded', { taskId: 'r.one.1', costUsd: 0.5, tokens: 10 })
+    expect(late?.at).not.toBe(ended?.at)
+    await store.append(
+      'agent/b',
+      Array.from({ length: 50 }, () => ({ type: 'Greeted', v: 1, data: {} })),
+    )
+    const { ask } = await inspected(store)
+    const run = await ask('run', { id: 'r' })
+    const took = Date.parse(ended?.at ?? '') - Date.parse(run?.startedAt ?? '')
+    expect(run).toMatchObject({ status: 'cancelled', endedAt: ended?.at, reason: 'enough', costUsd: 0.5 })
+    for (const { startMs, durationMs } of run?.steps ?? [])
+      expect(startMs + (durationMs ?? Infinity)).toBe(took)
+    const { actor } = await ask('moment', { actor: 'run/r', history: 1 })
+    expect(actor?.run?.durationMs).toBe(took)
+    // Nor does its lane go on in the timeline.
+    const { lanes, columns } = await ask('timeline', { columns: 100 })
+    const end = Math.max(...(lanes.find(({ stream }) => stream === 'run/r')?.spans ?? []).map(([, to]) => to))
+    expect(end).toBeLessThan(columns / 2)
+  })
+
+  test('of a run with 500 steps do not read its texts, which are asked for a few at a time', async () => {
+    const store = memoryStore()
+    const orchestrator = await Orchestrator.open({
+      store,
+      runner: scriptedRunner({ reply: () => 'x'.repeat(5000) }),
+    })
+    onTestFinished(() => orchestrator.close())
+    for (const id of ['a', 'b']) await orchestrator.createAgent({ id, systemPrompt: 'You are.' })
+    const round = parallel(['a', 'b'])
+    await orchestrator.run(sequential(Array.from({ length: 250 }, () => round)), 'go', {
+      id: 'r',
+      name: 'long',
+    })
+    const { ask } = await inspected(store)
+    const run = await ask('run', { id: 'r' })
+    expect(run?.steps.length).toBe(500)
+    expect(JSON.stringify(run).length).toBeLessThan(300_000)
+    const { steps } = await ask('steps', { run: 'r', from: 300 })
+    expect(steps.map(({ index }) => index)).toEqual(Array.from({ length: 60 }, (_, at) => 300 + at))
+    expect(steps[0]?.answered).toMatch(/^x+…$/)
+    const position = run?.steps[499]?.position ?? 0
+    const step = await ask('step', { run: 'r', position })
+    expect(step?.answer).toMatchObject({ text: 'x'.repeat(5000), length: 5000 })
+    expect(step?.prompt?.text).toContain('go')
+    // The tree is made of the answers that were quoted.
+    expect(run?.steps[2]?.uses).toEqual([0, 1])
+  })
+
+  test('of an agent list its turns backwards, each once, with how it ended', async () => {
+    const store = memoryStore()
+    const reply = ({ prompt }: { prompt: string }) =>
+      prompt === 'task 7' ? new RefusedError() : `answer to ${prompt}`
+    const orchestrator = await Orchestrator.open({ store, runner: scriptedRunner({ reply }) })
+    onTestFinished(() => orchestrator.close())
+    await orchestrator.createAgent({ id: 'a', systemPrompt: 'You are.', retry: { attempts: 1 } })
+    for (let count = 1; count <= 45; count++)
+      await orchestrator.sendTask('a', `task ${count}`).catch(() => null)
+    const { ask } = await inspected(store)
+    const found: string[] = []
+    let before: number | null = 0
+    while (before !== null) {
+      const page: Answers['conversation'] = await ask('conversation', { id: 'a', before })
+      const turns = (page?.entries ?? []).flatMap((entry) => (entry.kind === 'turn' ? [entry] : []))
+      found.unshift(
+        ...turns.map(({ prompt, state, answer }) => `${prompt?.text}: ${state} ${answer?.text ?? ''}`),
+      )
+      before = page?.before ?? null
+    }
+    expect(found).toEqual(
+      Array.from({ length: 45 }, (_, at) =>
+        at === 6 ? 'task 7: failed ' : `task ${at + 1}: succeeded answer to task ${at + 1}`,
+      ),
+    )
+  })
+
+  test('sum what was spent from day to day, and find prompts and answers only', async () => {
+    const store = memoryStore()
+    const orchestrator = await recordedWorkflow(store)
+    onTestFinished(() => orchestrator.close())
+    const { ask, index } = await inspected(store)
+    const [first, last] = [index.table.time(1), index.table.time(index.position)]
+    const { spentUsd, answers } = await ask('summary', { days: `${first - 86_400_000},${first},${last + 1}` })
+    expect(spentUsd).toEqual([0, 1.5, 0])
+    expect(answers).toEqual([0, 3, 0])
+    const { hits, total } = await ask('search', { q: 'BY A' })
+    expect(total).toBe(2)
+    expect(hits.map(({ label, where, match }) => [label, where, match])).toEqual([
+      ['c', 'asked', 'by a'],
+      ['a', 'answered', 'by a'],
+    ])
+    // A type is no text.
+    expect((await ask('search', { q: 'TaskAccepted' })).total).toBe(0)
   })
 })

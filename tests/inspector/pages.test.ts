@@ -1,4 +1,6 @@
 /** The places of the inspector in a real browser: each has an address, answers its question, and can be used by everyone. */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { OverloadedError, RefusedError } from '../../src/events/errors/call.ts'
 import { inspector } from '../../src/inspector/inspector.ts'
@@ -7,7 +9,8 @@ import { parallel } from '../../src/patterns/parallel.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/scripted-runner.ts'
-import { CHROMIUM, openPlace, placeAt } from './browser.ts'
+import { isLong } from '../repetitions.ts'
+import { CHROMIUM, openPage, openPlace, placeAt } from './browser.ts'
 
 const title =
   CHROMIUM === undefined ? 'the places (skipped: no Chromium found, see CHROMIUM_PATH)' : 'the places'
@@ -59,6 +62,39 @@ async function world() {
   await orchestrator.fork('lead', { as: 'lead-2' })
   return made
 }
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+interface AxeResult {
+  readonly violations: readonly {
+    readonly id: string
+    readonly nodes: readonly { readonly html: string }[]
+  }[]
+}
+
+/** Every place, and a sign that it is shown. */
+const PLACES = [
+  ['/', '.lines a'],
+  ['/inbox', 'h1'],
+  ['/runs', '.rows-of a'],
+  ['/agents', '.rows-of a'],
+  ['/run/good', '.step'],
+  ['/run/bad', '.step'],
+  ['/agent/lead', '.turn'],
+  ['/log', '.fact .type'],
+  ['/search?q=sum', 'mark'],
+  ['/run/nothing', '.empty'],
+] as const
+
+/** Each place is looked at in one of them, in the long form in all. */
+const LOOKS = [
+  [390, 'light'],
+  [820, 'dark'],
+  [1440, 'light'],
+  [390, 'dark'],
+  [820, 'light'],
+  [1440, 'dark'],
+] as const
 
 describe.skipIf(CHROMIUM === undefined)(title, () => {
   test('the address names what is shown: links lead there, reload keeps the place, and back leads to the one before', async () => {
@@ -145,6 +181,45 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
       .first()
       .click()
     await page.locator('.turn.chosen').getByText('By security.').waitFor()
+  })
+
+  test('choosing an actor leaves its facts, and the lanes of those that it works with', async () => {
+    const { url } = await world()
+    const page = await openPage(url)
+    const lanes = page.locator('.lanes .label')
+    await expect.poll(() => lanes.count()).toBe(6)
+    await page.locator('.actor', { hasText: 'bad' }).click()
+    await expect
+      .poll(() => lanes.allInnerTexts())
+      .toEqual(['run code review', 'security', 'performance', 'lead'])
+    await page
+      .locator('.extent')
+      .getByText(/\d+ match/)
+      .waitFor()
+    expect(new Set(await page.locator('.fact .stream').allInnerTexts())).toEqual(new Set(['code review']))
+    await expect.poll(() => page.evaluate('location.search')).toBe('?actor=run%2Fbad')
+  })
+
+  test('axe finds nothing in any place, at three widths, in both themes', async () => {
+    const { url } = await world()
+    const page = await openPlace(url)
+    const found: string[] = []
+    for (const [number, [address, sign]] of PLACES.entries()) {
+      await page.goto(placeAt(url, address))
+      await page.locator(sign).first().waitFor()
+      if (address.startsWith('/run/good')) await page.locator('.step').first().click()
+      await page.evaluate(AXE)
+      for (const [look, [width, colorScheme]] of LOOKS.entries()) {
+        await page.setViewportSize({ width, height: 900 })
+        expect(await page.evaluate('document.documentElement.scrollWidth'), `${address} ${width}`).toBe(width)
+        if (!isLong && look !== number % LOOKS.length) continue
+        await page.emulateMedia({ colorScheme })
+        const { violations } = (await page.evaluate('axe.run({ resultTypes: ["violations"] })')) as AxeResult
+        for (const { id, nodes } of violations)
+          found.push(`${address} ${width} ${colorScheme}: ${id} ${nodes[0]?.html}`)
+      }
+    }
+    expect(found).toEqual([])
   })
 
   test('hostile Markdown does nothing', async () => {

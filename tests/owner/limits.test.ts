@@ -19,6 +19,7 @@ import {
 import { MOST_CONNECTIONS, serveOwner } from '../../src/owner/socket.ts'
 import { connectOwner } from '../../src/remote/client.ts'
 import { levelStore } from '../../src/store/level/store.ts'
+import { few } from '../repetitions.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 import { connected, served, WITHOUT_RUNS } from './kit.ts'
 
@@ -100,16 +101,16 @@ test('300 tasks of other processes are served at the same time', async () => {
   expect(replies.map(({ text }) => text)).toEqual(asked.map((_, task) => `re: task ${task}`))
 })
 
-const HALF_OPEN: readonly (readonly [string, string])[] = [
-  ['when it connects', ''],
-  ['in the middle of its headers', 'POST /commands HTTP/1.1\r\nhost: ow'],
+const HALF_OPEN = few<readonly [string, string]>(3, [
   [
     'in the middle of its request',
     'POST /commands HTTP/1.1\r\nhost: owner\r\ncontent-length: 100\r\n\r\n{"agent"',
   ],
-  ['in the middle of its task', 'POST /tasks HTTP/1.1\r\nhost: owner\r\ncontent-length: 100\r\n\r\n{"agent"'],
   ['before it reads its answer', 'GET /facts HTTP/1.1\r\nhost: owner\r\n\r\n'],
   ['before it reads what it follows', 'GET /follow?after=0 HTTP/1.1\r\nhost: owner\r\n\r\n'],
+  ['when it connects', ''],
+  ['in the middle of its headers', 'POST /commands HTTP/1.1\r\nhost: ow'],
+  ['in the middle of its task', 'POST /tasks HTTP/1.1\r\nhost: owner\r\ncontent-length: 100\r\n\r\n{"agent"'],
   [
     'before it reads the answer to its command',
     postOf('/commands', { agent: null, method: 'processes', args: [] }),
@@ -118,7 +119,7 @@ const HALF_OPEN: readonly (readonly [string, string])[] = [
     'before it reads the reply to its task',
     postOf('/tasks', { ask: 'one', agent: 'a', taskId: 't', task: 'x', options: {} }),
   ],
-]
+])
 
 function postOf(path: string, body: object): string {
   const text = JSON.stringify(body)

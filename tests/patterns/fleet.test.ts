@@ -187,6 +187,22 @@ test('what passes lands, and what does not stays on its branch, and is said', as
   expect(entries.map(({ status }) => status).sort()).toEqual(['landed', 'landed', 'set-aside'])
 })
 
+test('a task that was answered is not asked again when its agent was removed, although a new one begins from another commit', async () => {
+  const { repo, open, asked } = await world()
+  await using orchestrator = await open()
+  const work = fleet(['apples', 'bad'], { repo, land: { gate: 'test ! -e bad.txt' } })
+  const run = orchestrator.run(work, 'go', { id: 'r1' })
+  const { errors } = await run
+  const [, bad = ''] = run.agents
+  await orchestrator.removeAgent(bad, { force: true })
+  const before = asked.length
+  expect(await orchestrator.runs.plan('r1', work)).toMatchObject({ reused: { length: 2 }, rerun: [] })
+  expect((await orchestrator.runs.resume('r1', work)).errors).toEqual(errors)
+  expect(asked.slice(before)).toEqual([])
+  // What it did is where it was.
+  expect(user(repo, 'ls-tree', '--name-only', `claude-agents/${bad}`)).toContain('bad.txt')
+})
+
 test.each(['closed', 'paused'])(
   'a fleet that is %s while its work lands continues to land it, once',
   async (how) => {

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { levelStore } from '../../src/store/level/store.ts'
 import { answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
@@ -42,9 +42,10 @@ test.each([
   await using model = await simulatedModel({
     maxInFlight: 2,
     retryAfterSeconds: 1,
-    // The first answers take long, so that on a busy machine, too, a third call meets two others and is refused.
-    reply: () => answer.slow(model.refusedCount === 0 ? 4000 : 700, 'Hello yourself.'),
+    // The first answers wait until a third call has met two others, and is refused.
+    reply: () => (model.refusedCount === 0 ? answer.held : answer.slow.bind(null, 300))('Hello yourself.'),
   })
+  const refused = vi.waitUntil(() => model.refusedCount > 0, { timeout: 60_000 }).then(() => model.release())
   const asking = owner(baseDir, model.url, 'ask')
   if (killed) {
     await wrote(asking, 'RetryScheduled', 1)
@@ -56,6 +57,7 @@ test.each([
     asking.stdout?.resume()
     expect(await ended(asking)).toBe(0)
   }
+  await refused
 
   const types: string[] = []
   const waits: unknown[] = []

@@ -199,7 +199,7 @@ test.runIf(canStopGit)(
     const images: { readonly image: string; readonly step: Step; readonly where: string }[] = []
     let pid = 0
     await steps(socket, (step) => {
-      if (isTried(step.number, 300) && pid > 0)
+      if (isTried(step.number, 500) && pid > 0)
         stopped(pid, () => {
           const picture = pictureOf(live)
           if (seen.has(picture)) return
@@ -260,7 +260,7 @@ test.runIf(canStopGit)(
     }
     check(one, await landed(), [], 'not killed')
     for (const [at, what] of all.entries()) {
-      if (!isTried(at, 400) || what.endsWith(' end')) continue
+      if (!isTried(at, 700) || what.endsWith(' end')) continue
       victim = at + 1
       check(one, await landed(), [], where)
     }

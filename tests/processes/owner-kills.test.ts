@@ -15,7 +15,7 @@ import { levelStore } from '../../src/store/level/store.ts'
 import { repetitions } from '../repetitions.ts'
 import { randomNumbers } from '../store/random-numbers.ts'
 
-const KILLS = Math.min(50, repetitions('KILLS', { short: 2, long: 4 }))
+const KILLS = Math.min(50, repetitions('KILLS', { short: 1, long: 4 }))
 const SEED = Number(process.env.SEED ?? 1)
 const AGENTS = 5
 

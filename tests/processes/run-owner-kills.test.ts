@@ -16,7 +16,7 @@ import { levelStore } from '../../src/store/level/store.ts'
 import { repetitions } from '../repetitions.ts'
 import { randomNumbers } from '../store/random-numbers.ts'
 
-const KILLS = Math.min(200, repetitions('KILLS', { short: 2, long: 5 }))
+const KILLS = Math.min(200, repetitions('KILLS', { short: 1, long: 5 }))
 const SEED = Number(process.env.SEED ?? 1)
 const RUNS = 5
 

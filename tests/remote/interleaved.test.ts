@@ -128,6 +128,6 @@ test('No outcome differs from that of a run without interruptions, except of wha
       for (const { connection } of clients) connection.close()
       await own.close()
     }),
-    { numRuns: repetitions('INTERLEAVED_CLIENTS', { short: 15, long: 300 }) },
+    { numRuns: repetitions('INTERLEAVED_CLIENTS', { short: 8, long: 300 }) },
   )
 })

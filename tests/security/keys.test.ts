@@ -6,6 +6,7 @@ import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { collect, REAL_CLAUDE, testAgent } from '../claude/calls.ts'
+import { few } from '../repetitions.ts'
 
 const CANARY = 'sk-ant-canary-4e81d0c7'
 /** A token must not make the CLI look up its owner. */
@@ -43,11 +44,13 @@ async function lookAround(variable: string, more: Readonly<Record<string, string
 }
 
 describe.runIf(process.platform === 'linux')('what an agent finds with its commands', () => {
-  test.each([
+  const KEYS = few<[variable: string, header: string, sent: string]>(2, [
     ['ANTHROPIC_API_KEY', 'x-api-key', CANARY],
-    ['ANTHROPIC_AUTH_TOKEN', 'authorization', `Bearer ${CANARY}`],
     ['CLAUDE_CODE_OAUTH_TOKEN', 'authorization', `Bearer ${CANARY}`],
-  ])('does not include %s, which is sent to the service', async (variable, header, sent) => {
+    ['ANTHROPIC_AUTH_TOKEN', 'authorization', `Bearer ${CANARY}`],
+  ])
+
+  test.each(KEYS)('does not include %s, which is sent to the service', async (variable, header, sent) => {
     const { seen, headers } = await lookAround(variable)
     expect(headers[header]).toBe(sent)
     expect(seen).not.toContain('found in')
@@ -108,7 +111,7 @@ describe.runIf(process.platform === 'linux')("the user's login", () => {
     expect(model.requestCount).toBe(0)
   })
 
-  test.each(['{', '{}'])('that is %j is an error that says how to log in', async (text) => {
+  test.each(few(1, ['{', '{}']))('that is %j is an error that says how to log in', async (text) => {
     await using model = await simulatedModel()
     const user = join((await testAgent()).baseDir, 'user')
     await mkdir(user)
@@ -119,7 +122,7 @@ describe.runIf(process.platform === 'linux')("the user's login", () => {
   })
 })
 
-test.each(['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'])(
+test.each(few(1, ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN']))(
   'a rejected %s is an error that says how to log in, without the key',
   async (variable) => {
     await using model = await simulatedModel({ reply: () => answer.failure(401) })

@@ -61,22 +61,6 @@ describe('the real claude with the simulated model', () => {
     expect(pieces).toEqual(['one ', 'two ', 'thre', 'e'])
   })
 
-  it('repeats the first turn in the request of a resumed session', async () => {
-    await using model = await simulatedModel({ reply: ['Hello Ada.', 'Your name is Ada.'] })
-    await using home = await claudeHome()
-    const [first, second] = [randomUUID(), randomUUID()]
-    await runClaude(home, model.environment, 'My name is Ada.', ['--session-id', first])
-    const chain = ['--resume', first, '--fork-session', '--session-id', second]
-    const turn = await runClaude(home, model.environment, 'What is my name?', chain)
-    expect(turn.result).toMatchObject({ result: 'Your name is Ada.', session_id: second })
-    expect(model.requestCount).toBe(2)
-    expect(model.requests[1]?.conversation).toEqual([
-      ['user', 'My name is Ada.'],
-      ['assistant', 'Hello Ada.'],
-      ['user', 'What is my name?'],
-    ])
-  })
-
   it('retries after a 429 and succeeds', async () => {
     await using model = await simulatedModel({ reply: [answer.rateLimited(0), 'At last.'] })
     await using home = await claudeHome()
@@ -84,15 +68,6 @@ describe('the real claude with the simulated model', () => {
     expect(turn.result).toMatchObject({ result: 'At last.' })
     expect(turn.lines.filter(({ subtype }) => subtype === 'api_retry')).toMatchObject([{ error_status: 429 }])
     expect(model.requestCount).toBe(2)
-  })
-
-  it('retries without streaming when the connection drops in the middle of an answer', async () => {
-    const broken = answer.dropped('x'.repeat(200), { afterChunks: 2 })
-    await using model = await simulatedModel({ reply: [broken, 'Whole.'] })
-    await using home = await claudeHome()
-    const turn = await runClaude(home, model.environment, 'Tell me.')
-    expect(turn.result).toMatchObject({ result: 'Whole.', is_error: false })
-    expect(model.requests.map(({ prompt }) => prompt)).toEqual(['Tell me.', 'Tell me.'])
   })
 
   it('uses a tool and sends its result', async () => {

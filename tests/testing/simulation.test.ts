@@ -10,7 +10,7 @@ import {
 import { repetitions } from '../repetitions.ts'
 
 /** Other seeds: `FIRST_SEED=1000 SEEDS=5000 npx vitest run tests/testing/simulation.test.ts`. */
-const SEEDS = repetitions('SEEDS', { short: 60, long: 200 })
+const SEEDS = repetitions('SEEDS', { short: 30, long: 200 })
 const FIRST = Number(process.env.FIRST_SEED ?? 1)
 
 test(
@@ -36,7 +36,7 @@ test.each(readdirSync(ONCE_BROKEN))('the laws hold in the script %s', async (nam
 })
 
 test('one seed gives one log, byte for byte', async () => {
-  for (let seed = 1; seed <= 10; seed++) expect(await logOf(seed)).toBe(await logOf(seed))
+  for (let seed = 1; seed <= 4; seed++) expect(await logOf(seed)).toBe(await logOf(seed))
 })
 
 async function logOf(seed: number): Promise<string> {

@@ -67,7 +67,7 @@ export interface BudgetKeeper {
   /** The call has ended or will not begin. Whatever is known of it is in the log by now. */
   settle(callId: string): void
   /** Sets a budget, effective at once: a field left out keeps its limit, null removes it. */
-  set(scope: BudgetScope, budget: Budget, manner?: BudgetManner): Promise<BudgetInfo>
+  set(scope: BudgetScope, budget: Budget, manner?: BudgetManner, by?: string): Promise<BudgetInfo>
   /** A budget as it stands. Without a limit, what was spent is read from the log. */
   show(scope: BudgetScope): Promise<BudgetInfo>
   /** Removes the budget of a removed agent. */
@@ -194,14 +194,19 @@ export class Budgets implements BudgetKeeper {
     this.#waiting.delete(callId)
   }
 
-  set(scope: BudgetScope, budget: Budget, manner: BudgetManner = 'by hand'): Promise<BudgetInfo> {
+  set(
+    scope: BudgetScope,
+    budget: Budget,
+    manner: BudgetManner = 'by hand',
+    by?: string,
+  ): Promise<BudgetInfo> {
     checkBudget(budget)
     const place = placeOf(scope)
     this.#beingSet += 1
     this.#timesSet += 1
     return this.#settings.post(async () => {
       try {
-        return await this.#set(scopeOf(streamOf(place)), budget, manner)
+        return await this.#set(scopeOf(streamOf(place)), budget, manner, by)
       } finally {
         this.#beingSet -= 1
       }
@@ -259,7 +264,12 @@ export class Budgets implements BudgetKeeper {
       if (ledger.status === 'fulfilled') await ledger.value.close()
   }
 
-  async #set(scope: BudgetScope, budget: Budget, manner: BudgetManner): Promise<BudgetInfo> {
+  async #set(
+    scope: BudgetScope,
+    budget: Budget,
+    manner: BudgetManner,
+    by: string | undefined,
+  ): Promise<BudgetInfo> {
     const ledger = await this.#ledger(scope)
     const { stream, context } = ledger
     const limit =
@@ -267,7 +277,7 @@ export class Budgets implements BudgetKeeper {
         ? declared(context, budget)
         : changed(manner === 'new' ? UNLIMITED : context.limit, budget)
     if (limit === undefined) return ledger.info
-    const set = defined({ limit, declared: manner === 'by hand' ? undefined : limit })
+    const set = defined({ limit, declared: manner === 'by hand' ? undefined : limit, by })
     if (isLimited(limit) && (manner === 'new' || !ledger.isLimited))
       await this.#beginLimit(ledger, set, manner)
     else await ledger.decide(() => [{ type: 'BudgetSet', data: set }])

@@ -17,6 +17,7 @@ import type { AgentActor, AgentEnvironment, AgentLife } from './environment.ts'
 import { AgentFiles } from './files.ts'
 import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
+import type { AgentMetrics, AgentRef } from './ref.ts'
 import { type SessionLink, sessionLinks } from './session/chain.ts'
 import { AgentSupervision, type SupervisedAgent } from './supervision.ts'
 import type { AskOptions } from './tasks/ask-options.ts'
@@ -35,24 +36,8 @@ import { AgentTasks } from './tasks/tasks.ts'
 import { totalTokens } from './totals.ts'
 import { AgentWorker } from './worker.ts'
 
-/** Totals over an agent's life, of all calls, however they ended. */
-export interface AgentMetrics {
-  readonly agentId: string
-  readonly status: AgentStatus
-  readonly totalInteractions: number
-  /** As budgets count them. */
-  readonly totalTokens: number
-  readonly totalCostUsd: number
-  /** The part of the cost that is an estimate, because calls were cut off or reported no price. */
-  readonly estimatedCostUsd: number
-  /** Since this process loaded it. */
-  readonly uptimeSeconds: number
-  readonly currentSession: string | null
-  readonly sessionCount: number
-}
-
-/** An agent. Its commands are recorded as facts in its stream, `agent/<id>`. */
-export class Agent {
+/** An agent that lives in this process. */
+export class Agent implements AgentRef {
   readonly id: string
   readonly #life: AgentLife
   readonly #environment: AgentEnvironment
@@ -62,6 +47,8 @@ export class Agent {
   readonly #loadedAt: number
   readonly #supervision = new AgentSupervision()
   #started = false
+  /** Whether another process runs its tasks. */
+  readonly #isElsewhere: boolean
   /** Whether a user has its machine: it may be subscribed to. */
   #isWatched = false
   #stopReviews = () => {}
@@ -73,6 +60,7 @@ export class Agent {
     // A handle that a user still holds of a removed agent is none of those in use.
     this.#used = () => void (this.#life.closed || used(this))
     this.#loadedAt = environment.clock.now()
+    this.#isElsewhere = environment.store.forReading === true || !environment.owns(id)
     this.#supervision.observe(this.#life)
     this.#life.woken = this.#used
     this.#life.observe(this.#used)
@@ -91,27 +79,22 @@ export class Agent {
     return agent
   }
 
-  /** `absent`, `idle`, `busy`, `retry`, `error` or `stopped`. */
   get status(): AgentStatus {
     return this.snapshot.value
   }
 
-  /** The whole state, as XState has it: `value`, `context`, `matches`, `can`. */
   get snapshot(): AgentSnapshot {
     return this.#life.snapshot
   }
 
-  /** Whether this process runs the agent's tasks. */
   get isStarted(): boolean {
     return this.#started
   }
 
-  /** The number of facts folded into the state. */
   get version(): number {
     return this.#life.version
   }
 
-  /** The live XState actor, to subscribe to or to inspect. From now on, the agent stays in memory. */
   get machine(): AgentActor['machine'] {
     this.#isWatched = true
     return this.#life.machine
@@ -135,6 +118,11 @@ export class Agent {
     this.#used()
   }
 
+  /** Folds its facts afresh if another process has written some. */
+  refresh(): Promise<boolean> {
+    return this.#life.refresh()
+  }
+
   /** Evicts it from memory. It loads again when it is used. */
   rest(): void {
     this.#tasksHere?.leave()
@@ -143,54 +131,31 @@ export class Agent {
     this.#life.rest()
   }
 
-  /** Gives the agent a task. It is durable before it begins, and one task runs at a time. */
   ask(task: string | TaskInput, options: AskOptions = {}): TaskHandle {
     return this.#tasks.ask(task, options)
   }
 
-  /**
-   * Gives the agent a task, and waits for no more than that it is durable. Returns its id, for {@link reply}: in this
-   * process or a later one.
-   *
-   * @example
-   * const taskId = await agent.accept('Summarize the report')
-   * const { text } = await agent.reply(taskId)
-   */
   accept(task: string | TaskInput, options: AskOptions = {}): Promise<string> {
     return this.#tasks.accept(task, options)
   }
 
-  /**
-   * Cancels a task, queued or running: no further call of it begins. Resolves when that is durable (on a full disk, once
-   * there is room), with false if the task had already ended.
-   */
-  cancel(taskId: string, reason: string): Promise<boolean> {
-    return this.#tasks.cancel(taskId, reason)
+  cancel(taskId: string, reason: string, verdict: Verdict = {}): Promise<boolean> {
+    return this.#tasks.cancel(taskId, reason, verdict)
   }
 
-  /**
-   * Starts the agent and waits for the reply to an accepted task. Throws the error that ended the task otherwise, and
-   * TaskNotFoundError.
-   */
   async reply(taskId: string, listeners: HoldListeners = {}): Promise<Reply> {
     checkTaskId(taskId)
     return this.#tasks.reply(taskId, listeners)
   }
 
-  /**
-   * The answer that the agent is writing now, and then what it writes, for those who have not asked for it. See
-   * {@link DraftChange}.
-   */
   drafts(signal?: AbortSignal): AsyncGenerator<DraftChange> {
     return this.#tasks.channel.drafts(signal)
   }
 
-  /** What the calls of a task have cost, without what was known only after its task had ended. Read from the log. */
   spentOn(taskId: string): Promise<TaskSpending> {
     return this.#tasks.spentOn(taskId)
   }
 
-  /** Approves a task that needs approval. Throws TaskNotHeldError. */
   async approve(taskId: string, verdict: Verdict = {}): Promise<void> {
     await this.#life.decide(({ context }) => approveTask(context, taskId, verdict), {
       correlationId: taskId,
@@ -198,48 +163,40 @@ export class Agent {
     this.start()
   }
 
-  /** Rejects a held task: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
   async reject(taskId: string, rejection: Rejection = {}): Promise<void> {
     await this.#life.decide(({ context }) => rejectTask(context, this.id, taskId, rejection), {
       correlationId: taskId,
     })
   }
 
-  /** The tasks that wait for approval or for room in a budget. */
   async held(): Promise<readonly HeldTask[]> {
     await this.#life.use()
     return heldTasksIn(this.id, this.snapshot.context.queue, this.#environment.admission)
   }
 
-  /** Sets what the agent may spend: a field left out keeps its limit, null removes it. */
   setBudget(budget: Budget): Promise<BudgetInfo> {
     return this.#environment.admission.setBudget(this.id, budget)
   }
 
-  /** What the agent may spend and has spent. */
   budget(): Promise<BudgetInfo> {
     return this.#environment.admission.budgetOf(this.id)
   }
 
-  /** The directory that it works in. */
   get workspace(): string {
     return this.#environment.directories(this.id).workspace
   }
 
-  /** Its files, turn by turn. Throws InvalidInputError if its runner does not keep them. */
   get files(): AgentFiles {
     return new AgentFiles(this.id, this.#life, this.#environment)
   }
 
-  /** Begins a new session chain; the old one stays in the log. Throws AgentBusyError while a task runs. */
-  async reset(): Promise<void> {
+  async reset({ by }: Verdict = {}): Promise<void> {
     await this.#life.decide(({ value }) => {
       if (value === 'busy' || value === 'retry') throw new AgentBusyError({ agent: this.id })
-      return [{ type: 'AgentReset', data: {} }]
+      return [{ type: 'AgentReset', data: { ...(by && { by }) } }]
     })
   }
 
-  /** Cancels all its tasks and refuses new ones until it is reset. */
   async stop(reason = 'asked to'): Promise<void> {
     await this.endTasks(() =>
       this.#life.decide(({ context }) => [
@@ -249,7 +206,6 @@ export class Agent {
     )
   }
 
-  /** The session chain, oldest first; each link names its parent. A fork's chain begins with the original's. */
   async sessions(): Promise<readonly SessionLink[]> {
     return sessionLinks(this.#environment.store, this.#life.stream)
   }
@@ -293,7 +249,6 @@ export class Agent {
     return recorded
   }
 
-  /** Resolves when no task runs and all queued ones are held. Throws ClosedError if the agent is closed before. */
   async settled(): Promise<void> {
     for (;;) {
       if (!this.#life.closed && !isAtRest(this.snapshot)) {
@@ -313,9 +268,8 @@ export class Agent {
     return isAtRest(this.snapshot)
   }
 
-  /** Runs the agent's tasks in this process. Does nothing in a store opened for reading. */
   start(): void {
-    if (this.#started || this.#environment.store.forReading) return
+    if (this.#started || this.#isElsewhere) return
     this.#started = true
     this.#reportOpenTasks()
     this.#work()
@@ -345,7 +299,6 @@ export class Agent {
     return child
   }
 
-  /** Aborts its effects. It still accepts tasks, which wait. */
   halt(): Promise<void> {
     return this.#life.halt()
   }
@@ -364,7 +317,10 @@ export class Agent {
 
   get #tasks(): AgentTasks {
     this.#tasksHere ??= new AgentTasks(this.id, this.#life, this.#environment, {
-      start: () => this.start(),
+      start: () => {
+        this.start()
+        return this.#started
+      },
       endTasks: (decide) => this.endTasks(decide),
       settled: this.#used,
     })

@@ -255,12 +255,17 @@ export function taskBroken(
 export function cancelTasks(
   { current, queue }: AgentContext,
   reason: string,
-  only?: string,
+  { only, by }: { readonly only?: string; readonly by?: string | undefined } = {},
 ): readonly AgentFact[] {
   return [...(current ? [current] : []), ...queue]
     .filter(({ taskId }) => only === undefined || taskId === only)
     .map(({ taskId }) => ({
       type: 'TaskCancelled',
-      data: { taskId, reason, ...(current?.taskId === taskId && current.call && { running: true }) },
+      data: {
+        taskId,
+        reason,
+        ...(current?.taskId === taskId && current.call && { running: true }),
+        ...(by && { by }),
+      },
     }))
 }

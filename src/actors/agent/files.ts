@@ -4,6 +4,7 @@ import { type AgentFact, agentFacts, NO_FILES } from '../../events/agent-facts.t
 import { AgentBusyError } from '../../events/errors/agent.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
+import { defined } from '../../events/json.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { FileChange, ListedFile } from '../../workspaces/files/file-history.ts'
 import type { FilesOperations, RestoredFiles } from '../../workspaces/files/operations.ts'
@@ -13,6 +14,7 @@ import { foldAt } from '../engine/fold-at.ts'
 import type { AgentEnvironment, AgentLife } from './environment.ts'
 import { agentKind } from './kind.ts'
 import type { AgentContext } from './state.ts'
+import type { Verdict } from './tasks/held.ts'
 
 /** One answered task, with the snapshots of the files before and after it. */
 export interface FilesTurn {
@@ -81,9 +83,10 @@ type RestoredFact = Extract<AgentFact, { type: 'FilesRestored' }>
 export const filesRestored = (
   because: RestoredFact['data']['because'],
   { before, after, to }: RestoredFiles,
+  { by }: Verdict = {},
 ): RestoredFact => ({
   type: 'FilesRestored',
-  data: { because, from: before.commit, to, ...after },
+  data: { because, from: before.commit, to, ...after, ...(by && { by }) },
 })
 
 /** The files of one agent. */
@@ -141,7 +144,7 @@ export class AgentFiles {
    * not undone. The present files are saved first, so that this can be undone. The conversation stays as it is. Throws
    * AgentBusyError while a task runs, and InvalidInputError if no turn is left. A task that begins meanwhile waits for it.
    */
-  async undo({ to }: { readonly to?: number } = {}): Promise<Undone> {
+  async undo({ to, by }: Verdict & { readonly to?: number } = {}): Promise<Undone> {
     for (;;) {
       this.#assertIdle()
       const { version } = this.#life
@@ -158,7 +161,7 @@ export class AgentFiles {
         return this.#life.version === version ? target : undefined
       }
       const undone = await this.#files.restore(this.#place, restored, 'undone', async (files) => {
-        const [fact] = await this.#life.decide(() => [filesRestored('undo', files)])
+        const [fact] = await this.#life.decide(() => [filesRestored('undo', files, defined({ by }))])
         return { agent: this.#place.agent, version: fact?.version ?? 0, commit: files.after.commit }
       })
       if (undone) return undone

@@ -41,6 +41,7 @@ import { agentKind } from './kind.ts'
 import { AGENT_STREAMS, type AgentInfo, agentIdOf, agentInfos, listedAgents } from './list.ts'
 import type { AgentSnapshot } from './machine.ts'
 import { callIn, type KnownCall, type RunningProcess, runningProcesses } from './processes.ts'
+import { AgentElsewhere, type AgentRef, type Placement } from './ref.ts'
 import { type ForkOptions, type ForkPoint, forkPoint } from './session/fork.ts'
 
 /** How an agent is removed. */
@@ -77,6 +78,7 @@ export class AgentSystem {
   readonly #maxAgents: number
   readonly #defaults: AgentDefaults
   readonly #here: Registry<Agent>
+  readonly #placement: Placement
   #count: number | undefined
   #sweeping: Promise<void> | undefined
   #isSwept = false
@@ -84,24 +86,34 @@ export class AgentSystem {
   readonly #changes = new Mailbox()
 
   constructor(
-    environment: Omit<AgentEnvironment, 'swept' | 'isSwept'>,
+    environment: Omit<AgentEnvironment, 'owns' | 'swept' | 'isSwept'>,
     maxAgents: number,
     defaults: AgentDefaults,
     residence: Residence,
+    placement: Placement,
   ) {
-    this.#environment = { ...environment, swept: () => this.#swept(), isSwept: () => this.#isSwept }
+    this.#environment = {
+      ...environment,
+      owns: (id) => placement.owns(id),
+      swept: () => this.#swept(),
+      isSwept: () => this.#isSwept,
+    }
     const used = (agent: Agent) => this.#here.used(agent.id, agent)
     this.#here = new Registry((id) => Agent.load(id, this.#environment, used), environment.clock, residence)
+    this.#placement = placement
     this.#maxAgents = maxAgents
     this.#defaults = defaults
   }
 
-  async create(options: AgentOptions): Promise<Agent> {
-    const config = await this.#config(this.#complete(options))
+  async create(options: AgentOptions): Promise<AgentRef> {
+    const complete = this.#complete(options)
+    const { id, budget } = complete
+    if (!this.#placement.owns(id)) return this.#elsewhere(id, 'createAgent', options)
+    const config = await this.#config(complete)
     return this.#changes.post(async () => {
-      const agent = await this.#here.get(options.id)
-      if (agent.status !== 'absent') throw new AgentExistsError({ agent: options.id })
-      return this.#create(agent, config, { budget: this.#complete(options).budget })
+      const agent = await this.#here.get(id)
+      if (agent.status !== 'absent') throw new AgentExistsError({ agent: id })
+      return this.#create(agent, config, { budget })
     })
   }
 
@@ -110,17 +122,23 @@ export class AgentSystem {
     const all = agents.map((options) => this.#complete(options))
     // All of them are checked before the first is written.
     for (const options of all) agentConfig(options)
-    for (const options of all) {
+    for (const [index, options] of all.entries()) {
+      const { id, budget } = options
+      if (!this.#placement.owns(id)) {
+        await this.#elsewhere(id, 'declareAgent', agents[index])
+        continue
+      }
       const config = await this.#config(options)
-      await this.#changes.post(() => this.#declare(options.id, config, options.budget))
+      await this.#changes.post(() => this.#declare(id, config, budget))
     }
   }
 
   /** Creates an agent that continues another's conversation as of a version, without that agent's open tasks. */
-  async fork(id: string, options: ForkOptions): Promise<Agent> {
+  async fork(id: string, options: ForkOptions): Promise<AgentRef> {
     checkArgument('The options of fork', options, 'an object')
     const { at, as } = options
     checkAgentId(as)
+    if (!this.#placement.owns(as)) return this.#elsewhere(as, 'fork', id, options)
     const { store } = this.#environment
     if ((await store.head(streamName('agent', id))) === 0) await this.get(id)
     const point = await forkPoint(store, id, at)
@@ -140,9 +158,17 @@ export class AgentSystem {
     })
   }
 
-  async get(id: string): Promise<Agent> {
+  /** The agent, wherever it lives. Throws AgentNotFoundError. */
+  async get(id: string): Promise<AgentRef> {
+    const agent = await this.folded(id)
+    return this.#placement.owns(id) ? agent : new AgentElsewhere(agent, this.#placement)
+  }
+
+  /** The agent as this process has it, for what records in its stream here. Throws AgentNotFoundError. */
+  async folded(id: string): Promise<Agent> {
     checkId('agent', id)
     const agent = await this.#here.get(id)
+    if (!this.#placement.owns(id)) await agent.refresh()
     if (agent.status !== 'absent') return agent
     throw new AgentNotFoundError({ agent: id, nearest: await this.#nearest(id) })
   }
@@ -150,7 +176,7 @@ export class AgentSystem {
   /** The agent, if it is in memory. */
   here(id: string): Agent | undefined {
     const agent = this.#here.peek(id)
-    return agent?.isHere && agent.status !== 'absent' ? agent : undefined
+    return agent?.isHere && agent.status !== 'absent' && this.#placement.owns(id) ? agent : undefined
   }
 
   list(options?: { readonly open?: boolean }): Promise<readonly AgentInfo[]> {
@@ -158,9 +184,12 @@ export class AgentSystem {
   }
 
   /** Throws UnlandedWorkError, unless forced to. */
-  async remove(id: string, { force = false }: RemovalOptions = {}): Promise<RemovedAgent> {
+  async remove(id: string, options: RemovalOptions = {}): Promise<RemovedAgent> {
+    if (!this.#placement.owns(id))
+      return (await this.#placement.call(id, 'removeAgent', [id, options])) as RemovedAgent
+    const { force = false } = options
     return this.#changes.post(async () => {
-      if (!force) await this.#assertLanded(await this.get(id))
+      if (!force) await this.#assertLanded(await this.folded(id))
       return this.#remove(id)
     })
   }
@@ -180,7 +209,9 @@ export class AgentSystem {
     await this.#swept()
     const agents: Agent[] = []
     for await (const { stream } of this.#environment.store.streams({ prefix: AGENT_STREAMS, open: true })) {
-      const agent = await this.#here.get(agentIdOf(stream))
+      const id = agentIdOf(stream)
+      if (!this.#placement.owns(id)) continue
+      const agent = await this.#here.get(id)
       agent.start()
       agents.push(agent)
     }
@@ -227,6 +258,12 @@ export class AgentSystem {
     if (this.#sweeping) await this.#sweep()
   }
 
+  /** Makes or changes an agent where it lives. */
+  async #elsewhere(id: string, method: string, ...args: readonly unknown[]): Promise<AgentRef> {
+    await this.#placement.call(id, method, args)
+    return this.get(id)
+  }
+
   /** The calls that the log has as open. */
   async #calls(): Promise<readonly KnownCall[]> {
     const calls: KnownCall[] = []
@@ -265,6 +302,11 @@ export class AgentSystem {
   #complete(options: AgentOptions): AgentOptions {
     checkArgument('The options of the agent', options, 'an object')
     return { ...this.#defaults, ...options, retry: { ...this.#defaults.retry, ...options.retry } }
+  }
+
+  /** The configuration of an agent that would be created with these options. */
+  configOf(options: AgentOptions): Promise<AgentConfig> {
+    return this.#config(this.#complete(options))
   }
 
   /** The configuration that options describe. What an agent began from stays as long as its base has the same name. */
@@ -384,7 +426,7 @@ export class AgentSystem {
 
   /** Work that is not landed is kept under a ref. */
   async #remove(id: string): Promise<RemovedAgent> {
-    const agent = await this.get(id)
+    const agent = await this.folded(id)
     const { runner, directories, logger } = this.#environment
     let kept: KeptWork | null = null
     const isWithoutTasks = ({ context }: AgentSnapshot) =>

@@ -184,7 +184,7 @@ const isMessage = (line: UntrustedRecord) =>
   line.isMeta !== true && (stringAt(line, 'type') === 'user' || stringAt(line, 'type') === 'assistant')
 
 /** A line of the user that is not a tool result. */
-function isPrompt(line: UntrustedRecord): boolean {
+export function isPrompt(line: UntrustedRecord): boolean {
   if (stringAt(line, 'type') !== 'user' || line.isMeta === true) return false
   return !recordsAt(recordAt(line, 'message'), 'content').some(
     (block) => stringAt(block, 'type') === 'tool_result',

@@ -2,9 +2,9 @@
 import { defined } from '../../events/json.ts'
 import { oneLine, type Redact } from '../../events/redaction.ts'
 import type { AccountWindow, CallMessage } from '../runner.ts'
-import { type StreamedUsage, streamedUsage } from '../usage.ts'
 import { windowsOf, withNews } from './account-limit.ts'
 import type { LongRecord } from './line-splitter.ts'
+import { type StreamedUsage, streamedUsage } from './streamed-usage.ts'
 import {
   label,
   labelAt,

@@ -1,11 +1,11 @@
 /** Opens an agent for a command: to change it, or only to read it. */
-import type { Agent } from '../../actors/agent/agent.ts'
+import type { AgentRef } from '../../actors/agent/ref.ts'
 import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import { requireAgents } from '../existing-store.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { readStore, type Session, withSession } from '../session.ts'
 
-type AgentWork = (agent: Agent, session: Session) => Promise<void>
+type AgentWork = (agent: AgentRef, session: Session) => Promise<void>
 
 export function withAgent(globals: GlobalOptions, id: string, work: AgentWork) {
   requireAgents(globals, id)

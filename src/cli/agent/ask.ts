@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
-import type { Agent } from '../../actors/agent/agent.ts'
+import type { AgentRef } from '../../actors/agent/ref.ts'
 import type { AskOptions } from '../../actors/agent/tasks/ask-options.ts'
 import type { Reply, TaskHandle } from '../../actors/agent/tasks/handle.ts'
 import type { CallMessage } from '../../claude/runner.ts'
@@ -68,7 +68,7 @@ async function ask(globals: GlobalOptions, id: string, prompt: string, options: 
 }
 
 /** What is said of an agent before it is asked. */
-type Before = (agent: Agent, terminal: Terminal) => Promise<void>
+type Before = (agent: AgentRef, terminal: Terminal) => Promise<void>
 
 /** `--detach`: prints the id of the task as soon as it is durable. Its owner outlives this process. */
 async function leaveTask(

@@ -2,8 +2,8 @@
 
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
-import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentInfo } from '../../actors/agent/list.ts'
+import type { AgentRef } from '../../actors/agent/ref.ts'
 import { TaskNotFoundError } from '../../events/errors/history.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollarsSpent, plural } from '../../events/figures.ts'
@@ -310,7 +310,7 @@ function remove(globals: GlobalOptions, id: string, options: { readonly force?: 
 }
 
 /** The shape of `agent show --json`. */
-async function describe(agent: Agent) {
+async function describe(agent: AgentRef) {
   const { context, value } = agent.snapshot
   const { totalInteractions, totalTokens, totalCostUsd, estimatedCostUsd, sessionCount } = agent.metrics()
   return {

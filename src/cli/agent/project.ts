@@ -1,6 +1,7 @@
 /** Says whether a project's own settings count for an agent, and asks about them on a terminal. */
-import type { Agent } from '../../actors/agent/agent.ts'
+
 import type { ProjectInfo } from '../../actors/agent/files.ts'
+import type { AgentRef } from '../../actors/agent/ref.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { isConversation } from '../session.ts'
 import type { Terminal } from '../terminal/output.ts'
@@ -26,7 +27,7 @@ const WORDS: Readonly<Record<Exclude<ProjectInfo['trust'], 'none'>, string>> = {
  * at them and says why they do not: here, only what the command line says of them counts, or a user who can answer.
  */
 export async function tellFiles(
-  agent: Agent,
+  agent: AgentRef,
   terminal: Terminal,
   asked?: { readonly said: boolean | undefined },
 ): Promise<void> {
@@ -57,7 +58,7 @@ const canAnswer = (terminal: Terminal): boolean =>
 /** undefined if there is no terminal, or no answer. */
 async function answer(
   { files, trust }: ProjectInfo,
-  { workspace }: Agent,
+  { workspace }: AgentRef,
   terminal: Terminal,
 ): Promise<boolean | undefined> {
   if (!canAnswer(terminal)) return undefined

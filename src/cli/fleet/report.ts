@@ -1,4 +1,4 @@
-/** What a fleet came to: a row a task, as data, as Markdown, and as a page of its own. */
+/** What a fleet came to: a row a task, as data and as a report. */
 import { systemClock } from '../../clock.ts'
 import { shellWord } from '../../events/errors/phrases.ts'
 import { dollars, plural } from '../../events/figures.ts'
@@ -8,7 +8,8 @@ import { fleetTasks } from '../../patterns/fleet.ts'
 import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
 import type { WorkflowReference } from '../../workflows/pattern.ts'
 import type { FileChange } from '../../workspaces/files/file-history.ts'
-import { cut, inert } from '../terminal/text.ts'
+import { type Block, MARKDOWN, PAGE, printed } from '../terminal/document.ts'
+import { cut } from '../terminal/text.ts'
 
 export interface FleetReport {
   readonly runId: string
@@ -132,31 +133,36 @@ const LONGEST_TASK = 100
 /** It ends with the command that takes the work over, which names a directory and a branch twice. */
 const LONGEST_PROBLEM = 2000
 
-export function markdownReport(report: FleetReport): string {
-  const { runId, tasks } = report
-  const rows = tasks.map((row) =>
-    [cut(row.task, LONGEST_TASK), stateOf(row), dollars(row.costUsd), stat(row.changes), row.branch ?? '']
-      .map(plain)
-      .join(' | '),
-  )
-  const problems = [...problemsIn(tasks)].flatMap(([problem, agents]) => {
+const titleOf = ({ runId }: FleetReport): string => `Fleet ${runId}`
+
+export const markdownReport = (report: FleetReport): string =>
+  printed(MARKDOWN, titleOf(report), overview(report))
+
+export const pageReport = (report: FleetReport): string => printed(PAGE, titleOf(report), fleetBlocks(report))
+
+/** A row a task, and why something has not landed. */
+function overview(report: FleetReport): readonly Block[] {
+  const { tasks } = report
+  const rows = tasks.map((row) => [
+    cut(row.task, LONGEST_TASK),
+    stateOf(row),
+    dollars(row.costUsd),
+    stat(row.changes),
+    row.branch ?? '',
+  ])
+  const problems = [...problemsIn(tasks)].map(([problem, agents]) => {
     const [first = '', ...lines] = problem.split('\n')
-    // Lines that are indented are text as it is.
-    const quoted = lines.map((line) => `      ${inert(line)}`.trimEnd())
-    const said = `- ${agents.map(plain).join(', ')}: ${plain(cut(first, LONGEST_PROBLEM))}`
-    return quoted.length === 0 ? [said] : [said, '', ...quoted, '']
+    return [`${agents.join(', ')}: ${cut(first, LONGEST_PROBLEM)}`, ...lines].join('\n')
   })
   return [
-    `# Fleet ${plain(runId)}`,
-    '',
-    `${headline(report)}.`,
-    '',
-    '| Task | Outcome | Cost | Changes | Branch |',
-    '|---|---|---:|---|---|',
-    ...rows.map((row) => `| ${row} |`),
-    ...(problems.length === 0 ? [] : ['', ...problems]),
-  ].join('\n')
+    { paragraph: `${headline(report)}.` },
+    { columns: [TASK, { head: 'Outcome' }, COST, { head: 'Changes' }, { head: 'Branch' }], rows },
+    ...(problems.length === 0 ? [] : [{ items: problems }]),
+  ]
 }
+
+const TASK = { head: 'Task' }
+const COST = { head: 'Cost', right: true }
 
 /** What is the same for several agents is said once: one command takes over the work of all. */
 function problemsIn(tasks: readonly TaskReport[]): ReadonlyMap<string, readonly string[]> {
@@ -166,84 +172,40 @@ function problemsIn(tasks: readonly TaskReport[]): ReadonlyMap<string, readonly 
   return problems
 }
 
-/** Text from outside on one line of Markdown, which means nothing there. */
-const plain = (text: string): string =>
-  inert(text)
-    .replace(/\s+/g, ' ')
-    .trim()
-    .replace(/[\\`*[\]<>|&#~]/g, '\\$&')
-    .replace(/(?<![a-z0-9])_|_(?![a-z0-9])/gi, '\\_')
-
-/** A page that loads nothing and runs nothing. */
-export function pageReport(report: FleetReport): string {
-  const { runId, tasks } = report
-  const rows = tasks.map(
-    (row, index) => `<tr>
-<td><a href="#task-${index + 1}">${html(cut(row.task, LONGEST_TASK))}</a></td>
-<td class="${row.outcome}">${stateOf(row)}</td>
-<td class="figure">${dollars(row.costUsd)}</td>
-<td>${html(stat(row.changes))}</td>
-<td>${html(row.agent)}</td>
-<td>${row.branch === null ? '' : `<code>${html(row.branch)}</code>`}</td>
-</tr>`,
-  )
-  const details = tasks.map(
-    ({ task, answer, problem, changes }, index) => `<section id="task-${index + 1}">
-<h2>${html(cut(task, LONGEST_TASK))}</h2>
-<pre>${html(task)}</pre>
-${problem === null ? '' : `<p class="problem failed">${html(problem)}</p>`}
-${changes.length === 0 ? '' : fileTable(changes)}
-${answer === '' ? '' : `<details><summary>Answer</summary><pre>${html(answer)}</pre></details>`}
-</section>`,
-  )
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Fleet ${html(runId)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<h1>Fleet ${html(runId)}</h1>
-<p>${html(headline(report))}.</p>
-<table>
-<thead><tr><th>Task</th><th>Outcome</th><th>Cost</th><th>Changes</th><th>Agent</th><th>Branch</th></tr></thead>
-<tbody>
-${rows.join('\n')}
-</tbody>
-</table>
-${details.join('\n')}
-</body>
-</html>
-`
+/** A row a task, and each task with all that is known of it. */
+export function fleetBlocks(report: FleetReport): readonly Block[] {
+  const { tasks } = report
+  const rows = tasks.map((row, index) => [
+    { text: cut(row.task, LONGEST_TASK), to: `task-${index + 1}` },
+    { text: stateOf(row), tone: row.outcome },
+    dollars(row.costUsd),
+    stat(row.changes),
+    row.agent,
+    { text: row.branch ?? '', isCode: true },
+  ])
+  const heads = ['Changes', 'Agent', 'Branch'].map((head) => ({ head }))
+  return [
+    { paragraph: `${headline(report)}.` },
+    { columns: [TASK, { head: 'Outcome' }, COST, ...heads], rows },
+    ...tasks.flatMap(({ task, answer, problem, changes }, index): readonly Block[] => [
+      { heading: cut(task, LONGEST_TASK), id: `task-${index + 1}` },
+      { text: task },
+      ...(problem === null ? [] : [{ paragraph: problem, tone: 'failed' }]),
+      ...fileTable(changes),
+      ...(answer === '' ? [] : [{ text: answer, summary: 'Answer' }]),
+    ]),
+  ]
 }
 
-const fileTable = (changes: readonly FileChange[]) => `<table>
-<thead><tr><th>File</th><th>Change</th><th>Added</th><th>Removed</th></tr></thead>
-<tbody>
-${changes
-  .map(
-    ({ path, status, added, removed }) =>
-      `<tr><td><code>${html(path)}</code></td><td>${status}</td><td class="figure">${added ?? 'binary'}</td><td class="figure">${removed ?? 'binary'}</td></tr>`,
-  )
-  .join('\n')}
-</tbody>
-</table>`
-
-const STYLE = `:root{color-scheme:light dark}
-body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;width:100%}
-th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-bottom:1px solid #8884}
-.figure{text-align:right;font-variant-numeric:tabular-nums}
-.problem{white-space:pre-wrap}
-pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#8881;padding:.6rem}
-.succeeded{color:#1a7f37}.failed{color:#cf222e}.cancelled,.waiting{color:#9a6700}`
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  ...{ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' },
+/** What was done to each file; nothing if nothing was. */
+export function fileTable(changes: readonly FileChange[]): readonly Block[] {
+  if (changes.length === 0) return []
+  const figures = ['Added', 'Removed'].map((head) => ({ head, right: true }))
+  const rows = changes.map(({ path, status, added, removed }) => [
+    { text: path, isCode: true },
+    status,
+    String(added ?? 'binary'),
+    String(removed ?? 'binary'),
+  ])
+  return [{ columns: [{ head: 'File' }, { head: 'Change' }, ...figures], rows }]
 }
-
-/** Text from outside as text of a page. */
-const html = (text: string): string => inert(text).replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? '')

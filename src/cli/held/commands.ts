@@ -1,6 +1,5 @@
 /** `agent held | approve | reject`: tasks that wait for approval, for room in a budget, or for their account. */
 
-import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import type { Reply } from '../../actors/agent/tasks/handle.ts'
 import type { HeldTask } from '../../actors/agent/tasks/held.ts'
@@ -8,6 +7,7 @@ import { describeError } from '../../events/errors/base.ts'
 import { TaskHeldError, TaskNotHeldError } from '../../events/errors/hold.ts'
 import { dollars } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
+import { userName } from '../../inbox/user-name.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { readStore, type Session, withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
@@ -122,12 +122,3 @@ export async function replyOf(
 }
 
 const verdict = (by = userName(), agent: string | undefined) => defined({ by, agent })
-
-/** Empty for a user without an entry in the system. */
-export function userName(): string {
-  try {
-    return userInfo().username
-  } catch {
-    return ''
-  }
-}

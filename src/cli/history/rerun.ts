@@ -1,12 +1,6 @@
 /** `rerun`: asks a past task again as a new one, with its prompt edited if wanted. */
-
-import { spawnSync } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Command } from 'commander'
 import { TaskNotFoundError } from '../../events/errors/history.ts'
-import { InvalidInputError } from '../../events/errors/usage.ts'
 import { defined } from '../../events/json.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { pastTask } from '../../history/past-task.ts'
@@ -14,6 +8,7 @@ import { printReply } from '../agent/ask.ts'
 import { hasStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { withSession } from '../session.ts'
+import { edited, editorCommand } from '../terminal/editor.ts'
 
 export function rerunCommand(command: Command): void {
   command
@@ -48,38 +43,10 @@ async function rerun(
 
 /** Edited while the store is closed, so that other processes can use it as long as the editor is open. */
 async function editedPrompt(globals: GlobalOptions, taskId: string): Promise<string> {
-  const editor = editorCommand()
+  const editor = editorCommand('--edit')
   let before = ''
   await withSession(globals, async ({ orchestrator }) => {
     before = (await pastTask(orchestrator.store, taskId)).input.prompt
   })
-  return edited(editor, before)
-}
-
-function editorCommand(): string {
-  const editor = process.env.VISUAL || process.env.EDITOR
-  if (editor) return editor
-  const hint = 'Set it: EDITOR=nano claude-agents rerun TASK --edit'
-  throw new InvalidInputError({ what: '--edit', problem: 'neither VISUAL nor EDITOR names an editor', hint })
-}
-
-/** The prompt as it was saved. An empty one is refused. */
-async function edited(editor: string, prompt: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
-  try {
-    const file = join(folder, 'PROMPT.md')
-    await writeFile(file, prompt, { mode: 0o600 })
-    // EDITOR may contain arguments, so the shell reads it, as with git.
-    const { status, error } = spawnSync('sh', ['-c', `${editor} "$1"`, editor, file], { stdio: 'inherit' })
-    if (error || status !== 0)
-      throw new InvalidInputError({
-        what: '--edit',
-        problem: `the editor exited with ${error?.message ?? status}`,
-      })
-    const text = await readFile(file, 'utf8')
-    if (text.trim() === '') throw new InvalidInputError({ what: 'The prompt', problem: 'it is empty' })
-    return text.replace(/\n$/, '')
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+  return edited(editor, { what: 'The prompt', file: 'PROMPT.md', text: before })
 }

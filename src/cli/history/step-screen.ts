@@ -1,20 +1,23 @@
-/** `replay --step`: one fact and the state after it on the screen, moved through with the keyboard. */
-import { on } from 'node:events'
-import { emitKeypressEvents } from 'node:readline'
+/** `replay --step`: one fact and what it changed on the screen, moved through with the keyboard. */
 import type { AnyReplayStep } from '../../actors/engine/history.ts'
+import type { Recorded } from '../../events/envelope.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
-import { type StateChange, stateChanges } from '../../history/state-changes.ts'
+import type { Json } from '../../events/json.ts'
+import { stateChanges } from '../../history/state-changes.ts'
 import type { GlobalOptions } from '../global-options.ts'
-import { coverScreen } from '../terminal/live-lines.ts'
+import { listenForInterruption } from '../interruption.ts'
+import { readStore } from '../session.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
-import { fitting, inert, jsonLine } from '../terminal/text.ts'
+import { hasKeys, type Size, showScreen } from '../terminal/screen.ts'
+import { ending, inert, wrapped } from '../terminal/text.ts'
 import { changeLine, valueLines } from './state-lines.ts'
 import { stateName, stateOf } from './state-view.ts'
-import { firstView, KEYS, type Key, pressed, type StepText, type StepView } from './step-view.ts'
+import { factParts, isBlob, type LongText, stepTexts, textRead } from './step-texts.ts'
+import { firstView, KEYS, pressed, type StepText, type StepView } from './step-view.ts'
 
 /** Throws when there is no keyboard, before anything is opened. */
 export function checkTerminal({ json }: GlobalOptions): void {
-  if (!json && process.stdin.isTTY && process.stdout.isTTY) return
+  if (!json && hasKeys()) return
   throw new InvalidInputError({
     what: '--step',
     problem: json ? 'it cannot be combined with --json' : 'it needs a terminal on stdin and stdout',
@@ -22,9 +25,10 @@ export function checkTerminal({ json }: GlobalOptions): void {
   })
 }
 
-const ALTERNATE_SCREEN = '\x1b[?1049h'
-const USUAL_SCREEN = '\x1b[?1049l'
-const CLEAR = '\x1b[H\x1b[J'
+/** In columns, for the name of a part of a fact. */
+const NAMES = 24
+/** For the line of keys and what separates it. */
+const FOOT = 2
 
 export async function stepThrough(
   globals: GlobalOptions,
@@ -32,76 +36,115 @@ export async function stepThrough(
   steps: readonly AnyReplayStep[],
 ): Promise<void> {
   const screen = terminal(globals)
-  const { stdin, stdout } = process
   if (steps.length === 0) return screen.note('No facts in that range.')
-  const texts: StepText[] = steps.map(({ recorded: { version, type, data } }) => ({
+  const found: StepText[] = steps.map(({ recorded: { version, type, data } }) => ({
     version,
     text: `${type} ${JSON.stringify(data)}`,
   }))
   let view = firstView
-  const draw = () => {
-    const step = steps[view.index] as AnyReplayStep
-    const changes = stateChanges(stateOf(step.before), stateOf(step.after))
-    // A terminal that does not know its size says 0.
-    const [columns, rows] = [stdout.columns || 80, stdout.rows || 24]
-    const lines = screenLines(screen, stream, step, changes, rows - 3)
-    // Lines that the terminal wraps would push the keys off the screen.
-    const shown = lines.map((line) => fitting(line, columns))
-    const status = statusLine(screen, view, texts)
-    stdout.write(`${CLEAR}${shown.join('\n')}\n\n${view.typing ? status : fitting(status, columns)}`)
+  let rows = 0
+  const lines = shownLines(globals, screen, stream, steps)
+  const draw = async (size: Size) => {
+    rows = Math.max(1, size.rows - FOOT)
+    const all = await lines(view, size.columns)
+    view = { ...view, offset: Math.min(view.offset, Math.max(0, all.length - rows)) }
+    const below = all.length - view.offset - rows
+    const status = statusLine(screen, view, steps.length, below, size.columns)
+    const shown = all.slice(view.offset, view.offset + rows)
+    return { lines: [...shown, '', status].slice(-size.rows), isTyping: view.typing !== null }
   }
-  emitKeypressEvents(stdin)
-  stdin.setRawMode(true)
-  const uncover = coverScreen()
-  stdout.write(ALTERNATE_SCREEN)
-  stdout.on('resize', draw)
+  const interruption = listenForInterruption()
   try {
-    stdin.resume()
-    draw()
-    // Keys that arrive together are handled one after another.
-    for await (const [, key] of on(stdin, 'keypress', { close: ['end'] }) as AsyncIterable<[string, Key]>) {
-      view = pressed(view, texts, key)
-      if (view.ended) break
-      draw()
-    }
+    await showScreen(
+      {
+        draw,
+        press: (key) => {
+          view = pressed(view, found, key, rows)
+          return !view.ended
+        },
+      },
+      interruption.signal,
+    )
   } finally {
-    stdout.off('resize', draw)
-    stdout.write(USUAL_SCREEN)
-    uncover()
-    stdin.setRawMode(false)
-    stdin.pause()
+    interruption.stop()
   }
 }
 
-function screenLines(
+/** The lines of a step. They are made once for each that is shown, however often it is drawn. */
+function shownLines(
+  globals: GlobalOptions,
   screen: Terminal,
   stream: string,
-  { recorded, before, after }: AnyReplayStep,
-  changes: readonly StateChange[],
-  rows: number,
-): readonly string[] {
-  const { version, position, at, type, data } = recorded
-  const [from, to] = [stateName(before), stateName(after)]
-  const state = from === to ? to : `${from} → ${to}`
-  const lines = [
-    `${screen.style('bold', stream)}  version ${version}  ${screen.style('dim', `position ${position}, ${at}`)}`,
-    `${screen.style('cyan', type)}  ${screen.style('bold', state)}`,
-    screen.style('dim', inert(jsonLine(data))),
-    '',
-    ...changes.map((change) => changeLine(screen, change)),
-    '',
-    ...valueLines(screen, stateOf(after)),
-  ]
-  return lines.length <= rows ? lines : [...lines.slice(0, rows - 1), screen.style('dim', '…')]
+  steps: readonly AnyReplayStep[],
+): (view: StepView, columns: number) => Promise<readonly string[]> {
+  let key = ''
+  let made: readonly string[] = []
+  return async ({ index, isWhole }, columns) => {
+    const wanted = [index, isWhole, columns].join()
+    if (wanted === key) return made
+    const step = steps[index] as AnyReplayStep
+    const { recorded, before, after } = step
+    const { version, position, at, type, data } = recorded
+    const [from, to] = [stateName(before), stateName(after)]
+    const { rest, texts } = factParts(data as Json, Math.max(1, columns - NAMES))
+    const full = await fullTexts(globals, texts, recorded, scheduledBefore(steps, index))
+    made = [
+      `${screen.style('bold', stream)}  version ${version}  ${screen.style('dim', `position ${position}, ${at}`)}`,
+      `${screen.style('cyan', type)}  ${screen.style('bold', from === to ? to : `${from} → ${to}`)}`,
+      ...valueLines(screen, rest, '  '),
+      ...full.flatMap(([name, text]) => [
+        '',
+        screen.style('dim', inert(name)),
+        ...wrapped(text.trimEnd(), Math.max(1, columns - 2)).map((line) => `  ${line}`),
+      ]),
+      '',
+      ...stateChanges(stateOf(before), stateOf(after)).map((change) => changeLine(screen, change)),
+      ...(isWhole ? ['', ...valueLines(screen, stateOf(after))] : []),
+    ]
+    key = wanted
+    return made
+  }
+}
+
+/** The fact in which the step was asked that this fact ends. */
+function scheduledBefore(steps: readonly AnyReplayStep[], index: number): Recorded | undefined {
+  const { type, data } = (steps[index] as AnyReplayStep).recorded
+  if (type === 'StepScheduled') return steps[index]?.recorded
+  if (type !== 'StepSucceeded' || data.text !== undefined) return undefined
+  return steps
+    .slice(0, index)
+    .findLast(({ recorded }) => recorded.type === 'StepScheduled' && recorded.data.stepKey === data.stepKey)
+    ?.recorded
+}
+
+/** Opens the store only for what is not in the fact itself. */
+async function fullTexts(
+  globals: GlobalOptions,
+  own: readonly LongText[],
+  recorded: Recorded,
+  asked: Recorded | undefined,
+): Promise<readonly (readonly [name: string, text: string])[]> {
+  if (asked === undefined && !own.some(isBlob))
+    return own.map(({ name, body }) => [name, body as string] as const)
+  const read: (readonly [string, string])[] = []
+  await readStore(globals, async ({ orchestrator: { store } }) => {
+    const others = asked === undefined ? [] : await stepTexts(store, recorded, asked)
+    for (const text of [...own, ...others]) read.push([text.name, await textRead(store, text)])
+  })
+  return read
 }
 
 function statusLine(
   screen: Terminal,
   { index, typing, problem }: StepView,
-  steps: readonly StepText[],
+  steps: number,
+  below: number,
+  columns: number,
 ): string {
-  const place = `${index + 1} of ${steps.length}`
-  if (typing) return `${typing.kind === 'jump' ? 'to version: ' : '/'}${inert(typing.text)}`
+  const place = `${index + 1} of ${steps}`
+  if (typing)
+    return ending(`${typing.kind === 'jump' ? 'to version: ' : '/'}${inert(typing.text)}`, columns - 1)
   if (problem) return `${place}  ${screen.style('yellow', inert(problem))}`
-  return `${place}  ${screen.style('dim', KEYS)}`
+  const more = below > 0 ? `  ${screen.style('yellow', `${below} more below`)}` : ''
+  return `${place}${more}  ${screen.style('dim', KEYS)}`
 }

@@ -4,13 +4,15 @@ import type { Reply } from '../../actors/agent/tasks/handle.ts'
 import { InboxEntryNotFoundError } from '../../events/errors/hold.ts'
 import { defined } from '../../events/json.ts'
 import { type InboxEntry, placeOfEntry } from '../../inbox/entry.ts'
+import { userName } from '../../inbox/user-name.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { withGlobals } from '../global-options.ts'
-import { replyOf, resumeHeld, userName } from '../held/commands.ts'
-import { readStore, type Session, withStore } from '../session.ts'
+import { replyOf, resumeHeld } from '../held/commands.ts'
+import { isConversation, readStore, type Session, withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
+import { hasKeys } from '../terminal/screen.ts'
 import { inert } from '../terminal/text.ts'
-import { entryLines } from './entry-lines.ts'
+import { NOTHING_WAITS, shownLines } from './entry-lines.ts'
 
 export function inboxCommands(inbox: Command): void {
   inbox
@@ -38,16 +40,20 @@ export function inboxCommands(inbox: Command): void {
     .action(withGlobals(answer))
 }
 
-const NOTHING = 'Nothing waits for you.'
-
 async function show(globals: GlobalOptions, { watch = false }: { readonly watch?: boolean }): Promise<void> {
+  if (takesKeys(globals))
+    return (await import('./keys.ts')).decideByKeys(globals, watch, { approve, deny, answer })
   if (watch) return (await import('./watch.ts')).watchInbox(globals)
   await readStore(globals, async ({ orchestrator, terminal }) =>
-    list(terminal, await orchestrator.inbox.list(), NOTHING, (entries) =>
-      entries.map((entry, at) => (at === 0 ? '' : '\n') + entryLines(terminal, entry).join('\n')),
+    list(terminal, await orchestrator.inbox.list(), NOTHING_WAITS, (entries) =>
+      entries.map((entry, at) => (at === 0 ? '' : '\n') + shownLines(terminal, entry).join('\n')),
     ),
   )
 }
+
+/** Whether a person is there to press keys. A line of an interactive session decides by its own commands. */
+const takesKeys = (globals: GlobalOptions) =>
+  hasKeys() && !globals.json && globals.database === undefined && !isConversation()
 
 type Decision = 'approved' | 'denied' | 'answered'
 

@@ -7,28 +7,35 @@ import type { GlobalOptions } from '../global-options.ts'
 import { listenForInterruption, untilEnough } from '../interruption.ts'
 import { watchStore } from '../live/watched-store.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
-import { entryLines } from './entry-lines.ts'
+import { shownLines } from './entry-lines.ts'
 
 export async function watchInbox(globals: GlobalOptions): Promise<void> {
   refuseDatabase(globals, 'inbox --watch')
   if (!hasStore(globals)) return noteNoStore(globals)
-  const { followLog, recordedHead } = await import('../../remote/live-log.ts')
-  const baseDir = resolve(globals.baseDir)
   const screen = terminal(globals)
   const interruption = listenForInterruption()
   const signal = untilEnough(interruption)
+  const show = changes(screen)
+  try {
+    for await (const entries of watchedInbox(globals, signal)) show(entries)
+  } finally {
+    interruption.stop()
+  }
+}
+
+/** The inbox at once, and whenever it has changed. */
+export async function* watchedInbox(
+  globals: GlobalOptions,
+  signal: AbortSignal,
+): AsyncGenerator<readonly InboxEntry[]> {
+  const { followLog, recordedHead } = await import('../../remote/live-log.ts')
+  const baseDir = resolve(globals.baseDir)
   const watched = watchStore(baseDir)
   const log = {
     head: () => recordedHead(baseDir),
     follow: (from: { readonly after: number; readonly signal: AbortSignal }) => followLog(baseDir, from),
   }
-  const show = changes(screen)
-  try {
-    const list = () => watched.look((orchestrator) => orchestrator.inbox.list())
-    for await (const entries of inboxLists(list, log, signal)) show(entries)
-  } finally {
-    interruption.stop()
-  }
+  yield* inboxLists(() => watched.look((orchestrator) => orchestrator.inbox.list()), log, signal)
 }
 
 /** Prints an entry when it arrives or changes, and says when it is there no longer. */
@@ -40,7 +47,7 @@ function changes(screen: Terminal): (entries: readonly InboxEntry[]) => void {
     for (const entry of entries) {
       if (shown.get(entry.id) === now.get(entry.id)) continue
       if (screen.json) screen.value(entry)
-      else screen.line(`${entryLines(screen, entry).join('\n')}\n`)
+      else screen.line(`${shownLines(screen, entry).join('\n')}\n`)
     }
     shown = now
   }

@@ -7,10 +7,10 @@ import { refuseDatabase } from '../existing-store.ts'
 import { reportFailure } from '../failure.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import type { Definition } from '../lazy-command.ts'
-import { type Session, sharing, withSession } from '../session.ts'
+import { isConversation, type Session, sharing, withSession } from '../session.ts'
 import { candidates } from '../setup/completion.ts'
 import { inert } from '../terminal/text.ts'
-import { type Input, OWN_WORDS, readInput, SHORT_COMMANDS } from './input.ts'
+import { corrected, type Input, OWN_WORDS, readInput, SHORT_COMMANDS } from './input.ts'
 import { type LineInput, lineInput } from './line-input.ts'
 
 /** @param makeProgram The command line, whose commands are those of the session as well. */
@@ -24,6 +24,12 @@ export const interactiveCommand =
 
 async function converse(globals: GlobalOptions, makeProgram: () => Command): Promise<void> {
   refuseDatabase(globals, 'interactive')
+  if (isConversation())
+    throw new InvalidInputError({
+      what: 'interactive',
+      problem: 'this is an interactive session',
+      hint: 'Type help for what it understands.',
+    })
   if (!process.stdin.isTTY || !process.stdout.isTTY || globals.json) {
     throw new InvalidInputError({
       what: 'interactive',
@@ -68,12 +74,51 @@ class Conversation {
           continue
         }
         wasInterrupted = false
-        const meant = readInput(typed, this.#agent)
+        const meant = await this.#meant(typed, input)
         if (meant.type === 'exit') return
         await this.#interruptible(input, (session) => this.#do(meant, session))
       }
     } finally {
       input.close()
+    }
+  }
+
+  /**
+   * What a line means. Asks first whether a slip was a command or a question; what is typed instead of an answer is the next
+   * line.
+   */
+  async #meant(typed: string, input: LineInput): Promise<Input> {
+    const meant = readInput(typed, this.#agent, await this.#agentsNamed(typed))
+    if (meant.type !== 'unsure') return meant
+    const { terminal } = this.#session
+    terminal.note(`Did you mean ${inert(meant.meant)}? Nothing was asked.`)
+    const reply = await input.next(terminal.style('bold', 'y: yes, a: ask the agent this text> '), {
+      isKept: false,
+    })
+    if (reply === null) {
+      terminal.note('')
+      return { type: 'exit' }
+    }
+    if (reply === 'interrupted' || /^\s*(no?)?\s*$/i.test(reply)) return { type: 'nothing' }
+    if (/^\s*a(sk)?\s*$/i.test(reply)) return { type: 'ask', prompt: meant.typed.replace(/^\/?ask\s+/, '') }
+    if (!/^\s*y(es)?\s*$/i.test(reply)) return this.#meant(reply, input)
+    const line = readInput(
+      corrected(meant.meant, meant.typed),
+      this.#agent,
+      await this.#agentsNamed(meant.meant),
+    )
+    return line.type === 'unsure' ? { type: 'help' } : line
+  }
+
+  /** Those that may be named in a line that begins with `ask`. */
+  async #agentsNamed(typed: string): Promise<readonly string[]> {
+    if (!/^\s*\/?ask\s/.test(typed)) return []
+    try {
+      this.#session = await this.#session.renewed()
+      return (await this.#session.orchestrator.agents()).map(({ id }) => id)
+    } catch {
+      // The ask itself says what is wrong.
+      return []
     }
   }
 
@@ -85,7 +130,8 @@ class Conversation {
     const others = process.listeners('SIGINT')
     for (const other of others) process.off('SIGINT', other)
     process.on('SIGINT', interrupt)
-    input.whileBusy(interrupt)
+    // Commands that listen for themselves hear of it as well.
+    input.whileBusy(() => void (stop.signal.aborted || process.emit('SIGINT', 'SIGINT')))
     const { terminal, signal } = this.#session
     try {
       this.#session = await this.#session.renewed()
@@ -95,7 +141,7 @@ class Conversation {
       if (stop.signal.aborted) terminal.note(terminal.accent('yellow', 'stopped'))
       else
         await reportFailure(error, false, {
-          help: () => 'help',
+          help: () => 'help. To ask the agent this text: ask TEXT',
           takesText: () => false,
           commandWith: () => null,
         })
@@ -117,16 +163,14 @@ class Conversation {
         return
       case 'wrong':
         return terminal.note(`Usage: ${meant.usage}   (to ask the agent this text: ask ...)`)
-      case 'unsure':
-        return terminal.note(
-          `Did you mean ${meant.meant}? Nothing was asked. To ask the agent this text: ask ${inert(meant.typed)}`,
-        )
-      case 'ask':
-        if (this.#agent === null)
+      case 'ask': {
+        const { agent = this.#agent, prompt } = meant
+        if (agent === null)
           return terminal.note(
             'No current agent: use ID selects one, create ID "PROMPT" creates one, list shows them.',
           )
-        return printReply(session, this.#agent, { prompt: meant.prompt }, {})
+        return printReply(session, agent, { prompt }, {})
+      }
       case 'command': {
         const { words } = meant
         await this.#program().parseAsync([...words], { from: 'user' })
@@ -151,13 +195,14 @@ class Conversation {
   #help(): void {
     const { terminal } = this.#session
     const rows: readonly (readonly [string, string])[] = [
-      ['TEXT, ask TEXT', 'ask the current agent; pasted text is one prompt'],
+      ['TEXT', 'ask the current agent; pasted text is one prompt'],
+      ['ask [ID] TEXT', 'the same, or ask another agent'],
       ['use ID', 'select the current agent'],
       ...Object.values(SHORT_COMMANDS).map(({ usage, means }) => [usage, means] as const),
       ['exit', 'quit (also: Ctrl-D)'],
     ]
     for (const [usage, means] of rows)
-      terminal.line(`  ${usage.padEnd(20)}${terminal.style('dim', inert(means))}`)
+      terminal.row(`  ${usage.padEnd(20)}${terminal.style('dim', inert(means))}`)
   }
 
   async #complete(text: string): Promise<readonly string[]> {
@@ -165,7 +210,10 @@ class Conversation {
     const [first = '', ...rest] = words
     if (words.length === 1) return [...OWN_WORDS, ...Object.keys(SHORT_COMMANDS)]
     const { orchestrator } = this.#session
-    if (first === 'use' || first === 'remove') return (await orchestrator.agents()).map(({ id }) => id)
+    if (first === 'approve' || first === 'deny' || first === 'answer')
+      return words.length > 2 ? [] : (await orchestrator.inbox.list()).map(({ id }) => id)
+    if (first === 'use' || first === 'remove' || (first === 'ask' && words.length === 2))
+      return (await orchestrator.agents()).map(({ id }) => id)
     const given = SHORT_COMMANDS[first]?.words(rest, null)
     if (!given) return []
     return sharing(this.#session, () => candidates(this.#program(), given))

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { appendFile } from 'node:fs/promises'
 import { createInterface, type Interface } from 'node:readline'
+import { withoutHidden } from '../../events/hidden-characters.ts'
 import { isMissing, readPlainFile } from '../../store/directory.ts'
 import { promptBelow } from '../terminal/live-lines.ts'
 import { BREAK, Keyboard, type Keys } from './keyboard.ts'
@@ -9,8 +10,8 @@ import { BREAK, Keyboard, type Keys } from './keyboard.ts'
 const LONGEST_HISTORY = 500
 
 export interface LineInput {
-  /** The next text; null at the end of the input, `interrupted` after Ctrl-C on an empty line. */
-  next(prompt: string): Promise<string | null | 'interrupted'>
+  /** The next text; null at the end of the input, `interrupted` after Ctrl-C on an empty line. `isKept`: in the history. */
+  next(prompt: string, options?: { readonly isKept?: boolean }): Promise<string | null | 'interrupted'>
   /** Until the next text is asked for: calls back on Ctrl-C, and keeps what else is typed. */
   whileBusy(onInterrupt: () => void): void
   close(): void
@@ -37,11 +38,12 @@ export async function lineInput({
   const kept = await readPlainFile(historyFile).then(String, (error) => (isMissing(error) ? '' : null))
   let history = (kept ?? '').split('\n').filter(Boolean)
   history = history.slice(-LONGEST_HISTORY).reverse()
-  stdout.write('\u001b[?2004h')
   const keyboard = new Keyboard(stdin)
 
   return {
-    async next(prompt) {
+    async next(prompt, { isKept = true } = {}) {
+      // A command with a screen of its own, or an editor, may have ended it.
+      stdout.write('\u001b[?2004h')
       const keys = editorKeys((mode) => keyboard.setRawMode(mode))
       const lines = createInterface({
         input: keys,
@@ -59,11 +61,13 @@ export async function lineInput({
           )
         },
       })
-      const typed = await oneLine({ lines, keys, keyboard, prompt, stdout })
+      const read = await oneLine({ lines, keys, keyboard, prompt, stdout })
       lines.close()
+      const typed = read === null ? null : withoutHidden(read, () => '')
       if (typed === null || typed === 'interrupted' || typed.trim() === '') return typed
-      history = [typed, ...history.filter((line) => line !== typed)].slice(0, LONGEST_HISTORY)
-      if (kept !== null) await appendFile(historyFile, `${typed}\n`, { mode: 0o600 }).catch(() => {})
+      if (isKept) history = [typed, ...history.filter((line) => line !== typed)].slice(0, LONGEST_HISTORY)
+      if (isKept && kept !== null)
+        await appendFile(historyFile, `${typed}\n`, { mode: 0o600 }).catch(() => {})
       return typed.replaceAll(BREAK, '\n')
     },
     whileBusy: (onInterrupt) => keyboard.signals(onInterrupt),

@@ -15,14 +15,18 @@ import { inert } from '../terminal/text.ts'
 
 export function inspectCommand(command: Command): void {
   command
-    .description('open the web inspector: a timeline, and the whole system at any moment of it')
-    .option('--port <n>', 'port on 127.0.0.1 (default: any free port)', port)
+    .description('open the web inspector: a timeline, the whole system at any moment of it, and your inbox')
+    .option('--port <n>', 'port on 127.0.0.1 (default: the one of last time)', port)
+    .option('--read-only', 'only look: the page can approve, cancel and change nothing')
+    .option('--new-key', 'renew the key of the address: links and browsers that have the old one are refused')
     .option('--no-open', 'print the address without opening a browser')
     .action(withGlobals(inspect))
 }
 
 interface InspectOptions {
   readonly port?: number
+  readonly readOnly?: boolean
+  readonly newKey?: boolean
   /** False with `--no-open`. */
   readonly open: boolean
 }
@@ -49,15 +53,16 @@ async function inspect(globals: GlobalOptions, inspecting: InspectOptions): Prom
 /** Until Ctrl-C. */
 async function serveInspector(
   inspected: { readonly store: EventStore; readonly baseDir: string },
-  { port, open }: InspectOptions,
+  { port, readOnly = false, newKey = false, open }: InspectOptions,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<void> {
-  const { inspector } = await import('../../inspector/inspector.ts')
-  await using serving = await inspector(inspected, defined({ port }))
+  const { inspectorAt } = await import('../../inspector/address.ts')
+  await using serving = await inspectorAt(inspected, defined({ port, readOnly, newKey }))
   if (terminal.json) terminal.value({ url: serving.url })
   else terminal.line(serving.url)
-  const warning = 'Anyone who knows this address can read the log. Ctrl-C stops serving it.'
+  const can = readOnly ? 'read the log' : 'read the log and act as you'
+  const warning = `Anyone who knows this address can ${can}. Ctrl-C stops serving it.`
   terminal.progress(terminal.accent('dim', warning))
   // A program that reads the address wants no window.
   if (open && terminal.interactive) await openBrowser(serving.url, terminal)

@@ -1,7 +1,5 @@
 /** `top`: what agents are doing, what is waiting and what it has cost; once, or again and again in place. */
-import { once } from 'node:events'
 import { resolve } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { AccountInfo } from '../../actors/admission/accounts.ts'
 import type { AgentInfo } from '../../actors/agent/list.ts'
@@ -14,10 +12,10 @@ import { oneOrMore } from '../arguments.ts'
 import { hasStore, noteNoStore, refuseDatabase } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { type Interruption, listenForInterruption } from '../interruption.ts'
-import { coverScreen } from '../terminal/live-lines.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
+import { showScreen } from '../terminal/screen.ts'
 import { type Cell, type TableScreen, table } from '../terminal/table.ts'
-import { fitting, inert, widthOf } from '../terminal/text.ts'
+import { inert, widthOf } from '../terminal/text.ts'
 
 export function topCommand(command: Command): void {
   command
@@ -158,49 +156,23 @@ function cellsOf(agent: AgentInfo): readonly Cell[] {
   ]
 }
 
-/** Without a cursor. */
-const ALTERNATE_SCREEN = '\u001b[?1049h\u001b[?25l'
-const ORDINARY_SCREEN = '\u001b[?25h\u001b[?1049l'
-const HOME = '\u001b[H'
-const REST_OF_LINE = '\u001b[K'
-const REST_OF_SCREEN = '\u001b[J'
-
 /** Draws on a screen of its own until q or Ctrl-C is pressed. */
-async function watch(
+function watch(
   screen: Terminal,
   look: () => Promise<View>,
   intervalMs: number,
-  interruption: Interruption,
+  { signal }: Interruption,
 ): Promise<void> {
-  const quit = new AbortController()
-  const { stdin, stdout } = process
-  const key = (pressed: Buffer) => {
-    // In raw mode Ctrl-C is a key, not a signal.
-    if (pressed.includes(3)) interruption.interrupt()
-    if (pressed.includes(3) || pressed.toString() === 'q') quit.abort()
-  }
-  if (stdin.isTTY) stdin.setRawMode(true)
-  stdin.on('data', key)
-  const uncover = coverScreen()
-  stdout.write(ALTERNATE_SCREEN)
-  const signal = AbortSignal.any([quit.signal, interruption.signal])
-  try {
-    while (!signal.aborted) {
-      const lines = topLines(screen, await look(), stdout.rows || 24)
-      const help = screen.style('dim', 'q quits')
-      const columns = screen.columns ?? 80
-      const text = [...lines, help].map((line) => `${fitting(line, columns)}${REST_OF_LINE}\r\n`).join('')
-      stdout.write(`${HOME}${text}${REST_OF_SCREEN}`)
-      await Promise.race([
-        delay(intervalMs, undefined, { signal }),
-        once(stdout, 'resize', { signal }),
-      ]).catch(() => {})
-    }
-  } finally {
-    stdout.write(ORDINARY_SCREEN)
-    uncover()
-    stdin.off('data', key)
-    if (stdin.isTTY) stdin.setRawMode(false)
-    stdin.pause()
-  }
+  const help = screen.style('dim', 'q quits')
+  return showScreen(
+    {
+      draw: async ({ rows }) => ({ lines: [...topLines(screen, await look(), rows), help] }),
+      press: ({ name }) => name !== 'q',
+      follow(redraw) {
+        const timer = setInterval(redraw, intervalMs)
+        return () => clearInterval(timer)
+      },
+    },
+    signal,
+  )
 }

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { pause, systemClock } from '../../clock.ts'
 import { defined } from '../../events/json.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
+import { withoutPassword } from '../../store/postgres/url.ts'
 import { zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { openRunner } from '../runner.ts'
@@ -117,8 +118,10 @@ async function serve(
       await orchestrator.close()
       throw error
     }
-    if (screen.json) screen.value({ pid: process.pid, baseDir: orchestrator.baseDir })
-    else screen.line(`Serving ${inert(orchestrator.baseDir)} as process ${process.pid} (Ctrl-C stops it)`)
+    const { baseDir } = orchestrator
+    const database = globals.database && withoutPassword(globals.database)
+    if (screen.json) screen.value(defined({ pid: process.pid, baseDir, database }))
+    else screen.line(`Serving ${inert(database ?? baseDir)} as process ${process.pid} (Ctrl-C stops it)`)
     await noteWaitingRuns(orchestrator, screen)
     // To the command that started it in the background, unless that was ended meanwhile.
     if (process.connected) process.send?.('serving', () => {})

@@ -71,6 +71,40 @@ export function cut(text: string, longest: number): string {
   return widthOf(line) > longest ? `${beginning(line, longest - 1)}…` : line
 }
 
+/** More than so many UTF-16 units a column are not looked at: a character may be made of many. */
+const UNITS = 16
+
+/** Text from outside in lines of at most so many columns, broken between words where it can be. */
+export function wrapped(text: string, columns: number): readonly string[] {
+  const lines: string[] = []
+  for (const line of inert(text).replaceAll('\t', '  ').split('\n')) {
+    let rest = line
+    for (;;) {
+      // Most of a very long line is not measured again for each piece of it.
+      const near = rest.slice(0, columns * UNITS)
+      if (widthOf(near) <= columns) break
+      const most = beginning(near, columns) || String.fromCodePoint(near.codePointAt(0) ?? 0)
+      const space = most.lastIndexOf(' ')
+      const piece = space > columns / 2 ? most.slice(0, space) : most
+      lines.push(piece)
+      rest = rest.slice(piece.length).replace(/^ /, '')
+    }
+    lines.push(rest)
+  }
+  return lines
+}
+
+/** The end of a text that is being typed, as far as it fits. */
+export function ending(text: string, columns: number): string {
+  if (widthOf(text) <= columns) return text
+  let kept = ''
+  for (const { segment } of [...graphemes(text)].reverse()) {
+    if (widthOf(segment + kept) > columns - 1) break
+    kept = segment + kept
+  }
+  return `…${kept}`
+}
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: a style begins with one
 const STYLE = /(\u001b\[[\d;]*m)/
 

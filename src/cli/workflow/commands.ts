@@ -1,8 +1,9 @@
-/** `workflow`: runs of several agents, started, resumed, listed and cancelled. */
+/** `workflow`: runs of several agents, started, resumed, listed, reported and cancelled. */
 import { type Command, Option } from 'commander'
 import { oneOrMore } from '../arguments.ts'
 import { withGlobals } from '../global-options.ts'
 import { diffRun } from './diff.ts'
+import { reportRun } from './report.ts'
 import { resumeRun, runTemplate, runWorkflow } from './run.ts'
 import { cancelRun, listRuns, showRun } from './runs.ts'
 
@@ -45,6 +46,13 @@ export function workflowCommands(workflow: Command): void {
     .command('show <run>')
     .description('show the steps of a run and its result')
     .action(withGlobals(showRun))
+  workflow
+    .command('report <run>')
+    .description('write what a run came to, with every prompt and answer, as Markdown or as a page')
+    .option('--html', 'as a page of its own (the default for a file that ends with .html)')
+    .option('--output <file>', 'write it into a file')
+    .option('--force', 'overwrite an existing file')
+    .action(withGlobals(reportRun))
   workflow
     .command('diff <run>')
     .description('show what the agents of a run did in it to their files')

@@ -2,10 +2,12 @@
 import { systemClock } from '../../clock.ts'
 import { RunNotFoundError } from '../../events/errors/run.ts'
 import { ago, dollars, duration, plural } from '../../events/figures.ts'
+import type { InboxEntry } from '../../inbox/entry.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import type { RunCondition, RunDetails, RunInfo } from '../../patterns/runs/options.ts'
 import type { RecordedStep } from '../../patterns/runs/recorded-steps.ts'
 import type { GlobalOptions } from '../global-options.ts'
+import { shownLines } from '../inbox/entry-lines.ts'
 import { readStore, type Session, withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import type { Terminal } from '../terminal/output.ts'
@@ -55,6 +57,10 @@ export function listRuns(globals: GlobalOptions) {
   })
 }
 
+/** How many of its steps were answered. One that failed is a step as well. */
+export const stepsInWords = (taken: RunDetails['taken']): string =>
+  `${stepCount(taken.filter(({ state }) => state === 'succeeded').length, taken.length)} steps`
+
 /** A run that has not begun a step yet has none, not none of none. */
 const stepCount = (done: number, steps: number) => (steps === 0 ? 'no' : `${done} of ${steps}`)
 
@@ -65,7 +71,7 @@ export function showRun(globals: GlobalOptions, runId: string) {
   const show = async ({ orchestrator, terminal }: Session) => {
     const run = await orchestrator.runs.show(runId)
     if (terminal.json) terminal.value(jsonDetails(run))
-    else printRun(terminal, run)
+    else printRun(terminal, run, await waitingFor(orchestrator, run))
   }
   return readStore(globals, show, () => new RunNotFoundError({ runId }))
 }
@@ -85,26 +91,57 @@ function jsonDetails({ taken, ...run }: RunDetails) {
   return { ...run, taken: taken.map(({ text, ...step }) => step) }
 }
 
-function printRun(terminal: Terminal, run: RunDetails): void {
-  const { runId, name, status, topic, startedAt, durationMs, steps, done, costUsd, taken, finalOutput } = run
-  const { reason } = run
+const HAS_NOTHING_LEFT = new Set<RunCondition>(['succeeded', 'cancelled'])
+
+/** What of a run waits for a person: its held tasks, and its work that was set aside. */
+export async function waitingFor(
+  { inbox }: Pick<Orchestrator, 'inbox'>,
+  { runId, status }: RunDetails,
+): Promise<readonly InboxEntry[]> {
+  if (HAS_NOTHING_LEFT.has(status)) return []
+  return (await inbox.list()).filter(({ run, kind }) => run === runId && kind !== 'run')
+}
+
+function printRun(terminal: Terminal, run: RunDetails, waiting: readonly InboxEntry[]): void {
+  const { runId, name, status, topic, startedAt, durationMs, costUsd, taken, finalOutput } = run
   const state = terminal.style(COLOURS[status], status)
-  const figures = [`${stepCount(done, steps)} steps`, duration(durationMs), dollars(costUsd)].join('  ')
+  const figures = [stepsInWords(taken), duration(durationMs), dollars(costUsd)].join('  ')
   terminal.line(`run ${runId}  ${inert(name)}  ${state}  ${figures}`)
   if (startedAt !== null) terminal.row(terminal.style('dim', `${startedAt}  ${inert(topic)}`.trimEnd()))
   const width = Math.max(0, ...taken.map(({ worker }) => worker.length))
   taken.forEach((step, index) => {
     terminal.row(stepLine(terminal, step, index === taken.length - 1 ? '└' : '├', width))
   })
+  for (const entry of waiting) terminal.line(`\n${shownLines(terminal, entry).join('\n')}`)
   if (finalOutput !== null && finalOutput !== '') terminal.line(`\n${inert(finalOutput)}`)
-  if (reason !== null) terminal.note(`It does not continue: ${ADVICE[reason](runId)}`)
-  if (status === 'failed') terminal.note(`Resume it: claude-agents workflow resume ${runId}`)
+  const advice = howToContinue(run, waiting)
+  if (advice !== null) terminal.note(advice)
+}
+
+/** What to do next with a run that does not continue by itself; null if there is nothing to do. */
+export function howToContinue(
+  { runId, reason, status, taken, workflow }: RunDetails,
+  waiting: readonly InboxEntry[],
+): string | null {
+  const resume = `Resume it: claude-agents workflow resume ${runId}`
+  if (reason === 'held' && waiting.length > 0)
+    return `It continues when ${waiting.length === 1 ? 'this is' : 'these are'} decided. All that waits for you: claude-agents inbox`
+  if (reason !== null) return `It does not continue: ${ADVICE[reason](runId)}`
+  if (status !== 'failed') return null
+  // An answer is kept, and only its work is missing: another call would pay for it again.
+  const isAnswered = taken.length > 0 && taken.every(({ state }) => state === 'succeeded')
+  if (!isAnswered) return resume
+  if (waiting.some(({ kind }) => kind === 'landing'))
+    return 'All its tasks are answered, so there is nothing to resume. Land what was set aside, once you have looked at it.'
+  return workflow?.kind === 'fleet'
+    ? `All its tasks are answered, so there is nothing to resume. What they changed: claude-agents workflow diff ${runId}`
+    : resume
 }
 
 /** What a run waits for, and how it gets that. */
 const ADVICE: Readonly<Record<NonNullable<RunInfo['reason']>, (runId: string) => string>> = {
   paused: (runId) => `it is paused. Resume it: claude-agents workflow resume ${runId}`,
-  held: () => 'it is held. To see why: claude-agents agent held',
+  held: () => 'it is held. To see why: claude-agents inbox',
   'needs an owner': (runId) =>
     `it needs an owner. Start one: claude-agents serve. Or resume it: claude-agents workflow resume ${runId}`,
   'needs its program': (runId) =>

@@ -12,6 +12,9 @@ export const NotBlank = Text.check(Schema.makeFilter((text) => text.trim() !== '
 export const Count = wholeNumber(0)
 export const Positive = wholeNumber(1)
 
+/** Who decided it, if a person did so by hand: a name for those who read the log. */
+export const byPerson = { by: Schema.optionalKey(Text) }
+
 /** The id of an agent, a supervisor, a child: it becomes part of a path and of a key. */
 export const idOf = (what: string) =>
   Text.check(Schema.isPattern(ID_PATTERN)).annotate({

@@ -1,5 +1,6 @@
 /** Starts the page. */
 import { render } from 'preact'
+import { followInbox } from './inbox/inbox-state.ts'
 import { App } from './shell/app.tsx'
 import { listenToKeys } from './shell/keyboard.ts'
 import { followGrowth } from './shell/live.ts'
@@ -8,10 +9,12 @@ import './styles/theme.css'
 import './styles/layout.css'
 import './styles/parts.css'
 import './styles/reading.css'
+import './styles/acts.css'
 import './shell/theme.ts'
 
 listenToAddress()
 const root = document.getElementById('page')
 if (root) render(<App />, root)
 followGrowth()
+followInbox()
 listenToKeys()

@@ -14,7 +14,7 @@
  * reply or an error to the fact that recorded it; `abandoned-steps.ts` cancels the steps that no ask claims any more.
  */
 import { Observable } from 'rxjs'
-import type { Agent } from '../../actors/agent/agent.ts'
+import type { AgentRef } from '../../actors/agent/ref.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
 import { factOf, type Reply, rememberFact } from '../../actors/agent/tasks/handle.ts'
 import { Interest } from '../../actors/engine/wish.ts'
@@ -266,7 +266,7 @@ export class DurableAsk {
 }
 
 /** Whether the agent has the task, although it did not answer. After a failed append it is unknown what was written. */
-function mayHaveTask({ snapshot }: Agent, taskId: string, error: unknown): boolean {
+function mayHaveTask({ snapshot }: AgentRef, taskId: string, error: unknown): boolean {
   const { current, queue } = snapshot.context
   const isOpen = current?.taskId === taskId || queue.some((queued) => queued.taskId === taskId)
   return isOpen || error instanceof StoreReadOnly || !(error instanceof ClaudeAgentError)

@@ -47,6 +47,8 @@ export interface RunOptions {
 export interface ResumeOptions extends Pick<RunOptions, 'signal' | 'budget'> {
   /** Resume it even if its workflow has changed since. Steps that the change concerns are asked again. Default: false. */
   readonly acceptChanges?: boolean
+  /** Who resumes it, if a person does so by hand; it is recorded in the log. */
+  readonly by?: string
 }
 
 /**

@@ -1,5 +1,5 @@
 /** The steps of a run as the log records them, and what they have cost. */
-import type { Agent } from '../../actors/agent/agent.ts'
+import type { AgentRef } from '../../actors/agent/ref.ts'
 import { runFacts } from '../../events/run-facts.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
@@ -90,7 +90,7 @@ const UNANSWERED = { text: null, sessionId: null, durationMs: 0, carriedFrom: nu
 
 /** What a step without an answer has cost: nothing if its calls cost nothing, or if that cannot be read: a figure must not keep a step from ending. */
 export async function stepCost(
-  worker: Agent,
+  worker: AgentRef,
   taskId: string,
 ): Promise<{ readonly costUsd?: number; readonly tokens?: number }> {
   try {

@@ -1,5 +1,6 @@
 /** One execution of a workflow: await it for the result, iterate it or subscribe to it for progress, pause or cancel it. */
 import { filter, firstValueFrom, of, ReplaySubject, type Subscription, toArray } from 'rxjs'
+import type { Verdict } from '../../actors/agent/tasks/held.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { RunInterruptedError } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
@@ -28,7 +29,7 @@ export interface Elsewhere {
 }
 
 /** The reason of the signal with which a run is interrupted. */
-export interface InterruptionReason {
+export interface InterruptionReason extends Verdict {
   readonly paused: boolean
   readonly reason: string
 }
@@ -118,8 +119,8 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
   }
 
   /** Cancels the calls and ends the run for good. Rejects with a ClosedError if that could not be recorded any more. */
-  async cancel(reason = 'asked to'): Promise<void> {
-    this.#interruption.abort({ paused: false, reason })
+  async cancel(reason = 'asked to', { by }: Verdict = {}): Promise<void> {
+    this.#interruption.abort({ paused: false, reason, ...(by && { by }) } satisfies InterruptionReason)
     await this.#result.catch((error) => {
       if (error instanceof ClosedError) throw error
     })
@@ -161,8 +162,9 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
     const end = async (fact: RunFact, causationId: string | null = null) =>
       void (await actor.insist(() => actor.decide(() => [fact], { correlationId: this.id, causationId })))
     if (outcome.interrupted) {
-      const { paused, reason } = this.#interruption.signal.reason as InterruptionReason
-      await end({ type: paused ? 'RunPaused' : 'RunCancelled', data: { reason } })
+      const { paused, ...why } = this.#interruption.signal.reason as InterruptionReason
+      const { reason } = why
+      await end(paused ? { type: 'RunPaused', data: { reason } } : { type: 'RunCancelled', data: why })
       throw new RunInterruptedError({ runId: this.id, paused, reason })
     }
     const finalOutput = outcome.answers ? joinAnswers(outcome.answers) : ''

@@ -1,8 +1,9 @@
 /** The runs of workflows: started, resumed, planned, listed, forked and cancelled. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Budgets } from '../../actors/admission/budgets.ts'
-import type { Agent } from '../../actors/agent/agent.ts'
+import type { AgentRef } from '../../actors/agent/ref.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
+import type { Verdict } from '../../actors/agent/tasks/held.ts'
 import type { ActorEnvironment } from '../../actors/engine/actor.ts'
 import { type Bodies, bodiesIn } from '../../actors/engine/bodies.ts'
 import { foldStream } from '../../actors/engine/history.ts'
@@ -23,7 +24,7 @@ import {
 } from '../../events/errors/run.ts'
 import { ClosedError, InvalidInputError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
-import { canonicalJson, type JsonObject } from '../../events/json.ts'
+import { canonicalJson, defined, type JsonObject } from '../../events/json.ts'
 import { nameHint, nearestName } from '../../events/nearest-name.ts'
 import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
@@ -146,7 +147,7 @@ export class Runs {
   resume(
     id: string,
     workflow?: Workflow,
-    { signal, budget, acceptChanges = false }: ResumeOptions = {},
+    { signal, budget, by, acceptChanges = false }: ResumeOptions = {},
   ): Run {
     checkId('run', id)
     if (budget !== undefined) checkBudget(budget)
@@ -156,7 +157,7 @@ export class Runs {
       const { context } = actor.snapshot
       const built = await this.#builtAgain(id, context, workflow)
       if (!acceptChanges) refuseChange(id, context, built)
-      return this.#resumed(id, actor, built, budget)
+      return this.#resumed(id, actor, built, { budget, by })
     })
     return this.#activate({ run, task: undefined }, signal)
   }
@@ -216,10 +217,9 @@ export class Runs {
     const actor = await this.#unfinished(id, await this.#load(id))
     const { context } = actor.snapshot
     const { pattern, hash } = await this.#builtAgain(id, context, workflow)
-    await this.#checkAgents(pattern)
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const answers = await this.#texts(steps)
-    const fingerprint = (agent: string) => this.#fingerprint(agent)
+    const fingerprint = (agent: string) => this.#fingerprint(agent, pattern.team)
     const { clock } = this.#environment
     const sources = { runId: id, steps, answers, fingerprint, clock, session: context.session }
     const plan = await planRun(pattern, await this.#task(id, context), sources)
@@ -350,16 +350,16 @@ export class Runs {
   }
 
   /** Ends a run for good, even if no process executes it. */
-  async cancel(id: string, reason = 'asked to'): Promise<void> {
+  async cancel(id: string, reason = 'asked to', { by }: Verdict = {}): Promise<void> {
     const active = this.#active.get(checkId('run', id))
-    if (active) return active.run.cancel(reason)
+    if (active) return active.run.cancel(reason, defined({ by }))
     const { status, taken } = await this.show(id)
     if (status === 'succeeded' || status === 'cancelled') throw new RunFinishedError({ runId: id, status })
     const abandoned = await cancelAbandoned(this.#agents, taken, { reason, forGood: true })
     const actor = await this.#load(id)
     if (this.#closed) throw new ClosedError({ what: 'orchestrator' })
     this.#cancelled.add(actor)
-    const cancelled: RunFact = { type: 'RunCancelled', data: { reason } }
+    const cancelled: RunFact = { type: 'RunCancelled', data: { reason, ...(by && { by }) } }
     const end = () =>
       actor.decide(({ value }) => [...(value === 'running' ? abandoned : []), cancelled], {
         correlationId: id,
@@ -451,7 +451,7 @@ export class Runs {
     const built = await this.#built(workflow)
     if (value !== 'absent') {
       refuseChange(id, context, built)
-      return this.#resumed(id, actor, built, options.budget)
+      return this.#resumed(id, actor, built, options)
     }
     await this.#assemble(built)
     await this.#setBudget(id, options.budget)
@@ -463,7 +463,12 @@ export class Runs {
     return this.#prepared(id, actor, built, task, begun)
   }
 
-  async #resumed(id: string, actor: RunActor, built: BuiltWorkflow, budget?: Budget): Promise<Prepared> {
+  async #resumed(
+    id: string,
+    actor: RunActor,
+    built: BuiltWorkflow,
+    { budget, by }: { readonly budget?: Budget | undefined; readonly by?: string | undefined } = {},
+  ): Promise<Prepared> {
     await this.#assemble(built)
     await this.#setBudget(id, budget)
     const task = await this.#task(id, actor.snapshot.context)
@@ -475,7 +480,10 @@ export class Runs {
       ({ context }) => [
         {
           type: 'RunResumed',
-          data: workflow !== null && isNew(context) ? { workflow, ...hashOf(built) } : {},
+          data: {
+            ...(workflow !== null && isNew(context) && { workflow, ...hashOf(built) }),
+            ...(by && { by }),
+          },
         },
       ],
       origin,
@@ -563,7 +571,7 @@ export class Runs {
    * before the first call.
    */
   async #assemble({ pattern }: BuiltWorkflow): Promise<void> {
-    const created: Agent[] = []
+    const created: AgentRef[] = []
     try {
       for (const options of pattern.team ?? []) {
         // What it once began from may be gone.
@@ -633,8 +641,12 @@ export class Runs {
     for (const agent of agents) await this.#agents.get(agent)
   }
 
-  async #fingerprint(agent: string): Promise<string> {
-    return configFingerprint((await this.#agents.get(agent)).snapshot.context.config)
+  /** Also of an agent of the team that resuming will make. */
+  async #fingerprint(id: string, team: Pattern['team'] = []): Promise<string> {
+    const options = team.find((member) => member.id === id)
+    const isMissing = options && (await this.#agents.stateOf(id)).value === 'absent'
+    if (isMissing) return configFingerprint(await this.#agents.configOf(options))
+    return configFingerprint((await this.#agents.get(id)).snapshot.context.config)
   }
 
   /** The task that the run was started with. */

@@ -1,5 +1,5 @@
 /** One try of a step: what is recorded and told of it. */
-import type { Agent } from '../../actors/agent/agent.ts'
+import type { AgentRef } from '../../actors/agent/ref.ts'
 import type { AnswerData, AskingStep } from '../../actors/agent/tasks/channel.ts'
 import { factOf, type Reply, rememberFact } from '../../actors/agent/tasks/handle.ts'
 import { taskSpending } from '../../actors/agent/tasks/known-tasks.ts'
@@ -30,7 +30,7 @@ export interface AttemptedStep {
   readonly ask: number
   readonly agent: string
   /** The agent itself, or its copy in a pool. */
-  readonly worker: Agent
+  readonly worker: AgentRef
   readonly task: TaskInput
   readonly options: StepOptions
   readonly interest: Interest

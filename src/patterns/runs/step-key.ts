@@ -6,8 +6,15 @@ import type { StepOptions } from '../pattern.ts'
 
 const digest = (content: unknown) => hash('sha256', JSON.stringify(content), 'base64url').slice(0, 22)
 
-/** Changes with everything that could change the agent's answer. */
-export const configFingerprint = (config: AgentConfig | null): string => digest(config)
+/**
+ * Changes with everything that could change the agent's answer. An agent that is made again begins from wherever its base is by
+ * then, with the settings that it finds there: that makes no other agent of it.
+ */
+export function configFingerprint(config: AgentConfig | null): string {
+  if (!config?.workspace) return digest(config)
+  const { commit: _, settings: __, ...workspace } = config.workspace
+  return digest({ ...config, workspace })
+}
 
 /** What is asked, and a number that tells equal asks apart. */
 export interface AskedStep {

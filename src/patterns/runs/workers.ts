@@ -1,12 +1,12 @@
 /** Assigns a worker to each step: an agent, or a free copy from a pool. Copies are created on demand, and removed with the run. */
-import type { Agent } from '../../actors/agent/agent.ts'
+import type { AgentRef } from '../../actors/agent/ref.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
 import type { Pool, Worker } from '../pattern.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 
 /** A worker that is reserved for one step. */
 export interface Assigned {
-  readonly agent: Agent
+  readonly agent: AgentRef
   /** Returns a copy to its pool. */
   release(): void
 }
@@ -84,7 +84,7 @@ export class Workers {
     return { agent, release: () => this.#give(worker, Number(number)) }
   }
 
-  #copy(agent: string, number: number): Promise<Agent> {
+  #copy(agent: string, number: number): Promise<AgentRef> {
     const id = `${agent}.${number}`
     if (!this.#used.has(id)) {
       this.#used.add(id)

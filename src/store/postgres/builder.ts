@@ -25,28 +25,22 @@ export interface BuildOptions extends DatabaseOptions {
 export const buildInDatabase =
   (url: string, options: BuildOptions = {}): BuildStore =>
   async ({ storeId, forReading }, fill) => {
-    const database = await PostgresDatabase.at(url, options)
+    await using database = await PostgresDatabase.at(url, options)
     try {
-      const connection = await openForBuilding(database)
-      try {
-        return await connection.transaction(async () => {
-          const { schema, path } = connection
-          const [found] = await connection.rows<{ position: string }>(
-            `select position from ${schema}.store for update`,
-          )
-          if (Number(found?.position) > 0) throw new DatabaseNotEmpty({ path })
-          const builder = new TableBuilder(connection, storeId, await madeDirectory(options.baseDir))
-          await fill(builder)
-          await builder.finish(forReading)
-          return builder.end
-        })
-      } finally {
-        await connection.end()
-      }
+      await using connection = await openForBuilding(database)
+      return await connection.transaction(async () => {
+        const { schema, path } = connection
+        const [found] = await connection.rows<{ position: string }>(
+          `select position from ${schema}.store for update`,
+        )
+        if (Number(found?.position) > 0) throw new DatabaseNotEmpty({ path })
+        const builder = new TableBuilder(connection, storeId, await madeDirectory(options.baseDir))
+        await fill(builder)
+        await builder.finish(forReading)
+        return builder.end
+      })
     } catch (error) {
       throw writingError(options.baseDir ?? database.path, database.notOpened(error))
-    } finally {
-      await database.close()
     }
   }
 

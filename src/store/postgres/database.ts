@@ -2,7 +2,7 @@
  * The connections to a database of PostgreSQL. Each statement of this room can be repeated without harm, so one that was not
  * answered is sent again, on another connection, until it is.
  */
-import { hostname } from 'node:os'
+import { hostname, userInfo } from 'node:os'
 import type pg from 'pg'
 import { pause, steadyTime, systemClock } from '../../clock.ts'
 import { StoreDamaged, StoreNotOpened, StoreReadOnly, StoreUnavailable } from '../../events/errors/store.ts'
@@ -82,6 +82,10 @@ export class PostgresConnection {
   async end(): Promise<void> {
     await this.#client.end().catch(() => {})
   }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end()
+  }
 }
 
 export class PostgresDatabase {
@@ -112,6 +116,8 @@ export class PostgresDatabase {
   /** @throws InvalidInputError, MissingPackage */
   static async at(url: string, options: DatabaseOptions = {}): Promise<PostgresDatabase> {
     const library = await loadLibrary()
+    // As psql does it, also where no variable says who this is.
+    library.defaults.user ??= userName()
     const config: pg.ClientConfig = {
       connectionString: checkUrl(url),
       application_name: `claude-agents ${process.pid}@${hostname()}`.slice(0, 63),
@@ -194,6 +200,10 @@ export class PostgresDatabase {
     this.#closing.abort()
     await this.#pool.end()
   }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
 }
 
 /** Every connection: a lost one emits an error, which would end the process if nothing listened. */
@@ -211,6 +221,15 @@ async function loadLibrary(): Promise<typeof pg> {
       { what: 'pg', problem: 'this package is not installed', hint: 'npm install pg' },
       { cause },
     )
+  }
+}
+
+/** undefined for a user without an entry in the system. */
+function userName(): string | undefined {
+  try {
+    return userInfo().username
+  } catch {
+    return undefined
   }
 }
 

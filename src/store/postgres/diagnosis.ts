@@ -26,18 +26,12 @@ export async function* databaseFindings(
   url: string,
   options: DatabaseOptions = {},
 ): AsyncGenerator<DatabaseFinding, void, undefined> {
-  const database = await PostgresDatabase.at(url, options)
+  await using database = await PostgresDatabase.at(url, options)
   try {
-    const connection = await database.connect()
-    try {
-      yield* findings(connection, database)
-    } finally {
-      await connection.end()
-    }
+    await using connection = await database.connect()
+    yield* findings(connection, database)
   } catch (error) {
     throw database.notOpened(error)
-  } finally {
-    await database.close()
   }
 }
 

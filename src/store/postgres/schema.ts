@@ -25,7 +25,7 @@ export async function migrate(connection: PostgresConnection): Promise<void> {
     const version = await versionOf(connection)
     if (version > MIGRATIONS.length)
       throw new UnsupportedFormat({ path, found: version, known: MIGRATIONS.length })
-    if (version === 0) await connection.rows(FOUNDATION(schema))
+    if (version === 0) await connection.rows(MIGRATIONS_TABLE(schema))
     for (const [index, migration] of MIGRATIONS.entries()) {
       if (index < version) continue
       await connection.rows(migration(schema))
@@ -51,7 +51,7 @@ export async function versionOf(connection: PostgresConnection): Promise<number>
 }
 
 /** `create schema if not exists` asks for the right to create one even where it exists. */
-const FOUNDATION: Migration = (s) => `
+const MIGRATIONS_TABLE: Migration = (s) => `
   do $do$ begin
     if not exists (select from pg_namespace where nspname = '${s.slice(1, -1)}') then create schema ${s}; end if;
   end $do$;
@@ -106,7 +106,8 @@ const MIGRATIONS: readonly Migration[] = [
       perform from ${s}.store for update;
       writer := nextval('${s}.epochs');
       update ${s}.store set owner = case when is_alone then writer else 0 end;
-      delete from ${s}.writers where epoch < writer - 1000;
+      -- One that is forgotten while it lives is known again with its next batch.
+      delete from ${s}.writers where epoch < writer - 10000;
       insert into ${s}.writers (epoch, batch, outcome) values (writer, 0, '[]');
       return writer;
     end $function$;
@@ -313,8 +314,9 @@ const MIGRATIONS: readonly Migration[] = [
             where c.first is not null;
         end if;
         update ${s}.store set position = head, hash = chain;
-        update ${s}.writers set batch = number, outcome = '[' || array_to_string(outcomes, ',') || ']'
-          where epoch = writer;
+        insert into ${s}.writers (epoch, batch, outcome)
+          values (writer, number, '[' || array_to_string(outcomes, ',') || ']')
+          on conflict (epoch) do update set batch = excluded.batch, outcome = excluded.outcome;
         perform pg_notify('${s.slice(1, -1)}', head::text);
       end if;
       return '[' || array_to_string(outcomes, ',') || ']';

@@ -30,18 +30,12 @@ export async function verifyDatabase(
   url: string,
   options: VerifyDatabaseOptions = {},
 ): Promise<VerifyReport> {
-  const database = await PostgresDatabase.at(url, options)
+  await using database = await PostgresDatabase.at(url, options)
   try {
-    const connection = await database.connect()
-    try {
-      return await connection.transaction(() => verified(connection, options))
-    } finally {
-      await connection.end()
-    }
+    await using connection = await database.connect()
+    return await connection.transaction(() => verified(connection, options))
   } catch (error) {
     throw database.notOpened(error)
-  } finally {
-    await database.close()
   }
 }
 

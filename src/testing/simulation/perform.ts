@@ -1,5 +1,5 @@
 /** Makes what a script says happen: each happening asks something of the process, or does something to it. */
-import type { Agent } from '../../actors/agent/agent.ts'
+import type { AgentRef } from '../../actors/agent/ref.ts'
 import type { ChildSpecification, SupervisorSpecification } from '../../actors/supervision/specification.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
@@ -219,7 +219,12 @@ function command(
   world.life.ask(what, work, mayWait).catch(() => {})
 }
 
-function ofAgent(world: World, what: string, agent: string, work: (agent: Agent) => Promise<unknown>): void {
+function ofAgent(
+  world: World,
+  what: string,
+  agent: string,
+  work: (agent: AgentRef) => Promise<unknown>,
+): void {
   command(world, what, async (orchestrator) => work(await orchestrator.agent(agent)))
 }
 
@@ -229,7 +234,7 @@ function askOf(
   what: string,
   agent: string,
   task: string,
-  work: (agent: Agent) => PromiseLike<{ readonly text: string }>,
+  work: (agent: AgentRef) => PromiseLike<{ readonly text: string }>,
 ): void {
   const mayWait = waitsForTree(world)
   const asked = world.life.ask(what, async (orchestrator) => work(await orchestrator.agent(agent)), mayWait)

@@ -1,4 +1,4 @@
-/** Whether a git is at work in some directories. It may hold what is locked there. */
+/** Whether a git is at work in some directories, also one that a user has started: it may hold what is locked there. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { codeOf } from '../../events/errors/phrases.ts'
 

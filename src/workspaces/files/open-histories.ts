@@ -139,7 +139,9 @@ export class OpenHistories {
       : this.#privateOf(place, ours))
     if (!history.isLaidOut) {
       const by = this.by(agent)
-      await history.layOut(last ?? workspace?.commit, by).catch((error) => {
+      // A branch that a removed agent of this id has left is continued: its work is not undone.
+      const begins = workspace && ((await ours.refAt(branchRef(agent))) ?? workspace.commit)
+      await history.layOut(last ?? begins, by).catch((error) => {
         if (workspace || !(error instanceof SnapshotMissing)) throw error
         this.#logger?.warn({ agent, error }, 'the files of an agent are lost: it begins without them')
         return history.layOut(undefined, by)

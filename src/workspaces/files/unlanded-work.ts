@@ -12,6 +12,7 @@ import {
   countUnlanded,
   isOnAnother,
   keepCommit,
+  pinBranch,
   releaseWorktree,
   tipsOf,
   userBranches,
@@ -148,9 +149,12 @@ async function keepWork(open: OpenHistories, place: RepositoryPlace): Promise<Ke
     const { commit } = await history.save('when its agent was removed', by)
     return { repository: repository.path, ref: history.ref, commit }
   }
-  if (commits + files === 0) return null
   const { history, saved, worktree, tip } = found
+  // A later agent of this id may have the branch, also if somebody has deleted our refs.
+  await pinBranch(worktree)
+  if (commits + files === 0) return null
   const commit = (await history.commit(saved, tip, message, by)) ?? tip
+  await repository.setRef(`refs/left/${agent}/${commit}`, commit)
   const ref = await keepCommit(worktree, agent, { from: repository.path, commit, without: worktree.commit })
   return { repository: worktree.repo, ref, commit }
 }

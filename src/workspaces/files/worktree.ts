@@ -142,7 +142,7 @@ export async function addWorktree(place: WorktreePlace): Promise<void> {
   for (const left of [real, fresh]) await releaseWorktree(repository, left)
   await rm(dirname(fresh), { recursive: true, force: true })
   if (tip !== null) await checkBranch(place, tip)
-  await git(['update-ref', pinOf(branch), commit], at)
+  await pinBranch(place)
   if (tip === null) await makeBranch(place)
   // The work of a removed agent of the same id, if it is merged, is part of what the new one begins from.
   else if (!last && (await isAncestor(common, tip, commit)))
@@ -153,6 +153,15 @@ export async function addWorktree(place: WorktreePlace): Promise<void> {
   await writeFile(join(record, 'gitdir'), `${join(real, '.git')}\n`)
   await rename(join(fresh, '.git'), join(real, '.git'))
   await rm(dirname(fresh), { recursive: true, force: true })
+}
+
+/** Notes that a branch is an agent's. The base that it begins from stays reachable. */
+export async function pinBranch({
+  repository: { common },
+  branch,
+  commit,
+}: Pick<WorktreePlace, 'repository' | 'branch' | 'commit'>): Promise<void> {
+  await git(['update-ref', pinOf(branch), commit], { repository: common, directory: common })
 }
 
 /** What the file `.git` of a worktree says. */

@@ -1,6 +1,6 @@
 /** Limits of an account that end at a known time, and those that only a person can end. */
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Agent } from '../../../src/actors/agent/agent.ts'
+import type { AgentRef } from '../../../src/actors/agent/ref.ts'
 import type { AgentRunner, CallMessage } from '../../../src/claude/runner.ts'
 import { BillingError, RateLimitedError } from '../../../src/events/errors/call.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
@@ -49,7 +49,7 @@ function limited(refusal: (clock: VirtualClock) => Error) {
 type Limited = ReturnType<typeof limited>
 type Opened = Awaited<ReturnType<Limited['open']>>
 
-const asked = (agent: Agent, prompt: string) => {
+const asked = (agent: AgentRef, prompt: string) => {
   const outcome = { text: '' }
   agent.ask(prompt).then(
     ({ text }) => Object.assign(outcome, { text }),
@@ -59,7 +59,7 @@ const asked = (agent: Agent, prompt: string) => {
 }
 
 async function team({ orchestrator }: Opened, size: number, timeoutMs = 60_000) {
-  const agents: Agent[] = []
+  const agents: AgentRef[] = []
   for (let number = 1; number <= size; number += 1)
     agents.push(await orchestrator.createAgent({ id: `a${number}`, systemPrompt: 'x', timeoutMs }))
   return agents
@@ -70,7 +70,7 @@ const settled = async ({ clock }: Pick<Limited, 'clock'>) => {
   for (let rounds = 0; rounds < 20; rounds += 1) await clock.advance(0)
 }
 
-const isHeldForAccount = ({ snapshot }: Agent) => snapshot.context.queue[0]?.hold?.reason === 'account'
+const isHeldForAccount = ({ snapshot }: AgentRef) => snapshot.context.queue[0]?.hold?.reason === 'account'
 
 describe('a limit that ends at a known time', () => {
   const session = (lastsMs: number) =>

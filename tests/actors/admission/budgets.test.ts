@@ -283,7 +283,7 @@ describe('A budget', () => {
     )
     const agent = await orchestrator.createAgent({ ...ECHO, retry: { attempts: 1, minDelayMs: 0 } })
     await expect(agent.ask('x')).rejects.toBeInstanceOf(RefusedError)
-    await until(() => agent.isAtRest)
+    await agent.settled()
     await orchestrator.recover()
     expect(await orchestrator.budgets.show()).toMatchObject({ spent: { usd: 0.5 }, reserved: { usd: 0 } })
   })

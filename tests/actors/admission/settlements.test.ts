@@ -19,7 +19,7 @@ import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { repetitions } from '../../repetitions.ts'
 import { unhurried } from '../../unhurried.ts'
 
-const RUNS = repetitions('SETTLEMENT_RUNS', { short: 100, long: 3000 })
+const RUNS = repetitions('SETTLEMENT_RUNS', { short: 50, long: 3000 })
 const SEED = Number(process.env.SETTLEMENT_SEED ?? 20_261_129)
 const AGENTS = ['a', 'b'] as const
 

@@ -11,7 +11,7 @@ import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { repetitions } from '../../repetitions.ts'
 import { unhurried } from '../../unhurried.ts'
 
-const RUNS = repetitions('CANCELLATION_RUNS', { short: 200, long: 5000 })
+const RUNS = repetitions('CANCELLATION_RUNS', { short: 100, long: 5000 })
 const SEED = Number(process.env.CANCELLATION_SEED ?? 20_261_129)
 
 const AGENTS = ['one', 'two'] as const

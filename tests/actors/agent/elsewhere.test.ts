@@ -1,7 +1,7 @@
 /** A call that began on another machine, or for another base directory, is never made again without a word. */
 import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { AgentRunner, ProcessIdentity, Recovered } from '../../../src/claude/runner.ts'
 import { agentFacts } from '../../../src/events/agent-facts.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
@@ -11,16 +11,10 @@ import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { temporaryDirectory } from '../../store/temporary.ts'
 import { ECHO, until } from '../world.ts'
 
-const { XDG_STATE_HOME } = process.env
-afterEach(() => {
-  if (XDG_STATE_HOME === undefined) delete process.env.XDG_STATE_HOME
-  else process.env.XDG_STATE_HOME = XDG_STATE_HOME
-})
+afterEach(() => void vi.unstubAllEnvs())
 
 /** Another machine keeps the user's state elsewhere. */
-const atMachine = async () => {
-  process.env.XDG_STATE_HOME = await temporaryDirectory()
-}
+const atMachine = async () => void vi.stubEnv('XDG_STATE_HOME', await temporaryDirectory())
 
 const UNSENT: Recovered = { outcome: 'unsent' }
 const ANSWERED: Recovered = {

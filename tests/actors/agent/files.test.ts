@@ -1,57 +1,12 @@
 /** An agent on a git repository: its files are part of its turns. With real git. */
-import { mkdtempSync } from 'node:fs'
-import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { execaSync } from 'execa'
 import { expect, test } from 'vitest'
-import { systemClock } from '../../../src/clock.ts'
 import { OverloadedError } from '../../../src/events/errors/call.ts'
-import { Orchestrator } from '../../../src/orchestrator.ts'
-import type { OrchestratorOptions } from '../../../src/orchestrator-options.ts'
-import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
-import { directoryOperations } from '../../../src/workspaces/operations.ts'
-
-const user = (cwd: string, ...command: string[]) =>
-  execaSync('git', ['-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command], { cwd }).stdout
-
-type Work = (workspace: string, prompt: string, attempt: number) => Promise<string>
-
-/** A repository with one commit and a dirty tree, and an orchestrator whose agents work with `work`. */
-async function world(work: Work, options: Partial<OrchestratorOptions> = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'agent-files-'))
-  const repo = join(folder, 'repo')
-  await mkdir(repo)
-  user(repo, 'init', '-q', '-b', 'main')
-  await writeFile(join(repo, 'a.txt'), 'one\n')
-  await writeFile(join(repo, '.gitignore'), 'build\n')
-  user(repo, 'add', '-A')
-  user(repo, 'commit', '-qm', 'first')
-  await writeFile(join(repo, 'a.txt'), 'the work of the user\n')
-  const scripted = scriptedRunner({
-    reply: ({ directories, prompt, attempt }) => work(directories.workspace, prompt, attempt),
-  })
-  const open = () =>
-    Orchestrator.open({
-      baseDir: join(folder, 'base'),
-      runner: { ...scripted, ...directoryOperations({ clock: systemClock }) },
-      serve: false,
-      ...options,
-    })
-  return { folder, repo, open }
-}
-
-const filesIn = async (directory: string) =>
-  (await readdir(directory)).filter((name) => name !== '.git').sort()
-
-/** Makes a file that is named like the task. */
-const touch: Work = async (workspace, prompt) => {
-  await writeFile(join(workspace, prompt), '')
-  return 'done'
-}
+import { filesWorld, git, touch, visibleFiles } from './files-world.ts'
 
 test('a turn is saved, looked at, undone, and the undoing undone', async () => {
-  const { repo, open } = await world(async (workspace, prompt) => {
+  const { repo, open } = await filesWorld(async (workspace, prompt) => {
     await writeFile(join(workspace, `${prompt}.txt`), `${prompt}\n`)
     await rm(join(workspace, 'a.txt'), { force: true })
     return 'done'
@@ -72,15 +27,15 @@ test('a turn is saved, looked at, undone, and the undoing undone', async () => {
 
   const undone = await agent.files.undo()
   expect(undone).toMatchObject({ agent: 'dev', version: agent.version })
-  expect(await filesIn(agent.workspace)).toEqual(['.gitignore', 'b.txt'])
+  expect(await visibleFiles(agent.workspace)).toEqual(['.gitignore', 'b.txt'])
   await agent.files.undo()
-  expect(await filesIn(agent.workspace)).toEqual(['.gitignore', 'a.txt'])
+  expect(await visibleFiles(agent.workspace)).toEqual(['.gitignore', 'a.txt'])
   await agent.files.undo({ to: 2 })
-  expect(await filesIn(agent.workspace)).toEqual(['.gitignore', 'b.txt', 'c.txt'])
+  expect(await visibleFiles(agent.workspace)).toEqual(['.gitignore', 'b.txt', 'c.txt'])
   await expect(agent.files.undo({ to: 3 })).rejects.toThrow('its turns are 1 to 2')
 
   // Each turn is a commit of the agent on its branch, as it was answered.
-  const log = user(
+  const log = git(
     repo,
     'log',
     '--format=%an|%s|%(trailers:key=Task,valueonly,separator=)',
@@ -91,21 +46,21 @@ test('a turn is saved, looked at, undone, and the undoing undone', async () => {
     'dev|b|ID',
     'User|first|',
   ])
-  expect(user(repo, 'show', '--stat', '--format=', 'claude-agents/dev')).toContain('c.txt | 1 +')
+  expect(git(repo, 'show', '--stat', '--format=', 'claude-agents/dev')).toContain('c.txt | 1 +')
 
   // The user's tree is as it was.
   expect(await readFile(join(repo, 'a.txt'), 'utf8')).toBe('the work of the user\n')
-  expect(user(repo, 'status', '--porcelain')).toBe(' M a.txt')
+  expect(git(repo, 'status', '--porcelain')).toBe(' M a.txt')
 })
 
 test('undoing goes one turn further each time, and never back to one that was undone', async () => {
-  const { repo, open } = await world(async (workspace, prompt) => {
+  const { repo, open } = await filesWorld(async (workspace, prompt) => {
     if (prompt !== 'nothing') await writeFile(join(workspace, prompt), '')
     return 'done'
   })
   await using orchestrator = await open()
   const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
-  const files = async () => (await filesIn(agent.workspace)).slice(2).join(' ')
+  const files = async () => (await visibleFiles(agent.workspace)).slice(2).join(' ')
   await writeFile(join(agent.workspace, 'by-hand'), '')
   expect((await agent.files.list()).map(({ path }) => path)).toEqual(['.gitignore', 'a.txt', 'by-hand'])
   for (const prompt of ['one', 'two', 'nothing', 'three']) await agent.ask(prompt)
@@ -128,7 +83,7 @@ test('undoing goes one turn further each time, and never back to one that was un
 })
 
 test('who looks at the files of an agent disturbs neither its calls nor another who looks', async () => {
-  const { repo, open } = await world(touch)
+  const { repo, open } = await filesWorld(touch)
   await using orchestrator = await open()
   const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
   await writeFile(join(agent.workspace, 'by-hand'), '')
@@ -139,12 +94,12 @@ test('who looks at the files of an agent disturbs neither its calls nor another 
 })
 
 test('what has changed since a branch, a commit or a snapshot is told, and an unknown one is refused', async () => {
-  const { repo, open } = await world(touch)
+  const { repo, open } = await filesWorld(touch)
   await using orchestrator = await open()
   const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
   await agent.ask('one')
   const [turn] = await agent.files.turns()
-  const main = user(repo, 'rev-parse', 'main')
+  const main = git(repo, 'rev-parse', 'main')
   for (const since of ['main', main.slice(0, 8), turn?.before ?? ''])
     expect(await agent.files.diff({ since })).toMatchObject({ files: [{ path: 'one', status: 'added' }] })
   expect(await agent.files.diff({ since: 'main' })).toMatchObject({ base: main })
@@ -154,8 +109,8 @@ test('what has changed since a branch, a commit or a snapshot is told, and an un
 })
 
 test('a call that failed leaves nothing for the next one, and what it did is in a snapshot', async () => {
-  const { repo, open } = await world(async (workspace, _, attempt) => {
-    const seen = (await filesIn(workspace)).join(' ')
+  const { repo, open } = await filesWorld(async (workspace, _, attempt) => {
+    const seen = (await visibleFiles(workspace)).join(' ')
     await writeFile(join(workspace, `attempt-${attempt}`), '')
     await mkdir(join(workspace, 'build'), { recursive: true })
     await writeFile(join(workspace, 'build/out'), 'ignored')
@@ -172,7 +127,7 @@ test('a call that failed leaves nothing for the next one, and what it did is in 
   const { text } = await agent.ask('go')
   // What the repository ignores is not touched.
   expect(text).toBe('.gitignore a.txt build')
-  expect(await filesIn(agent.workspace)).toEqual(['.gitignore', 'a.txt', 'attempt-2', 'build'])
+  expect(await visibleFiles(agent.workspace)).toEqual(['.gitignore', 'a.txt', 'attempt-2', 'build'])
   const restored = []
   for await (const { type, data } of orchestrator.history.log({ stream: 'agent/dev' }))
     if (type === 'FilesRestored') restored.push(data as { from: string; to: string })
@@ -185,24 +140,24 @@ test('a call that failed leaves nothing for the next one, and what it did is in 
 })
 
 test('a fork takes the files of its version along, and a copy of a pool has a branch of its own', async () => {
-  const { repo, open } = await world(touch)
+  const { repo, open } = await filesWorld(touch)
   await using orchestrator = await open()
   const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
   await agent.ask('one')
   const at = agent.version
   await agent.ask('two')
   const fork = await orchestrator.fork('dev', { at, as: 'other' })
-  expect(await filesIn(fork.workspace)).toEqual(['.gitignore', 'a.txt', 'one'])
+  expect(await visibleFiles(fork.workspace)).toEqual(['.gitignore', 'a.txt', 'one'])
   expect(
-    user(repo, 'branch', '--list', 'claude-agents/*')
+    git(repo, 'branch', '--list', 'claude-agents/*')
       .split('\n')
       .map((line) => line.slice(2)),
   ).toEqual(['claude-agents/dev', 'claude-agents/other'])
 })
 
 test('a worktree that is gone is made again from the newest snapshot', async () => {
-  const { repo, open } = await world(async (workspace, prompt) => {
-    const seen = (await filesIn(workspace)).join(' ')
+  const { repo, open } = await filesWorld(async (workspace, prompt) => {
+    const seen = (await visibleFiles(workspace)).join(' ')
     await writeFile(join(workspace, prompt), '')
     return seen
   })
@@ -212,57 +167,57 @@ test('a worktree that is gone is made again from the newest snapshot', async () 
     await orchestrator.sendTask('dev', 'one')
     await rm((await orchestrator.agent('dev')).workspace, { recursive: true })
   }
-  user(repo, 'worktree', 'prune')
-  user(repo, 'branch', '-D', 'claude-agents/dev')
-  user(repo, 'gc', '-q', '--prune=now')
+  git(repo, 'worktree', 'prune')
+  git(repo, 'branch', '-D', 'claude-agents/dev')
+  git(repo, 'gc', '-q', '--prune=now')
   await using orchestrator = await open()
   expect(await orchestrator.sendTask('dev', 'two')).toBe('.gitignore a.txt one')
 })
 
 test('to look at an agent whose worktree is gone makes it again from the newest snapshot', async () => {
-  const { repo, open } = await world(touch)
+  const { repo, open } = await filesWorld(touch)
   await using orchestrator = await open()
   const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
   await agent.ask('one')
   await rm(agent.workspace, { recursive: true })
   const { base, files } = await agent.files.diff({ since: 'main' })
-  expect(base).toBe(user(repo, 'rev-parse', 'main'))
+  expect(base).toBe(git(repo, 'rev-parse', 'main'))
   expect(files).toMatchObject([{ path: 'one', status: 'added' }])
-  expect(await filesIn(agent.workspace)).toEqual(['.gitignore', 'a.txt', 'one'])
+  expect(await visibleFiles(agent.workspace)).toEqual(['.gitignore', 'a.txt', 'one'])
 })
 
 test('an agent whose branch is checked out elsewhere, as that of a restored copy is, can be looked at', async () => {
-  const { folder, repo, open } = await world(touch)
+  const { folder, repo, open } = await filesWorld(touch)
   await using orchestrator = await open()
   const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
   await agent.ask('one')
   await rm(agent.workspace, { recursive: true })
-  user(repo, 'worktree', 'prune')
+  git(repo, 'worktree', 'prune')
   const original = join(folder, 'the original')
-  user(repo, 'worktree', 'add', '-q', original, 'claude-agents/dev')
+  git(repo, 'worktree', 'add', '-q', original, 'claude-agents/dev')
   expect((await agent.files.diff()).files).toMatchObject([{ path: 'one', status: 'added' }])
   expect((await agent.files.list()).map(({ path }) => path)).toEqual(['.gitignore', 'a.txt', 'one'])
   // To work on, it needs the branch.
   await expect(agent.ask('two')).rejects.toMatchObject({ hint: expect.stringContaining('switch --detach') })
-  user(original, 'switch', '-q', '--detach')
+  git(original, 'switch', '-q', '--detach')
   await agent.ask('three')
-  expect(await filesIn(agent.workspace)).toEqual(['.gitignore', 'a.txt', 'one', 'three'])
+  expect(await visibleFiles(agent.workspace)).toEqual(['.gitignore', 'a.txt', 'one', 'three'])
 })
 
 test('a new agent under the id of a removed one begins at its base, and its branch continues from there', async () => {
-  const { repo, open } = await world(touch)
+  const { repo, open } = await filesWorld(touch)
   await using orchestrator = await open()
   const options = { id: 'dev', systemPrompt: 'You work.', workspace: { repo } }
   await (await orchestrator.createAgent(options)).ask('one')
-  user(repo, 'merge', '-q', 'claude-agents/dev')
+  git(repo, 'merge', '-q', 'claude-agents/dev')
   await orchestrator.removeAgent('dev')
-  user(repo, '-c', 'core.hooksPath=/dev/null', 'commit', '-qm', 'mine', '--allow-empty')
+  git(repo, '-c', 'core.hooksPath=/dev/null', 'commit', '-qm', 'mine', '--allow-empty')
   const again = await orchestrator.createAgent(options)
   expect((await again.files.diff()).files).toEqual([])
   await again.ask('two')
   // When it is removed, its commit is there.
   await orchestrator.removeAgent('dev', { force: true })
-  expect(user(repo, 'log', '--format=%s', 'claude-agents/dev').split('\n')).toEqual([
+  expect(git(repo, 'log', '--format=%s', 'claude-agents/dev').split('\n')).toEqual([
     'two',
     'mine',
     'one',
@@ -271,19 +226,19 @@ test('a new agent under the id of a removed one begins at its base, and its bran
 })
 
 test('a removed agent leaves its branch and its snapshots, and no worktree', async () => {
-  const { repo, open } = await world(touch)
+  const { repo, open } = await filesWorld(touch)
   await using orchestrator = await open()
   const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
   await agent.ask('one')
   const { workspace } = agent
   await orchestrator.removeAgent('dev', { force: true })
   await expect(lstat(workspace)).rejects.toThrow('ENOENT')
-  expect(user(repo, 'worktree', 'list').split('\n')).toHaveLength(1)
-  expect(user(repo, 'branch', '--list', 'claude-agents/*')).toContain('claude-agents/dev')
+  expect(git(repo, 'worktree', 'list').split('\n')).toHaveLength(1)
+  expect(git(repo, 'branch', '--list', 'claude-agents/*')).toContain('claude-agents/dev')
 })
 
 test('a folder that is no repository, an unknown base and a hostile branch are refused', async () => {
-  const { folder, repo, open } = await world(async () => 'done')
+  const { folder, repo, open } = await filesWorld(async () => 'done')
   await using orchestrator = await open()
   const creating = (workspace: { repo: string; base?: string; branch?: string }) =>
     orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace })
@@ -296,23 +251,23 @@ test('a folder that is no repository, an unknown base and a hostile branch are r
 })
 
 test('the message of a turn is made from a template, and an agent that commits by itself is left to it', async () => {
-  const { repo, open } = await world(async (workspace, prompt) => {
+  const { repo, open } = await filesWorld(async (workspace, prompt) => {
     await writeFile(join(workspace, prompt.split(' ')[0] ?? ''), '')
     if (prompt.startsWith('own')) {
-      user(workspace, 'add', '-A')
-      user(workspace, 'commit', '-qm', 'by the agent itself')
+      git(workspace, 'add', '-A')
+      git(workspace, 'commit', '-qm', 'by the agent itself')
     }
     return 'done'
   })
   await using orchestrator = await open()
   const create = (id: string, workspace: object) =>
     orchestrator.createAgent({ id, systemPrompt: 'You work.', workspace: { repo, ...workspace } })
-  const subjects = (id: string) => user(repo, 'log', '--format=%s', `main..claude-agents/${id}`).split('\n')
+  const subjects = (id: string) => git(repo, 'log', '--format=%s', `main..claude-agents/${id}`).split('\n')
 
   const templated = await create('templated', { message: 'feat({agent}): {subject}\n\nRefs: {task}{run}' })
   const { taskId } = await templated.ask('add {agent} to the list\nand more')
   expect(subjects('templated')).toEqual(['feat(templated): add {agent} to the list'])
-  const body = user(repo, 'log', '-1', '--format=%b', 'claude-agents/templated')
+  const body = git(repo, 'log', '-1', '--format=%b', 'claude-agents/templated')
   expect(body).toContain(`Refs: ${taskId}\n`)
   expect(body).toContain(`Task: ${taskId}\n`)
 

@@ -13,7 +13,7 @@ import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { onFullDisk } from '../../full-disk.ts'
 import { repetitions } from '../../repetitions.ts'
 
-const RUNS = repetitions('FULL_DISK_RUNS', { short: 200, long: 3000 })
+const RUNS = repetitions('FULL_DISK_RUNS', { short: 80, long: 3000 })
 const SEED = Number(process.env.FULL_DISK_SEED ?? 20_261_129)
 
 async function opened(script: ScriptedRunnerOptions = {}) {

@@ -8,7 +8,7 @@ import { type AgentFact, agentFacts } from '../../../src/events/agent-facts.ts'
 import type { Identified } from '../../../src/events/envelope.ts'
 import { repetitions } from '../../repetitions.ts'
 
-const RUNS = repetitions('MACHINE_RUNS', { short: 250, long: 1000 })
+const RUNS = repetitions('MACHINE_RUNS', { short: 100, long: 1000 })
 
 const fold = replayable(agentMachine)
 const live = liveFold(fold)

@@ -1,8 +1,8 @@
 /** The agents in memory: only those that are used, and those only as long as something needs them. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Agent } from '../../../src/actors/agent/agent.ts'
 import { agentKind } from '../../../src/actors/agent/kind.ts'
+import type { AgentRef } from '../../../src/actors/agent/ref.ts'
 import { foldAt } from '../../../src/actors/engine/fold-at.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import type { OrchestratorOptions } from '../../../src/orchestrator-options.ts'
@@ -120,7 +120,7 @@ describe('An agent that has nothing to do', () => {
     const { orchestrator, living } = await opened({ limits: { agentsInMemory: 50 }, maxAgents: 2_000 })
     await using _ = orchestrator
     let most = 0
-    const agents: Agent[] = []
+    const agents: AgentRef[] = []
     for (let index = 0; index < 2_000; index++) {
       const agent = await orchestrator.createAgent({ ...ECHO, id: `a${index}` })
       if (index % 20 === 0) await agent.ask('hello')
@@ -135,12 +135,12 @@ describe('An agent that has nothing to do', () => {
   })
 
   test.each([
-    ['a task at work', async (agent: Agent) => void agent.ask('slow').catch(() => {})],
+    ['a task at work', async (agent: AgentRef) => void agent.ask('slow').catch(() => {})],
     [
       'a task that waits for approval',
-      async (agent: Agent) => void agent.ask('x', { approval: true }).catch(() => {}),
+      async (agent: AgentRef) => void agent.ask('x', { approval: true }).catch(() => {}),
     ],
-    ['a subscriber to its machine', async (agent: Agent) => void agent.machine.subscribe(() => {})],
+    ['a subscriber to its machine', async (agent: AgentRef) => void agent.machine.subscribe(() => {})],
   ])('stays in memory with %s', async (_, occupy) => {
     const { orchestrator, clock, living } = await opened(
       {},
@@ -242,7 +242,7 @@ test('An agent that is looked for while it is created has one handle', async () 
   for (let round = 0; round < 20; round++) {
     const id = `a${round}`
     const creating = orchestrator.createAgent({ ...ECHO, id })
-    let found: Agent | undefined
+    let found: AgentRef | undefined
     while (!found) found = await orchestrator.agent(id).catch(() => undefined)
     expect(found).toBe(await creating)
   }

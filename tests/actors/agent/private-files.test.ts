@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync } from 'node:fs'
 import { appendFile, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import type { AgentRunner } from '../../../src/claude/runner.ts'
 import { systemClock } from '../../../src/clock.ts'
 import { CliCrashedError, ModelNotFoundError } from '../../../src/events/errors/call.ts'
@@ -26,9 +26,7 @@ const ENDLESS: ScriptedAnswer = { text: '', delayMs: 3_600_000 }
 const RETRY = { attempts: 1, minDelayMs: 1, maxDelayMs: 1 }
 const PATH = process.env.PATH
 
-afterEach(() => {
-  process.env.PATH = PATH
-})
+afterEach(() => void vi.unstubAllEnvs())
 
 function world(work: Work, { recover }: Pick<ScriptedRunnerOptions, 'recover'> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'private-files-'))
@@ -77,7 +75,7 @@ async function countedGit(folder: string) {
   await writeFile(log, '')
   const script = `#!/bin/sh\necho x >> '${log}'\nPATH='${PATH}' exec git "$@"\n`
   await writeFile(join(bin, 'git'), script, { mode: 0o755 })
-  process.env.PATH = `${bin}${delimiter}${PATH}`
+  vi.stubEnv('PATH', `${bin}${delimiter}${PATH}`)
   return async () => (await readFile(log, 'utf8')).length / 2
 }
 
@@ -217,7 +215,7 @@ test('without git, an agent in a directory of its own works all the same, and th
     serve: false,
     agentDefaults: { retry: RETRY },
   })
-  process.env.PATH = join(folder, 'nothing')
+  vi.stubEnv('PATH', join(folder, 'nothing'))
   for (const id of ['dev', 'other']) {
     const agent = await orchestrator.createAgent({ id, ...ROLE })
     expect((await agent.ask('a')).text).toBe('a-1')

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Agent } from '../../../src/actors/agent/agent.ts'
 import type { CallResult, Recovered } from '../../../src/claude/runner.ts'
 import {
   ApiUnavailableError,
@@ -150,7 +151,7 @@ describe('after a process that ended in the middle of a call', () => {
     await until(() => clock.pending === 0 && agent.isStarted)
     await clock.advance(1)
     // Decisions are taken in order: one that the deadline made would be durable now.
-    await agent.record(() => [])
+    await (agent as Agent).record(() => [])
     endSweep()
     expect((await task).text).toBe('found')
     expect((await types('echo')).slice(2)).toEqual(['CallStarted', 'CallSucceeded'])

@@ -161,6 +161,18 @@ test('a forced removal keeps commits and files under a ref, and the log names it
   expect(await orchestrator.removeAgent('dev')).toMatchObject({ kept: null })
 })
 
+test('an agent that is created again continues on the branch that it had left, with its files', async () => {
+  const { repo, open } = await filesWorld(touch)
+  await using orchestrator = await open()
+  await orchestrator.createAgent(dev(repo))
+  await orchestrator.sendTask('dev', 'one')
+  await orchestrator.removeAgent('dev', { force: true })
+  const again = await orchestrator.createAgent(dev(repo))
+  expect(await visibleFiles(again.workspace)).toEqual(['.gitignore', 'a.txt', 'one'])
+  await again.ask('two')
+  expect(git(repo, 'diff', '--name-status', 'main', 'claude-agents/dev')).toBe('A\tone\nA\ttwo')
+})
+
 test('cleaning up removes all agents but those with work that is not landed', async () => {
   const { repo, open } = await filesWorld(touch)
   await using orchestrator = await open()

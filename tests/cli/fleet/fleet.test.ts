@@ -138,6 +138,13 @@ test('what passes the gate lands, and the report says so', async () => {
   const left = tasksOf(ran)[1]?.agent
   expect(again.stderr).toContain(`claude-agents land ${left} --gate 'test ! -e bad.txt'`)
   expect(again.stderr).not.toContain('workflow resume')
+  const shown = await cli.run(['workflow', 'show', 'r1'])
+  expect(shown.stdout).toContain(`claude-agents land ${left} --into main --gate 'test ! -e bad.txt'`)
+  expect(shown.stderr).toContain('there is nothing to resume')
+  expect(shown.stderr).not.toContain('workflow resume')
+  const report = await cli.run(['workflow', 'report', 'r1'])
+  expect(report.stdout).toContain('2 of 2 tasks succeeded, 1 landed')
+  expect(report.stdout).not.toContain('workflow resume')
   await writeFile(join(cli.folder, 'c.txt'), 'by the user\n')
   const beside = await cli.run(['fleet', 'Write c.txt: c', '--land', '--id', 'r2'])
   expect(beside.exitCode).toBe(0)

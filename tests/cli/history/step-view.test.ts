@@ -1,6 +1,7 @@
 /** Stepping through a history with the keyboard. */
 import { expect, test } from 'vitest'
-import { firstView, KEYS, type Key, pressed, type StepView } from '../../../src/cli/history/step-view.ts'
+import { firstView, KEYS, pressed, type StepView } from '../../../src/cli/history/step-view.ts'
+import type { Key } from '../../../src/cli/terminal/screen.ts'
 import { fitting } from '../../../src/cli/terminal/text.ts'
 
 const steps = ['AgentCreated', 'TaskAccepted hello', 'CallStarted', 'CallSucceeded Hello!', 'AgentReset'].map(
@@ -12,6 +13,9 @@ const key = (sequence: string): Key =>
     '⏎': { name: 'return', sequence: '\r' },
     '⌫': { name: 'backspace', sequence: '\x7f' },
     '⎋': { name: 'escape', sequence: '\x1b' },
+    '↓': { name: 'down', sequence: '\x1b[B' },
+    '↑': { name: 'up', sequence: '\x1b[A' },
+    '⇟': { name: 'pagedown', sequence: '\x1b[6~' },
     '^C': { name: 'c', ctrl: true, sequence: '\x03' },
   })[sequence] ?? { name: sequence.toLowerCase(), sequence }
 const press = (keys: readonly string[], from: StepView = firstView) =>
@@ -46,6 +50,29 @@ test('quits with q, escape and Ctrl-C, also while typing', () => {
   expect(press(['q']).ended).toBe(true)
   expect(press(['⎋']).ended).toBe(true)
   expect(press(['/', 'q', '^C']).ended).toBe(true)
+})
+
+test('scrolls a step that is longer than the screen, and begins each one at its top', () => {
+  expect(press(['↓', '↓', '↑'])).toMatchObject({ index: 0, offset: 1 })
+  expect(press(['⇟'])).toMatchObject({ index: 0, offset: 20 })
+  expect(press(['↑']).offset).toBe(0)
+  expect(press(['⇟', 'n'])).toMatchObject({ index: 1, offset: 0 })
+  expect(press(['⇟', '7', '⏎'])).toMatchObject({ index: 4, offset: 0 })
+})
+
+test('shows the whole state only when it is asked for', () => {
+  expect(firstView.isWhole).toBe(false)
+  expect(press(['s']).isWhole).toBe(true)
+  expect(press(['s', 'n']).isWhole).toBe(true)
+  expect(press(['s', 's']).isWhole).toBe(false)
+})
+
+test('takes what is pasted for text, never for keys', () => {
+  const pasted = (sequence: string) => ({ ...key(sequence), isPasted: true })
+  const paste = (text: string, from: StepView) =>
+    [...text].reduce((view, each) => pressed(view, steps, pasted(each)), from)
+  expect(paste('nnGq', firstView)).toEqual(firstView)
+  expect(paste('call⏎ed', press(['/'])).typing).toMatchObject({ kind: 'search' })
 })
 
 test('the line of keys does not wrap in a narrow terminal, which would push the first lines off the screen', () => {

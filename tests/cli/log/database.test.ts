@@ -1,4 +1,5 @@
 /** `--database`: the commands of the log, and all others that work through one store, on PostgreSQL. */
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -28,6 +29,11 @@ describe.skipIf(!hasPostgres)('--database', () => {
     for (const name of ['database', 'rights', 'durability', 'standbys', 'latency', 'connections', 'log'])
       expect(checks.map((check) => check.name)).toContain(name)
     for (const name of ['lock', 'store']) expect(checks.map((check) => check.name)).not.toContain(name)
+    const serving = start('--simulate', 'serve')
+    const [said] = await once(serving.stdout, 'data')
+    expect(String(said)).toMatch(/^Serving postgresql:\/\/owner@\/test_\w+\?host=\S+ as process \d+/)
+    serving.kill('SIGTERM')
+    expect(await serving).toMatchObject({ exitCode: 0 })
     const left = await run(['--simulate', 'agent', 'ask', 'a', 'hello', '--detach'])
     expect(left).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('a log in a directory only') })
     const [state] = await works('state', 'agent/a')

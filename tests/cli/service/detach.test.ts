@@ -3,6 +3,7 @@ import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { answer } from '../../../src/testing/model/answer.ts'
+import type { ModelRequest } from '../../../src/testing/model/messages-api.ts'
 import { type SimulatedModelOptions, simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { quickCommandLine } from '../command.ts'
 
@@ -205,7 +206,10 @@ test('what is wrong with a run that is to be left is told by the command, with i
 })
 
 test('ten clients of different kinds at once beside a service: nobody is refused, and each thing is done once', async () => {
-  const { run, start, model } = await detaching()
+  const isKilled = ({ prompt }: ModelRequest) => prompt.includes('killed')
+  const { run, start, model } = await detaching({
+    reply: (request) => (isKilled(request) ? answer.held('done') : undefined),
+  })
   for (const id of ['b', 'c', 'd']) await run(['agent', 'create', id, 'x'])
   expect((await run(['serve', '--detach'])).exitCode).toBe(0)
   const words = [
@@ -223,12 +227,12 @@ test('ten clients of different kinds at once beside a service: nobody is refused
   ]
   const killed = start('workflow', 'run', 'd', 'killed', '--id', 'r4')
   const ended = Promise.all(words.map((each) => run(each)))
-  await vi.waitFor(
-    async () => expect((await run(['workflow', 'show', 'r4', '--json'])).exitCode).toBe(0),
-    PATIENTLY,
-  )
+  await vi.waitFor(() => expect(model.requests.some(isKilled)).toBe(true), PATIENTLY)
   killed.kill('SIGKILL')
   await killed
+  // Its answer waits until the service has seen that its client is gone.
+  expect((await run(['workflow', 'show', 'r4', '--json'])).values).toMatchObject([{ status: 'running' }])
+  model.release()
   const failed = (await ended).flatMap(({ exitCode, stderr }, each) =>
     exitCode === 0 ? [] : [[words[each], stderr]],
   )

@@ -13,6 +13,7 @@ import type { ScriptedRunnerOptions } from '../../../src/testing/scripted-runner
 import type { WorkflowReference } from '../../../src/workflows/pattern.ts'
 import { until, world } from '../../actors/world.ts'
 import { onFullDisk } from '../../full-disk.ts'
+import { repetitions } from '../../repetitions.ts'
 
 const endless: ScriptedRunnerOptions = { reply: () => ({ text: '', delayMs: 9e12 }) }
 const quick: ScriptedRunnerOptions = { reply: ({ agent }) => `by ${agent}` }
@@ -259,6 +260,6 @@ test('however often its owner ends and another opens, every run of data ends, an
         await orchestrator.close()
       },
     ),
-    { numRuns: 15 },
+    { numRuns: repetitions('DRIVEN_RUNS', { short: 6, long: 100 }) },
   )
 })

@@ -16,6 +16,7 @@ import {
 } from '../../../src/patterns/runs/step-event.ts'
 import { sequential } from '../../../src/patterns/sequential.ts'
 import { until, world } from '../../actors/world.ts'
+import { repetitions } from '../../repetitions.ts'
 
 const AGENTS = ['a', 'b', 'c'] as const
 
@@ -103,7 +104,7 @@ describe('the result of a run', () => {
             .sort()
         expect(sorted(seen)).toEqual(sorted(told))
       }),
-      { numRuns: 25 },
+      { numRuns: repetitions('RESULTS', { short: 10, long: 200 }) },
     ))
 
   test('tells again what holds a step when the run resumes', async () => {

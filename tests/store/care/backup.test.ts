@@ -23,7 +23,7 @@ import { repetitions } from '../../repetitions.ts'
 import { all, contents, counted, countedTo } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
-const ROUNDS = repetitions('BACKUPS', { short: 2, long: 5 })
+const ROUNDS = repetitions('BACKUPS', { short: 1, long: 5 })
 
 const restored = async (file: string, directory: string) => restoreStore(await archiveFile(file), directory)
 

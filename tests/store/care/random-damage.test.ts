@@ -13,7 +13,7 @@ import { randomNumbers } from '../random-numbers.ts'
 import { temporaryDirectory } from '../temporary.ts'
 import { type Damage, damage, makeStoreToDamage } from './random-damage.ts'
 
-const CORRUPTIONS = repetitions('CORRUPTIONS', { short: 15, long: 40 })
+const CORRUPTIONS = repetitions('CORRUPTIONS', { short: 10, long: 40 })
 /** The same each time, so that a red test means changed code. `npm run faults` uses a new one. */
 const SEED = Number(process.env.SEED ?? 734_812)
 /** Repairs start processes, so only one in this many stores is repaired as well. */

@@ -1,10 +1,10 @@
 /** The snapshots of agents' files go along with the copies of a log, and are checked with it. With real git. */
 import { existsSync, mkdtempSync } from 'node:fs'
-import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execaSync } from 'execa'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
 import { SnapshotMissing } from '../../../src/events/errors/workspace.ts'
 import { restoreDatabase } from '../../../src/history/database-archive.ts'
@@ -25,6 +25,7 @@ import { verifyDatabase } from '../../../src/store/postgres/verification.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { directoryOperations } from '../../../src/workspaces/operations.ts'
 import { hasPostgres, place } from '../../postgres/database.ts'
+import { few } from '../../repetitions.ts'
 
 const user = (cwd: string, ...command: string[]) =>
   execaSync('git', ['-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command], { cwd }).stdout
@@ -49,16 +50,14 @@ const open = (baseDir: string) =>
   })
 
 /** A log with an agent in a directory of its own, and one on a repository with a file `a.txt`. */
-async function world() {
-  const folder = mkdtempSync(join(tmpdir(), 'snapshots-'))
+async function makeWorld(folder: string) {
   const repo = join(folder, 'repo')
   await mkdir(repo)
   user(repo, 'init', '-q', '-b', 'main')
   await writeFile(join(repo, 'a.txt'), 'one\n')
   user(repo, 'add', '-A')
   user(repo, 'commit', '-qm', 'first')
-  const base = join(folder, 'base')
-  await using orchestrator = await open(base)
+  await using orchestrator = await open(join(folder, 'base'))
   const ROLE = { systemPrompt: 'You work.' }
   await orchestrator.createAgent({ id: 'own', ...ROLE })
   await orchestrator.createAgent({ id: 'dev', ...ROLE, workspace: { repo } })
@@ -66,11 +65,36 @@ async function world() {
     await orchestrator.sendTask(agent, 'one')
     await orchestrator.sendTask(agent, 'two')
   }
-  return { folder, repo, base, copy: join(folder, 'copy') }
+}
+
+const room = mkdtempSync(join(tmpdir(), 'snapshots-'))
+const folder = join(room, 'world')
+const made = join(room, 'made')
+beforeAll(async () => {
+  await mkdir(folder)
+  await makeWorld(folder)
+  await rename(folder, made)
+})
+afterAll(() => rm(room, { recursive: true }))
+
+/** As it was made, and at the same place: a work tree says where it is. */
+async function world() {
+  await rm(folder, { recursive: true, force: true })
+  await cp(made, folder, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true })
+  const at = (name: string) => join(folder, name)
+  return { folder, repo: at('repo'), base: at('base'), copy: at('copy') }
 }
 
 const COPIES = [
   ['a backup', async (base: string, file: string) => backupDirectory(base, file), restore],
+  [
+    'an export',
+    async (base: string, file: string) => {
+      await using store = await levelStore(base)
+      return await exportLog(store, file)
+    },
+    importLog,
+  ],
   [
     'a backup of an open store',
     async (base: string, file: string) => {
@@ -86,14 +110,6 @@ const COPIES = [
       return await backupDirectory(base, file)
     },
     restore,
-  ],
-  [
-    'an export',
-    async (base: string, file: string) => {
-      await using store = await levelStore(base)
-      return await exportLog(store, file)
-    },
-    importLog,
   ],
 ] as const
 
@@ -219,7 +235,7 @@ test('a file of a snapshot that is lost or changed is found', async () => {
   )
 })
 
-test.each(COPIES)(
+test.each(few(2, COPIES))(
   '%s carries what is whole, and names the agents whose snapshots are not',
   async (_, take, bring) => {
     const { folder, base, copy } = await world()

@@ -13,6 +13,7 @@ import { repairStore } from '../../../src/store/care/repair.ts'
 import { verifyStore } from '../../../src/store/care/verification.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
+import { few } from '../../repetitions.ts'
 import { countedTo } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
@@ -46,7 +47,7 @@ const WORKS: Readonly<Record<string, (baseDir: string) => Promise<unknown>>> = {
   repair: async (baseDir) => repairStore(baseDir, join(await temporaryDirectory(), 'repaired')),
 }
 
-describe.each(Object.keys(KINDS))('With a %s in place of a file of a store', (kind) => {
+describe.each(few(1, Object.keys(KINDS)))('With a %s in place of a file of a store', (kind) => {
   test.each(Object.keys(WORKS))('%s ends, and fails only with an error for people', async (work) => {
     const files = (await readdir(original, { recursive: true, withFileTypes: true }))
       .filter((entry) => entry.isFile())

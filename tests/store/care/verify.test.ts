@@ -22,7 +22,7 @@ import { contents, counted, tamper } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
 /** How many bytes lie between those that are changed, one at a time. */
-const APART = repetitions('BYTES_APART', { short: 19, long: 5 })
+const APART = repetitions('BYTES_APART', { short: 41, long: 5 })
 
 let directory: string
 const log = () => join(directory, 'log')

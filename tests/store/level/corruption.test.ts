@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import type { Recorded } from '../../../src/events/envelope.ts'
 import { ClaudeAgentError } from '../../../src/events/errors/base.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
+import { repetitions } from '../../repetitions.ts'
 import { all, countedTo } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
@@ -60,6 +61,6 @@ test('A changed byte anywhere in the log causes an error, or changes nothing tha
       })
       await rm(directory, { recursive: true })
     }),
-    { numRuns: Number(process.env.CORRUPTIONS ?? 100) },
+    { numRuns: repetitions('DAMAGED_BYTES', { short: 30, long: 500 }) },
   )
 })

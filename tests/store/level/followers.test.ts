@@ -9,6 +9,7 @@ import { Following, Watermark } from '../../../src/store/follow.ts'
 import type { OpenDatabase } from '../../../src/store/level/database.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { connected, WITHOUT_RUNS } from '../../owner/kit.ts'
+import { repetitions } from '../../repetitions.ts'
 import { countedTo, faultyDatabase } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
@@ -139,6 +140,6 @@ test('Followers that begin anywhere, while facts are appended, get each fact onc
           expect(await followed[follower]).toEqual(after === last ? [] : upTo(last, after + 1))
       },
     ),
-    { numRuns: 20 },
+    { numRuns: repetitions('FOLLOWERS', { short: 6, long: 100 }) },
   )
 })

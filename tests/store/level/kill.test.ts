@@ -14,7 +14,7 @@ import { randomNumbers } from '../random-numbers.ts'
 import { all } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
-const KILLS = repetitions('KILLS', { short: 10, long: 40 })
+const KILLS = repetitions('KILLS', { short: 6, long: 40 })
 /** The same each time; `npm run faults` takes a new one. */
 const SEED = Number(process.env.SEED ?? 734_812)
 

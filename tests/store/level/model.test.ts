@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, test } from 'vitest'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
+import { repetitions } from '../../repetitions.ts'
 import { likeTheModel } from '../append-model.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
@@ -20,7 +21,7 @@ describe('Any sequence of appends has the outcomes and the log of the model', ()
         const directory = await temporaryDirectory()
         return { store: await levelStore(directory), reopen: () => levelStore(directory) }
       }),
-      { numRuns: 40 },
+      { numRuns: repetitions('STORE_MODELS', { short: 15, long: 200 }) },
     )
   })
 })

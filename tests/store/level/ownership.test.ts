@@ -12,7 +12,7 @@ import { randomNumbers } from '../random-numbers.ts'
 import { all } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
-const RACES = repetitions('RACES', { short: 3, long: 100 })
+const RACES = repetitions('RACES', { short: 2, long: 100 })
 /** The same each time; `npm run faults` takes a new one. */
 const SEED = Number(process.env.SEED ?? 734_812)
 const CONTENDERS = 3

@@ -22,7 +22,7 @@ const SEED = Number(process.env.SEED ?? 1)
 /** How often another part of what was not synced survives, at each moment. */
 const LOSSES = repetitions('LOSSES', { short: 1, long: 4 })
 /** Of the moments at which nothing new was said, how many pass from one that is tried to the next. */
-const EVERY = repetitions('POWER_LOSS_EVERY', { short: 3, long: 1 })
+const EVERY = repetitions('POWER_LOSS_EVERY', { short: 6, long: 1 })
 
 /** Copies of the disk as they may be found after a power loss at any moment of some work, and what was said by then. */
 async function* powerLosses(work: string, base: string, every = EVERY) {

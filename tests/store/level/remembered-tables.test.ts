@@ -12,9 +12,12 @@ import { storePaths } from '../../../src/store/level/directory.ts'
 import { checkBeforeOpening } from '../../../src/store/level/opening-check.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
+import { repetitions } from '../../repetitions.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
 const STREAMS = 40
+/** How many bytes of a table are changed, one at a time: so many from all over it, and as many at its end. */
+const SAMPLES = repetitions('ROTTEN_BYTES', { short: 3, long: 12 })
 
 afterEach(() => vi.restoreAllMocks())
 
@@ -156,8 +159,9 @@ test('A byte that rots in a table without a trace gives an error or what was wri
   for (const table of await tablesOf(directory)) {
     const file = join(directory, 'log', table)
     const { size } = await stat(file)
-    for (let sample = 0; sample < 12; sample++) {
-      const at = sample < 6 ? Math.floor((size * sample) / 6) : size - 1 - (sample - 6) * 40
+    for (let sample = 0; sample < 2 * SAMPLES; sample++) {
+      const isLast = sample >= SAMPLES
+      const at = isLast ? size - 1 - (sample - SAMPLES) * 40 : Math.floor((size * sample) / SAMPLES)
       await rot(file, at)
       const found = await everything(directory).catch((error: unknown) => {
         expect(error).toBeInstanceOf(StoreDamaged)

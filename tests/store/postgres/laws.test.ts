@@ -8,7 +8,7 @@ import { hasPostgres, place } from '../../postgres/database.ts'
 import { repetitions } from '../../repetitions.ts'
 import { likeTheModel } from '../append-model.ts'
 
-const numRuns = repetitions('POSTGRES_MODELS', { short: 8, long: 60 })
+const numRuns = repetitions('POSTGRES_MODELS', { short: 5, long: 60 })
 
 const opened = async () => {
   const { url, schema } = await place()

@@ -2,11 +2,13 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import pg from 'pg'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { type PostgresStoreOptions, postgresStore } from '../../../src/store/postgres/store.ts'
+import { withoutPassword } from '../../../src/store/postgres/url.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { cutOff, hasPostgres, newDatabase, place, query } from '../../postgres/database.ts'
 import { all, counted } from '../store-kit.ts'
@@ -112,8 +114,26 @@ describe.skipIf(!hasPostgres)('What is said of a database that no store can be i
     })
   })
 
+  test('the user of this machine is named, if neither the URL nor a variable names one', async () => {
+    const { user } = pg.defaults
+    onTestFinished(() => void Object.assign(pg.defaults, { user }))
+    Object.assign(pg.defaults, { user: undefined })
+    vi.stubEnv('PGUSER', undefined)
+    const { message } = await refusal('postgresql://127.0.0.1:1/agents')
+    expect(message).toContain(`postgresql://${userInfo().username}@127.0.0.1:1/agents`)
+  })
+
   test.each(['agents', 'http://x/y', '', 42, 'postgresql://['])('no URL: %j', async (url) => {
     expect(await refusal(url as string)).toMatchObject({ _tag: 'InvalidInputError' })
+  })
+
+  test.each([
+    ['postgresql://me:s3cret@host:1/db', 'postgresql://me@host:1/db'],
+    ['postgresql://me@/db?password=s3cret&host=/tmp', 'postgresql://me@/db?host=/tmp'],
+    ['postgresql:///db?host=/tmp&password=s3cret', 'postgresql:///db?host=/tmp'],
+    ['postgresql://me@host/db', 'postgresql://me@host/db'],
+  ])('a password is not shown: %s', (url, shown) => {
+    expect(withoutPassword(url)).toBe(shown)
   })
 
   test('no such database, and a server without room', async () => {

@@ -134,20 +134,33 @@ describe.skipIf(!hasPostgres)('A connection', () => {
     await database.close()
   })
 
-  test('that breaks after a commit and before its answer: the append is written once, and answered', async () => {
-    const { url, schema } = await place()
-    const between = await proxy(url)
-    await using store = await postgresStore(between.url, { schema })
-    await store.append('agent/a', [counted(1)])
-    between.swallowAnswers()
-    const appended = store.append('agent/a', [counted(2)], { expectedVersion: 1 })
-    await using other = await postgresStore(url, { schema, access: 'reading' })
-    while ((await other.head()) < 2) await new Promise(setImmediate)
-    between.cut()
-    expect((await appended).map(({ version }) => version)).toEqual([2])
-    expect((await all(store.readAll())).map(({ data }) => data.n)).toEqual([1, 2])
-  })
+  test.each([
+    ['', async () => {}],
+    [', also if others have opened the log so often since that the writer is forgotten', forgetWriters],
+  ])(
+    'that breaks after a commit and before its answer: the append is written once, and answered%s',
+    async (_, meanwhile) => {
+      const { url, schema } = await place()
+      const between = await proxy(url)
+      await using store = await postgresStore(between.url, { schema, access: 'shared' })
+      await store.append('agent/a', [counted(1)])
+      await meanwhile(url, schema)
+      between.swallowAnswers()
+      const appended = store.append('agent/a', [counted(2)], { expectedVersion: 1 })
+      await using other = await postgresStore(url, { schema, access: 'reading' })
+      while ((await other.head()) < 2) await new Promise(setImmediate)
+      between.cut()
+      expect((await appended).map(({ version }) => version)).toEqual([2])
+      expect((await all(store.readAll())).map(({ data }) => data.n)).toEqual([1, 2])
+    },
+  )
 })
+
+/** As many openings of a log as let it forget its writers. */
+async function forgetWriters(url: string, schema: string): Promise<void> {
+  await query(url, `select setval('${schema}.epochs', nextval('${schema}.epochs') + 1000000)`)
+  await (await postgresStore(url, { schema, access: 'shared' }))[Symbol.asyncDispose]()
+}
 
 /** Between a store and its database: it can keep the answers to itself, and break all connections. */
 async function proxy(url: string) {

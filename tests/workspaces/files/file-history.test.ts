@@ -184,6 +184,6 @@ test('any turns can be undone, redone and forked, whatever they did to the files
         await rm(base, { recursive: true, force: true, maxRetries: 10 })
       },
     ),
-    { numRuns: repetitions('FILE_TURNS', { short: 4, long: 20 }) },
+    { numRuns: repetitions('FILE_TURNS', { short: 3, long: 20 }) },
   )
 })

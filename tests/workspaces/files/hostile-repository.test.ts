@@ -9,6 +9,7 @@ import { OverloadedError } from '../../../src/events/errors/call.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { directoryOperations } from '../../../src/workspaces/operations.ts'
+import { few } from '../../repetitions.ts'
 import { type HostileRepository, hostileRepository } from './hostile-repository.ts'
 
 type Work = (workspace: string, attempt: number) => Promise<void>
@@ -136,7 +137,7 @@ test('nor where a work tree, a configuration for it or other objects are named',
   expect(await readdir(join(folder, 'elsewhere'))).toEqual([])
 })
 
-test.each(['-x', '--upload-pack=trap', '--output=trap', 'a..b', 'x y', '@{-1}', ':/x', '../../x'])(
+test.each(few(3, ['-x', '@{-1}', 'a..b', '--upload-pack=trap', '--output=trap', 'x y', ':/x', '../../x']))(
   'a branch or a commit that is named like an option or a question (%s) is refused, and leaves nothing',
   async (name) => {
     const repository = hostileRepository()
@@ -159,10 +160,13 @@ test.skipIf(process.getuid?.() !== 0)(
   },
 )
 
-test.each([
-  ...['.git/config', '.git/HEAD', '.git/packed-refs', '.git/objects/info/alternates', '.git/info/exclude'],
-  ...['.git/info/attributes', '.git/shallow', '.git/refs/heads/main', '.git/info/grafts', '.git/commondir'],
-])('a pipe in place of %s is told, and not waited for', async (path) => {
+const READ_BY_GIT = [
+  ...['.git/config', '.git/info/exclude', '.git/refs/heads/main', '.git/HEAD', '.git/packed-refs'],
+  ...['.git/objects/info/alternates', '.git/info/attributes', '.git/shallow', '.git/info/grafts'],
+  '.git/commondir',
+]
+
+test.each(few(3, READ_BY_GIT))('a pipe in place of %s is told, and not waited for', async (path) => {
   const repository = hostileRepository({ isQuiet: true })
   await rm(join(repository.path, path), { force: true })
   execFileSync('mkfifo', [join(repository.path, path)])
@@ -179,7 +183,7 @@ test('objects that are borrowed from a pipe or from nowhere are not waited for',
   expect(repository.started()).toEqual([])
 })
 
-test.each(['.gitignore', 'deep/.gitignore', '.gitattributes', '.gitmodules'])(
+test.each(few(1, ['.gitignore', 'deep/.gitignore', '.gitattributes', '.gitmodules']))(
   'a pipe that an agent makes of %s stops none of its turns',
   async (path) => {
     const repository = hostileRepository({ isQuiet: true })

@@ -19,7 +19,7 @@ import { repetitions } from '../../repetitions.ts'
 import { type Change, change, make, pictureOf } from './random-changes.ts'
 
 const TURNS_A_RUN = 5
-const TURNS = repetitions('TURNS', { short: 10, long: 500 })
+const TURNS = repetitions('TURNS', { short: 5, long: 500 })
 const property = {
   numRuns: Math.ceil(TURNS / TURNS_A_RUN),
   seed: Number(process.env.SEED ?? 7),

@@ -14,6 +14,10 @@ beforeEach(async () => {
   world = await makeWorld()
 })
 
+/** Resolves once git has asked, and rejects if the placement has ended without that. */
+const asked = (server: ReturnType<typeof silent>, placing: Promise<Error>) =>
+  Promise.race([server.asked, placing.then((error) => Promise.reject(error))])
+
 describe('a login in the URL', () => {
   const SECRET = 'hunter2-s€cret'
   const login = `me:${encodeURIComponent(SECRET)}`
@@ -58,7 +62,7 @@ describe('a login in the URL', () => {
       { repos: [{ url: `http://${login}@${host}/repo` }] },
       { signal: controller.signal },
     )
-    await server.asked
+    await asked(server, placing)
     const pids = await processesOf(world)
     expect(pids.length).toBeGreaterThan(0)
     for (const pid of pids) expect(traces(await readFile(`/proc/${pid}/cmdline`, 'utf8'))).toEqual([])
@@ -110,7 +114,7 @@ test('a server that never answers is abandoned after the time limit of a clone, 
   const host = await serve(server.listener)
   const clock = virtualClock()
   const placing = world.refusal({ repos: [{ url: `http://${host}/repo` }] }, { clock })
-  await server.asked
+  await asked(server, placing)
   expect(await processesOf(world)).not.toEqual([])
   await clock.advance(119_999)
   expect(await processesOf(world)).not.toEqual([])
@@ -129,7 +133,7 @@ test('an aborted signal kills git and what it has started', async () => {
   const host = await serve(server.listener)
   const controller = new AbortController()
   const placing = world.refusal({ repos: [{ url: `http://${host}/repo` }] }, { signal: controller.signal })
-  await server.asked
+  await asked(server, placing)
   const reason = new Error('called off')
   controller.abort(reason)
   expect(await placing).toBe(reason)

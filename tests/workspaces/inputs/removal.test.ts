@@ -7,6 +7,7 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { openDirectory } from '../../../src/workspaces/inputs/directory.ts'
 import { removeEntry } from '../../../src/workspaces/inputs/removal.ts'
 import { removeDirectories } from '../../../src/workspaces/lifecycle.ts'
+import { repetitions } from '../../repetitions.ts'
 import { emptyRepository } from './git-world.ts'
 import { makeWorld, type World } from './world.ts'
 
@@ -49,7 +50,7 @@ test('directories whose names are not UTF-8 are removed, with everything in them
 
 test('directories in each other, however many, are removed with a handful of descriptors', async () => {
   await mkdir(world.at('deep'))
-  nest(world.at('deep'), 3000, 'd'.repeat(200))
+  nest(world.at('deep'), repetitions('LEVELS', { short: 400, long: 3000 }), 'd'.repeat(200))
   const descriptors = () => (process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0)
   const before = descriptors()
   let most = before

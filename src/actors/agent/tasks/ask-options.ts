@@ -38,6 +38,8 @@ export interface AskOptions extends HoldListeners {
    * tasks pass it. A string is a note that tells why.
    */
   readonly approval?: boolean | string
+  /** Who asks, if a person does so by hand; it is recorded in the log. */
+  readonly by?: string
 }
 
 /** Throws for an option that does not exist. */
@@ -51,6 +53,7 @@ const ASK_OPTIONS: KnownKeys<AskOptions> = {
   outputSchema: true,
   origin: true,
   approval: true,
+  by: true,
   onHeld: true,
   onReleased: true,
 }

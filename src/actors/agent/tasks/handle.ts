@@ -80,6 +80,11 @@ export class TaskHandle implements Promise<Reply>, AsyncIterable<CallMessage> {
     await this.#reply
   }
 
+  /** The same task, whose reply is there only after some work, which begins once the task has ended. */
+  before(work: () => Promise<unknown>): TaskHandle {
+    return new TaskHandle(this.taskId, this.#reply.finally(work), this.#channel, this.#cancel)
+  }
+
   /** Cancels the task, queued or running. Resolves when that is durable. Has no effect on a task that has ended. */
   cancel(reason = 'the asker no longer wants it'): Promise<void> {
     return this.#cancel(reason)

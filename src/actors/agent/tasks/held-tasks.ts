@@ -1,7 +1,7 @@
 /** The held tasks of all agents: listed, approved, rejected. */
 import { TaskNotHeldError } from '../../../events/errors/hold.ts'
 import { defined } from '../../../events/json.ts'
-import type { Agent } from '../agent.ts'
+import type { AgentRef } from '../ref.ts'
 import type { AgentSystem } from '../system.ts'
 import type { HeldTask, Rejection, Verdict } from './held.ts'
 
@@ -11,7 +11,7 @@ export interface OfAgent {
 }
 
 interface Found {
-  readonly agent: Agent
+  readonly agent: AgentRef
   readonly task: HeldTask
 }
 

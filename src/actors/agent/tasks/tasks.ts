@@ -21,7 +21,7 @@ import type { AgentWorker, ReadyCall } from '../worker.ts'
 import { type AskOptions, checkAskOptions, holdFor } from './ask-options.ts'
 import { type AskingStep, type HoldListeners, TaskCaller, TaskChannel } from './channel.ts'
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
-import { heldTask } from './held.ts'
+import { heldTask, type Verdict } from './held.ts'
 import {
   endsTask,
   outcomeElsewhere,
@@ -40,8 +40,8 @@ type AcceptedTexts = Pick<Accepted, 'prompt' | 'textInput'>
 
 /** What an agent does for its tasks. */
 interface AgentDoes {
-  /** Called once a task is valid. */
-  readonly start: () => void
+  /** Called once a task is valid. Returns whether this process works on it. */
+  readonly start: () => boolean
   /** Takes a decision by which tasks end. */
   readonly endTasks: (decide: () => Promise<readonly Recorded[]>) => Promise<readonly Recorded[]>
   /** Called when an ask has ended. */
@@ -120,7 +120,7 @@ export class AgentTasks {
 
   /** Waits for the reply to an accepted task. Throws the error that ended the task otherwise, and TaskNotFoundError. */
   async reply(taskId: string, listeners: HoldListeners): Promise<Reply> {
-    this.#agentDoes.start()
+    const isHere = this.#agentDoes.start()
     const caller = this.#caller(taskId, listeners)
     try {
       await this.#life.use()
@@ -131,7 +131,7 @@ export class AgentTasks {
       if (!known) throw new TaskNotFoundError({ taskId, agent: this.#agent })
       if (!known.outcome && this.#refusal) throw this.#refusal
       const { store } = this.#environment
-      const coming = () => (store.forReading ? outcomeElsewhere(known.accepted, store) : caller.outcome())
+      const coming = () => (isHere ? caller.outcome() : outcomeElsewhere(known.accepted, store))
       return await this.#reply(known.outcome ?? (await coming()))
     } finally {
       caller.leave()
@@ -139,8 +139,8 @@ export class AgentTasks {
   }
 
   /** Counts at once for calls that have not begun. Resolves when it is durable, which may have to wait for room on a disk. */
-  async cancel(taskId: string, reason: string): Promise<boolean> {
-    const cancelled = this.#cancel(taskId, reason)
+  async cancel(taskId: string, reason: string, verdict: Verdict = {}): Promise<boolean> {
+    const cancelled = this.#cancel(taskId, reason, verdict)
     const pending = cancelled.catch(() => {})
     this.cancelling.set(taskId, pending)
     try {
@@ -179,7 +179,7 @@ export class AgentTasks {
     accepted: () => void,
   ): Promise<Reply> {
     checkAskOptions(options)
-    const { signal, session, outputSchema, origin, approval, ...listeners } = options
+    const { signal, session, outputSchema, origin, approval, by, ...listeners } = options
     checkTaskId(taskId)
     // Tasks of a run that has begun are still accepted.
     if (!origin && !this.#environment.intake.isOpen) throw new ClosedError({ what: 'orchestrator' })
@@ -196,6 +196,7 @@ export class AgentTasks {
       ...(outputSchema === undefined ? {} : { outputSchema }),
       material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
       ...(origin?.runId === undefined ? {} : { runId: origin.runId }),
+      ...(by && { by }),
     }
     if (!this.#life.current) await this.#life.use()
     if (this.#refusal) return this.#replyDespite(this.#refusal, data)
@@ -232,9 +233,11 @@ export class AgentTasks {
     }
   }
 
-  async #cancel(taskId: string, reason: string): Promise<boolean> {
+  async #cancel(taskId: string, reason: string, { by }: Verdict): Promise<boolean> {
     const decide = () =>
-      this.#life.decide(({ context }) => cancelTasks(context, reason, taskId), { correlationId: taskId })
+      this.#life.decide(({ context }) => cancelTasks(context, reason, { only: taskId, by }), {
+        correlationId: taskId,
+      })
     const cancelled = await this.#agentDoes.endTasks(() => this.#life.insist(decide))
     return cancelled.length > 0
   }

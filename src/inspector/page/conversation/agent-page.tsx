@@ -1,6 +1,7 @@
 /** An agent: its conversation, turn by turn, and what it is. */
 import { useEffect, useState } from 'preact/hooks'
 import type { ConversationView } from '../../view.ts'
+import { ActorOffers } from '../acts/offers.tsx'
 import { CommandLine } from '../parts/copy.tsx'
 import { NotFound } from '../parts/not-found.tsx'
 import { Payload } from '../parts/payload.tsx'
@@ -43,9 +44,10 @@ function Head({ agent }: { readonly agent: ConversationView }) {
         <Figure name="answers" value={number(agent.answers)} />
         {agent.open > 0 && <Figure name="to do" value={number(agent.open)} tone="call" />}
         <Figure name="cost" value={usd(agent.costUsd)} />
-        <Figure name="tokens" value={tokens(agent.tokens)} />
+        {agent.tokens > 0 && <Figure name="tokens" value={tokens(agent.tokens)} />}
         <Figure name="version" value={number(version)} />
       </dl>
+      <ActorOffers stream={stream} />
       <nav class="related" aria-label="Related">
         <a class="link" href={addressOf(`/fact/${agent.position}`, { actor: stream })}>
           In the log
@@ -140,6 +142,7 @@ function Entries({
             key={entry.position}
             turn={entry}
             agent={id}
+            hasTools={agent.hasTools}
             stream={stream}
             forks={forks.filter(({ version }) => version !== null && version === entry.endVersion)}
             isChosen={turn !== null && (entry.version === turn || entry.endVersion === turn)}

@@ -1,6 +1,6 @@
 /** One turn of a conversation: what was asked, by whom, and what came of it. */
 import { useState } from 'preact/hooks'
-import type { ChangesView, ForkLine, TurnView } from '../../view.ts'
+import type { ChangesView, ForkLine, ToolsView, TurnView } from '../../view.ts'
 import { CommandLine } from '../parts/copy.tsx'
 import { TextBlock } from '../parts/text-block.tsx'
 import { Took } from '../parts/time.tsx'
@@ -25,9 +25,11 @@ interface TurnProps {
   readonly stream: string
   readonly forks: readonly ForkLine[]
   readonly isChosen: boolean
+  /** Whether the server can tell which tools a call used. */
+  readonly hasTools: boolean
 }
 
-export function TurnCard({ turn, agent, stream, forks, isChosen }: TurnProps) {
+export function TurnCard({ turn, agent, stream, forks, isChosen, hasTools }: TurnProps) {
   const { number: count, state, at, run, prompt, textInput, answer, note, startedAt, endedAt } = turn
   const title = count === null ? `Turn: ${state}` : `Turn ${number(count)}`
   return (
@@ -68,7 +70,7 @@ export function TurnCard({ turn, agent, stream, forks, isChosen }: TurnProps) {
         </header>
         {answer && <TextBlock view={answer} label="answer" fold />}
         {note !== null && <p class={state === 'failed' ? 'notice bad' : 'notice'}>{note}</p>}
-        <Tools turn={turn} />
+        <Tools turn={turn} agent={agent} hasTools={hasTools} />
         <Attempts turn={turn} />
         <Files turn={turn} stream={stream} />
         <Forks turn={turn} agent={agent} forks={forks} />
@@ -77,19 +79,60 @@ export function TurnCard({ turn, agent, stream, forks, isChosen }: TurnProps) {
   )
 }
 
-function Tools({ turn: { tools } }: { readonly turn: TurnView }) {
-  if (tools.length === 0) return null
+interface ToolsProps {
+  readonly turn: TurnView
+  readonly agent: string
+  readonly hasTools: boolean
+}
+
+/** What the log knows of tools, and when it is opened what the transcript tells of the last call. */
+function Tools({ turn: { tools, calls }, agent, hasTools }: ToolsProps) {
+  const [used, setUsed] = useState<ToolsView | null>(null)
+  const call = calls.at(-1)
+  const isTold = hasTools && call !== undefined && call.outcome !== 'open'
+  if (tools.length === 0 && !isTold) return null
+  const read = () => {
+    if (used !== null || !isTold) return
+    ask('tools', { agent, session: call.sessionId }).then(setUsed, (error: Error) =>
+      setUsed({ problem: error.message, tools: [] }),
+    )
+  }
   return (
-    <details class="tools">
-      <summary>{several(tools.length, 'tool')}</summary>
+    <details
+      class="tools"
+      open={tools.length > 0}
+      onToggle={({ currentTarget }) => {
+        if (currentTarget.open) read()
+      }}
+    >
+      <summary>
+        <Icon name="tool" /> Tools
+      </summary>
       <ol>
         {tools.map(({ tool, input, what }, at) => (
           <li key={at}>
-            <strong>{tool}</strong> <span class="extent">{what}</span>
+            <strong>{tool}</strong> <span class="tone-warn">{what}</span>
             <pre class="text">{input}</pre>
           </li>
         ))}
+        {used?.tools.map(({ tool, input, result, isError }, at) => (
+          <li key={at}>
+            <details>
+              <summary>
+                <strong>{tool}</strong>{' '}
+                <span class={isError ? 'tone-bad' : ''}>
+                  {isError ? 'failed ' : ''}
+                  {input.replace(/\s+/g, ' ').slice(0, 120)}
+                </span>
+              </summary>
+              <pre class="text">{input}</pre>
+              {result !== null && <pre class="text">{result}</pre>}
+            </details>
+          </li>
+        ))}
       </ol>
+      {used?.problem != null && <p>{used.problem}</p>}
+      {used?.problem === null && used.tools.length === 0 && <p>None were used.</p>}
     </details>
   )
 }
@@ -117,6 +160,15 @@ function Attempts({ turn: { calls, state } }: { readonly turn: TurnView }) {
   )
 }
 
+const filesText = ({ changed, added, removed }: NonNullable<TurnView['files']>): string =>
+  [
+    changed > 0 ? `${several(changed, 'file')} changed` : '',
+    added > 0 ? `${several(added, 'file')} added` : '',
+    removed > 0 ? `${several(removed, 'file')} removed` : '',
+  ]
+    .filter((part) => part !== '')
+    .join(', ')
+
 /** What the turn changed in the files, read when it is opened. */
 function Files({ turn: { files }, stream }: { readonly turn: TurnView; readonly stream: string }) {
   const [changes, setChanges] = useState<ChangesView | null>(null)
@@ -138,8 +190,7 @@ function Files({ turn: { files }, stream }: { readonly turn: TurnView; readonly 
       }}
     >
       <summary>
-        <Icon name="files" /> {several(files.changed, 'file')} changed, +{number(files.added)} −
-        {number(files.removed)}
+        <Icon name="files" /> {filesText(files)}
       </summary>
       {(problem || changes?.problem) && <p class="notice bad">{problem || changes?.problem}</p>}
       {changes && changes.problem === null && (

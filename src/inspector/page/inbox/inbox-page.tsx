@@ -1,14 +1,136 @@
-/** The inbox: everything that waits for a person. */
+/** The inbox: everything that waits for a person, in full, with what can be done about it. */
+import type { ComponentChildren } from 'preact'
+import type { EntryView, InboxView } from '../../acts/view.ts'
+import { Offers } from '../acts/offers.tsx'
+import { Payload } from '../parts/payload.tsx'
+import { minute, number, usd } from '../parts/words.ts'
+import { ask } from '../shell/ask.ts'
 import { usePageTitle } from '../shell/page-title.ts'
+import { inbox } from './inbox-state.ts'
 
 export function InboxPage() {
   usePageTitle('Inbox')
+  const view = inbox.value
   return (
-    <section class="card sheet">
-      <h1>Inbox</h1>
-      <p class="empty">
-        <code>claude-agents inbox</code> lists what waits for a person, and answers it.
+    <div class="inbox">
+      <header class="about">
+        <h1>Inbox</h1>
+        {view && <Waiting view={view} />}
+      </header>
+      {view?.problem && <p class="notice bad">{view.problem}</p>}
+      {view?.acting.problem && (
+        <div class="notice">
+          <p>{view.acting.problem.message}</p>
+          <p>{view.acting.problem.hint}</p>
+        </div>
+      )}
+      <ol class="entries" aria-label="What waits for you">
+        {view?.entries.map((entry) => (
+          <li key={entry.id}>
+            <Entry entry={entry} />
+          </li>
+        ))}
+      </ol>
+      {view && view.more > 0 && <p class="empty">And {number(view.more)} more.</p>}
+    </div>
+  )
+}
+
+function Waiting({ view }: { readonly view: InboxView }) {
+  const count = view.entries.length + view.more
+  return (
+    <p class="extent" role="status">
+      {count === 0
+        ? 'Nothing waits for you.'
+        : count === 1
+          ? '1 entry waits for you'
+          : `${number(count)} entries wait for you`}
+    </p>
+  )
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  task: 'Task',
+  tool: 'Tool call',
+  question: 'Question',
+  budget: 'Budget',
+  account: 'Account',
+  landing: 'Landing',
+  supervision: 'Supervision',
+  run: 'Run',
+  schedule: 'Schedule',
+}
+
+function Entry({ entry }: { readonly entry: EntryView }) {
+  const { id, kind, agent, run, since, question, prompt, tool, input, bodies, costUsd, command, offers } =
+    entry
+  const whole = { bodies, piece: (path: string, offset: number) => ask('entry', { id, path, offset }) }
+  return (
+    <article
+      class="card entry"
+      tabIndex={-1}
+      data-entry={id}
+      aria-labelledby={`entry ${id}`.replaceAll(' ', '-')}
+    >
+      <header>
+        <span class={`badge kind-${kind}`}>{KINDS[kind] ?? kind}</span>
+        {agent !== null && (
+          <a class="link" href={`/agent/${agent}`}>
+            {agent}
+          </a>
+        )}
+        {run !== null && (
+          <a class="link" href={`/run/${run}`}>
+            run {run}
+          </a>
+        )}
+        <span class="extent">
+          since <time dateTime={since}>{minute(since)}</time>
+          {costUsd !== null && costUsd > 0 && `, ${usd(costUsd)} so far`}
+        </span>
+      </header>
+      <h2 id={`entry ${id}`.replaceAll(' ', '-')}>{question}</h2>
+      {prompt !== null && (
+        <Part title="What is asked" of={id}>
+          <Payload value={prompt} path="entry.prompt" whole={whole} />
+        </Part>
+      )}
+      {tool !== null && (
+        <Part title={tool} of={id}>
+          <Payload value={input} path="entry.input" whole={whole} />
+        </Part>
+      )}
+      {tool === null && input !== null && (
+        <details>
+          <summary>Details</summary>
+          <Payload value={input} path="entry.input" whole={whole} />
+        </details>
+      )}
+      <Offers offers={offers} />
+      <p class="command">
+        <code>{command}</code>
       </p>
-    </section>
+    </article>
+  )
+}
+
+/** Scrolls by keyboard as well, if it is long. */
+function Part({
+  title,
+  of,
+  children,
+}: {
+  readonly title: string
+  readonly of: string
+  readonly children: ComponentChildren
+}) {
+  return (
+    <div>
+      <h3>{title}</h3>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard */}
+      <section class="part" aria-label={`${title}: ${of}`} tabIndex={0}>
+        {children}
+      </section>
+    </div>
   )
 }

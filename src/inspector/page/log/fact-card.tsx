@@ -1,6 +1,7 @@
 /** The shown fact, in full. */
 import { Payload } from '../parts/payload.tsx'
 import { clock, day, number } from '../parts/words.ts'
+import { ask } from '../shell/ask.ts'
 import { visitFact } from './address.ts'
 import { actor, file, moment, pane, sinceBeginning } from './state.ts'
 
@@ -88,7 +89,15 @@ export function FactCard() {
           </p>
         )}
         {problem === null ? (
-          <Payload value={fact.data} path="data" whole={{ position, bodies: fact.bodies }} key={position} />
+          <Payload
+            value={fact.data}
+            path="data"
+            whole={{
+              bodies: fact.bodies,
+              piece: (path, offset) => ask('body', { position, path, offset }),
+            }}
+            key={position}
+          />
         ) : (
           <p class="notice bad">{problem}</p>
         )}

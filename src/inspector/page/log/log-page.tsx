@@ -1,5 +1,5 @@
 /** The log: the write activity of all of it above, everything at one moment of it below. */
-import { useEffect } from 'preact/hooks'
+import { useLayoutEffect } from 'preact/hooks'
 import { usePageTitle } from '../shell/page-title.ts'
 import { ActorCard } from './actor-card.tsx'
 import { ActorList } from './actor-list.tsx'
@@ -14,7 +14,8 @@ import { Toolbar } from './toolbar.tsx'
 
 export function LogPage() {
   usePageTitle('')
-  useEffect(() => {
+  // Before the first paint: what is asked for is under way by then.
+  useLayoutEffect(() => {
     const stops = [followAddress(), startLoading()]
     return () => {
       for (const stop of stops) stop()

@@ -1,14 +1,14 @@
 /** The data of a fact or a state as a readable tree. All of it is rendered as text. */
 import { useState } from 'preact/hooks'
 import type { Json } from '../../../events/json.ts'
-import type { BodyLocation } from '../../view.ts'
-import { ask } from '../shell/ask.ts'
+import type { BodyLocation, BodyView } from '../../view.ts'
 import { size } from './words.ts'
 
 interface Whole {
-  /** The position of the fact that holds the long texts. */
-  readonly position: number
+  /** The texts that are too long. */
   readonly bodies: readonly BodyLocation[]
+  /** Reads a piece of one. */
+  readonly piece: (path: string, offset: number) => Promise<BodyView>
 }
 
 const LONG_LINE = 60
@@ -23,7 +23,7 @@ export function Payload({
   readonly whole?: Whole
 }) {
   const body = whole?.bodies.find((location) => location.path === path)
-  if (body && whole) return <LongText value={value} body={body} position={whole.position} />
+  if (body && whole) return <LongText value={value} body={body} piece={whole.piece} />
   if (typeof value === 'string') return <Text text={value} />
   if (value === null || typeof value !== 'object') return <span class="literal">{String(value)}</span>
   const entries = Object.entries(value)
@@ -58,11 +58,11 @@ const Text = ({ text }: { readonly text: string }) =>
 function LongText({
   value,
   body,
-  position,
+  piece: readPiece,
 }: {
   readonly value: Json
   readonly body: BodyLocation
-  readonly position: number
+  readonly piece: Whole['piece']
 }) {
   const [text, setText] = useState<string | null>(null)
   const [read, setRead] = useState(0)
@@ -70,7 +70,7 @@ function LongText({
   const [problem, setProblem] = useState('')
   const more = async () => {
     try {
-      const piece = await ask('body', { position, path: body.path, offset: read })
+      const piece = await readPiece(body.path, read)
       setText((text ?? '') + piece.text)
       setRead(piece.end)
       setLength(piece.length)

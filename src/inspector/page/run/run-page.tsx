@@ -1,5 +1,6 @@
 /** A run: what was asked, what came out, and its steps as a waterfall. */
 import type { RunPageView } from '../../view.ts'
+import { ActorOffers } from '../acts/offers.tsx'
 import { CommandLine, Copy } from '../parts/copy.tsx'
 import { NotFound } from '../parts/not-found.tsx'
 import { Payload } from '../parts/payload.tsx'
@@ -70,7 +71,7 @@ function Head({ run }: { readonly run: RunPageView }) {
           </dd>
         </div>
         <Figure name="cost" value={usd(costUsd)} />
-        <Figure name="tokens" value={tokens(run.tokens)} />
+        {run.tokens > 0 && <Figure name="tokens" value={tokens(run.tokens)} />}
         <div>
           <dt>started</dt>
           <dd>
@@ -80,6 +81,7 @@ function Head({ run }: { readonly run: RunPageView }) {
           </dd>
         </div>
       </dl>
+      <ActorOffers stream={run.stream} />
       <nav class="related" aria-label="Related">
         <a class="link" href={addressOf(`/fact/${run.position}`, { actor: run.stream, view: 'history' })}>
           In the log

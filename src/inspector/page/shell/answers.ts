@@ -1,5 +1,5 @@
 /** What a page asks the server: again when the question changes, and when the log has grown. */
-import { useEffect, useState } from 'preact/hooks'
+import { useLayoutEffect, useState } from 'preact/hooks'
 import type { Answers } from '../../view.ts'
 import { ask, type Query } from './ask.ts'
 import { indexed } from './state.ts'
@@ -21,7 +21,8 @@ export function useLiveAnswer<What extends keyof Answers>(
 ): Asked<Answers[What]> {
   const question = query === null ? '' : `${what} ${JSON.stringify(query)}`
   const [asked, setAsked] = useState<Asked<Answers[What]> & { readonly question: string }>(NOTHING)
-  useEffect(() => {
+  // Before the first paint: the question is under way by then.
+  useLayoutEffect(() => {
     if (query === null) return
     const leaving = new AbortController()
     let waiting: ReturnType<typeof setTimeout> | undefined

@@ -2,6 +2,7 @@
 import type { ComponentType } from 'preact'
 import { useEffect } from 'preact/hooks'
 import type { PageName } from '../../places.ts'
+import { Confirm } from '../acts/confirm.tsx'
 import { AgentPage } from '../conversation/agent-page.tsx'
 import { InboxPage } from '../inbox/inbox-page.tsx'
 import { AgentsPage, RunsPage } from '../lists/lists.tsx'
@@ -44,6 +45,7 @@ export function App() {
       <main id="main" tabIndex={-1} class={isLog ? 'log-page' : 'reading-page'}>
         <Page key={isLog ? 'log' : `${page} ${id}`} id={id} />
       </main>
+      <Confirm />
       <Help />
     </div>
   )

@@ -1,6 +1,6 @@
 /** The help: a dialog with the keyboard shortcuts. */
 import { useEffect, useRef } from 'preact/hooks'
-import { LOG_SHORTCUTS, SHORTCUTS, type Shortcut } from './keyboard.ts'
+import { INBOX_SHORTCUTS, LOG_SHORTCUTS, SHORTCUTS, type Shortcut } from './keyboard.ts'
 import { helpOpen } from './state.ts'
 
 export function Help() {
@@ -21,6 +21,7 @@ export function Help() {
       <h2 id="help-title">Keyboard shortcuts</h2>
       <div class="columns">
         <Keys title="On every page" keys={SHORTCUTS} />
+        <Keys title="In the inbox" keys={INBOX_SHORTCUTS} />
         <Keys title="On the log" keys={LOG_SHORTCUTS} />
       </div>
       <p>On the log, drag the slider or the timeline to move through the log. Ctrl and the wheel zoom.</p>

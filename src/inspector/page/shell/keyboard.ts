@@ -1,4 +1,6 @@
 /** The keyboard shortcuts, as a table that the help shows as well. */
+import { openedOffer } from '../acts/form.ts'
+import { chooseEntry, openForm } from '../inbox/chosen-entry.ts'
 import { step } from '../log/loading.ts'
 import {
   chooseFile,
@@ -50,6 +52,20 @@ export const SHORTCUTS: readonly Shortcut[] = [
     },
   },
   { keys: ['Escape'], shown: 'Esc', does: 'close this help, or clear the filter', act: dismiss },
+]
+
+/** In the inbox only. */
+export const INBOX_SHORTCUTS: readonly Shortcut[] = [
+  { keys: ['j'], shown: 'j', does: 'next entry', act: () => chooseEntry(1) },
+  { keys: ['k'], shown: 'k', does: 'previous entry', act: () => chooseEntry(-1) },
+  {
+    keys: ['a'],
+    shown: 'a',
+    does: 'approve, resume, raise the budget, or land again',
+    act: () => openForm('a'),
+  },
+  { keys: ['d'], shown: 'd', does: 'deny', act: () => openForm('d') },
+  { keys: ['e'], shown: 'e', does: 'answer, or edit and approve', act: () => openForm('e') },
 ]
 
 /** On the page of the log only: elsewhere, the same keys scroll. */
@@ -123,17 +139,22 @@ const byName = (keys: readonly Shortcut[]) =>
   new Map(keys.flatMap((key) => key.keys.map((name) => [name, key])))
 const everywhere = byName(SHORTCUTS)
 const onLog = byName(LOG_SHORTCUTS)
+const inInbox = byName(INBOX_SHORTCUTS)
+
+const ofPage = () => (isOnLog() ? onLog : shownPage.peek()?.page === 'inbox' ? inInbox : undefined)
 
 export function listenToKeys(): void {
   let before = ''
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
+    // Its keys are its own.
+    if (openedOffer.peek()) return
     const arrow = event.shiftKey && event.key.startsWith('Arrow')
     const name = `${before}${arrow ? 'Shift+' : ''}${event.key}`
     before = ''
     if (!isFree(event)) return
     if (name === 'g') before = 'g '
-    const key = everywhere.get(name) ?? (isOnLog() ? onLog.get(name) : undefined)
+    const key = everywhere.get(name) ?? ofPage()?.get(name)
     if (!key) return
     event.preventDefault()
     key.act()

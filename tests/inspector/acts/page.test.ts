@@ -1,0 +1,148 @@
+/** The page in a real browser: what waits is handled on it alone, by mouse and by keyboard, and the log says who did. */
+import type { Page } from 'playwright-core'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { RefusedError } from '../../../src/events/errors/call.ts'
+import { actingOn } from '../../../src/inspector/acts/acting.ts'
+import { inspector } from '../../../src/inspector/inspector.ts'
+import { Orchestrator } from '../../../src/orchestrator.ts'
+import { sequential } from '../../../src/patterns/sequential.ts'
+import { memoryStore } from '../../../src/store/memory-store.ts'
+import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
+import { CHROMIUM, openPlace, placeAt, screenshot } from '../browser.ts'
+import { factsOf } from './kit.ts'
+
+const title = CHROMIUM === undefined ? 'the page (skipped: no Chromium found, see CHROMIUM_PATH)' : 'the page'
+const { by } = actingOn({ store: memoryStore() }, false)
+const MARKUP = '<script>document.title = "owned"</script><img src=x onerror="alert(2)"> \u202Egnp.exe'
+
+/** A team of which a task, another task, a budget and a failed run wait for a person. */
+async function waiting() {
+  let isRefused = true
+  const store = memoryStore()
+  const orchestrator = await Orchestrator.open({
+    store,
+    workflows: { report: sequential(['critic']) },
+    runner: scriptedRunner({
+      reply: ({ agent }) =>
+        agent === 'critic' && isRefused ? new RefusedError() : { text: 'done', costUsd: 1 },
+    }),
+  })
+  const serving = await inspector(orchestrator)
+  onTestFinished(async () => {
+    await serving.close()
+    await orchestrator.close()
+  })
+  for (const id of ['writer', 'critic', 'poor'])
+    await orchestrator.createAgent({ id, systemPrompt: `You are ${id}.` })
+  await orchestrator.run('report', 'go', { id: 'r1' })
+  isRefused = false
+  await orchestrator.budgets.set({ usd: 1.2 }, { agent: 'poor' })
+  await orchestrator.sendTask('poor', 'the first')
+  const held = async (id: string, taskId: string, approval?: string) => {
+    const agent = await orchestrator.agent(id)
+    await new Promise<void>((resolve) => {
+      const asked = { taskId, onHeld: () => resolve(), ...(approval && { approval }) }
+      agent.ask(MARKUP, asked).catch(() => {})
+    })
+  }
+  await held('writer', 't1', 'it goes out')
+  await held('writer', 't2', MARKUP)
+  await held('poor', 't3')
+  return { store, orchestrator, url: serving.url }
+}
+
+const entry = (page: Page, id: string) => page.locator(`[data-entry="${id}"]`)
+const dialog = (page: Page) => page.locator('dialog.form')
+const sent = (page: Page, sentence: string) => page.locator('.done').getByText(sentence).waitFor()
+
+describe.skipIf(CHROMIUM === undefined)(title, () => {
+  test('handles what waits by mouse, and a second browser sees it at once', async () => {
+    const { store, orchestrator, url } = await waiting()
+    const page = await openPlace(placeAt(url, '/inbox'))
+    const second = await openPlace(placeAt(url, '/inbox'), { dark: true })
+    expect(await entry(page, 'task:writer:t2').innerText()).toContain('\\u202egnp.exe')
+    expect(await page.title()).toContain('Inbox')
+    expect(await page.locator('img[src=x]').count()).toBe(0)
+    await screenshot(page, 'inbox')
+    await screenshot(second, 'inbox-dark')
+
+    await entry(page, 'task:writer:t1').getByRole('button', { name: 'Approve' }).click()
+    // Going back does nothing.
+    await dialog(page).getByRole('button', { name: 'Back' }).click()
+    expect(await factsOf(store, 'TaskApproved')).toEqual([])
+    await entry(page, 'task:writer:t1').getByRole('button', { name: 'Approve' }).click()
+    await screenshot(page, 'inbox-form')
+    await dialog(page).getByRole('button', { name: 'Approve' }).dblclick()
+    await sent(page, 'Approved task:writer:t1.')
+    await entry(second, 'task:writer:t1').waitFor({ state: 'detached' })
+
+    await entry(page, 'budget:poor:t3').getByRole('button', { name: 'Set the budget' }).click()
+    await dialog(page).getByRole('button', { name: 'Set the budget' }).click()
+    await sent(page, 'The budget is set.')
+    await entry(second, 'budget:poor:t3').waitFor({ state: 'detached' })
+
+    await page.goto(placeAt(url, '/run/r1'))
+    await page.getByRole('button', { name: 'Resume' }).click()
+    await dialog(page).getByRole('button', { name: 'Resume' }).click()
+    await sent(page, 'Run r1 continues.')
+    expect((await orchestrator.runs.result('r1')).success).toBe(true)
+
+    expect(await factsOf(store, 'TaskApproved')).toEqual([{ taskId: 't1', by }])
+    expect((await factsOf(store, 'BudgetSet')).at(-1)).toMatchObject({ by })
+    expect(await factsOf(store, 'RunResumed')).toEqual([{ by }])
+  })
+
+  test('handles what waits by keyboard only', async () => {
+    const { store, orchestrator, url } = await waiting()
+    const page = await openPlace(placeAt(url, '/'))
+    const { keyboard } = page
+    await page.locator('.brand').waitFor()
+    const ready = () => dialog(page).locator('.confirm:enabled').waitFor()
+    await keyboard.press('g')
+    await keyboard.press('i')
+    await entry(page, 'task:writer:t1').waitFor()
+    await keyboard.press('j')
+    await keyboard.press('a')
+    await ready()
+    await keyboard.press('Enter')
+    await sent(page, 'Approved task:writer:t1.')
+    await entry(page, 'task:writer:t1').waitFor({ state: 'detached' })
+
+    await keyboard.press('j')
+    await keyboard.press('d')
+    await ready()
+    await keyboard.press('Escape')
+    await dialog(page).waitFor({ state: 'detached' })
+    await keyboard.press('d')
+    await ready()
+    await keyboard.type('not like this')
+    await keyboard.press('Enter')
+    await sent(page, 'Denied task:writer:t2.')
+    await entry(page, 'task:writer:t2').waitFor({ state: 'detached' })
+
+    await keyboard.press('j')
+    await keyboard.press('a')
+    await ready()
+    await keyboard.press('Enter')
+    await sent(page, 'The budget is set.')
+    await page.getByText('Nothing waits for you.').waitFor()
+
+    await page.goto(placeAt(url, '/run/r1'))
+    const resume = page.getByRole('button', { name: 'Resume' })
+    await resume.waitFor()
+    while (!(await resume.evaluate((button) => button.matches(':focus')))) await keyboard.press('Tab')
+    await keyboard.press('Enter')
+    await ready()
+    await keyboard.press('Enter')
+    await sent(page, 'Run r1 continues.')
+    expect((await orchestrator.runs.result('r1')).success).toBe(true)
+
+    expect(await factsOf(store, 'TaskApproved')).toEqual([{ taskId: 't1', by }])
+    expect(await factsOf(store, 'TaskFailed')).toContainEqual(
+      expect.objectContaining({
+        taskId: 't2',
+        error: expect.objectContaining({ details: expect.objectContaining({ by, reason: 'not like this' }) }),
+      }),
+    )
+  })
+})
