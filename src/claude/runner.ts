@@ -17,10 +17,7 @@ export interface Call {
   /** The session to continue, by forking it; the original is not changed. null starts a new chain. */
   readonly parentSessionId: string | null
   readonly prompt: string
-  /**
-   * What a person decided of the tool call at which its parent session ended. The turn continues from there, without the prompt:
-   * the tool is called, exactly once and as it was approved, or the model is told why not.
-   */
+  /** What a person decided of the tool call at which its parent session ended: no prompt is sent. */
   readonly resumes?: ResumedTurn
   readonly settings: CallSettings
   readonly directories: AgentDirectories

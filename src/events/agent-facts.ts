@@ -233,10 +233,7 @@ const definitions = {
       late: Schema.optionalKey(Schema.Literal(true)),
     }),
   ),
-  /**
-   * Ends a call at a tool call that a person has to decide. Its task waits for that, and its agent with it: the turn continues
-   * from there, in a fork of this session.
-   */
+  /** Ends a call at a tool call that a person has to decide. The turn then continues there, in a fork of this session. */
   CallDeferred: fact(
     Schema.Struct({
       ...callOfTask,

@@ -9,7 +9,7 @@ import {
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import type { Body, Material, PlacedInput } from '../../events/task-input.ts'
-import { type DeferredCall, decidedIn, deferredAt } from './tasks/deferral.ts'
+import { type DeferredCall, decidedIn, deferredAt, fromBefore } from './tasks/deferral.ts'
 import { type AgentTotals, type CallCost, isFree, lastCostIn, withSpending } from './totals.ts'
 
 /** A task in the queue. */
@@ -322,10 +322,6 @@ function withoutTask({ current, queue, files }: AgentContext, taskId: string): C
     ...fromBefore(files, deferred),
   }
 }
-
-/** The next call begins from the files before the turn, of which a part is done. */
-const fromBefore = (files: AgentContext['files'], { before }: Partial<DeferredCall> = {}): Change =>
-  files && before !== undefined ? { files: { ...files, before } } : {}
 
 /** The present files are what the next call begins from. */
 const restingFiles = ({ before: _, ...resting }: SavedState): SavedState => resting

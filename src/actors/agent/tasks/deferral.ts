@@ -75,8 +75,14 @@ export function decidedIn(
   }
 }
 
+/** The next call begins from the files before the turn, of which a part is done. */
+export const fromBefore = <Files extends object>(
+  files: Files | undefined,
+  { before }: Partial<DeferredCall> = {},
+) => (files && before !== undefined ? { files: { ...files, before } } : {})
+
 /** They decide the state, so they are part of the kind's fingerprint. */
-export const DEFERRAL_FOLD = { deferredAt, decidedIn }
+export const DEFERRAL_FOLD = { deferredAt, decidedIn, fromBefore }
 
 interface DeferringTask {
   readonly call: object | null
