@@ -3306,8 +3306,8 @@ export const MUTATIONS = [
     [
       'a reader does not follow the log',
       'src/actors/agent/tasks/tasks.ts',
-      '(store.forReading ? outcomeElsewhere',
-      "(taskId === '' ? outcomeElsewhere",
+      '(isHere ? caller.outcome()',
+      "(taskId !== '' ? caller.outcome()",
     ],
   ),
   ...breaking(
@@ -3326,6 +3326,7 @@ export const MUTATIONS = [
       'tests/remote/agent-ref.test.ts': [
         'answers, and by then its state, its metrics and its sessions have the answer',
         'has what a command changed when that is done, and what others did when it is looked up',
+        'is not begun by a process that waits for it',
       ],
     },
     [
@@ -3333,6 +3334,12 @@ export const MUTATIONS = [
       'src/actors/agent/ref.ts',
       'await this.#read.refresh().catch(() => {})',
       'await Promise.resolve()',
+    ],
+    [
+      'an agent that lives elsewhere is started by whoever waits for it',
+      'src/actors/agent/agent.ts',
+      'store.forReading === true || !environment.owns(id)',
+      'store.forReading === true',
     ],
     [
       'what others have done is not seen when an agent is looked up',

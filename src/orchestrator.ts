@@ -83,6 +83,7 @@ import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { FiredSchedule, ScheduleInfo, ScheduleOptions, Schedules } from './schedules/schedules.ts'
 import { absolutePath, makeDirectory } from './store/directory.ts'
 import type { EventStore } from './store/event-store.ts'
+import { atStore } from './store/level/directory.ts'
 import { liveOwner, lockStore, type StoreLock } from './store/level/lock.ts'
 import { levelStore } from './store/level/store.ts'
 import type { WorkflowReference } from './workflows/pattern.ts'
@@ -155,7 +156,7 @@ export class Orchestrator implements AsyncDisposable {
     this.#budgets = budgets
     this.#accounts = accounts
     this.#admission = admission
-    const environment: Omit<AgentEnvironment, 'swept' | 'isSwept'> = {
+    const environment: Omit<AgentEnvironment, 'owns' | 'swept' | 'isSwept'> = {
       ...surroundings,
       store,
       admission,
@@ -337,14 +338,16 @@ export class Orchestrator implements AsyncDisposable {
 
   /**
    * The log is elsewhere, but the processes of calls belong to the base directory: another process that used it would end
-   * them. Throws StoreInUse.
+   * them. Throws StoreInUse, StoreNotOpened.
    */
   async #lockDirectory(runner: OrchestratorOptions['runner']): Promise<void> {
     if (this.store.forReading || (runner && !runner.sweep)) return
     try {
-      await makeDirectory(this.baseDir)
-      const owner = await liveOwner(this.baseDir)
-      if (owner?.pid !== process.pid) this.#lock = await lockStore(this.baseDir)
+      await atStore(this.baseDir, async () => {
+        await makeDirectory(this.baseDir)
+        const owner = await liveOwner(this.baseDir)
+        if (owner?.pid !== process.pid) this.#lock = await lockStore(this.baseDir)
+      })
     } catch (error) {
       await this.close()
       throw error

@@ -9,6 +9,7 @@ import { Orchestrator } from '../../src/orchestrator.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
 import { type SimulatedModel, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
+import { few } from '../repetitions.ts'
 import { quickCommandLine } from './command.ts'
 
 /** `a, b or c`, and after a colon `a, b, c`: words that can be given. */
@@ -191,7 +192,7 @@ test('a value that the help names is refused here unless it is run', () => {
 })
 
 test.each([...values])('every value that the help names is run: %s', async (name, list) => {
-  for (const value of list) {
+  for (const value of few(3, list)) {
     const given = RUNS[name]?.(value) ?? []
     const { words, input, exitCode } = 'words' in given ? given : { words: given as readonly string[] }
     if (words[0] === 'serve') await serves(cli.start(...words))

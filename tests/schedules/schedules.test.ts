@@ -6,6 +6,9 @@ import type { Orchestrator } from '../../src/orchestrator.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
 import { crashSweep } from '../../src/testing/crash-sweep.ts'
 import { DAY_MS, scheduled } from './kit.ts'
+// Loaded before a sweep, which does not wait for files that are read.
+import '../../src/config/configuration.ts'
+import '../../src/schedules/schedules.ts'
 
 const BERLIN = { cron: '30 2 * * *', timezone: 'Europe/Berlin' }
 const ASKS = { agent: 'a', prompt: 'What is new?' }

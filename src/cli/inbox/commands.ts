@@ -5,7 +5,6 @@ import { InboxEntryNotFoundError } from '../../events/errors/hold.ts'
 import { defined } from '../../events/json.ts'
 import { type InboxEntry, placeOfEntry } from '../../inbox/entry.ts'
 import { userName } from '../../inbox/user-name.ts'
-import { hasStore } from '../existing-store.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { withGlobals } from '../global-options.ts'
 import { replyOf, resumeHeld } from '../held/commands.ts'
@@ -54,7 +53,7 @@ async function show(globals: GlobalOptions, { watch = false }: { readonly watch?
 
 /** Whether a person is there to press keys. A line of an interactive session decides by its own commands. */
 const takesKeys = (globals: GlobalOptions) =>
-  hasKeys() && !globals.json && globals.database === undefined && !isConversation() && hasStore(globals)
+  hasKeys() && !globals.json && globals.database === undefined && !isConversation()
 
 type Decision = 'approved' | 'denied' | 'answered'
 

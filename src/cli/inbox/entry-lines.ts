@@ -8,6 +8,22 @@ import { inert, wrapped } from '../terminal/text.ts'
 
 export const NOTHING_WAITS = 'Nothing waits for you.'
 
+/** The lines of an entry where they are printed. Its head is short, and its command stays whole, to be copied. */
+export function shownLines(terminal: Terminal, entry: InboxEntry): readonly string[] {
+  const [head = '', ...lines] = entryLines(terminal, entry)
+  const { columns } = terminal
+  if (columns === null) return [head, ...lines]
+  return [head, ...brokenLines(lines.slice(0, -1), columns), ...lines.slice(-1)]
+}
+
+/** What is broken to fit keeps what its line begins with, so that no text of an agent poses as a line of ours. */
+export function brokenLines(lines: readonly string[], columns: number): readonly string[] {
+  return lines.flatMap((line) => {
+    const [, begin = '', text = ''] = /^( *(?:[|>-] )?)(.*)$/s.exec(line) ?? []
+    return wrapped(text, Math.max(1, columns - begin.length)).map((piece) => begin + piece)
+  })
+}
+
 export function entryLines(terminal: Terminal, entry: InboxEntry): readonly string[] {
   const { id, kind, run, since, prompt, question, costUsd, command } = entry
   const age = ago(systemClock.now() - Date.parse(since))
@@ -27,20 +43,4 @@ export function entryLines(terminal: Terminal, entry: InboxEntry): readonly stri
           .map((line) => `  | ${line}`)),
     `  ${terminal.style('cyan', asTyped(inert(command)))}`,
   ]
-}
-
-/** The lines of an entry where they are printed. Its head is short, and its command stays whole, to be copied. */
-export function shownLines(terminal: Terminal, entry: InboxEntry): readonly string[] {
-  const [head = '', ...lines] = entryLines(terminal, entry)
-  const { columns } = terminal
-  if (columns === null) return [head, ...lines]
-  return [head, ...brokenLines(lines.slice(0, -1), columns), ...lines.slice(-1)]
-}
-
-/** What is broken to fit keeps what its line begins with, so that no text of an agent poses as a line of ours. */
-export function brokenLines(lines: readonly string[], columns: number): readonly string[] {
-  return lines.flatMap((line) => {
-    const [, begin = '', text = ''] = /^( *(?:[|>-] )?)(.*)$/s.exec(line) ?? []
-    return wrapped(text, Math.max(1, columns - begin.length)).map((piece) => begin + piece)
-  })
 }

@@ -7,7 +7,7 @@ export type KeyDecision =
   | { readonly does: 'approve' | 'edit'; readonly entry: InboxEntry }
   | { readonly does: 'deny' | 'answer'; readonly entry: InboxEntry; readonly text: string }
 
-export interface InboxView {
+export interface InboxScreen {
   /** The id of the entry that keys decide; null if it is gone, until another one is chosen. */
   readonly chosen: string | null
   /** Whether it is shown in full, and how many of its lines are above the screen. */
@@ -23,7 +23,7 @@ export interface InboxView {
 
 type Entries = readonly InboxEntry[]
 
-export const firstInboxView = (entries: Entries, said: string | null = null): InboxView => ({
+export const firstInboxView = (entries: Entries, said: string | null = null): InboxScreen => ({
   ...{ chosen: entries[0]?.id ?? null, isFull: false, offset: 0, typing: null, said },
   ...{ decision: null, ended: false },
 })
@@ -37,14 +37,14 @@ const isQuestion = ({ kind }: { readonly kind: string }) => kind === 'question'
  * The view of another list. *Contract:* a key decides only an entry that was shown when it was pressed, so none takes the
  * place of one that is gone.
  */
-export function listed(view: InboxView, entries: Entries): InboxView {
+export function listed(view: InboxScreen, entries: Entries): InboxScreen {
   const { chosen } = view
   if (chosen === null || entries.some(({ id }) => id === chosen)) return view
   return { ...firstInboxView([]), said: `No longer in the inbox: ${chosen}` }
 }
 
 /** @param rows How many lines of an entry the screen has. */
-export function pressedInInbox(view: InboxView, entries: Entries, key: Key, rows = 20): InboxView {
+export function pressedInInbox(view: InboxScreen, entries: Entries, key: Key, rows = 20): InboxScreen {
   const calm = { ...view, said: null }
   const { name = '', sequence = '', ctrl = false } = key
   if (ctrl && name === 'd') return { ...calm, ended: true }
@@ -80,11 +80,11 @@ function moved(entries: Entries, chosen: string | null, by: number): string | nu
 }
 
 function typed(
-  view: InboxView,
-  { does, text }: NonNullable<InboxView['typing']>,
+  view: InboxScreen,
+  { does, text }: NonNullable<InboxScreen['typing']>,
   entry: InboxEntry,
   { name, sequence = '', isPasted = false, ctrl = false }: Key,
-): InboxView {
+): InboxScreen {
   if (name === 'escape') return { ...view, typing: null }
   if (name === 'backspace') return { ...view, typing: { does, text: [...text].slice(0, -1).join('') } }
   if (ctrl && name === 'u') return { ...view, typing: { does, text: '' } }

@@ -4,6 +4,7 @@ import { InvalidInputError } from '../../events/errors/usage.ts'
 import { ago, plural } from '../../events/figures.ts'
 import { defined, type JsonObject } from '../../events/json.ts'
 import type { InboxEntry } from '../../inbox/entry.ts'
+import { hasStore, noteNoStore } from '../existing-store.ts'
 import { reportFailure } from '../failure.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
@@ -15,7 +16,7 @@ import { brokenLines, entryLines, NOTHING_WAITS } from './entry-lines.ts'
 import {
   firstInboxView,
   INBOX_KEYS,
-  type InboxView,
+  type InboxScreen,
   type KeyDecision,
   listed,
   pressedInInbox,
@@ -48,6 +49,7 @@ export async function decideByKeys(
   stays: boolean,
   decisions: InboxDecisions,
 ): Promise<void> {
+  if (!hasStore(globals)) return noteNoStore(globals)
   const screen = terminal(globals)
   const interruption = listenForInterruption()
   const { signal } = interruption
@@ -90,7 +92,7 @@ async function nextDecision(
 ): Promise<{ readonly decision: KeyDecision | null; readonly isEmpty: boolean }> {
   let latest: readonly InboxEntry[] | undefined
   let entries: readonly InboxEntry[] = []
-  let view: InboxView | undefined
+  let view: InboxScreen | undefined
   let rows = 0
   let redraw = () => {}
   const stop = new AbortController()
@@ -158,7 +160,7 @@ const AROUND = 4
 
 function drawing(
   screen: Terminal,
-  view: InboxView,
+  view: InboxScreen,
   entries: readonly InboxEntry[],
   { columns, rows }: Size,
 ): Drawing & { readonly offset: number } {
@@ -186,7 +188,7 @@ function drawing(
   return { lines: lines.slice(-rows), isTyping: view.typing !== null, offset: isFull ? offset : 0 }
 }
 
-function foot(screen: Terminal, { typing, said }: InboxView, columns: number): string {
+function foot(screen: Terminal, { typing, said }: InboxScreen, columns: number): string {
   if (said !== null) return screen.style('yellow', inert(said))
   if (typing === null) return screen.style('dim', INBOX_KEYS)
   const asked = typing.does === 'deny' ? 'Deny it. Reason: ' : 'Answer: '

@@ -170,7 +170,8 @@ export function readInput(text: string, agent: string | null, agents: readonly s
   if (copied !== undefined) {
     const line = (command: string) => `${options}${command}${more}`
     const known = nearest(copied, [...FULL_COMMANDS, ...Object.keys(SHORT_COMMANDS)]) ?? (options && copied)
-    if (known === '' || known === null || OPENS_QUESTION.test(copied)) return { type: 'ask', prompt: typed }
+    if (known === '' || known === null || (known !== copied && OPENS_QUESTION.test(copied)))
+      return { type: 'ask', prompt: typed }
     if (known !== copied) return { type: 'unsure', meant: `claude-agents ${line(known)}`, typed }
     const words = splitWords(line(copied))
     return words ? { type: 'command', words } : wrong(line(copied))

@@ -1,5 +1,6 @@
 /** The keyboard of an interactive session: its one reader, which keeps what is typed ahead until it is asked for. */
 import type { ReadStream } from 'node:tty'
+import { withoutHidden } from '../../events/hidden-characters.ts'
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g
@@ -146,12 +147,15 @@ export class Keyboard {
   }
 }
 
-/** No part of pasted text counts as a key, such as Ctrl-C or an arrow. */
+/** No part of pasted text counts as a key, such as Ctrl-C or an arrow, and none is hidden: what is seen is what is asked. */
 const pasted = (text: string) =>
-  text
-    .replace(/\r\n|\r|\n/g, BREAK)
-    .replaceAll('\t', '  ')
-    .replace(CONTROL, '')
+  withoutHidden(
+    text
+      .replace(/\r\n|\r|\n/g, BREAK)
+      .replaceAll('\t', '  ')
+      .replace(CONTROL, ''),
+    () => '',
+  )
 
 /** How many characters at the end of a text may be the beginning of the mark. */
 function partOf(text: string, mark: string): number {

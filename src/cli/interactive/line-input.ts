@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { appendFile } from 'node:fs/promises'
 import { createInterface, type Interface } from 'node:readline'
+import { withoutHidden } from '../../events/hidden-characters.ts'
 import { isMissing, readPlainFile } from '../../store/directory.ts'
 import { promptBelow } from '../terminal/live-lines.ts'
 import { BREAK, Keyboard, type Keys } from './keyboard.ts'
@@ -60,8 +61,9 @@ export async function lineInput({
           )
         },
       })
-      const typed = await oneLine({ lines, keys, keyboard, prompt, stdout })
+      const read = await oneLine({ lines, keys, keyboard, prompt, stdout })
       lines.close()
+      const typed = read === null ? null : withoutHidden(read, () => '')
       if (typed === null || typed === 'interrupted' || typed.trim() === '') return typed
       if (isKept) history = [typed, ...history.filter((line) => line !== typed)].slice(0, LONGEST_HISTORY)
       if (isKept && kept !== null)

@@ -3,7 +3,9 @@ import type { BudgetInfo } from '../../actors/admission/budget.ts'
 import type { AgentContext } from '../../actors/agent/state.ts'
 import type { PlainState } from '../../actors/engine/compiled-fold.ts'
 import { agentFacts } from '../../events/agent-facts.ts'
-import type { InboxEntry, InboxKind } from '../../inbox/entry.ts'
+import { withoutHidden } from '../../events/hidden-characters.ts'
+import type { Json } from '../../events/json.ts'
+import type { InboxEntry } from '../../inbox/entry.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { FieldView, OfferView } from './view.ts'
 
@@ -18,42 +20,93 @@ const offer = (
   fields: readonly FieldView[] = [],
 ): OfferView => ({ action, label, effect, says, about, fields })
 
-type OffersOf = (entry: InboxEntry, about: { readonly entry: string }) => readonly OfferView[]
+type About = { readonly entry: string }
+type OffersOf = (entry: InboxEntry, about: About) => readonly OfferView[]
 
-const deny = (about: OfferView['about']): OfferView =>
-  offer('deny', 'Deny', 'destroys', 'The task ends without an answer.', about, [REASON])
+const approve = (
+  about: About,
+  label: string,
+  says: string,
+  fields: readonly FieldView[] = [],
+): OfferView => ({
+  ...offer('approve', label, 'costs', says, about, fields),
+  key: 'a',
+})
+
+const deny = (about: About, says = 'The task ends without an answer.', label = 'Deny'): OfferView => ({
+  ...offer('deny', label, 'destroys', says, about, [REASON]),
+  key: 'd',
+})
 
 const CANCEL_RUN = 'The run ends for good, with all its tasks.'
 
-const OF_KIND: Readonly<Record<InboxKind, OffersOf>> = {
-  task: (_, about) => [
-    offer('approve', 'Approve', 'costs', 'The task begins, and is paid for.', about),
-    deny(about),
+/** By kind of entry; nothing is offered about others. */
+const OF_KIND: Readonly<Record<string, OffersOf>> = {
+  task: (_, about) => [approve(about, 'Approve', 'The task begins, and is paid for.'), deny(about)],
+  tool: ({ input }, about) => [
+    approve(about, 'Approve', 'The tool is used, and the turn continues.', [
+      { name: 'always', label: 'Always allow (a rule, such as Bash(npm test))', kind: 'line', value: '' },
+    ]),
+    ...edit(input, about),
+    deny(about, 'The tool is not used. The agent is told why, and its turn continues.'),
+  ],
+  question: ({ choices }, about) => [
+    {
+      ...offer('answer', 'Answer', 'costs', 'The agent gets the answer, and its turn continues.', about, [
+        choices === null
+          ? { name: 'text', label: 'Answer', kind: 'text', value: '', required: true }
+          : { name: 'text', label: 'Answer', kind: 'choice', value: '', choices, required: true },
+      ]),
+      key: 'e',
+    },
+    deny(about, 'The agent gets no answer. It is told why, and its turn continues.'),
   ],
   budget: ({ input, command }, about) => [
     ...raiseFor(input as { budget?: BudgetInfo } | null, command),
     deny(about),
   ],
   account: (_, about) => [
-    offer('approve', 'Resume the account', 'costs', 'Calls of all held tasks begin again.', about),
+    approve(about, 'Resume the account', 'Calls of all held tasks begin again.'),
     deny(about),
   ],
   landing: (_, about) => [
-    offer('land', 'Land again', 'plain', 'The work is merged and checked again as it is now.', about),
-    offer('deny', 'Give up', 'plain', 'The work stays on the branch of its agent.', about),
+    {
+      ...offer('land', 'Land again', 'plain', 'The work is merged and checked again as it is now.', about),
+      key: 'a',
+    },
+    deny(about, 'The work stays on the branch of its agent.', 'Give up'),
   ],
-  supervision: () => [],
   run: ({ run }, about) => [
-    ...(run === null ? [] : [resume(run)]),
-    offer('deny', 'Cancel the run', 'destroys', CANCEL_RUN, about, [REASON]),
+    ...(run === null ? [] : [{ ...resume(run), key: 'a' as const }]),
+    deny(about, CANCEL_RUN, 'Cancel the run'),
   ],
   schedule: (_, about) => [
-    offer('deny', 'Pause the schedule', 'plain', 'Nothing of it begins until it is resumed.', about),
+    {
+      ...offer('deny', 'Pause the schedule', 'plain', 'Nothing of it begins until it is resumed.', about),
+      key: 'd',
+    },
   ],
 }
 
 export const offersOfEntry = (entry: InboxEntry): readonly OfferView[] =>
-  OF_KIND[entry.kind](entry, { entry: entry.id })
+  Object.hasOwn(OF_KIND, entry.kind) ? (OF_KIND[entry.kind]?.(entry, { entry: entry.id }) ?? []) : []
+
+/** In characters. A longer input is edited on the command line. */
+const LONGEST_EDITED = 20_000
+
+/** The input of a tool call as JSON in which no character is hidden. */
+function edit(input: Json, about: About): readonly OfferView[] {
+  const text = withoutHidden(JSON.stringify(input, null, 2), asJsonEscape)
+  if (text.length > LONGEST_EDITED) return []
+  const says = 'The tool is used with this input instead, and the turn continues.'
+  const field: FieldView = { name: 'input', label: 'Input', kind: 'json', value: text, required: true }
+  return [{ ...offer('approve', 'Edit', 'costs', says, about, [field]), key: 'e' }]
+}
+
+const asJsonEscape = (character: string): string =>
+  Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
+    .map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`)
+    .join('')
 
 const resume = (run: string): OfferView =>
   offer(
@@ -71,7 +124,8 @@ function raiseFor(input: { budget?: BudgetInfo } | null, command: string): reado
   const { scope, limit } = input?.budget ?? {}
   if (!scope || !limit) return []
   const fitting = (name: string) => new RegExp(`--${name} ([\\d.]+)`).exec(command)?.[1]
-  return [raise(scope, { usd: fitting('usd') ?? limit.usd, tokens: fitting('tokens') ?? limit.tokens })]
+  const needed = { usd: fitting('usd') ?? limit.usd, tokens: fitting('tokens') ?? limit.tokens }
+  return [{ ...raise(scope, needed), key: 'a' }]
 }
 
 type Amounts = Readonly<Record<'usd' | 'tokens', string | number | null>>

@@ -28,6 +28,8 @@ export interface FieldView {
 /** Something that can be done, with the form that asks for it. */
 export interface OfferView {
   readonly action: ActionName
+  /** The key that opens its form in the inbox: to approve, deny or edit. */
+  readonly key?: 'a' | 'd' | 'e'
   /** What its button says. */
   readonly label: string
   /** What it does, what it costs and what it destroys: shown before it is done. */

@@ -1,7 +1,7 @@
 /** Deciding the inbox by keys. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { firstInboxView, type InboxView, listed, pressedInInbox } from '../../../src/cli/inbox/keys-view.ts'
+import { firstInboxView, type InboxScreen, listed, pressedInInbox } from '../../../src/cli/inbox/keys-view.ts'
 import type { Key } from '../../../src/cli/terminal/screen.ts'
 import type { InboxEntry } from '../../../src/inbox/entry.ts'
 
@@ -51,7 +51,7 @@ test('a question is answered by a text, or by the number of a choice', () => {
 })
 
 test('what is pasted is part of a reason and decides nothing', () => {
-  const paste = (text: string, from: InboxView) =>
+  const paste = (text: string, from: InboxScreen) =>
     [...text].reduce((view, each) => pressedInInbox(view, three, { ...key(each), isPasted: true }), from)
   expect(paste('add\rde\rq', firstInboxView(three))).toEqual(firstInboxView(three))
   const view = paste('add\rde', press(['d']))

@@ -95,3 +95,19 @@ test('The terminal is in raw mode from the first text to the end, and then no mo
   input.close()
   expect(modes.at(-1)).toBe(false)
 })
+
+test('What is pasted or typed has no hidden characters, so what is seen is what is asked', async () => {
+  const { input, type } = await keyboard()
+  const kept = 'نمی‌دانم 👩‍👧 é'
+  for (const [keys, means] of [
+    ['\u001b[200~hid\u200bden \u202eabc\u001b[201~\r', 'hidden abc'],
+    ['ty\u200bped\u{e0041}\r', 'typed'],
+    [`\u001b[200~${kept}\u001b[201~\r`, kept],
+    [`${kept}\r`, kept],
+  ] as const) {
+    const typed = input.next('> ')
+    type(keys)
+    expect(await typed).toBe(means)
+  }
+  input.close()
+})

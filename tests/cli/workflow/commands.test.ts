@@ -6,6 +6,7 @@ import { sequential } from '../../../src/patterns/sequential.ts'
 import { answer } from '../../../src/testing/model/answer.ts'
 import { type SimulatedModel, simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
+import { few } from '../../repetitions.ts'
 import { quickCommandLine, type Ran } from '../command.ts'
 
 let model: SimulatedModel
@@ -245,7 +246,8 @@ describe('a workflow that is interrupted', () => {
 })
 
 describe('a template', () => {
-  test.each([
+  // The others are run in tests/cli/documented-values.test.ts, too.
+  const TEAMS = few<[template: string, agents: string[]]>(1, [
     ['research', ['researcher', 'analyst', 'writer']],
     [
       'code-review',
@@ -258,7 +260,9 @@ describe('a template', () => {
       ],
     ],
     ['brainstorm', ['visionary', 'pragmatist', 'outsider', 'critic', 'ranker']],
-  ])('%s creates its agents and runs', async (name, agents) => {
+  ])
+
+  test.each(TEAMS)('%s creates its agents and runs', async (name, agents) => {
     const { run, folder } = await quickCommandLine(model.environment)
     await writeFile(join(folder, 'login.ts'), 'export const login = 4711')
     const before = model.requestCount

@@ -61,6 +61,6 @@ test('A changed byte anywhere in the log causes an error, or changes nothing tha
       })
       await rm(directory, { recursive: true })
     }),
-    { numRuns: repetitions('CORRUPTIONS', { short: 30, long: 100 }) },
+    { numRuns: repetitions('DAMAGED_BYTES', { short: 30, long: 500 }) },
   )
 })

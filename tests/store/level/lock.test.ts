@@ -73,8 +73,9 @@ test('Another process is refused a base directory also where its log is elsewher
   const directory = await temporaryDirectory()
   const owner = await ownerProcess(directory)
   const runner = { ...scriptedRunner(), sweep: async () => 0 }
-  const open = () => Orchestrator.open({ baseDir: directory, store: memoryStore(), runner })
+  const open = (baseDir = directory) => Orchestrator.open({ baseDir, store: memoryStore(), runner })
   await expect(open()).rejects.toMatchObject(inUse(owner.pid))
+  await expect(open(join(directory, 'store.json'))).rejects.toMatchObject({ _tag: 'StoreNotOpened' })
   await killed(owner)
   const orchestrator = await open()
   await expect(levelStore(directory)).rejects.toMatchObject(inUse(process.pid))

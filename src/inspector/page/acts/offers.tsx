@@ -14,7 +14,7 @@ export function Offers({ offers }: { readonly offers: readonly OfferView[] }) {
           type="button"
           key={`${offer.action} ${JSON.stringify(offer.about)}`}
           class={`offer ${offer.effect}`}
-          data-action={offer.action}
+          data-key={offer.key}
           onClick={() => openOffer(offer)}
         >
           {offer.label}

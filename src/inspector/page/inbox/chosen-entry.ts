@@ -16,8 +16,7 @@ export function chooseEntry(by: number): void {
   next?.scrollIntoView({ block: 'nearest' })
 }
 
-/** Opens a form of the chosen entry: its first one, or the first of these actions. */
-export function openForm(...actions: readonly string[]): void {
-  const buttons = [...(chosen()?.querySelectorAll<HTMLButtonElement>('[data-action]') ?? [])]
-  buttons.find(({ dataset }) => actions.includes(dataset.action ?? '') || actions.length === 0)?.click()
+/** Opens the form of the chosen entry that has this key. */
+export function openForm(key: string): void {
+  chosen()?.querySelector<HTMLButtonElement>(`[data-key=${key}]`)?.click()
 }

@@ -1,4 +1,5 @@
 /** The inbox: everything that waits for a person, in full, with what can be done about it. */
+import type { ComponentChildren } from 'preact'
 import type { EntryView, InboxView } from '../../acts/view.ts'
 import { Offers } from '../acts/offers.tsx'
 import { Payload } from '../parts/payload.tsx'
@@ -48,8 +49,10 @@ function Waiting({ view }: { readonly view: InboxView }) {
   )
 }
 
-const KINDS: Readonly<Record<EntryView['kind'], string>> = {
+const KINDS: Readonly<Record<string, string>> = {
   task: 'Task',
+  tool: 'Tool call',
+  question: 'Question',
   budget: 'Budget',
   account: 'Account',
   landing: 'Landing',
@@ -70,7 +73,7 @@ function Entry({ entry }: { readonly entry: EntryView }) {
       aria-labelledby={`entry ${id}`.replaceAll(' ', '-')}
     >
       <header>
-        <span class={`badge kind-${kind}`}>{KINDS[kind]}</span>
+        <span class={`badge kind-${kind}`}>{KINDS[kind] ?? kind}</span>
         {agent !== null && (
           <a class="link" href={`/agent/${agent}`}>
             {agent}
@@ -88,16 +91,14 @@ function Entry({ entry }: { readonly entry: EntryView }) {
       </header>
       <h2 id={`entry ${id}`.replaceAll(' ', '-')}>{question}</h2>
       {prompt !== null && (
-        <section aria-label="Prompt">
-          <h3>What is asked</h3>
+        <Part title="What is asked" of={id}>
           <Payload value={prompt} path="entry.prompt" whole={whole} />
-        </section>
+        </Part>
       )}
       {tool !== null && (
-        <section aria-label="Input">
-          <h3>{tool}</h3>
+        <Part title={tool} of={id}>
           <Payload value={input} path="entry.input" whole={whole} />
-        </section>
+        </Part>
       )}
       {tool === null && input !== null && (
         <details>
@@ -110,5 +111,26 @@ function Entry({ entry }: { readonly entry: EntryView }) {
         <code>{command}</code>
       </p>
     </article>
+  )
+}
+
+/** Scrolls by keyboard as well, if it is long. */
+function Part({
+  title,
+  of,
+  children,
+}: {
+  readonly title: string
+  readonly of: string
+  readonly children: ComponentChildren
+}) {
+  return (
+    <div>
+      <h3>{title}</h3>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard */}
+      <section class="part" aria-label={`${title}: ${of}`} tabIndex={0}>
+        {children}
+      </section>
+    </div>
   )
 }

@@ -62,10 +62,10 @@ export const INBOX_SHORTCUTS: readonly Shortcut[] = [
     keys: ['a'],
     shown: 'a',
     does: 'approve, resume, raise the budget, or land again',
-    act: () => openForm('approve', 'resume', 'raise', 'land'),
+    act: () => openForm('a'),
   },
-  { keys: ['d'], shown: 'd', does: 'deny', act: () => openForm('deny') },
-  { keys: ['e'], shown: 'e', does: 'answer', act: () => openForm('answer') },
+  { keys: ['d'], shown: 'd', does: 'deny', act: () => openForm('d') },
+  { keys: ['e'], shown: 'e', does: 'answer, or edit and approve', act: () => openForm('e') },
 ]
 
 /** On the page of the log only: elsewhere, the same keys scroll. */
