@@ -2709,7 +2709,7 @@ export const MUTATIONS = [
       'all steps are read at once',
       'src/inspector/run.ts',
       'steps.slice(from, from + STEPS_PER_REQUEST)',
-      'steps.slice(from)',
+      'steps.slice(from, from + 10 * STEPS_PER_REQUEST)',
     ],
     [
       'earlier turns are left out',

@@ -1,6 +1,5 @@
 /**
- * The web inspector: pages that show runs, conversations, costs and what waits for you, and the whole system at any moment of
- * the log.
+ * The web inspector: pages that show runs, conversations, costs and what waits for you, and the whole system at any moment.
  *
  * I1. It never opens or writes a store: what the page does is done by the owner, once for each form, and the log names who.
  * I2. It answers only on 127.0.0.1, and only to requests with the token.

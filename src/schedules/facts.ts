@@ -15,8 +15,8 @@ const ofFiring = {
   id: Text,
 }
 
-/** What becomes of firings that no process was there for: one stands for all, none is made up for, or each is. */
 export const MISSED = ['once', 'skip', 'all'] as const
+/** What becomes of firings that no process was there for: one stands for all, none is made up for, or each is. */
 export const Missed = Schema.Literals(MISSED).annotate({ problem: 'is none of once, skip and all' })
 export type Missed = typeof Missed.Type
 

@@ -72,6 +72,7 @@ let made = 0
 const fresh = () => `new-${++made}`
 const run = (...more: string[]) => ['workflow', 'run', 'a', 'researcher', 'go', ...more]
 const ask = (...more: string[]) => ['agent', 'ask', 'a', 'hello', ...more]
+const schedule = (prompt: string) => ['schedule', 'add', fresh(), prompt, '--agent', 'a']
 const createIn = (id: string) => ['agent', 'create', id, 'You work.', '--repo', 'repo']
 const place = (value: string, source: string) =>
   value.replace('src', source).replace('target', `${fresh()}/placed`)
@@ -135,6 +136,10 @@ const RUNS: Readonly<Record<string, (value: string) => Running | readonly string
   ],
   'budget set --usd': (value) => ['budget', 'set', '--usd', value],
   'budget set --tokens': (value) => ['budget', 'set', '--tokens', value],
+  'schedule add': (value) => ({ words: [...schedule(value), '--cron', '@daily'], input: 'go' }),
+  'schedule add --cron': (value) => [...schedule('go'), '--cron', value],
+  'schedule add --timezone': (value) => [...schedule('go'), '--cron', '@daily', '--timezone', value],
+  'schedule add --missed': (value) => [...schedule('go'), '--cron', '@daily', '--missed', value],
   'attach --tasks': (value) => ['attach', 'r1', '--tasks', value],
   'tail --stream': (value) => ['tail', '--no-follow', '--stream', value],
   'tail --since': (value) => ['tail', '--no-follow', '--since', value],

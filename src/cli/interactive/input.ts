@@ -146,7 +146,7 @@ export const OWN_WORDS = ['use', 'ask', 'help', 'exit'] as const
 
 /** Commands that have no short name here. */
 const FULL_COMMANDS =
-  'account agent completion config demo diff doctor fleet fork init inspect interactive land late-answers ls metrics notify rerun serve status tail version wait why'.split(
+  'account agent completion config demo diff doctor fleet fork init inspect interactive land late-answers ls metrics notify rerun schedule serve status tail version wait why'.split(
     ' ',
   )
 
@@ -214,7 +214,7 @@ const OPENS_QUESTION =
 const ORDINARY = new Set(
   `accounts agents answer answers approve are asked asks attach attack cancel create demo deny diff edit exist exit fleet fork
   form hand held hello help helps here hold init inspect land last late lest let list lists log long lose lost lot mail mask more
-  most note notify remove replay reply reset rest return save see serve server shop shot show shows slow state status step stop
+  most note notify remove replay reply reset rest return save schedule see serve server shop shot show shows slow state status step stop
   tail task tasks test tips too top unit up use user users version want way work`.split(/\s+/),
 )
 

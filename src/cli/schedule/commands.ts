@@ -20,7 +20,7 @@ export function scheduleCommands(schedule: Command): void {
   schedule
     .command('add <name> <prompt>')
     .description('ask an agent, or run a workflow with this input, at set times; - reads it from stdin')
-    .requiredOption('--cron <expression>', 'when: minute, hour, day, month, weekday, or @daily')
+    .requiredOption('--cron <expression>', 'when: five fields as in crontab, or a name such as @daily')
     .option('--timezone <zone>', 'zone of the times, such as Europe/Berlin (default: that of this machine)')
     .addOption(new Option('--agent <id>', 'agent to ask').conflicts('workflow'))
     .option('--workflow <name>', 'workflow of the configuration file, or a template, to run')

@@ -71,7 +71,7 @@ test('agent import says what is wrong with a place before it makes a store', asy
     ['.', 'it has no Markdown files'],
   ] as const) {
     const { exitCode, stderr } = await run(['agent', 'import', path])
-    expect([exitCode, stderr]).toEqual([1, expect.stringContaining(said)])
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining(said)])
   }
   await writeFile(join(folder, 'a.md'), 'You help.')
   expect((await run(['agent', 'import', 'a.md'])).exitCode).toBe(1)

@@ -43,6 +43,14 @@ test('prints its address, serves the store to any client that knows it, and ends
   })
   first.kill('SIGINT')
   expect(await first).toMatchObject({ exitCode: 130 })
+
+  const renewed = start('--json', 'inspect', '--new-key')
+  const other = new URL(JSON.parse(await firstLine(renewed)).url)
+  expect(other.port).toBe(port)
+  const headers = { authorization: `Bearer ${new URL(url).searchParams.get('token')}` }
+  expect(await fetch(new URL('/api/facts', other.origin), { headers })).toMatchObject({ ok: false })
+  renewed.kill('SIGINT')
+  await renewed
 })
 
 test('a service starts, works and ends while the inspector is open, and both go on', async () => {

@@ -38,7 +38,20 @@ test('schedule add, list, pause, resume and remove print the schedule, and say w
   )
   for (const workflow of ['review', 'research'])
     expect(
-      (await run(['schedule', 'add', workflow, '--cron', '@daily', '--workflow', workflow, 'x'])).exitCode,
+      (
+        await run([
+          'schedule',
+          'add',
+          workflow,
+          '--cron',
+          '@daily',
+          '--missed',
+          'skip',
+          '--workflow',
+          workflow,
+          'x',
+        ])
+      ).exitCode,
     ).toBe(0)
   const listed = await run(['schedule', 'list', '--json'])
   expect(listed.values.map(({ name }) => name)).toEqual(['news', 'research', 'review'])
