@@ -244,7 +244,7 @@ test('A hook that cannot read what it was given refuses the call', async () => {
 })
 
 describe('No tool runs that nobody approved', () => {
-  /** One call of an agent that has these files, and what is in its workspace afterwards. */
+  // One call of an agent whose workspace has these files.
   async function called(model: Model, settings: Partial<CallSettings>, files: Record<string, object> = {}) {
     const agent = await testAgent()
     const { workspace } = agent.directories
