@@ -200,7 +200,8 @@ export function definitionOf(
   id: string,
   config: AgentConfig,
 ): { readonly text: string; readonly dropped: readonly string[] } {
-  const { systemPrompt, allowedTools, model, maxTurns, permissions, workspace } = config
+  const { systemPrompt, allowedTools, model, maxTurns, permissions, workspace, approveTools, questions } =
+    config
   const [first = ''] = systemPrompt.trim().split('\n')
   const front = defined({
     name: id,
@@ -214,6 +215,8 @@ export function definitionOf(
   const dropped = ['timeoutMs', 'retry']
   if (permissions !== 'workspace') dropped.push('permissions')
   if (workspace) dropped.push('workspace')
+  if (approveTools) dropped.push('approveTools')
+  if (questions) dropped.push('questions')
   return { text: ['---', ...lines, '---', '', systemPrompt.trim(), ''].join('\n'), dropped }
 }
 

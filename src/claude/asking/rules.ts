@@ -23,16 +23,16 @@ export interface AskedCall {
 const FAMILIES: readonly (readonly string[])[] = [
   ['Write', 'Edit', 'MultiEdit', 'NotebookEdit'],
   ['Bash', 'Monitor', 'PowerShell'],
+  ['Read', 'NotebookRead', 'Grep', 'Glob', 'LS'],
+  // Two names of one tool each, by the version of the CLI.
+  ['Agent', 'Task'],
+  ['Skill', 'SlashCommand'],
+  ['KillShell', 'KillBash', 'TaskStop'],
 ]
-const [FILE_CHANGES = [], SHELLS = []] = FAMILIES
-const FILE_TOOLS: ReadonlySet<string> = new Set([
-  ...FILE_CHANGES,
-  'Read',
-  'NotebookRead',
-  'Grep',
-  'Glob',
-  'LS',
-])
+const [FILE_CHANGES = [], SHELLS = [], FILE_READS = []] = FAMILIES
+const FILE_TOOLS: ReadonlySet<string> = new Set([...FILE_CHANGES, ...FILE_READS])
+/** They look into all that is below a path. */
+const SEARCHES: ReadonlySet<string> = new Set(['Grep', 'Glob', 'LS'])
 
 interface ToolRuleParts {
   readonly name: string
@@ -75,8 +75,8 @@ function mayFit({ name, scope }: ToolRuleParts, { tool, input, paths }: AskedCal
   const family = FAMILIES.find((each) => each.includes(name)) ?? [name]
   if (!isNamed(name, tool) && !family.includes(tool)) return false
   if (scope === null) return true
-  if (SHELLS.includes(tool)) return contains(String(input.command ?? ''), scope)
-  if (!FILE_TOOLS.has(tool) || paths.length === 0 || !isPlainPath(scope)) return true
+  if (SHELLS.includes(tool)) return typeof input.command !== 'string' || contains(input.command, scope)
+  if (!FILE_TOOLS.has(tool) || SEARCHES.has(tool) || paths.length === 0 || !isPlainPath(scope)) return true
   return paths.some((path) => fitsPath(path, scope))
 }
 
@@ -120,7 +120,10 @@ function hostOf(url: unknown): string | null {
 }
 
 /** A pattern for paths in the workspace whose meaning is beyond doubt. */
-const isPlainPath = (pattern: string) => /^(?:\.\/)?[\w.][\w./ *-]*$/.test(pattern) && !pattern.includes('..')
+function isPlainPath(pattern: string): boolean {
+  const plain = pattern.replace(/^\.\//, '')
+  return /^[\w.][\w./ *-]*$/.test(plain) && !/\.\.|\/\/|(?:^|\/)\.(?:\/|$)|\s$|\*\/$/.test(plain)
+}
 
 /** A pattern without a folder fits in each of them, and a folder stands for what is in it. */
 function fitsPath(path: string, pattern: string): boolean {
