@@ -19,13 +19,13 @@ export interface AskedCall {
   readonly paths: readonly string[]
 }
 
+/** These run commands, which nothing confines to the workspace. */
+export const SHELL_TOOLS: readonly string[] = ['Bash', 'Monitor', 'PowerShell']
+const FILE_CHANGES: readonly string[] = ['Write', 'Edit', 'MultiEdit', 'NotebookEdit']
 /** A rule for one of them is about all of them: what it says of one way must not be done by another. */
-const FAMILIES: readonly (readonly string[])[] = [
-  ['Write', 'Edit', 'MultiEdit', 'NotebookEdit'],
-  ['Bash', 'Monitor', 'PowerShell'],
-]
-const [FILE_CHANGES = [], SHELLS = []] = FAMILIES
-const FILE_TOOLS: ReadonlySet<string> = new Set([
+const FAMILIES = [FILE_CHANGES, SHELL_TOOLS]
+/** These read or change files. Some are the names of older tools. */
+export const FILE_TOOLS: ReadonlySet<string> = new Set([
   ...FILE_CHANGES,
   'Read',
   'NotebookRead',
@@ -39,7 +39,7 @@ interface ToolRuleParts {
   readonly scope: string | null
 }
 
-export function ruleParts(rule: string): ToolRuleParts {
+function ruleParts(rule: string): ToolRuleParts {
   const [, name = rule, scope = null] = /^([\w-]+)\((.*)\)$/s.exec(rule) ?? []
   return { name, scope }
 }
@@ -75,7 +75,7 @@ function mayFit({ name, scope }: ToolRuleParts, { tool, input, paths }: AskedCal
   const family = FAMILIES.find((each) => each.includes(name)) ?? [name]
   if (!isNamed(name, tool) && !family.includes(tool)) return false
   if (scope === null) return true
-  if (SHELLS.includes(tool)) return contains(String(input.command ?? ''), scope)
+  if (SHELL_TOOLS.includes(tool)) return contains(String(input.command ?? ''), scope)
   if (!FILE_TOOLS.has(tool) || paths.length === 0 || !isPlainPath(scope)) return true
   return paths.some((path) => fitsPath(path, scope))
 }
@@ -101,7 +101,7 @@ const PLAIN_WORDS = /^[\w\s.,/:=@%+-]*$/
 function surelyFits({ name, scope }: ToolRuleParts, { tool, input, paths }: AskedCall): boolean {
   if (!isNamed(name, tool)) return false
   if (scope === null) return true
-  if (SHELLS.includes(tool)) return isCommand(String(input.command ?? ''), scope)
+  if (SHELL_TOOLS.includes(tool)) return isCommand(String(input.command ?? ''), scope)
   if (scope.startsWith('domain:')) return hostOf(input.url) === scope.slice('domain:'.length)
   const isClear = FILE_TOOLS.has(tool) && isPlainPath(scope) && paths.length > 0
   return isClear && paths.every((path) => !path.startsWith('../') && fitsPath(path, scope))
