@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { InvalidInvocationError, OutputSchemaError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import { isToolRule } from '../events/options/tools.ts'
+import { FILE_TOOLS, SHELL_TOOLS } from './asking/rules.ts'
 import { outputSchema } from './output-schema.ts'
 import { recordsSystemPrompts, type Version } from './program.ts'
 import type { Call, CallSettings } from './runner.ts'
@@ -131,14 +132,10 @@ export interface ToolRules {
 }
 
 /**
- * Without a scope, these lift the CLI's own limit to the working directory: `Write` alone may write anywhere, `Grep`
- * alone may read any file (measured on 2.1.197 and 2.1.330; some are the names of older tools).
+ * Without a scope, tools for files lift the CLI's own limit to the working directory: `Write` alone may write anywhere,
+ * `Grep` alone may read any file (measured on 2.1.197 and 2.1.330).
  */
-const FILE_TOOLS = new Set('Read Write Edit MultiEdit NotebookRead NotebookEdit Grep Glob LS'.split(' '))
 const WORKSPACE = './**'
-
-/** These run commands, which nothing confines to the workspace: denied unless one of them is allowed. */
-const SHELL_TOOLS = ['Bash', 'Monitor', 'PowerShell']
 
 /**
  * Sessions that share a directory could find and message each other, and a session that moves to a worktree is no
@@ -166,6 +163,7 @@ export function toolRules(settings: Granted): ToolRules {
   })
   return {
     allowed,
+    // What runs commands is denied unless one of them is allowed.
     disallowed: grantsShell(settings) ? NEVER : [...NEVER, ...SHELL_TOOLS],
   }
 }

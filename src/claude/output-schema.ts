@@ -6,7 +6,7 @@
  * any other value is asked for as the only property of an object, and taken out of it again.
  */
 import { OutputSchemaError } from '../events/errors/call.ts'
-import type { Json, JsonObject } from '../events/json.ts'
+import { isJsonObject, type Json, type JsonObject } from '../events/json.ts'
 
 export interface OutputSchema {
   readonly schema: JsonObject
@@ -89,7 +89,7 @@ function normalized(schema: Json, root: string): Json {
     check(name, value)
     const built = name === '$ref' ? localReference(value, root) : rebuilt(value, shape, root)
     const before = known[name]
-    known[name] = isRecord(before) && isRecord(built) ? { ...before, ...built } : built
+    known[name] = isJsonObject(before) && isJsonObject(built) ? { ...before, ...built } : built
   }
   return known
 }
@@ -102,7 +102,7 @@ function rebuilt(value: Json, shape: Shape, root: string): Json {
     return shape === 'schema or names' ? value : value.map((one: Json) => normalized(one, root))
   }
   if (shape === 'schema or schemas') return normalized(value, root)
-  if (!isRecord(value)) return value
+  if (!isJsonObject(value)) return value
   const inner = shape === 'named schemas' ? 'schema' : shape
   return Object.fromEntries(
     Object.entries(value).map(([name, one]) => [
@@ -112,9 +112,6 @@ function rebuilt(value: Json, shape: Shape, root: string): Json {
   )
 }
 
-const isRecord = (value: Json | undefined): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 const TYPES = new Set<unknown>(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'])
 
 /** What an older `claude` would ignore together with the whole schema. */
@@ -123,7 +120,7 @@ function check(name: string, value: Json): void {
   if (name === 'type' && !types.every((type) => TYPES.has(type))) throw refused(name, value)
   if (name === 'required' && !(Array.isArray(value) && value.every((one) => typeof one === 'string')))
     throw refused(name, value)
-  if (name === 'properties' && !isRecord(value)) throw refused(name, value)
+  if (name === 'properties' && !isJsonObject(value)) throw refused(name, value)
   if (name === 'pattern' && !isPattern(value)) throw refused(name, value)
 }
 

@@ -1,7 +1,7 @@
 /** Parsers for arguments and options; a wrong one is refused with what to write instead. */
 import { existsSync } from 'node:fs'
 import { InvalidArgumentError } from 'commander'
-import type { JsonObject } from '../events/json.ts'
+import { isJsonObject, type JsonObject } from '../events/json.ts'
 
 export const zeroOrMore = (text: string) => {
   if (/^\d{1,15}$/.test(text)) return Number(text)
@@ -56,7 +56,7 @@ export const repos = (text: string, before: readonly { url: string; ref?: string
 export const jsonObject = (text: string): JsonObject => {
   try {
     const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject
+    if (isJsonObject(value)) return value
   } catch {}
   throw new InvalidArgumentError('Write it as a JSON object: \'{"command": "npm test"}\'.')
 }

@@ -4,7 +4,7 @@ import { ConfigError } from '../events/errors/config.ts'
 import { systemProblem } from '../events/errors/phrases.ts'
 import { NotAFileError } from '../events/errors/store.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
-import { defined } from '../events/json.ts'
+import { defined, isJsonObject } from '../events/json.ts'
 import { AGENT, type AgentConfig, type AgentOptions, agentConfig } from '../events/options/agent.ts'
 import { ToolRule, toolRule } from '../events/options/tools.ts'
 import { openPlainFile } from '../store/directory.ts'
@@ -99,7 +99,7 @@ function valuesIn(file: string, front: string): FrontMatter {
   try {
     // The line of the dashes, for the places of mistakes.
     const { value } = new ConfigDocument(file, `\n${front}`)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as FrontMatter
+    if (isJsonObject(value)) return value
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
   }
@@ -200,8 +200,7 @@ export function definitionOf(
   id: string,
   config: AgentConfig,
 ): { readonly text: string; readonly dropped: readonly string[] } {
-  const { systemPrompt, allowedTools, model, maxTurns, permissions, workspace, approveTools, questions } =
-    config
+  const { systemPrompt, allowedTools, model, maxTurns, permissions, ...others } = config
   const [first = ''] = systemPrompt.trim().split('\n')
   const front = defined({
     name: id,
@@ -212,11 +211,8 @@ export function definitionOf(
   })
   // What JSON calls a text, YAML does too.
   const lines = Object.entries(front).map(([key, value]) => `${key}: ${JSON.stringify(value)}`)
-  const dropped = ['timeoutMs', 'retry']
+  const dropped = Object.keys(others).filter((key) => key !== 'loadProjectSettings')
   if (permissions !== 'workspace') dropped.push('permissions')
-  if (workspace) dropped.push('workspace')
-  if (approveTools) dropped.push('approveTools')
-  if (questions) dropped.push('questions')
   return { text: ['---', ...lines, '---', '', systemPrompt.trim(), ''].join('\n'), dropped }
 }
 

@@ -261,7 +261,7 @@ const definitions = {
       by: NullableString,
     }),
   ),
-  /** Tool calls that match this rule need no decision any more. */
+  /** Tool calls that match this rule no longer need a decision. */
   ToolRuleRemembered: fact(Schema.Struct({ rule: Schema.String, by: NullableString })),
   /** After a failed call: when the next one starts. */
   RetryScheduled: fact(

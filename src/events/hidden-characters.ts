@@ -22,3 +22,9 @@ const ASCII = /^[\u0000-\u007f]*$/
 /** The text with each hidden character replaced. */
 export const withoutHidden = (text: string, replacement: (character: string) => string): string =>
   ASCII.test(text) ? text : text.replace(HIDDEN, replacement)
+
+/** A character as JSON escapes it: `\u202e`. */
+export const jsonEscape = (character: string): string =>
+  Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
+    .map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`)
+    .join('')

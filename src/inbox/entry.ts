@@ -57,6 +57,9 @@ export interface InboxPlace {
 export const inboxId = (kind: InboxKind, of: string, taskId?: string): string =>
   taskId === undefined ? `${kind}:${of}` : `${kind}:${of}:${taskId}`
 
+/** Whatever is decided of a tool call or a question, the turn of its agent continues. */
+export const continuesTurn = (id: string): boolean => /^(tool|question):/.test(id)
+
 export function placeOfEntry(id: string): InboxPlace {
   const [, kind = '', of = '', taskId = ''] = /^([^:]*):([^:]*)(?::(.*))?$/s.exec(id) ?? []
   return { kind, of, taskId }

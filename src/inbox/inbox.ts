@@ -10,7 +10,7 @@ import {
 } from '../events/errors/hold.ts'
 import { RunFinishedError } from '../events/errors/run.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
-import { defined, type JsonObject } from '../events/json.ts'
+import { defined, isJsonObject, type JsonObject } from '../events/json.ts'
 import { nearestName } from '../events/nearest-name.ts'
 import { checkArgument, decodedInput } from '../events/options/decoding.ts'
 import { ToolRule, toolRule } from '../events/options/tools.ts'
@@ -37,7 +37,7 @@ export interface InboxParts extends InboxSources {
 export interface Approval extends Verdict {
   /** Of a tool call: what it is called with instead. */
   readonly input?: JsonObject
-  /** Of a tool call: a rule, as in `approveTools`, for calls of this agent that need no decision any more. */
+  /** Of a tool call: a rule, as in `approveTools`, for calls of this agent that no longer need a decision. */
   readonly always?: string
 }
 
@@ -142,7 +142,7 @@ export class Inbox {
 }
 
 function checkInput(input: unknown): void {
-  if (typeof input === 'object' && input !== null && !Array.isArray(input)) return
+  if (isJsonObject(input)) return
   throw new InvalidInputError({
     ...{ what: 'The input of a tool', problem: 'it is not an object' },
     hint: 'Give all of it as JSON: {"command": "npm test"}',

@@ -1,5 +1,4 @@
 /** An agent's conversation at a version: its turns with what was asked, answered, tried and changed, and what else happened to it. */
-
 import { join } from 'node:path'
 import { Mailbox } from '../actors/engine/mailbox.ts'
 import { toolUsesOf } from '../claude/session/tool-uses.ts'
@@ -138,6 +137,8 @@ const STATES: Readonly<Record<string, TurnView['state']>> = {
   TaskHeld: 'held',
   TaskApproved: 'waiting',
   CallStarted: 'running',
+  CallDeferred: 'held',
+  ToolDecided: 'waiting',
   RetryScheduled: 'retrying',
   CallSucceeded: 'succeeded',
   TaskFailed: 'failed',
@@ -211,7 +212,8 @@ function noteOf({ type, data }: Recorded): string | null {
     reason?: unknown
     hold?: { reason?: unknown; note?: unknown; said?: unknown }
   }
-  if (type === 'CallSucceeded') return null
+  if (type === 'CallSucceeded' || type === 'ToolDecided') return null
+  if (type === 'CallDeferred') return `A person has to decide: ${brief(String(data.tool), 100)}`
   if (error) return brief(`${error.tag}: ${error.message}`, 2000)
   if (hold)
     return brief(

@@ -1,6 +1,5 @@
 /** The overview: what runs, what is held, what failed today, and what was spent by day. From the index, as of its end. */
 import { instant } from '../clock.ts'
-import type { Hold } from '../events/agent-facts.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { accountsAt } from './actor.ts'
 import { factLines } from './facts.ts'
@@ -107,16 +106,12 @@ function endOf({ table }: LogIndex, { positions, last }: StreamTrack): number {
   return positions.at(at)
 }
 
-function heldBy(
-  { table }: LogIndex,
-  { name, id, label, actorKind, last, queue }: StreamTrack,
-): readonly HeldLine[] {
-  if (actorKind !== 'agent' || table.status(last) === 'absent') return []
-  return queue.flatMap(({ taskId, hold, prompt }) => {
-    const { reason, note } = (hold ?? {}) as Partial<Extract<Hold, { reason: 'approval' }>>
-    if (reason === undefined) return []
+function heldBy({ table }: LogIndex, { name, id, label, last, held }: StreamTrack): readonly HeldLine[] {
+  if (table.status(last) === 'absent') return []
+  return held.map(({ task: { taskId, prompt }, hold }) => {
+    const note = 'tool' in hold ? hold.tool : hold.reason === 'approval' ? hold.note : null
     const asked = typeof prompt === 'string' ? unmarked(prompt, 200) : ''
-    return [{ stream: name, id, label, taskId, reason, note: brief(note ?? ''), asked }]
+    return { stream: name, id, label, taskId, reason: hold.reason, note: brief(note ?? ''), asked }
   })
 }
 

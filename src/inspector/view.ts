@@ -554,7 +554,8 @@ export interface HeldLine {
   readonly id: string
   readonly label: string
   readonly taskId: string
-  readonly reason: 'approval' | 'budget' | 'account'
+  readonly reason: 'approval' | 'budget' | 'account' | 'tool' | 'question'
+  /** Why it needs approval, or the tool that is to be used. */
   readonly note: string
   readonly asked: string
 }

@@ -8,7 +8,7 @@ import { Body } from '../events/task-input.ts'
 const { String: Text } = Schema
 /** ISO 8601 in UTC. */
 const Instant = Text
-/** When it fires next; null if it never does any more. Decided once: the rules of time zones change. */
+/** When it fires next; null if it never fires again. Decided once: the rules of time zones change. */
 const NextAt = Schema.NullOr(Instant)
 const ofFiring = {
   /** The id of its task or its run. */
@@ -42,7 +42,8 @@ const definitions = {
     Schema.Struct({
       ...ofFiring,
       at: Instant,
-      /** Absent if it was asked for by hand. */ nextAt: Schema.optionalKey(NextAt),
+      /** Absent if it was asked for by hand. */
+      nextAt: Schema.optionalKey(NextAt),
     }),
   ),
   /** The task or the run is in the log. */

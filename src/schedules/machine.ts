@@ -28,7 +28,7 @@ export interface ScheduleContext {
   readonly agent: string | null
   readonly workflow: JsonObject | null
   readonly text: Body
-  /** When it fires next; null if it never does any more. */
+  /** When it fires next; null if it never fires again. */
   readonly nextAt: string | null
   /** The last of its instants that was decided. */
   readonly decidedAt: string | null

@@ -55,7 +55,7 @@ export interface ScheduleInfo {
   readonly name: string
   readonly cron: string
   readonly timezone: string
-  /** When it fires next, in UTC; null while it is paused, and when it never does any more. */
+  /** When it fires next, in UTC; null while it is paused, and when it never fires again. */
   readonly nextAt: string | null
   /** The instant of its last firing, in UTC; null if there was none. */
   readonly lastAt: string | null

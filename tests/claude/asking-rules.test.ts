@@ -82,6 +82,8 @@ describe('A tool call has to be decided', () => {
           needsDecision(bash(command), { approve: ['Bash'], approved: ['Bash(npm test *)'], allowed: [] }),
         ).toBe(true)
       }),
+      // A command that reads as the rule does.
+      { examples: [['', '*', '']] },
     )
   })
 })

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { definitionOf, readAgentDefinition, redefined } from '../../src/config/agent-definition.ts'
 import { InvalidInputError } from '../../src/events/errors/usage.ts'
-import { agentConfig } from '../../src/events/options/agent.ts'
+import { type AgentOptions, agentConfig } from '../../src/events/options/agent.ts'
 
 let file: string
 
@@ -108,6 +108,14 @@ describe('A definition', () => {
     await expect(readAgentDefinition(tmpdir())).rejects.toThrow('not a file')
     await expect(readAgentDefinition(`${file}.gone`)).rejects.toThrow('cannot be read')
   })
+})
+
+test('an agent that is exported names what the file does not say of it', () => {
+  const dropped = (options: Partial<AgentOptions> = {}) =>
+    definitionOf('a', agentConfig({ id: 'a', systemPrompt: 'You help.', ...options })).dropped
+  expect(dropped()).toEqual(['timeoutMs', 'retry'])
+  const asking = dropped({ approveTools: ['Bash'], questions: true, permissions: 'bypass' })
+  expect([...asking].sort()).toEqual(['approveTools', 'permissions', 'questions', 'retry', 'timeoutMs'])
 })
 
 test('an agent that is exported and imported again is the same agent, and its other settings stay', async () => {

@@ -356,6 +356,33 @@ describe('the pages', () => {
     )
   })
 
+  test('show a turn that stopped at a tool call as held, in its conversation and in the overview', async () => {
+    const store = memoryStore()
+    const deferred = { tool: 'Bash', toolUseId: 'u1', input: { command: 'make' } }
+    const orchestrator = await Orchestrator.open({
+      store,
+      runner: scriptedRunner({ reply: () => ({ deferred }) }),
+    })
+    onTestFinished(() => orchestrator.close())
+    const agent = await orchestrator.createAgent({
+      id: 'a',
+      systemPrompt: 'You are.',
+      approveTools: ['Bash'],
+    })
+    await new Promise<void>((resolve) => {
+      agent.ask('build it', { taskId: 't', onHeld: () => resolve() }).catch(() => {})
+    })
+    const { ask } = await inspected(store)
+    const conversation = await ask('conversation', { id: 'a' })
+    expect(conversation?.entries.at(-1)).toMatchObject({
+      state: 'held',
+      note: 'A person has to decide: Bash',
+    })
+    expect((await ask('summary', { days: '0' })).held).toMatchObject([
+      { id: 'a', taskId: 't', reason: 'tool', note: 'Bash', asked: 'build it' },
+    ])
+  })
+
   test('sum what was spent from day to day, and find prompts and answers only', async () => {
     const store = memoryStore()
     const orchestrator = await recordedWorkflow(store)

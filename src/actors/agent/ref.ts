@@ -34,7 +34,7 @@ export interface AgentMetrics {
  */
 export interface AgentRef {
   readonly id: string
-  /** `absent`, `idle`, `busy`, `retry`, `error` or `stopped`. */
+  /** `absent`, `idle`, `busy`, `retry`, `held`, `error` or `stopped`. */
   readonly status: AgentStatus
   /** The whole state, as XState has it: `value`, `context`, `matches`, `can`. */
   readonly snapshot: AgentSnapshot

@@ -19,18 +19,22 @@ export interface AskedCall {
   readonly paths: readonly string[]
 }
 
+/** These run commands, which nothing confines to the workspace. */
+export const SHELL_TOOLS: readonly string[] = ['Bash', 'Monitor', 'PowerShell']
+const FILE_CHANGES: readonly string[] = ['Write', 'Edit', 'MultiEdit', 'NotebookEdit']
+const FILE_READS: readonly string[] = ['Read', 'NotebookRead', 'Grep', 'Glob', 'LS']
 /** A rule for one of them is about all of them: what it says of one way must not be done by another. */
 const FAMILIES: readonly (readonly string[])[] = [
-  ['Write', 'Edit', 'MultiEdit', 'NotebookEdit'],
-  ['Bash', 'Monitor', 'PowerShell'],
-  ['Read', 'NotebookRead', 'Grep', 'Glob', 'LS'],
+  FILE_CHANGES,
+  SHELL_TOOLS,
+  FILE_READS,
   // Two names of one tool each, by the version of the CLI.
   ['Agent', 'Task'],
   ['Skill', 'SlashCommand'],
   ['KillShell', 'KillBash', 'TaskStop'],
 ]
-const [FILE_CHANGES = [], SHELLS = [], FILE_READS = []] = FAMILIES
-const FILE_TOOLS: ReadonlySet<string> = new Set([...FILE_CHANGES, ...FILE_READS])
+/** These read or change files. Some are the names of older tools. */
+export const FILE_TOOLS: ReadonlySet<string> = new Set([...FILE_CHANGES, ...FILE_READS])
 /** They look into all that is below a path. */
 const SEARCHES: ReadonlySet<string> = new Set(['Grep', 'Glob', 'LS'])
 
@@ -39,7 +43,7 @@ interface ToolRuleParts {
   readonly scope: string | null
 }
 
-export function ruleParts(rule: string): ToolRuleParts {
+function ruleParts(rule: string): ToolRuleParts {
   const [, name = rule, scope = null] = /^([\w-]+)\((.*)\)$/s.exec(rule) ?? []
   return { name, scope }
 }
@@ -75,7 +79,7 @@ function mayFit({ name, scope }: ToolRuleParts, { tool, input, paths }: AskedCal
   const family = FAMILIES.find((each) => each.includes(name)) ?? [name]
   if (!isNamed(name, tool) && !family.includes(tool)) return false
   if (scope === null) return true
-  if (SHELLS.includes(tool)) return typeof input.command !== 'string' || contains(input.command, scope)
+  if (SHELL_TOOLS.includes(tool)) return typeof input.command !== 'string' || contains(input.command, scope)
   if (!FILE_TOOLS.has(tool) || SEARCHES.has(tool) || paths.length === 0 || !isPlainPath(scope)) return true
   return paths.some((path) => fitsPath(path, scope))
 }
@@ -101,16 +105,16 @@ const PLAIN_WORDS = /^[\w\s.,/:=@%+-]*$/
 function surelyFits({ name, scope }: ToolRuleParts, { tool, input, paths }: AskedCall): boolean {
   if (!isNamed(name, tool)) return false
   if (scope === null) return true
-  if (SHELLS.includes(tool)) return isCommand(String(input.command ?? ''), scope)
+  if (SHELL_TOOLS.includes(tool)) return isCommand(String(input.command ?? ''), scope)
   if (scope.startsWith('domain:')) return hostOf(input.url) === scope.slice('domain:'.length)
   const isClear = FILE_TOOLS.has(tool) && isPlainPath(scope) && paths.length > 0
   return isClear && paths.every((path) => !path.startsWith('../') && fitsPath(path, scope))
 }
 
 function isCommand(command: string, pattern: string): boolean {
-  if (command === pattern) return true
   const beginning = pattern.replace(/(?::| )\*$/, '')
-  if (beginning === pattern || beginning.includes('*')) return false
+  if (beginning === pattern) return command === pattern
+  if (beginning.includes('*')) return false
   const isLonger = command.startsWith(`${beginning} `) && PLAIN_WORDS.test(command) && !command.includes('\n')
   return command === beginning || isLonger
 }

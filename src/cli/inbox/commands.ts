@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { Reply } from '../../actors/agent/tasks/handle.ts'
 import { InboxEntryNotFoundError } from '../../events/errors/hold.ts'
 import { defined, type JsonObject } from '../../events/json.ts'
-import { type InboxEntry, placeOfEntry } from '../../inbox/entry.ts'
+import { continuesTurn, type InboxEntry, placeOfEntry } from '../../inbox/entry.ts'
 import { userName } from '../../inbox/user-name.ts'
 import { jsonObject } from '../arguments.ts'
 import type { GlobalOptions } from '../global-options.ts'
@@ -107,9 +107,6 @@ function answer(globals: GlobalOptions, id: string, text: string, { wait, by = u
   }
   return decide(globals, id, work, wait ? 'call' : 'change')
 }
-
-/** Whatever is decided of a tool call or a question, the turn of its agent continues. */
-const continuesTurn = (id: string) => /^(tool|question):/.test(id)
 
 /** The task of an entry. That of a tool call is what its agent works on. */
 async function taskOf({ orchestrator }: Session, id: string): Promise<string> {

@@ -2,8 +2,8 @@
 import { systemClock } from '../../clock.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { ago, plural } from '../../events/figures.ts'
-import { defined, type JsonObject } from '../../events/json.ts'
-import type { InboxEntry } from '../../inbox/entry.ts'
+import { defined, isJsonObject, type JsonObject } from '../../events/json.ts'
+import { continuesTurn, type InboxEntry } from '../../inbox/entry.ts'
 import { hasStore, noteNoStore } from '../existing-store.ts'
 import { reportFailure } from '../failure.ts'
 import type { GlobalOptions } from '../global-options.ts'
@@ -73,10 +73,7 @@ export async function decideByKeys(
 }
 
 /** Whether nothing continues that could print an answer. */
-const isSettled = ({ does, entry }: KeyDecision) => does === 'deny' && !CONTINUES.has(entry.kind)
-
-/** Whatever is decided of these, the turn of their agent continues. */
-const CONTINUES: ReadonlySet<string> = new Set(['tool', 'question'])
+const isSettled = ({ does, entry }: KeyDecision) => does === 'deny' && !continuesTurn(entry.id)
 
 interface Looking {
   readonly stays: boolean
@@ -258,7 +255,7 @@ async function editedInput({ input }: InboxEntry): Promise<JsonObject | null> {
   const text = await edited(editorCommand('e'), { what, file: 'INPUT.json', text: `${before}\n` })
   if (text === before) return null
   const given = parsed(text)
-  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return given as JsonObject
+  if (isJsonObject(given)) return given
   throw new InvalidInputError({ what, problem: 'it is not a JSON object, so nothing was approved' })
 }
 

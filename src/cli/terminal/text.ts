@@ -1,6 +1,6 @@
 /** Text that a terminal can show: nothing from a model or a file can move the cursor, and nothing is too long. */
 import { stripVTControlCharacters } from 'node:util'
-import { withoutHidden } from '../../events/hidden-characters.ts'
+import { jsonEscape, withoutHidden } from '../../events/hidden-characters.ts'
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
@@ -15,14 +15,8 @@ export const jsonLine = (value: unknown): string => escapedJson(JSON.stringify(v
 
 /** JSON with hidden characters as escapes. Some terminals obey C1 control characters, which are legal in JSON. */
 export function escapedJson(json: string): string {
-  return withoutHidden(json.replace(/[\u007f-\u009f]/g, escaped), escaped)
+  return withoutHidden(json.replace(/[\u007f-\u009f]/g, jsonEscape), jsonEscape)
 }
-
-const escaped = (character: string) =>
-  Array.from({ length: character.length }, (_, at) => {
-    const unit = character.charCodeAt(at)
-    return `\\u${unit.toString(16).padStart(4, '0')}`
-  }).join('')
 
 /** How many columns a terminal needs for a text without styles: two for a wide character or an emoji, none for a mark. */
 export function widthOf(text: string): number {

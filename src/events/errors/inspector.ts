@@ -25,6 +25,6 @@ export class InspectorReadOnlyError extends defineError(
 /** A form that this inspector has not issued, or issued long ago: it may have been sent before. */
 export class FormNotOpenError extends defineError('FormNotOpenError', (_: Record<string, never>) => ({
   details: {},
-  message: 'This form is not open any more, and did nothing.',
+  message: 'This form is no longer open, and did nothing.',
   hint: 'Open it again on the page.',
 })) {}

@@ -71,7 +71,7 @@ const ACTIONS: Readonly<Record<ActionName, Act>> = {
   async resume({ runs }, { fields, by }) {
     const id = idOf(fields, 'run')
     const run = runs.resume(id, undefined, { by })
-    // It goes on without the page.
+    // It continues without the page.
     run.catch(() => {})
     await run.begun
     return `Run ${id} continues.`
@@ -91,7 +91,7 @@ const ACTIONS: Readonly<Record<ActionName, Act>> = {
   },
   async undo(orchestrator, { fields, by }) {
     const id = idOf(fields, 'agent')
-    const to = amountIn(fields, 'to') ?? undefined
+    const to = amountIn(fields, 'to')
     await (await orchestrator.agent(id)).files.undo(defined({ to, by }))
     return `The files of ${id} are back.`
   },

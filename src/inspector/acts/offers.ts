@@ -3,7 +3,7 @@ import type { BudgetInfo } from '../../actors/admission/budget.ts'
 import type { AgentContext } from '../../actors/agent/state.ts'
 import type { PlainState } from '../../actors/engine/compiled-fold.ts'
 import { agentFacts } from '../../events/agent-facts.ts'
-import { withoutHidden } from '../../events/hidden-characters.ts'
+import { jsonEscape, withoutHidden } from '../../events/hidden-characters.ts'
 import type { Json } from '../../events/json.ts'
 import type { InboxEntry } from '../../inbox/entry.ts'
 import type { EventStore } from '../../store/event-store.ts'
@@ -96,17 +96,12 @@ const LONGEST_EDITED = 20_000
 
 /** The input of a tool call as JSON in which no character is hidden. */
 function edit(input: Json, about: About): readonly OfferView[] {
-  const text = withoutHidden(JSON.stringify(input, null, 2), asJsonEscape)
+  const text = withoutHidden(JSON.stringify(input, null, 2), jsonEscape)
   if (text.length > LONGEST_EDITED) return []
   const says = 'The tool is used with this input instead, and the turn continues.'
   const field: FieldView = { name: 'input', label: 'Input', kind: 'json', value: text, required: true }
   return [{ ...offer('approve', 'Edit', 'costs', says, about, [field]), key: 'e' }]
 }
-
-const asJsonEscape = (character: string): string =>
-  Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
-    .map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`)
-    .join('')
 
 const resume = (run: string): OfferView =>
   offer(

@@ -1,5 +1,6 @@
 /** The requests about what can be done: which forms there are, and a form that is sent. */
 import { InvalidInputError } from '../../events/errors/usage.ts'
+import { isJsonObject } from '../../events/json.ts'
 import { foldTo } from '../index/track.ts'
 import { type Inspected, type RequestHandler, RequestParameters } from '../requests.ts'
 import type { Acting } from './acting.ts'
@@ -64,7 +65,6 @@ function fieldsIn(body: string): Readonly<Record<string, string>> {
   } catch {
     throw refused
   }
-  const isFlat = typeof fields === 'object' && fields !== null && !Array.isArray(fields)
-  if (!isFlat || Object.values(fields as object).some((value) => typeof value !== 'string')) throw refused
+  if (!isJsonObject(fields) || Object.values(fields).some((value) => typeof value !== 'string')) throw refused
   return fields as Readonly<Record<string, string>>
 }

@@ -1,5 +1,6 @@
 /** One stream in the index: the positions of its facts, its current state, and checkpoints to fold other states from. */
 import type { AgentContext } from '../../actors/agent/state.ts'
+import { waitingTasks } from '../../actors/agent/tasks/held.ts'
 import { totalTokens } from '../../actors/agent/totals.ts'
 import { type PlainState, plainFold } from '../../actors/engine/compiled-fold.ts'
 import type { AnyKind } from '../../actors/engine/definition.ts'
@@ -93,10 +94,11 @@ export class StreamTrack {
     return this.positions.at(this.positions.length - 1)
   }
 
-  /** The tasks that an agent has not begun, now. */
-  get queue(): AgentContext['queue'] {
-    const { queue = [] } = (this.#state?.context ?? {}) as Partial<AgentContext>
-    return queue
+  /** The tasks of an agent that wait, now, and for what. */
+  get held(): ReturnType<typeof waitingTasks> {
+    return this.actorKind === 'agent' && this.#state
+      ? waitingTasks(this.#state.context as unknown as AgentContext)
+      : []
   }
 
   /** A copy of an agent in a pool. */

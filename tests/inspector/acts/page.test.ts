@@ -92,6 +92,25 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     expect(await factsOf(store, 'RunResumed')).toEqual([{ by }])
   })
 
+  test('offers what can be done about an agent while the log grows without a pause', async () => {
+    const { orchestrator, url } = await waiting()
+    let isGrowing = true
+    const grow = async () => {
+      while (isGrowing) {
+        await orchestrator.sendTask('critic', 'more')
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    }
+    const growing = grow()
+    try {
+      const page = await openPlace(placeAt(url, '/agent/writer'))
+      await page.getByRole('button', { name: 'Cancel task t1' }).waitFor({ timeout: 10_000 })
+    } finally {
+      isGrowing = false
+      await growing
+    }
+  })
+
   test('handles what waits by keyboard only', async () => {
     const { store, orchestrator, url } = await waiting()
     const page = await openPlace(placeAt(url, '/'))

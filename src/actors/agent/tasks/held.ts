@@ -153,7 +153,7 @@ export interface ToolVerdict extends Rejection {
   readonly verdict: 'allow' | 'deny'
   /** What it is called with instead, as JSON. */
   readonly input?: Body
-  /** A rule for tool calls that need no decision any more. */
+  /** A rule for tool calls that no longer need a decision. */
   readonly always?: string
 }
 

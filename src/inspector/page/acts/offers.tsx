@@ -1,9 +1,7 @@
 /** The buttons of what can be done. Each opens its form. */
-import { useEffect, useState } from 'preact/hooks'
 import type { OfferView } from '../../acts/view.ts'
-import { ask } from '../shell/ask.ts'
-import { head } from '../shell/state.ts'
-import { openOffer, timesDone } from './form.ts'
+import { useLiveAnswer } from '../shell/answers.ts'
+import { openOffer } from './form.ts'
 
 export function Offers({ offers }: { readonly offers: readonly OfferView[] }) {
   if (offers.length === 0) return null
@@ -24,27 +22,8 @@ export function Offers({ offers }: { readonly offers: readonly OfferView[] }) {
   )
 }
 
-/** The shortest time between two looks at an actor of a growing log. */
-const LOOK_AGAIN_MS = 400
-
 /** What can be done about an agent or a run as it is now. */
 export function ActorOffers({ stream }: { readonly stream: string }) {
-  const [offers, setOffers] = useState<readonly OfferView[]>([])
-  const position = head.value
-  const times = timesDone.value
-  useEffect(() => {
-    const gone = new AbortController()
-    const look = setTimeout(
-      async () => {
-        const told = await ask('offers', { actor: stream }, gone.signal).catch(() => null)
-        if (told && !gone.signal.aborted) setOffers(told.offers)
-      },
-      position === 0 ? 0 : LOOK_AGAIN_MS,
-    )
-    return () => {
-      clearTimeout(look)
-      gone.abort()
-    }
-  }, [stream, position, times])
-  return <Offers offers={offers} />
+  const { answer } = useLiveAnswer('offers', { actor: stream })
+  return <Offers offers={answer?.offers ?? []} />
 }

@@ -64,14 +64,11 @@ const KINDS: Readonly<Record<string, string>> = {
 function Entry({ entry }: { readonly entry: EntryView }) {
   const { id, kind, agent, run, since, question, prompt, tool, input, bodies, costUsd, command, offers } =
     entry
+  // An id in HTML has no space.
+  const heading = `entry-${id}`.replaceAll(' ', '-')
   const whole = { bodies, piece: (path: string, offset: number) => ask('entry', { id, path, offset }) }
   return (
-    <article
-      class="card entry"
-      tabIndex={-1}
-      data-entry={id}
-      aria-labelledby={`entry ${id}`.replaceAll(' ', '-')}
-    >
+    <article class="card entry" tabIndex={-1} data-entry={id} aria-labelledby={heading}>
       <header>
         <span class={`badge kind-${kind}`}>{KINDS[kind] ?? kind}</span>
         {agent !== null && (
@@ -89,7 +86,7 @@ function Entry({ entry }: { readonly entry: EntryView }) {
           {costUsd !== null && costUsd > 0 && `, ${usd(costUsd)} so far`}
         </span>
       </header>
-      <h2 id={`entry ${id}`.replaceAll(' ', '-')}>{question}</h2>
+      <h2 id={heading}>{question}</h2>
       {prompt !== null && (
         <Part title="What is asked" of={id}>
           <Payload value={prompt} path="entry.prompt" whole={whole} />

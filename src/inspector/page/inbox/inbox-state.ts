@@ -3,8 +3,7 @@ import { effect, signal } from '@preact/signals'
 import type { InboxView } from '../../acts/view.ts'
 import { timesDone } from '../acts/form.ts'
 import { ask, latest } from '../shell/ask.ts'
-import { connected, head } from '../shell/state.ts'
-import { inboxCount } from './inbox-count.ts'
+import { connected, head, inboxCount } from '../shell/state.ts'
 
 /** null until the first answer. */
 export const inbox = signal<InboxView | null>(null)

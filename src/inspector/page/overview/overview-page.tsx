@@ -1,12 +1,12 @@
 /** The overview: what runs, what needs a person, what failed today, and what was spent. */
 import { useState } from 'preact/hooks'
 import type { FailureLine, SummaryView, WorkLine } from '../../view.ts'
-import { inboxCount } from '../inbox/inbox-count.ts'
 import { Took } from '../parts/time.tsx'
 import { clock, isChosenId, minute, number, several, usd } from '../parts/words.ts'
 import { useLiveAnswer } from '../shell/answers.ts'
 import { usePageTitle } from '../shell/page-title.ts'
 import { addressOf } from '../shell/router.ts'
+import { inboxCount } from '../shell/state.ts'
 import { lastDays } from './days.ts'
 import { SpendChart } from './spend-chart.tsx'
 
@@ -42,6 +42,8 @@ const REASONS = {
   approval: 'needs approval',
   budget: 'has no room in its budget',
   account: 'waits for its account',
+  tool: 'needs approval of a tool call',
+  question: 'asks you something',
 } as const
 
 function NeedsYou({ summary }: Tile) {
@@ -58,7 +60,7 @@ function NeedsYou({ summary }: Tile) {
           <li key={`${stream} ${taskId}`}>
             <a href="/inbox">
               <strong>{id}</strong> <span class="tone-warn">{REASONS[reason]}</span>
-              <span class="about">{note || asked}</span>
+              <span class="about">{reason === 'question' ? asked : note || asked}</span>
             </a>
           </li>
         ))}

@@ -1,4 +1,4 @@
-/** Times that go on while they are looked at. */
+/** Durations that keep counting while they are shown. */
 import { useEffect, useState } from 'preact/hooks'
 import { timeSpan } from './words.ts'
 

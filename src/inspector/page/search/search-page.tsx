@@ -66,7 +66,7 @@ function Hit({ hit }: { readonly hit: SearchHit }) {
 
 const PAUSE_MS = 20
 
-/** Each request searches one piece of the log: this goes on until all of it has been searched. */
+/** Each request searches one piece of the log: repeated until all of it has been searched. */
 function useSearch(text: string) {
   const [asked, setAsked] = useState<{
     readonly text: string

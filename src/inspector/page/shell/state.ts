@@ -9,6 +9,8 @@ export const connected = signal(true)
 /** Why what is shown may be out of date; empty if it is not. */
 export const problem = signal('')
 export const helpOpen = signal(false)
+/** How much waits for a person; null while that is not known. */
+export const inboxCount = signal<number | null>(null)
 
 /** Notes how far the log and the index have grown. */
 export function noteGrowth(lastPosition: number, lastIndexed: number): void {

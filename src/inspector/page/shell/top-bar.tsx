@@ -1,11 +1,9 @@
 /** The top bar of every place: where one can go, search, and the theme. */
-
 import type { PageName } from '../../places.ts'
-import { inboxCount } from '../inbox/inbox-count.ts'
 import { number } from '../parts/words.ts'
 import { Icon } from './icons.tsx'
 import { addressOf, parameter, shownPage, visit } from './router.ts'
-import { connected, head, helpOpen, indexed } from './state.ts'
+import { connected, head, helpOpen, inboxCount, indexed } from './state.ts'
 import { nextTheme, theme } from './theme.ts'
 
 const LINKS: readonly (readonly [
