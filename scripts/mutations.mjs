@@ -53,8 +53,8 @@ export const MUTATIONS = [
     [
       'an instant at the very moment of a look is decided again',
       'src/schedules/calendar.ts',
-      'new Date(upTo + 1)',
-      'new Date(upTo)',
+      'before(upTo + 1)',
+      'before(upTo)',
     ],
   ),
   ...breaking(

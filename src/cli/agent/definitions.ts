@@ -108,7 +108,7 @@ interface ImportedAgent {
 function tellImport(screen: Terminal, { id, from, dropped }: ImportedAgent): void {
   const without = dropped.length === 0 ? '' : `, without ${dropped.join(', ')}`
   if (screen.json) screen.value({ id, from, dropped })
-  else screen.line(inert(`Imported ${id} from ${from}${without}.`).replace(/\s*\n\s*/g, ' '))
+  else screen.line(inert(`Imported ${id} from ${from}${without}.`).replace(/(?<!\s)\s*\n\s*/g, ' '))
 }
 
 function tellProblem(screen: Terminal, { message }: InvalidInputError): void {
