@@ -138,6 +138,8 @@ const STATES: Readonly<Record<string, TurnView['state']>> = {
   TaskHeld: 'held',
   TaskApproved: 'waiting',
   CallStarted: 'running',
+  CallDeferred: 'held',
+  ToolDecided: 'waiting',
   RetryScheduled: 'retrying',
   CallSucceeded: 'succeeded',
   TaskFailed: 'failed',

@@ -93,12 +93,6 @@ export class StreamTrack {
     return this.positions.at(this.positions.length - 1)
   }
 
-  /** The tasks that an agent has not begun, now. */
-  get queue(): AgentContext['queue'] {
-    const { queue = [] } = (this.#state?.context ?? {}) as Partial<AgentContext>
-    return queue
-  }
-
   /** A copy of an agent in a pool. */
   get isCopy(): boolean {
     return this.actorKind === 'agent' && this.id.includes('.')
