@@ -8,6 +8,7 @@ import { Orchestrator } from '../src/orchestrator.ts'
 import { memoryStore } from '../src/store/memory-store.ts'
 import { virtualClock } from '../src/testing/virtual-clock.ts'
 import { until } from './actors/world.ts'
+import { temporaryDirectory } from './store/temporary.ts'
 
 const never = () => new Promise<never>(() => {})
 
@@ -48,6 +49,8 @@ async function opened(options: Partial<AgentRunner> = {}, store = memoryStore())
     warn: (_: object, said: string) => warnings.push(said),
   }
   const orchestrator = await Orchestrator.open({
+    // Whose runner sweeps has the directory alone.
+    baseDir: await temporaryDirectory(),
     store,
     clock,
     logger,

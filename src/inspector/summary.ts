@@ -1,4 +1,4 @@
-/** The overview: what runs, what is held, what failed today, and what was spent by day. From the index, as of its end. */
+/** The overview: what runs, what failed today, and what was spent by day. From the index, as of its end. */
 import { instant } from '../clock.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { accountsAt } from './actor.ts'
@@ -7,8 +7,7 @@ import type { LogIndex } from './index/index.ts'
 import { actorRow, isNamed, logView } from './index/moment.ts'
 import { isEnded, toneOfStatus } from './index/tones.ts'
 import type { StreamTrack } from './index/track.ts'
-import { brief, unmarked } from './text.ts'
-import type { ActorsPage, FailureLine, HeldLine, SummaryView, WorkLine } from './view.ts'
+import type { ActorsPage, FailureLine, SummaryView, WorkLine } from './view.ts'
 
 const LISTED = 50
 const ENDED_RUNS = 8
@@ -30,7 +29,6 @@ export async function summary(
     log: logView(index, store.storeId, await store.head()),
     working: working.slice(0, LISTED).map((track) => workLine(index, track)),
     moreWorking: Math.max(0, working.length - LISTED),
-    held: tracks.flatMap((track) => heldBy(index, track)).slice(0, LISTED),
     failures: await failureLines(store, index, failures.slice(0, LISTED)),
     moreFailures: Math.max(0, failures.length - LISTED),
     spentUsd: betweenDays(table.spentUsd),
@@ -104,15 +102,6 @@ function endOf({ table }: LogIndex, { positions, last }: StreamTrack): number {
   let at = positions.length - 1
   while (at > 0 && table.status(positions.at(at - 1)) === status) at--
   return positions.at(at)
-}
-
-function heldBy({ table }: LogIndex, { name, id, label, last, held }: StreamTrack): readonly HeldLine[] {
-  if (table.status(last) === 'absent') return []
-  return held.map(({ task: { taskId, prompt }, hold }) => {
-    const note = 'tool' in hold ? hold.tool : hold.reason === 'approval' ? hold.note : null
-    const asked = typeof prompt === 'string' ? unmarked(prompt, 200) : ''
-    return { stream: name, id, label, taskId, reason: hold.reason, note: brief(note ?? ''), asked }
-  })
 }
 
 const FAILURES = new Set(['RunFailed', 'TaskFailed', 'Escalated'])

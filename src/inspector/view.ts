@@ -535,8 +535,6 @@ export interface SummaryView {
   /** Runs and agents at work, the newest first. */
   readonly working: readonly WorkLine[]
   readonly moreWorking: number
-  /** Tasks that wait for a person, a budget or an account. */
-  readonly held: readonly HeldLine[]
   /** What failed since the last of the given instants, the newest first. */
   readonly failures: readonly FailureLine[]
   readonly moreFailures: number
@@ -546,18 +544,6 @@ export interface SummaryView {
   readonly accounts: readonly AccountView[]
   /** The runs that ended last, the newest first. */
   readonly ended: readonly WorkLine[]
-}
-
-/** A task that is held. */
-export interface HeldLine {
-  readonly stream: string
-  readonly id: string
-  readonly label: string
-  readonly taskId: string
-  readonly reason: 'approval' | 'budget' | 'account' | 'tool' | 'question'
-  /** Why it needs approval, or the tool that is to be used. */
-  readonly note: string
-  readonly asked: string
 }
 
 /** Something that failed, and the state of its actor now. */

@@ -307,10 +307,11 @@ class Step {
       return [{ type: 'MendingStarted', data: { entry: name, taskId, ...trouble } }]
     }
     const asked = `its agent was asked ${MOST_TRIES} times to fix it`
-    const all = file === undefined ? '' : `\nAll that it printed: ${file}`
+    const end = endOf(trouble.said)
+    const all = file === undefined || end === '' ? '' : `\nAll that it printed: ${file}`
     const reason =
       trouble.because === 'gate'
-        ? `the gate failed: ${gate}; ${asked}${endOf(trouble.said)}${all}`
+        ? `the gate failed: ${gate}; ${asked}${end}${all}`
         : `it conflicts with ${target}; ${asked}`
     return [{ type: 'EntrySetAside', data: { entry: name, reason } }]
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { AgentNotFoundError } from '../../src/events/errors/agent.ts'
 import { ClaudeAgentError, describeError } from '../../src/events/errors/base.ts'
-import { CallTimeoutError } from '../../src/events/errors/call.ts'
+import { CallTimeoutError, ClaudeExecutionError } from '../../src/events/errors/call.ts'
 import { callErrorFrom, errorData } from '../../src/events/errors/recorded.ts'
 import type { VersionConflict } from '../../src/events/errors/store.ts'
 import { errorFrom, errorLine } from '../../src/owner/wire.ts'
@@ -55,6 +55,14 @@ describe.each(classes)('%s', (name, ErrorClass) => {
     expect(arrived).toMatchObject({ _tag, summary, message, hint, retryable })
     expect(arrived.details).toEqual(errorData(error).details)
   })
+})
+
+test('the hint of a call error that is retried is for when it was retried for the last time', () => {
+  const retried = classes
+    .map(([name, ErrorClass]) => made(name, ErrorClass))
+    .filter((error) => error instanceof ClaudeExecutionError && error.retryable)
+  expect(retried.length).toBeGreaterThan(4)
+  expect(retried.filter(({ hint }) => /is tried again/.test(hint)).map(({ name }) => name)).toEqual([])
 })
 
 test('a recorded call error is thrown again as an instance of its class, with the recorded message', () => {

@@ -378,9 +378,6 @@ describe('the pages', () => {
       state: 'held',
       note: 'A person has to decide: Bash',
     })
-    expect((await ask('summary', { days: '0' })).held).toMatchObject([
-      { id: 'a', taskId: 't', reason: 'tool', note: 'Bash', asked: 'build it' },
-    ])
   })
 
   test('sum what was spent from day to day, and find prompts and answers only', async () => {

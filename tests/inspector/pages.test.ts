@@ -49,11 +49,14 @@ let total = 0
 \`\`\`
 `
 
+/** Wider than a tile of the overview. */
+const LONG = 'it will not say anything about a parser that is broken. '.repeat(20)
+
 /** A review that succeeded, one that failed, and an agent that was forked. */
 async function world() {
   const made = await inspected(team, ({ agent, attempt, prompt }) => {
     if (agent === 'performance' && attempt === 1) return new OverloadedError()
-    if (agent === 'lead' && prompt.includes('broken')) return new RefusedError()
+    if (agent === 'lead' && prompt.includes('broken')) return new RefusedError({ said: LONG })
     return { text: `${REPORT}\nBy ${agent}.`, costUsd: 0.02 }
   })
   const { orchestrator } = made
@@ -168,6 +171,35 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     await page.goto(placeAt(url, `/agent/lead?at=${version}`))
     await page.getByText(/As of version/).waitFor()
     expect(await turns.count()).toBe(1)
+  })
+
+  test('a run whose work was set aside has nothing to resume: it says what to land', async () => {
+    const { store, url } = await world()
+    const workflow = { kind: 'fleet', repo: '/shop', tasks: [{ task: 'a', id: 'a' }], agents: {} }
+    const code = 'WorkNotLandedError'
+    const errors = [{ agent: 'a', code, message: 'The work of "a" has not landed.' }]
+    await store.append('run/aside', [
+      {
+        ...{ type: 'RunStarted', v: 1 },
+        data: {
+          ...{
+            name: 'fleet',
+            workflow,
+            hash: '',
+            prompt: 'a',
+            textInput: null,
+            material: {},
+            session: 'run',
+          },
+        },
+      },
+      { type: 'RunFailed', v: 1, data: { finalOutput: '', errors } },
+    ])
+    const page = await openPlace(placeAt(url, '/run/aside'))
+    await page.getByText('so there is nothing to resume').waitFor()
+    expect(await page.getByText('workflow resume').count()).toBe(0)
+    await page.goto(placeAt(url, '/run/bad'))
+    await page.getByText('claude-agents workflow resume bad').waitFor()
   })
 
   test('what was asked and answered is found, and each hit leads to its turn', async () => {

@@ -61,6 +61,18 @@ test('what a gate has printed is told: its end in the reason, and all of it in a
   expect(await readFile(file, 'utf8')).toMatch(/^1\n2\n3\n.*\n5000\nb\.txt is wrong\n$/s)
 })
 
+test('of a gate that has printed nothing, no file is named', async () => {
+  const { open } = await repository(async (workspace, prompt) => {
+    if (!isFixing(prompt)) await write(workspace, prompt)
+  })
+  const { orchestrator, agent } = await open()
+  await agent('dev', 'b.txt=two')
+  const [queued] = await orchestrator.landings.land(['dev'], { gate: 'false' })
+  expect((await orchestrator.landings.settled(queued?.entry ?? '')).reason).toBe(
+    'the gate failed: false; its agent was asked 2 times to fix it',
+  )
+})
+
 test('an entry that changes between the list and the subscription is told', async () => {
   const { open } = await repository()
   const { orchestrator, agent, landed } = await open()

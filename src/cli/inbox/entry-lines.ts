@@ -24,7 +24,7 @@ export function brokenLines(lines: readonly string[], columns: number): readonly
   })
 }
 
-export function entryLines(terminal: Terminal, entry: InboxEntry): readonly string[] {
+export function entryLines(terminal: Terminal, entry: InboxEntry, isNumbered = false): readonly string[] {
   const { id, kind, run, since, prompt, tool, input, question, choices, costUsd, command } = entry
   const age = ago(systemClock.now() - Date.parse(since))
   const cost = costUsd === null || costUsd === 0 ? [] : [`${dollars(costUsd)} so far`]
@@ -37,7 +37,9 @@ export function entryLines(terminal: Terminal, entry: InboxEntry): readonly stri
       .replace(/\s*\n\s*/g, ' ')}`,
     ...(prompt === null ? [] : marked(prompt, '|')),
     ...(tool === null ? [] : marked(`${tool} ${JSON.stringify(input, null, 2)}`, '>')),
-    ...(choices === null ? [] : choices.map((choice) => `  - ${inert(choice).replace(/\s*\n\s*/g, ' ')}`)),
+    ...(choices ?? []).map(
+      (choice, at) => `  - ${isNumbered ? `${at + 1}: ` : ''}${inert(choice).replace(/\s*\n\s*/g, ' ')}`,
+    ),
     `  ${terminal.style('cyan', asTyped(inert(command)))}`,
   ]
 }

@@ -28,10 +28,17 @@ export const firstInboxView = (entries: Entries, said: string | null = null): In
   ...{ decision: null, ended: false },
 })
 
-/** What is most needed first: a narrow terminal cuts the rest. */
-export const INBOX_KEYS = 'a approve  d deny  q quit  e edit  enter in full  ↑↓ choose'
-
 const isQuestion = ({ kind }: { readonly kind: string }) => kind === 'question'
+
+/** What keys do with an entry. What is most needed first: a narrow terminal cuts the rest. */
+export function inboxKeys(entry: InboxEntry | undefined): string {
+  const numbers = entry?.choices ? `  ${numbersOf(entry.choices)} take that answer` : ''
+  const yes = entry && isQuestion(entry) ? 'a answer' : 'a approve'
+  const edit = entry?.tool ? '  e edit' : ''
+  return `${yes}  d deny  q quit${numbers}${edit}  enter in full  ↑↓ choose`
+}
+
+const numbersOf = ({ length }: readonly string[]) => (length === 1 ? '1' : `1 to ${Math.min(9, length)}`)
 
 /**
  * The view of another list. *Contract:* a key decides only an entry that was shown when it was pressed, so none takes the
@@ -63,6 +70,11 @@ export function pressedInInbox(view: InboxScreen, entries: Entries, key: Key, ro
   if (name === 'return' || name === 'enter') return { ...calm, isFull: !view.isFull, offset: 0 }
   const choice = entry.choices?.[Number(sequence) - 1]
   if (choice !== undefined) return { ...calm, typing: { does: 'answer', text: choice } }
+  if (/^[1-9]$/.test(sequence))
+    return {
+      ...calm,
+      said: entry.choices ? `Its answers: ${numbersOf(entry.choices)}.` : 'It has no answers to choose from.',
+    }
   if (name === 'd') return { ...calm, typing: { does: 'deny', text: '' } }
   if (isQuestion(entry)) return { ...calm, isFull: true, typing: { does: 'answer', text: '' } }
   if (name === 'a') return { ...calm, decision: { does: 'approve', entry } }

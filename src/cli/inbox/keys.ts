@@ -15,8 +15,8 @@ import { cut, ending, inert } from '../terminal/text.ts'
 import { brokenLines, entryLines, NOTHING_WAITS } from './entry-lines.ts'
 import {
   firstInboxView,
-  INBOX_KEYS,
   type InboxScreen,
+  inboxKeys,
   type KeyDecision,
   listed,
   pressedInInbox,
@@ -180,14 +180,19 @@ function drawing(
     '',
     ...all.slice(offset, offset + room),
     '',
-    foot(screen, view, columns),
+    foot(screen, view, entry, columns),
   ]
   return { lines: lines.slice(-rows), isTyping: view.typing !== null, offset: isFull ? offset : 0 }
 }
 
-function foot(screen: Terminal, { typing, said }: InboxScreen, columns: number): string {
+function foot(
+  screen: Terminal,
+  { typing, said }: InboxScreen,
+  entry: InboxEntry | undefined,
+  columns: number,
+): string {
   if (said !== null) return screen.style('yellow', inert(said))
-  if (typing === null) return screen.style('dim', INBOX_KEYS)
+  if (typing === null) return screen.style('dim', inboxKeys(entry))
   const asked = typing.does === 'deny' ? 'Deny it. Reason: ' : 'Answer: '
   return asked + ending(inert(typing.text), Math.max(1, columns - asked.length - 1))
 }
@@ -210,10 +215,10 @@ function briefLines(
   ]
 }
 
-/** As the command prints it. */
+/** As the command prints it, with the numbers of the answers. */
 function fullLines(screen: Terminal, entry: InboxEntry, columns: number): readonly string[] {
   const plain = { ...screen, style: (_: unknown, text: string) => text }
-  const [head = '', ...lines] = brokenLines(entryLines(plain, entry), columns)
+  const [head = '', ...lines] = brokenLines(entryLines(plain, entry, true), columns)
   return [screen.style('yellow', head), ...lines]
 }
 

@@ -58,10 +58,10 @@ function callError<const Tag extends string>(tag: Tag, row: Row): CallErrorClass
   }
 }
 
-const WAIT = 'It is tried again after a delay.'
 const SHORTEN = 'Shorten the prompt, or start a new session chain: claude-agents agent reset ID'
 const SETTING = (option: string, setting: string, inCode: string) =>
   `${option} of agent create, or ${setting} in the configuration file (in code: ${inCode} of createAgent or declareAgent)`
+const AGAIN = `Ask again later, or let it be tried more often: ${SETTING('--retries N', 'agent_defaults.retry_attempts', 'retry.attempts')}.`
 
 // Before anything is sent
 export class BinaryNotFoundError extends callError('BinaryNotFoundError', {
@@ -135,24 +135,24 @@ export class BillingError extends callError('BillingError', {
 }) {}
 export class RateLimitedError extends callError('RateLimitedError', {
   message: 'The service is limiting the rate of requests',
-  hint: WAIT,
+  hint: AGAIN,
   retries: 'backoff',
 }) {}
 
 // The service
 export class OverloadedError extends callError('OverloadedError', {
   message: 'The service is overloaded',
-  hint: WAIT,
+  hint: AGAIN,
   retries: 'backoff',
 }) {}
 export class ApiUnavailableError extends callError('ApiUnavailableError', {
   message: 'The service did not answer',
-  hint: WAIT,
+  hint: AGAIN,
   retries: 'backoff',
 }) {}
 export class BadUpstreamError extends callError('BadUpstreamError', {
   message: 'The answer of the service cannot be read',
-  hint: WAIT,
+  hint: AGAIN,
   retries: 'backoff',
 }) {}
 export class InvalidRequestError extends callError('InvalidRequestError', {

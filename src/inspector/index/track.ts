@@ -1,6 +1,5 @@
 /** One stream in the index: the positions of its facts, its current state, and checkpoints to fold other states from. */
 import type { AgentContext } from '../../actors/agent/state.ts'
-import { waitingTasks } from '../../actors/agent/tasks/held.ts'
 import { totalTokens } from '../../actors/agent/totals.ts'
 import { type PlainState, plainFold } from '../../actors/engine/compiled-fold.ts'
 import type { AnyKind } from '../../actors/engine/definition.ts'
@@ -92,13 +91,6 @@ export class StreamTrack {
   /** The position of its last fact. */
   get last(): number {
     return this.positions.at(this.positions.length - 1)
-  }
-
-  /** The tasks of an agent that wait, now, and for what. */
-  get held(): ReturnType<typeof waitingTasks> {
-    return this.actorKind === 'agent' && this.#state
-      ? waitingTasks(this.#state.context as unknown as AgentContext)
-      : []
   }
 
   /** A copy of an agent in a pool. */

@@ -1,7 +1,4 @@
 /** What fails for good ends its task at once: nobody waits for a deadline to learn of it. */
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { AgentRunner } from '../../../src/claude/runner.ts'
 import type { NewFact } from '../../../src/events/envelope.ts'
@@ -11,6 +8,7 @@ import type { EventStore } from '../../../src/store/event-store.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
+import { temporaryDirectory } from '../../store/temporary.ts'
 import { ECHO } from '../world.ts'
 
 /** A store that refuses facts for good, in its own way. */
@@ -98,7 +96,7 @@ describe('A task ends at once', () => {
       store: memoryStore(),
       runner: { ...scriptedRunner(), sweep },
       // Whose runner sweeps has the directory alone.
-      baseDir: mkdtempSync(join(tmpdir(), 'broken-')),
+      baseDir: await temporaryDirectory(),
       resume: 'on-demand',
     })
     await expect(agent.ask('x')).rejects.toMatchObject(broken)

@@ -9,6 +9,7 @@ import type { OrchestratorOptions } from '../../../src/orchestrator-options.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { type ScriptedRunnerOptions, scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
+import { temporaryDirectory } from '../../store/temporary.ts'
 import { ECHO, until } from '../world.ts'
 
 /** An orchestrator, and the streams of the actors that are in memory, by what XState tells inspectors. */
@@ -23,6 +24,8 @@ async function opened(options: OrchestratorOptions = {}, script: ScriptedRunnerO
   const orchestrator = await Orchestrator.open({
     runner,
     clock,
+    // Whose runner sweeps has the directory alone.
+    baseDir: await temporaryDirectory(),
     ...options,
     store: { ...store, [Symbol.asyncDispose]: async () => {} },
     inspect: ({ type, actorRef }) => {

@@ -9,6 +9,7 @@ import {
 } from '../../../src/events/errors/call.ts'
 import { ClosedError } from '../../../src/events/errors/usage.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
+import { temporaryDirectory } from '../../store/temporary.ts'
 import { ECHO, until, world } from '../world.ts'
 
 const answer: CallResult = {
@@ -144,7 +145,10 @@ describe('after a process that ended in the middle of a call', () => {
     })
     const scripted = scriptedRunner({ clock, recover: () => ({ outcome: 'answered', result: answer }) })
     const runner = { ...scripted, sweep: () => swept }
-    const { orchestrator } = await open({}, { resume: 'on-demand', runner })
+    const { orchestrator } = await open(
+      {},
+      { resume: 'on-demand', runner, baseDir: await temporaryDirectory() },
+    )
     const agent = await orchestrator.agent('echo')
     const task = agent.ask('x', { taskId: 't1' })
     task.catch(() => {})

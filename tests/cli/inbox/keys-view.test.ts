@@ -1,7 +1,13 @@
 /** Deciding the inbox by keys. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { firstInboxView, type InboxScreen, listed, pressedInInbox } from '../../../src/cli/inbox/keys-view.ts'
+import {
+  firstInboxView,
+  type InboxScreen,
+  inboxKeys,
+  listed,
+  pressedInInbox,
+} from '../../../src/cli/inbox/keys-view.ts'
 import type { Key } from '../../../src/cli/terminal/screen.ts'
 import type { InboxEntry } from '../../../src/inbox/entry.ts'
 
@@ -48,6 +54,18 @@ test('a question is answered by a text, or by the number of a choice', () => {
   expect(press(['2'], question)).toMatchObject({ decision: null, typing: { text: 'green' } })
   expect(press(['2', '⏎'], question).decision).toMatchObject({ does: 'answer', text: 'green' })
   expect(press(['a', '⏎'], question).decision).toBeNull()
+  // A number that is no choice is no text either.
+  expect(press(['3'], question)).toMatchObject({ typing: null, said: 'Its answers: 1 to 2.' })
+  expect(press(['1'])).toMatchObject({ typing: null, said: 'It has no answers to choose from.' })
+})
+
+test('the line of keys names what they do with the entry that is chosen', () => {
+  expect(inboxKeys(entry('one'))).toBe('a approve  d deny  q quit  enter in full  ↑↓ choose')
+  expect(inboxKeys(entry('one', { kind: 'tool', tool: 'Bash' }))).toContain('q quit  e edit')
+  const question = { kind: 'question', choices: ['red', 'green'] }
+  expect(inboxKeys(entry('one', question))).toMatch(
+    /^a answer {2}d deny {2}q quit {2}1 to 2 take that answer/,
+  )
 })
 
 test('what is pasted is part of a reason and decides nothing', () => {

@@ -1,7 +1,10 @@
 /** The page in a real browser: what waits is handled on it alone, by mouse and by keyboard, and the log says who did. */
 import type { Page } from 'playwright-core'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { DeferredTool } from '../../../src/claude/runner.ts'
 import { RefusedError } from '../../../src/events/errors/call.ts'
+import { defined } from '../../../src/events/json.ts'
+import { ASK_HUMAN } from '../../../src/events/options/tools.ts'
 import { actingOn } from '../../../src/inspector/acts/acting.ts'
 import { inspector } from '../../../src/inspector/inspector.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
@@ -163,5 +166,39 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
         error: expect.objectContaining({ details: expect.objectContaining({ by, reason: 'not like this' }) }),
       }),
     )
+  })
+
+  test('a tool call and a question are on the overview, and their turns are held', async () => {
+    const store = memoryStore()
+    const deferred: Readonly<Record<string, DeferredTool>> = {
+      asker: { tool: ASK_HUMAN, toolUseId: 'u1', input: { question: 'Which?', choices: ['left', 'right'] } },
+      builder: { tool: 'Bash', toolUseId: 'u2', input: { command: 'make' } },
+    }
+    const reply = ({ agent }: { readonly agent: string }) => defined({ deferred: deferred[agent] })
+    const orchestrator = await Orchestrator.open({ store, runner: scriptedRunner({ reply }) })
+    const serving = await inspector(orchestrator)
+    onTestFinished(async () => {
+      await serving.close()
+      await orchestrator.close()
+    })
+    for (const id of ['asker', 'builder']) {
+      const agent = await orchestrator.createAgent({
+        ...{ id, systemPrompt: 'You work.', approveTools: ['Bash'], questions: true },
+      })
+      await new Promise<void>((resolve) => {
+        agent.ask('go', { taskId: id, onHeld: () => resolve() }).catch(() => {})
+      })
+    }
+    const page = await openPlace(placeAt(serving.url, '/'))
+    await page.getByRole('heading', { name: 'Needs you 2' }).waitFor()
+    const lines = page.locator('.needs .lines a')
+    expect(await lines.allInnerTexts()).toEqual([
+      expect.stringMatching(/^asker Question\s+Which\?$/),
+      expect.stringMatching(/^builder Tool call\s+Task builder of agent "builder" is held/),
+    ])
+    await lines.first().click()
+    expect(await page.locator('.choices li').allInnerTexts()).toEqual(['left', 'right'])
+    await page.goto(placeAt(serving.url, '/agent/builder'))
+    expect(await page.locator('.turn').innerText()).toContain('held')
   })
 })

@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact'
 import type { EntryView, InboxView } from '../../acts/view.ts'
 import { Offers } from '../acts/offers.tsx'
 import { Payload } from '../parts/payload.tsx'
-import { minute, number, usd } from '../parts/words.ts'
+import { KINDS, minute, number, usd } from '../parts/words.ts'
 import { ask } from '../shell/ask.ts'
 import { usePageTitle } from '../shell/page-title.ts'
 import { inbox } from './inbox-state.ts'
@@ -49,28 +49,30 @@ function Waiting({ view }: { readonly view: InboxView }) {
   )
 }
 
-const KINDS: Readonly<Record<string, string>> = {
-  task: 'Task',
-  tool: 'Tool call',
-  question: 'Question',
-  budget: 'Budget',
-  account: 'Account',
-  landing: 'Landing',
-  supervision: 'Supervision',
-  run: 'Run',
-  schedule: 'Schedule',
-}
-
 function Entry({ entry }: { readonly entry: EntryView }) {
-  const { id, kind, agent, run, since, question, prompt, tool, input, bodies, costUsd, command, offers } =
-    entry
+  const {
+    id,
+    kind,
+    agent,
+    run,
+    since,
+    question,
+    prompt,
+    tool,
+    input,
+    bodies,
+    choices,
+    costUsd,
+    command,
+    offers,
+  } = entry
   // An id in HTML has no space.
   const heading = `entry-${id}`.replaceAll(' ', '-')
   const whole = { bodies, piece: (path: string, offset: number) => ask('entry', { id, path, offset }) }
   return (
     <article class="card entry" tabIndex={-1} data-entry={id} aria-labelledby={heading}>
       <header>
-        <span class={`badge kind-${kind}`}>{KINDS[kind] ?? kind}</span>
+        <span class={`badge kind-${kind}`}>{KINDS[kind]}</span>
         {agent !== null && (
           <a class="link" href={`/agent/${agent}`}>
             {agent}
@@ -97,7 +99,14 @@ function Entry({ entry }: { readonly entry: EntryView }) {
           <Payload value={input} path="entry.input" whole={whole} />
         </Part>
       )}
-      {tool === null && input !== null && (
+      {choices && (
+        <ul class="choices" aria-label="The answers to choose from">
+          {choices.map((choice) => (
+            <li key={choice}>{choice}</li>
+          ))}
+        </ul>
+      )}
+      {tool === null && !choices && input !== null && (
         <details>
           <summary>Details</summary>
           <Payload value={input} path="entry.input" whole={whole} />

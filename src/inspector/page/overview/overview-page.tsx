@@ -1,12 +1,12 @@
 /** The overview: what runs, what needs a person, what failed today, and what was spent. */
 import { useState } from 'preact/hooks'
 import type { FailureLine, SummaryView, WorkLine } from '../../view.ts'
+import { inbox } from '../inbox/inbox-state.ts'
 import { Took } from '../parts/time.tsx'
-import { clock, isChosenId, minute, number, several, usd } from '../parts/words.ts'
+import { clock, isChosenId, KINDS, minute, number, several, usd } from '../parts/words.ts'
 import { useLiveAnswer } from '../shell/answers.ts'
 import { usePageTitle } from '../shell/page-title.ts'
 import { addressOf } from '../shell/router.ts'
-import { inboxCount } from '../shell/state.ts'
 import { lastDays } from './days.ts'
 import { SpendChart } from './spend-chart.tsx'
 
@@ -21,7 +21,7 @@ export function OverviewPage() {
       <h1 class="hidden">Overview</h1>
       {problem !== '' && <p class="notice bad">{problem}</p>}
       <div class="tiles">
-        <NeedsYou summary={answer} />
+        <NeedsYou />
         <Running summary={answer} />
         <Failed summary={answer} />
         <section class="card sheet" aria-labelledby="spend">
@@ -38,29 +38,22 @@ interface Tile {
   readonly summary: SummaryView | null
 }
 
-const REASONS = {
-  approval: 'needs approval',
-  budget: 'has no room in its budget',
-  account: 'waits for its account',
-  tool: 'needs approval of a tool call',
-  question: 'asks you something',
-} as const
-
-function NeedsYou({ summary }: Tile) {
-  const held = summary?.held ?? []
-  const count = inboxCount.value ?? held.length
+function NeedsYou() {
+  const view = inbox.value?.problem === null ? inbox.value : null
+  const entries = view?.entries ?? []
+  const count = entries.length + (view?.more ?? 0)
   return (
     <section class={count > 0 ? 'card sheet tile needs' : 'card sheet tile'} aria-labelledby="needs-you">
       <h2 id="needs-you">
-        Needs you <span class="big">{summary || count > 0 ? number(count) : ''}</span>
+        Needs you <span class="big">{view ? number(count) : ''}</span>
       </h2>
-      {count === 0 && summary && <p class="empty">Nothing waits for a person.</p>}
+      {view && count === 0 && <p class="empty">Nothing waits for a person.</p>}
       <ul class="lines">
-        {held.slice(0, 5).map(({ stream, id, taskId, reason, asked, note }) => (
-          <li key={`${stream} ${taskId}`}>
+        {entries.slice(0, 5).map(({ id, kind, agent, run, question }) => (
+          <li key={id}>
             <a href="/inbox">
-              <strong>{id}</strong> <span class="tone-warn">{REASONS[reason]}</span>
-              <span class="about">{reason === 'question' ? asked : note || asked}</span>
+              <strong>{agent ?? run ?? id}</strong> <span class="tone-warn">{KINDS[kind]}</span>
+              <span class="about">{question}</span>
             </a>
           </li>
         ))}

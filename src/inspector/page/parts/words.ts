@@ -1,4 +1,5 @@
-/** Numbers, amounts and times as the page shows them. */
+/** Numbers, amounts, times and kinds as the page shows them. */
+import type { InboxKind } from '../../../inbox/entry.ts'
 
 export const number = (value: number): string => value.toLocaleString('en')
 
@@ -45,3 +46,16 @@ export const day = (at: string | number): string => (at === '' ? '' : DAY.format
 export const isChosenId = (id: string): boolean => !/^[0-9a-f]{8}-[0-9a-f-]{27}$|^[0-9a-f]{24,}$/.test(id)
 
 export const streamTitle = (stream: string): string => stream.slice(stream.indexOf('/') + 1)
+
+/** What an entry of the inbox is about. */
+export const KINDS: Readonly<Record<InboxKind, string>> = {
+  task: 'Task',
+  tool: 'Tool call',
+  question: 'Question',
+  budget: 'Budget',
+  account: 'Account',
+  landing: 'Landing',
+  supervision: 'Supervision',
+  run: 'Run',
+  schedule: 'Schedule',
+}

@@ -127,6 +127,8 @@ export function Figure({
 }
 
 function Output({ run: { id, status, output, errors, reason, counts } }: { readonly run: RunPageView }) {
+  const onlyNotLanded =
+    errors.length > 0 && errors.every(({ problem }) => problem.startsWith('WorkNotLandedError: '))
   return (
     <>
       {errors.map(({ agent, problem }, at) => (
@@ -151,7 +153,16 @@ function Output({ run: { id, status, output, errors, reason, counts } }: { reado
       {!output && status !== 'running' && errors.length === 0 && reason === null && (
         <p class="empty">It ended without an output.</p>
       )}
-      {(status === 'failed' || status === 'paused') && (
+      {status === 'failed' && onlyNotLanded && (
+        <p class="next-step">
+          All its tasks are answered, so there is nothing to resume. Land what was set aside, once you have
+          looked at it:{' '}
+          <a class="link" href="/inbox">
+            the inbox
+          </a>
+        </p>
+      )}
+      {(status === 'paused' || (status === 'failed' && !onlyNotLanded)) && (
         <p class="next-step">
           Answers are kept. To continue from where it stopped:{' '}
           <CommandLine command={`claude-agents workflow resume ${id}`} />
