@@ -281,7 +281,8 @@ const untilHeld = (run: Run) => (onHeld: () => void) => {
 function call(target: object, path: string, args: readonly unknown[]): Promise<unknown> | undefined {
   const [method = '', part] = path.split('.').toReversed()
   const methods = (part === undefined ? target : Reflect.get(target, part)) as Methods
-  return methods[method]?.(...args)
+  // An argument that was left out before another one comes as null.
+  return methods[method]?.(...args.map((argument) => argument ?? undefined))
 }
 
 type Methods = Readonly<Record<string, (...args: unknown[]) => Promise<unknown>>>

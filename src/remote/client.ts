@@ -9,7 +9,7 @@ import {
   OwnerUnavailable,
 } from '../events/errors/owner.ts'
 import { codeOf } from '../events/errors/phrases.ts'
-import { ClosedError } from '../events/errors/usage.ts'
+import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import { duration } from '../events/figures.ts'
 import { defined } from '../events/json.ts'
 import { type CommandRequest, READING_COMMANDS } from '../owner/commands.ts'
@@ -166,7 +166,7 @@ export class OwnerClient {
     body: object,
     { accepted, signal, changes = true }: PostOptions = {},
   ): AsyncGenerator<unknown> {
-    const response = await this.#send('POST', address, JSON.stringify(body))
+    const response = await this.#send('POST', address, JSON.stringify(body, carried))
     accepted?.()
     let isDone = changes
     try {
@@ -286,6 +286,12 @@ function queryText(query: QueryParameters): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== Infinity)
   if (given.length === 0) return ''
   return `?${new URLSearchParams(Object.fromEntries(given.map(([name, value]) => [name, String(value)])))}`
+}
+
+/** JSON would carry it as null, which may say something else: as a budget, that there is no limit. */
+function carried(key: string, value: unknown): unknown {
+  if (typeof value !== 'number' || Number.isFinite(value)) return value
+  throw new InvalidInputError({ what: key, problem: `${value} is not a finite number` })
 }
 
 const failureOf = (value: unknown) => new TypeError(`${JSON.stringify(value)} is not a text`)

@@ -373,6 +373,7 @@ function checked(options: ScheduleOptions) {
     refuse('The cron expression', `it is longer than ${LONGEST_CRON} characters`)
   checkArgument('The time zone', timezone, 'a text')
   if (!MISSED.includes(missed)) refuse('missed', `${JSON.stringify(missed)} is none of ${MISSED.join(', ')}`)
+  if (workflow === null) refuse('The workflow', 'it is null')
   if ((agent === undefined) === (workflow === undefined))
     refuse('The schedule', 'it needs either an agent or a workflow')
   if (agent !== undefined) checkArgument('The agent', agent, 'a text')

@@ -118,6 +118,15 @@ describe.each(['own', 'remote'] as const)('An agent of the %s orchestrator', (wh
     await expect(system.agent('a')).rejects.toMatchObject({ _tag: 'AgentNotFoundError' })
   })
 
+  test('takes a number that JSON has no word for as no amount, and an argument that is left out as such', async () => {
+    const { agent, system } = await world()
+    await agent.setBudget({ usd: 3 })
+    for (const usd of [Number.NaN, Number.POSITIVE_INFINITY, -1])
+      await expect(async () => agent.setBudget({ usd })).rejects.toMatchObject({ _tag: 'InvalidInputError' })
+    expect((await agent.budget()).limit.usd).toBe(3)
+    expect(await system.budgets.set({ usd: 4 }, undefined, { by: 'me' })).toMatchObject({ limit: { usd: 4 } })
+  })
+
   test('shows the answer that it is writing to any who look', async () => {
     const reply = () => ({ text: 'abc', chunks: ['abc'], delayMs: 1000 })
     const { agent, clock, runner } = await world({ reply })

@@ -104,6 +104,9 @@ describe('A schedule', () => {
       'offers no "gone"',
     )
     await expect(schedules.add('s', { ...BERLIN, agent: 'a', input: 'x' })).rejects.toThrow('no place')
+    await expect(schedules.add('s', { ...BERLIN, workflow: null as never, input: 'x' })).rejects.toThrow(
+      'null',
+    )
     await expect(schedules.add('s', { ...BERLIN })).rejects.toThrow('either an agent or a workflow')
     await expect(schedules.add('S', { ...BERLIN, ...ASKS })).rejects.toThrow('not a valid schedule id')
     await expect(schedules.pause('s')).rejects.toMatchObject({ _tag: 'ScheduleNotFoundError' })
