@@ -227,12 +227,14 @@ function noteOf({ type, data }: Recorded): string | null {
 function toolsIn(facts: readonly Recorded[]): TurnView['tools'] {
   const tools = facts.flatMap(({ type, data, position }) => {
     const denials = Array.isArray(data.permissionDenials) ? data.permissionDenials : []
-    const named = typeof data.tool === 'string' ? [{ tool: data.tool, input: data.input, what: type }] : []
+    const { tool, input, verdict } = data
+    const what = type === 'CallDeferred' ? 'held' : verdict === 'allow' ? 'approved' : 'denied'
+    const named = typeof tool === 'string' ? [{ tool, input, what }] : []
     const denied = denials.map((one) => ({ ...(one as { tool: unknown; input: unknown }), what: 'denied' }))
     return [...denied, ...named].map(({ tool, input, what }) => ({
       tool: brief(String(tool), 100),
       input: visible(
-        (typeof input === 'string' ? input : JSON.stringify(input ?? null, null, 2)).slice(0, 4000),
+        (typeof input === 'string' ? input : (JSON.stringify(input, null, 2) ?? '')).slice(0, 4000),
       ),
       what: visible(what),
       position,

@@ -392,6 +392,7 @@ export interface TurnView {
 
 export interface ToolLine {
   readonly tool: string
+  /** Empty where it is not told again. */
   readonly input: string
   /** What became of it. */
   readonly what: string

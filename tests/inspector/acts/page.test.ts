@@ -199,6 +199,12 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     await lines.first().click()
     expect(await page.locator('.choices li').allInnerTexts()).toEqual(['left', 'right'])
     await page.goto(placeAt(serving.url, '/agent/builder'))
-    expect(await page.locator('.turn').innerText()).toContain('held')
+    const turn = page.locator('.turn')
+    expect(await turn.innerText()).toContain('held')
+    await orchestrator.inbox.deny(
+      (await orchestrator.inbox()).find(({ agent }) => agent === 'builder')?.id ?? '',
+    )
+    await turn.getByText('denied').waitFor()
+    expect(await turn.innerText()).not.toMatch(/null|CallDeferred|ToolDecided/)
   })
 })

@@ -112,7 +112,7 @@ function Tools({ turn: { tools, calls }, agent, hasTools }: ToolsProps) {
         {tools.map(({ tool, input, what }, at) => (
           <li key={at}>
             <strong>{tool}</strong> <span class="tone-warn">{what}</span>
-            <pre class="text">{input}</pre>
+            {input !== '' && <pre class="text">{input}</pre>}
           </li>
         ))}
         {used?.tools.map(({ tool, input, result, isError }, at) => (

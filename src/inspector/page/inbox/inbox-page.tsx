@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact'
 import type { EntryView, InboxView } from '../../acts/view.ts'
 import { Offers } from '../acts/offers.tsx'
 import { Payload } from '../parts/payload.tsx'
-import { KINDS, minute, number, usd } from '../parts/words.ts'
+import { INBOX_KINDS, minute, number, usd } from '../parts/words.ts'
 import { ask } from '../shell/ask.ts'
 import { usePageTitle } from '../shell/page-title.ts'
 import { inbox } from './inbox-state.ts'
@@ -72,7 +72,7 @@ function Entry({ entry }: { readonly entry: EntryView }) {
   return (
     <article class="card entry" tabIndex={-1} data-entry={id} aria-labelledby={heading}>
       <header>
-        <span class={`badge kind-${kind}`}>{KINDS[kind]}</span>
+        <span class={`badge kind-${kind}`}>{INBOX_KINDS[kind]}</span>
         {agent !== null && (
           <a class="link" href={`/agent/${agent}`}>
             {agent}

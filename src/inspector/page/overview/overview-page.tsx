@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import type { FailureLine, SummaryView, WorkLine } from '../../view.ts'
 import { inbox } from '../inbox/inbox-state.ts'
 import { Took } from '../parts/time.tsx'
-import { clock, isChosenId, KINDS, minute, number, several, usd } from '../parts/words.ts'
+import { clock, INBOX_KINDS, isChosenId, minute, number, several, usd } from '../parts/words.ts'
 import { useLiveAnswer } from '../shell/answers.ts'
 import { usePageTitle } from '../shell/page-title.ts'
 import { addressOf } from '../shell/router.ts'
@@ -52,7 +52,7 @@ function NeedsYou() {
         {entries.slice(0, 5).map(({ id, kind, agent, run, question }) => (
           <li key={id}>
             <a href="/inbox">
-              <strong>{agent ?? run ?? id}</strong> <span class="tone-warn">{KINDS[kind]}</span>
+              <strong>{agent ?? run ?? id}</strong> <span class="tone-warn">{INBOX_KINDS[kind]}</span>
               <span class="about">{question}</span>
             </a>
           </li>

@@ -48,7 +48,7 @@ export const isChosenId = (id: string): boolean => !/^[0-9a-f]{8}-[0-9a-f-]{27}$
 export const streamTitle = (stream: string): string => stream.slice(stream.indexOf('/') + 1)
 
 /** What an entry of the inbox is about. */
-export const KINDS: Readonly<Record<InboxKind, string>> = {
+export const INBOX_KINDS: Readonly<Record<InboxKind, string>> = {
   task: 'Task',
   tool: 'Tool call',
   question: 'Question',
