@@ -53,8 +53,8 @@ export const MUTATIONS = [
     [
       'an instant at the very moment of a look is decided again',
       'src/schedules/calendar.ts',
-      'new Date(upTo + 1)',
-      'new Date(upTo)',
+      'before(upTo + 1)',
+      'before(upTo)',
     ],
   ),
   ...breaking(
@@ -272,6 +272,9 @@ export const MUTATIONS = [
       'tests/claude/tool-approvals.test.ts': [
         'does not lead out of the workspace through a link, nor does another one that was not approved',
         'A hook that cannot read what it was given refuses the call',
+        'by a project that turns hooks off',
+        'after a broken stream, from a message with several calls',
+        'in another folder than it was asked for: every command begins in the workspace',
       ],
     },
     [
@@ -285,6 +288,19 @@ export const MUTATIONS = [
       'src/claude/asking/hook.ts',
       "if (createHash('sha256').update(text).digest('hex') !== hash)",
       "if (createHash('sha256').update(text).digest('hex') === '')",
+    ],
+    ['a project turns it off', 'src/claude/asking/plan.ts', 'disableAllHooks: false,', ''],
+    [
+      'a broken stream is asked for without streaming',
+      'src/claude/asking/plan.ts',
+      "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: '1',",
+      '',
+    ],
+    [
+      'a command begins where the one before it ended',
+      'src/claude/asking/plan.ts',
+      "CLAUDE_BASH_MAINTAIN_PROJECT_WORKING_DIR: '1',",
+      '',
     ],
   ),
   // Landing

@@ -145,8 +145,25 @@ type Drop = (key: string, value: unknown) => void
 
 /** A list, or names between commas, perhaps in brackets. A comma within parentheses belongs to the name. */
 function namesIn(tools: unknown): readonly string[] {
-  const names = Array.isArray(tools) ? tools.map(textIn) : textIn(tools).split(/,(?![^()]*\))|\n\s*-\s/)
-  return names.map((name) => name.replace(/^[\s["'-]+|[\s\]"']+$/g, '')).filter((name) => name !== '')
+  const names = Array.isArray(tools) ? tools.map(textIn) : splitNames(textIn(tools))
+  // What is taken away at the end begins where nothing like it precedes: otherwise it would be looked for at each character.
+  const bare = (name: string) => name.replace(/^[\s["'-]+/, '').replace(/(?<![\s\]"'])[\s\]"']+$/, '')
+  return names.map(bare).filter((name) => name !== '')
+}
+
+function splitNames(text: string): readonly string[] {
+  const names: string[] = []
+  let rest = ''
+  let isWithin = false
+  for (const piece of text.split(/(,|\n[ \t]*-\s)/).reverse()) {
+    if (piece.startsWith('\n') || (piece === ',' && !isWithin)) {
+      names.push(rest)
+      rest = ''
+    } else rest = piece + rest
+    const [parenthesis] = /[()]/.exec(piece) ?? []
+    isWithin = parenthesis === undefined ? isWithin : parenthesis === ')'
+  }
+  return [...names, rest].reverse()
 }
 
 /** What is both allowed and not is not allowed, also if only one of them has a scope. */

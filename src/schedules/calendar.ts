@@ -24,14 +24,20 @@ export function calendarOf(cron: string, timezone: string): Calendar {
   const time = (date: Date | null) => date?.getTime() ?? null
   return {
     after: (instant) => time(job.nextRun(new Date(instant))),
-    last: (most, after, upTo) =>
-      job
-        .previousRuns(most, new Date(upTo + 1))
-        .map((date) => date.getTime())
-        .filter((instant) => instant > after)
-        .reverse(),
-    count: (most, after, before) =>
-      job.nextRuns(most, new Date(after)).filter((date) => date.getTime() < before).length,
+    last(most, after, upTo) {
+      const found: number[] = []
+      // One at a time: each of them costs, and mostly there is one.
+      const before = (instant: number) => time(job.previousRuns(1, new Date(instant))[0] ?? null)
+      for (let at = before(upTo + 1); at !== null && at > after && found.length < most; at = before(at))
+        found.unshift(at)
+      return found
+    },
+    count(most, after, before) {
+      let count = 0
+      const next = (instant: number) => time(job.nextRun(new Date(instant)))
+      for (let at = next(after); at !== null && at < before && count < most; at = next(at)) count += 1
+      return count
+    },
   }
 }
 

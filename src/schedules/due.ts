@@ -33,8 +33,9 @@ export function dueFacts(name: string, timing: Timing, now: number): readonly Sc
     return moved === nextAt ? [] : [{ type: 'FiringMoved', data: { nextAt: moved } }]
   }
   // Those after the first, and the first itself, which the rules of the time zone may no longer have.
-  const later = calendar.last(MOST_MADE_UP, first, now)
-  const come = later.length < MOST_MADE_UP ? [first, ...later] : later
+  const most = missed === 'all' ? MOST_MADE_UP : 1
+  const later = calendar.last(most, first, now)
+  const come = later.length < most ? [first, ...later] : later
   const latest = come.at(-1) ?? first
   const isOnTime = now - latest <= ON_TIME_MS
   const fired = missed === 'all' ? come : missed === 'once' || isOnTime ? [latest] : []

@@ -29,9 +29,17 @@ describe('A tool call has to be decided', () => {
     [write('docs/a.md', 'docs/a.md'), ['Write(//etc/**)'], true],
     [write('docs/a.md', 'docs/a.md'), ['Write({src,docs}/**)'], true],
     [write(), ['Write(src/**)'], true],
+    ...['.', './', './.', 'src//a.ts', 'src/./a.ts', 'src/** ', 'src/**/', 'src/.'].map(
+      (scope) => [write('src/a.ts', 'src/a.ts'), [`Write(${scope})`], true] as const,
+    ),
+    [{ tool: 'Monitor', input: {}, paths: [] }, ['Bash(git push *)'], true],
+    [{ tool: 'Bash', input: { command: ['git', 'push'] }, paths: [] }, ['Bash(git push *)'], true],
     // What one tool may not do unasked, no other may.
     [{ tool: 'Edit', input: {}, paths: ['src/a.ts', 'src/a.ts'] }, ['Write(src/**)'], true],
     [{ tool: 'Monitor', input: { command: 'make' }, paths: [] }, ['Bash'], true],
+    [{ tool: 'Grep', input: {}, paths: ['secrets', 'secrets'] }, ['Read'], true],
+    [{ tool: 'Grep', input: {}, paths: ['', ''] }, ['Read(secrets/**)'], true],
+    [{ tool: 'Agent', input: {}, paths: [] }, ['Task'], true],
     [{ tool: 'mcp__db__drop', input: {}, paths: [] }, ['mcp__db'], true],
     [{ tool: 'mcp__db__drop', input: {}, paths: [] }, ['mcp__db__drop'], true],
     [{ tool: 'mcp__dbx__drop', input: {}, paths: [] }, ['mcp__db'], false],
@@ -74,6 +82,8 @@ describe('A tool call has to be decided', () => {
           needsDecision(bash(command), { approve: ['Bash'], approved: ['Bash(npm test *)'], allowed: [] }),
         ).toBe(true)
       }),
+      // A command that reads as the rule does.
+      { examples: [['', '*', '']] },
     )
   })
 })

@@ -63,7 +63,7 @@ const CASES: readonly (readonly [
     20,
     'prompts that look like something else',
     [PROMPTS, 'the prompt %j reaches the model literally'],
-    [PROMPTS, 'a prompt of 1 MB'],
+    ['../e2e/literal-prompts.test.ts', 'every prompt of a chain reaches the model literally'],
   ],
   [21, 'a tree of tools at the end of a call', [CONTRACT, 'case 21']],
   [

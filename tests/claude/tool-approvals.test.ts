@@ -1,22 +1,26 @@
 /** A tool call that a person decides, with the real `claude`: two requests in all, however long it waits. */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { access, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { AgentRef } from '../../src/actors/agent/ref.ts'
+import { askingFile, askingPlan } from '../../src/claude/asking/plan.ts'
+import { askingProgram } from '../../src/claude/asking/programs.ts'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { callProcesses } from '../../src/claude/process/list.ts'
 import { systemProcessTable } from '../../src/claude/process/table.ts'
+import type { CallSettings } from '../../src/claude/runner.ts'
 import type { AgentOptions } from '../../src/events/options/agent.ts'
 import { ASK_HUMAN } from '../../src/events/options/tools.ts'
 import type { InboxEntry } from '../../src/inbox/entry.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
-import type { AnswerBlock } from '../../src/testing/model/answer.ts'
+import { type AnswerBlock, answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
-import { REAL_CLAUDE, testAgent } from './calls.ts'
+import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
 
 const PATIENCE = { timeout: 60_000, interval: 20 }
 
@@ -237,4 +241,69 @@ test('A hook that cannot read what it was given refuses the call', async () => {
   await spoiling
   expect(text).toContain('cannot be checked')
   expect(await exists(path('done.txt'))).toBe(false)
+})
+
+describe('No tool runs that nobody approved', () => {
+  // One call of an agent whose workspace has these files.
+  async function called(model: Model, settings: Partial<CallSettings>, files: Record<string, object> = {}) {
+    const agent = await testAgent()
+    const { workspace } = agent.directories
+    await mkdir(join(workspace, '.claude'), { recursive: true })
+    for (const [name, content] of Object.entries(files))
+      await writeFile(join(workspace, name), JSON.stringify(content))
+    const environment = { ...model.environment, CLAUDE_CODE_MAX_RETRIES: '0' }
+    const runner = claudeCli({ path: REAL_CLAUDE, environment })
+    const { messages, text } = await collect(runner, agent.call('go', { settings }))
+    return { text, deferred: messages.some(({ type }) => type === 'deferred'), workspace }
+  }
+
+  test('by a project that turns hooks off', async () => {
+    const model = await modelUsing(bash('echo done > done.txt'))
+    const given = { '.claude/settings.json': { disableAllHooks: true, permissions: { allow: ['Bash'] } } }
+    const { deferred, workspace } = await called(model, { project: true, approveTools: ['Bash'] }, given)
+    expect([deferred, await exists(join(workspace, 'done.txt'))]).toEqual([true, false])
+  })
+
+  test('after a broken stream, from a message with several calls', async () => {
+    const two = ['one.txt', 'two.txt'].map((file_path) => use('Write', { file_path, content: 'x' }))
+    const model = await simulatedModel({
+      reply: ({ ordinal }) => {
+        if (ordinal === 1) return answer.raw('', { contentType: 'text/event-stream' })
+        return ordinal === 2 ? { kind: 'message', stopReason: 'tool_use', content: two } : 'done'
+      },
+    })
+    onTestFinished(() => model[Symbol.asyncDispose]())
+    const { workspace } = await called(model, { approveTools: ['Write'] })
+    const written = await Promise.all(['one.txt', 'two.txt'].map((name) => exists(join(workspace, name))))
+    expect(written).toEqual([false, false])
+  })
+
+  test('in another folder than it was asked for: every command begins in the workspace', async () => {
+    const model = await simulatedModel({
+      reply: ({ ordinal, messages }) => {
+        const command = ['mkdir sub && cd sub', 'pwd'][ordinal - 1]
+        if (command === undefined) return resultsIn(messages).at(-1) ?? ''
+        return { kind: 'message', stopReason: 'tool_use', content: [bash(command)] }
+      },
+    })
+    onTestFinished(() => model[Symbol.asyncDispose]())
+    const { text, workspace } = await called(model, { approveTools: ['Write'], allowedTools: ['Bash'] })
+    expect(text).toBe(workspace)
+  })
+
+  test('nor waits in vain: the model is told at once of a call that is too long to continue from', async () => {
+    const { directories, call } = await testAgent()
+    const { home, workspace } = directories
+    await Promise.all([home, workspace].map((path) => mkdir(path, { recursive: true })))
+    const plan = askingPlan(call('go', { settings: { approveTools: ['Bash'] } }), join(home, 'waiting'))
+    await writeFile(askingFile(home), JSON.stringify(plan))
+    const hash = createHash('sha256').update(JSON.stringify(plan)).digest('hex')
+    const said = (command: string) => {
+      const input = { tool_name: 'Bash', tool_use_id: 'u', cwd: workspace, tool_input: { command } }
+      const words = [askingProgram('hook'), askingFile(home), hash]
+      return spawnSync(process.execPath, words, { input: JSON.stringify(input) }).stdout.toString()
+    }
+    expect(said('x'.repeat(600_000))).toContain('too long')
+    expect(said('x'.repeat(400_000))).toContain('"defer"')
+  })
 })

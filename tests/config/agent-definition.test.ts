@@ -104,6 +104,18 @@ describe('A definition', () => {
     expect(refused.message).toContain(file)
   })
 
+  test.each([
+    ['quotes', "'", 'x'],
+    ['commas', 'a,', ''],
+    ['blank lines', '\n', 'x'],
+    ['parentheses', '(,', ''],
+  ])('whose tools are %s without end is read no slower than it is long', async (_, part, end) => {
+    // A search that began anew at each of them would take minutes.
+    const many = part.repeat(200_000 / part.length)
+    const { options } = await read(`---\nname: a\ndescription: a: b\ntools: x${many}${end}\n---\nYou help.`)
+    expect(options.id).toBe('a')
+  })
+
   test('of a directory or nothing is refused', async () => {
     await expect(readAgentDefinition(tmpdir())).rejects.toThrow('not a file')
     await expect(readAgentDefinition(`${file}.gone`)).rejects.toThrow('cannot be read')
@@ -146,4 +158,10 @@ test('an agent that is exported and imported again is the same agent, and its ot
     ),
     { numRuns: 50 },
   )
+})
+
+test('an export says that the file asks no person: what is imported from it elsewhere uses its tools unasked', () => {
+  const asking = { allowedTools: ['Bash'], approveTools: ['Bash'], questions: true }
+  const { dropped } = definitionOf('a', agentConfig({ id: 'a', systemPrompt: 'You help.', ...asking }))
+  expect(dropped).toEqual(['timeoutMs', 'retry', 'approveTools', 'questions'])
 })

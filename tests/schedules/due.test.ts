@@ -1,6 +1,6 @@
 /** What becomes of the instants of a schedule: laws of the decision, and changes to and from summer time. */
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { InvalidInputError } from '../../src/events/errors/usage.ts'
 import { calendarOf } from '../../src/schedules/calendar.ts'
 import { dueFacts, MOST_MADE_UP, nextInstant } from '../../src/schedules/due.ts'
@@ -127,6 +127,29 @@ test('of what was missed, one fires, none or all, as the schedule says, and no m
     ),
     { numRuns: 30 },
   )
+})
+
+test('what comes costs no more than the instants that it is decided from', () => {
+  const conversions = vi.spyOn(Intl.DateTimeFormat.prototype, 'formatToParts')
+  onTestFinished(() => conversions.mockRestore())
+  const cost = (work: () => unknown) => {
+    conversions.mockClear()
+    work()
+    return conversions.mock.calls.length
+  }
+  const timing = { cron: '@hourly', timezone: 'Europe/Berlin', decidedAt: null }
+  const first = Date.parse('2026-01-01T00:00Z')
+  const nextAt = new Date(first).toISOString()
+  const one = cost(() => calendarOf(timing.cron, timing.timezone).after(first))
+  expect(one).toBeGreaterThan(0)
+  for (const missed of MISSED)
+    for (const hours of [0, 2, 8]) {
+      const now = first + hours * HOUR_MS
+      expect(
+        cost(() => dueFacts('s', { ...timing, missed, nextAt }, now)),
+        missed,
+      ).toBeLessThan(one * (4 * hours + 8))
+    }
 })
 
 describe('A change to or from summer time', () => {

@@ -33,6 +33,9 @@ const deny = (permissionDecisionReason: string): Answer => ({
   permissionDecisionReason,
 })
 
+/** In bytes. In the last megabyte of a session, the CLI finds the call that it continues from; not before. */
+const LARGEST_INPUT = 512 * 1024
+
 /** null: the usual permissions decide. */
 function answerTo(input: HookInput, plan: AskingPlan): Answer | null {
   const { rules, resumes, waiting } = plan
@@ -41,6 +44,8 @@ function answerTo(input: HookInput, plan: AskingPlan): Answer | null {
   if (!needsDecision({ tool: input.tool_name, input: input.tool_input, paths }, rules)) return null
   if (input.agent_id !== undefined)
     return deny('A person has to decide this call, and no subagent can wait for that. Make it yourself.')
+  if (Buffer.byteLength(JSON.stringify(input.tool_input)) > LARGEST_INPUT)
+    return deny('A person has to decide this call, and it is too long for that. Make it in several parts.')
   return isFirst(waiting)
     ? { permissionDecision: 'defer' }
     : deny('Another tool call of this message waits for a person. One at a time: ask again.')

@@ -56,7 +56,21 @@ export function askingSettings(home: string, plan: AskingPlan, program: string):
   const { rules, resumes } = plan
   const asked = toolsNamedBy([...rules.approve, ...(resumes ? [resumes.tool] : [])])
   const hooks = [{ type: 'command', command, timeout: HOOK_TIMEOUT_S }]
-  return { hooks: { PreToolUse: [{ matcher: `^(${asked.join('|')})$`, hooks }] } }
+  return {
+    // The settings of a project could turn all hooks off: these win.
+    disableAllHooks: false,
+    env: ENVIRONMENT,
+    hooks: { PreToolUse: [{ matcher: `^(${asked.join('|')})$`, hooks }] },
+  }
+}
+
+/**
+ * When a stream breaks, the CLI would ask without streaming, and of several tool calls in one such message it defers none: it
+ * carries them out. And a call that was deferred begins in the workspace, so that every command has to.
+ */
+const ENVIRONMENT = {
+  CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: '1',
+  CLAUDE_BASH_MAINTAIN_PROJECT_WORKING_DIR: '1',
 }
 
 /** The server whose only tool asks a person. */
@@ -65,6 +79,6 @@ export const personServer = (program: string): JsonObject => ({
 })
 
 /** A machine under load takes its time; the CLI carries out a call whose hook is late. */
-const HOOK_TIMEOUT_S = 600
+const HOOK_TIMEOUT_S = 86_400
 
 const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`

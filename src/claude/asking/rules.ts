@@ -22,17 +22,21 @@ export interface AskedCall {
 /** These run commands, which nothing confines to the workspace. */
 export const SHELL_TOOLS: readonly string[] = ['Bash', 'Monitor', 'PowerShell']
 const FILE_CHANGES: readonly string[] = ['Write', 'Edit', 'MultiEdit', 'NotebookEdit']
+const FILE_READS: readonly string[] = ['Read', 'NotebookRead', 'Grep', 'Glob', 'LS']
 /** A rule for one of them is about all of them: what it says of one way must not be done by another. */
-const FAMILIES = [FILE_CHANGES, SHELL_TOOLS]
+const FAMILIES: readonly (readonly string[])[] = [
+  FILE_CHANGES,
+  SHELL_TOOLS,
+  FILE_READS,
+  // Two names of one tool each, by the version of the CLI.
+  ['Agent', 'Task'],
+  ['Skill', 'SlashCommand'],
+  ['KillShell', 'KillBash', 'TaskStop'],
+]
 /** These read or change files. Some are the names of older tools. */
-export const FILE_TOOLS: ReadonlySet<string> = new Set([
-  ...FILE_CHANGES,
-  'Read',
-  'NotebookRead',
-  'Grep',
-  'Glob',
-  'LS',
-])
+export const FILE_TOOLS: ReadonlySet<string> = new Set([...FILE_CHANGES, ...FILE_READS])
+/** They look into all that is below a path. */
+const SEARCHES: ReadonlySet<string> = new Set(['Grep', 'Glob', 'LS'])
 
 interface ToolRuleParts {
   readonly name: string
@@ -75,8 +79,8 @@ function mayFit({ name, scope }: ToolRuleParts, { tool, input, paths }: AskedCal
   const family = FAMILIES.find((each) => each.includes(name)) ?? [name]
   if (!isNamed(name, tool) && !family.includes(tool)) return false
   if (scope === null) return true
-  if (SHELL_TOOLS.includes(tool)) return contains(String(input.command ?? ''), scope)
-  if (!FILE_TOOLS.has(tool) || paths.length === 0 || !isPlainPath(scope)) return true
+  if (SHELL_TOOLS.includes(tool)) return typeof input.command !== 'string' || contains(input.command, scope)
+  if (!FILE_TOOLS.has(tool) || SEARCHES.has(tool) || paths.length === 0 || !isPlainPath(scope)) return true
   return paths.some((path) => fitsPath(path, scope))
 }
 
@@ -108,9 +112,9 @@ function surelyFits({ name, scope }: ToolRuleParts, { tool, input, paths }: Aske
 }
 
 function isCommand(command: string, pattern: string): boolean {
-  if (command === pattern) return true
   const beginning = pattern.replace(/(?::| )\*$/, '')
-  if (beginning === pattern || beginning.includes('*')) return false
+  if (beginning === pattern) return command === pattern
+  if (beginning.includes('*')) return false
   const isLonger = command.startsWith(`${beginning} `) && PLAIN_WORDS.test(command) && !command.includes('\n')
   return command === beginning || isLonger
 }
@@ -120,7 +124,10 @@ function hostOf(url: unknown): string | null {
 }
 
 /** A pattern for paths in the workspace whose meaning is beyond doubt. */
-const isPlainPath = (pattern: string) => /^(?:\.\/)?[\w.][\w./ *-]*$/.test(pattern) && !pattern.includes('..')
+function isPlainPath(pattern: string): boolean {
+  const plain = pattern.replace(/^\.\//, '')
+  return /^[\w.][\w./ *-]*$/.test(plain) && !/\.\.|\/\/|(?:^|\/)\.(?:\/|$)|\s$|\*\/$/.test(plain)
+}
 
 /** A pattern without a folder fits in each of them, and a folder stands for what is in it. */
 function fitsPath(path: string, pattern: string): boolean {

@@ -2,7 +2,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join, relative, resolve, sep } from 'node:path'
 import type { Command } from 'commander'
-import { definitionOf, readAgentDefinition, redefined } from '../../config/agent-definition.ts'
 import { describeError } from '../../events/errors/base.ts'
 import { systemProblem } from '../../events/errors/phrases.ts'
 import { ClosedError, InvalidInputError } from '../../events/errors/usage.ts'
@@ -28,6 +27,9 @@ export function definitionCommands(agent: Command): void {
     .action(withGlobals(exportAgent))
 }
 
+/** They bring a parser of YAML, which no other command of an agent needs. */
+const definitions = () => import('../../config/agent-definition.ts')
+
 /** Deeper, and more, than any project has. */
 const DEEPEST = 16
 const MOST_FILES = 10_000
@@ -52,7 +54,7 @@ const definitionIn = async (candidate: Candidate) => {
   if ('problem' in candidate) return candidate
   const { file } = candidate
   try {
-    return { file, definition: await readAgentDefinition(file) }
+    return { file, definition: await (await definitions()).readAgentDefinition(file) }
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error
     return { problem: error }
@@ -63,6 +65,7 @@ async function imported(
   { orchestrator, terminal }: Session,
   read: readonly Awaited<ReturnType<typeof definitionIn>>[],
 ): Promise<void> {
+  const { redefined } = await definitions()
   const sources = new Map<string, string>()
   for (const one of read) {
     if ('problem' in one) {
@@ -105,7 +108,7 @@ interface ImportedAgent {
 function tellImport(screen: Terminal, { id, from, dropped }: ImportedAgent): void {
   const without = dropped.length === 0 ? '' : `, without ${dropped.join(', ')}`
   if (screen.json) screen.value({ id, from, dropped })
-  else screen.line(inert(`Imported ${id} from ${from}${without}.`).replace(/\s*\n\s*/g, ' '))
+  else screen.line(inert(`Imported ${id} from ${from}${without}.`).replace(/(?<!\s)\s*\n\s*/g, ' '))
 }
 
 function tellProblem(screen: Terminal, { message }: InvalidInputError): void {
@@ -170,6 +173,7 @@ function exportAgent(
   return readAgent(globals, id, async (agent, { terminal }) => {
     const { config } = agent.snapshot.context
     if (!config) return
+    const { definitionOf } = await definitions()
     const { text, dropped } = definitionOf(id, config)
     if (file === undefined) {
       if (terminal.json) return terminal.value({ id, file: null, dropped, text })

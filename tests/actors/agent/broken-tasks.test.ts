@@ -1,4 +1,7 @@
 /** What fails for good ends its task at once: nobody waits for a deadline to learn of it. */
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { AgentRunner } from '../../../src/claude/runner.ts'
 import type { NewFact } from '../../../src/events/envelope.ts'
@@ -94,6 +97,8 @@ describe('A task ends at once', () => {
     const { agent } = await open({
       store: memoryStore(),
       runner: { ...scriptedRunner(), sweep },
+      // Whose runner sweeps has the directory alone.
+      baseDir: mkdtempSync(join(tmpdir(), 'broken-')),
       resume: 'on-demand',
     })
     await expect(agent.ask('x')).rejects.toMatchObject(broken)

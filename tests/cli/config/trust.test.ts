@@ -12,6 +12,7 @@ const READING: readonly (readonly string[])[] = [
     ['agent', 'list'],
     ['agent', 'show', 'a'],
     ['agent', 'path', 'a'],
+    ['agent', 'export', 'a'],
     ['agent', 'sessions', 'a'],
     ['agent', 'held'],
   ],
@@ -28,6 +29,8 @@ const READING: readonly (readonly string[])[] = [
     ['workflow', 'list'],
     ['workflow', 'show', 'r1'],
     ['workflow', 'diff', 'r1'],
+    ['workflow', 'report', 'r1'],
+    ['schedule', 'list'],
     ['workflow', 'resume', 'r2', '--plan'],
   ],
   ...[
@@ -67,6 +70,7 @@ const OTHERS = [
     'agent create',
     'agent diff',
     'agent files',
+    'agent import',
     'agent reject',
     'agent remove',
     'agent reset',
@@ -88,6 +92,7 @@ const OTHERS = [
   ],
   ...['log backup', 'log compact', 'log export', 'log import', 'log repair', 'log restore', 'rerun'],
   ...['serve status', 'serve stop'],
+  ...['add', 'pause', 'remove', 'resume', 'run'].map((name) => `schedule ${name}`),
   ...['workflow cancel', 'workflow run', 'workflow template'],
   ...['completion', 'demo', 'help', 'init', 'version'],
 ]

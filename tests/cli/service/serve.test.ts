@@ -56,7 +56,7 @@ if [ "$1" = --version ]; then echo "2.1.197 (Claude Code)"; else touch ${called}
   await vi.waitFor(async () => expect((await run(['serve', 'status'])).exitCode).toBe(0), UNHURRIED)
   const client = start('agent', 'ask', 'a', 'hello')
   await vi.waitFor(() => expect(existsSync(called)).toBe(true), UNHURRIED)
-  await rm(join(folder, '.claude-agents'), { recursive: true })
+  await rm(join(folder, '.claude-agents'), { recursive: true, maxRetries: 5 })
   for (const { exitCode, stderr } of await Promise.all([service, client])) {
     expect(stderr).toContain('its directory was removed, moved or replaced while it was open')
     expect(exitCode).toBe(1)
