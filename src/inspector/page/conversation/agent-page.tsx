@@ -168,7 +168,7 @@ function Entries({
   )
 }
 
-/** `AgentReset`: agent reset */
+/** `AgentReset` as `Agent reset`. */
 const wordsOf = (type: string): string =>
   type
     .replace(/([a-z])([A-Z])/g, '$1 $2')
