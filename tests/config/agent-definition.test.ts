@@ -163,5 +163,5 @@ test('an agent that is exported and imported again is the same agent, and its ot
 test('an export says that the file asks no person: what is imported from it elsewhere uses its tools unasked', () => {
   const asking = { allowedTools: ['Bash'], approveTools: ['Bash'], questions: true }
   const { dropped } = definitionOf('a', agentConfig({ id: 'a', systemPrompt: 'You help.', ...asking }))
-  expect(dropped).toEqual(['timeoutMs', 'retry', 'approveTools', 'questions'])
+  expect(dropped).toEqual(['timeoutMs', 'approveTools', 'questions', 'retry'])
 })

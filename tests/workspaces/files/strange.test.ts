@@ -178,7 +178,7 @@ test('a git that is killed has said nothing: whichever it is, what it was for is
   }
   const all = await counted(0, work)
   expect(all).toBeGreaterThan(20)
-  const every = isLong ? 1 : 8
+  const every = isLong ? 1 : 12
   for (let victim = 1; victim <= all; victim += every) await counted(victim, work)
   expect(died).toBeGreaterThan(all / every / 2)
 })
