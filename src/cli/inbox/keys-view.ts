@@ -77,6 +77,9 @@ export function pressedInInbox(view: InboxScreen, entries: Entries, key: Key, ro
     }
   if (name === 'd') return { ...calm, typing: { does: 'deny', text: '' } }
   if (isQuestion(entry)) return { ...calm, isFull: true, typing: { does: 'answer', text: '' } }
+  // In the list it may be cut: nobody approves what was not on the screen.
+  if (name === 'a' && entry.tool !== null && !view.isFull)
+    return { ...calm, isFull: true, offset: 0, said: 'This is the whole call. Press a again to approve it.' }
   if (name === 'a') return { ...calm, decision: { does: 'approve', entry } }
   if (name !== 'e') return calm
   if (entry.tool === null) return { ...calm, said: 'Only the input of a tool can be edited.' }

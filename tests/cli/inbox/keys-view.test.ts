@@ -41,6 +41,13 @@ test('a approves, d denies with a reason, e edits, enter shows in full', () => {
   expect(press(['e'])).toMatchObject({ decision: null, said: 'Only the input of a tool can be edited.' })
   const tool = [entry('tool', { kind: 'tool', tool: 'Bash', input: { command: 'ls' } })]
   expect(press(['e'], tool).decision).toMatchObject({ does: 'edit', entry: { id: 'tool' } })
+  // In the list, a long command is cut.
+  expect(press(['a'], tool)).toMatchObject({
+    isFull: true,
+    decision: null,
+    said: expect.stringContaining('again'),
+  })
+  expect(press(['a', 'a'], tool).decision).toMatchObject({ does: 'approve', entry: { id: 'tool' } })
   expect(press(['⎋']).ended).toBe(true)
   expect(press(['^D']).ended).toBe(true)
 })
