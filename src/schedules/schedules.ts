@@ -151,7 +151,9 @@ export class Schedules {
 
   /** By name. */
   async list(): Promise<readonly ScheduleInfo[]> {
-    return listedSchedules(this.#environment.store)
+    const listed: ScheduleInfo[] = []
+    for await (const one of schedulesOf(this.#environment.store, '')) listed.push(one)
+    return listed.sort((one, another) => (one.name < another.name ? -1 : 1))
   }
 
   /** It fires no more until it is resumed. Throws ScheduleNotFoundError. */
@@ -244,9 +246,8 @@ export class Schedules {
   }
 
   async #info(name: string): Promise<ScheduleInfo> {
+    for await (const one of schedulesOf(this.#environment.store, name)) if (one.name === name) return one
     const all = await this.list()
-    const found = all.find((one) => one.name === name)
-    if (found) return found
     const nearest = nearestName(
       name,
       all.map((one) => one.name),
@@ -386,17 +387,15 @@ function checked(options: ScheduleOptions) {
   return { cron, timezone, missed, agent: agent ?? null, workflow: workflow ?? null, text }
 }
 
-/** The schedules of a log, by name. The cost does not depend on how often they have fired. */
-async function listedSchedules(store: EventStore): Promise<readonly ScheduleInfo[]> {
-  const listed: ScheduleInfo[] = []
-  for await (const { stream, summary } of store.streams({ prefix: STREAMS })) {
+/** The schedules of a log whose names begin so, from their summaries: the cost does not depend on how often they have fired. */
+async function* schedulesOf(store: EventStore, begin: string): AsyncGenerator<ScheduleInfo> {
+  for await (const { stream, summary } of store.streams({ prefix: `${STREAMS}${begin}` })) {
     if (!summary || summary.status === 'absent') continue
     const { pending: _, ...info } = summary.info as unknown as SummarizedSchedule
     const { cron, timezone, nextAt, lastAt, ...rest } = info
     const paused = summary.status === 'paused'
-    listed.push({ name: stream.slice(STREAMS.length), cron, timezone, nextAt, lastAt, paused, ...rest })
+    yield { name: stream.slice(STREAMS.length), cron, timezone, nextAt, lastAt, paused, ...rest }
   }
-  return listed.sort((one, another) => (one.name < another.name ? -1 : 1))
 }
 
 type SummarizedSchedule = Omit<ScheduleInfo, 'name' | 'paused'> & { readonly pending: number }
