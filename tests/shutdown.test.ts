@@ -112,7 +112,8 @@ describe('an orchestrator that is closed while it is drained', () => {
     await closed
     await ended
     await settledClock(here)
-    expect(timers()).toBe(before)
+    // One of before may have ended meanwhile.
+    expect(timers()).toBeLessThanOrEqual(before)
   })
 })
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { rm, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { concatMap, NEVER } from 'rxjs'
 import { expect, test, vi } from 'vitest'
@@ -56,7 +56,8 @@ if [ "$1" = --version ]; then echo "2.1.197 (Claude Code)"; else touch ${called}
   await vi.waitFor(async () => expect((await run(['serve', 'status'])).exitCode).toBe(0), UNHURRIED)
   const client = start('agent', 'ask', 'a', 'hello')
   await vi.waitFor(() => expect(existsSync(called)).toBe(true), UNHURRIED)
-  await rm(join(folder, '.claude-agents'), { recursive: true, maxRetries: 5 })
+  // At once, and not file by file.
+  await rename(join(folder, '.claude-agents'), join(folder, 'gone'))
   for (const { exitCode, stderr } of await Promise.all([service, client])) {
     expect(stderr).toContain('its directory was removed, moved or replaced while it was open')
     expect(exitCode).toBe(1)

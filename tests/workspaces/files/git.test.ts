@@ -106,12 +106,14 @@ test('git that was killed has answered nothing, and may be asked again', async (
 })
 
 test('a repository of ours takes what several agents do at once: it is made, and a ref is set', async () => {
-  const ours = new FilesRepository(join(mkdtempSync(join(tmpdir(), 'git-')), 'files.git'))
-  const agents = Array.from({ length: 8 }, (_, index) => index)
-  await Promise.all(agents.map(() => ours.prepare()))
+  const path = join(mkdtempSync(join(tmpdir(), 'git-')), 'files.git')
+  // Each part of the process has an object of its own for it.
+  const agents = Array.from({ length: 8 }, () => new FilesRepository(path))
+  await Promise.all(agents.map((each) => each.prepare()))
+  const [ours] = agents as [FilesRepository]
   const tree = (await ours.git(['mktree'], { input: [] })).toString().trim()
   const by = { author: 'a', at: new Date(1e12) }
   const commit = (await ours.git(['commit-tree', tree, '-m', 'm'], { by })).toString().trim()
-  await Promise.all(agents.map(() => ours.setRef('refs/bases/shared', commit)))
+  await Promise.all(agents.map((each) => each.setRef('refs/bases/shared', commit)))
   expect(await ours.refAt('refs/bases/shared')).toBe(commit)
 })
