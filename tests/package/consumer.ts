@@ -62,7 +62,7 @@ export async function use(): Promise<string> {
   for await (const { before, after } of orchestrator.history.replay('agent/researcher')) {
     if (before.value === 'busy' && after.matches('idle')) after.context.totals.costUsd.toFixed(2)
   }
-  const status: 'absent' | 'idle' | 'busy' | 'retry' | 'error' | 'stopped' = agent.status
+  const status: 'absent' | 'idle' | 'busy' | 'retry' | 'held' | 'error' | 'stopped' = agent.status
   const type: AgentFact['type'] = 'TaskAccepted'
   return orchestrator.sendTask('researcher', `${status} ${type}`)
 }
