@@ -28,15 +28,23 @@ const CONNECT_MS = 10_000
 /** A statement takes less, unless the network is gone without a word. */
 const ANSWER_MS = 60_000
 
+/** What is used of a client of `pg`. Its own types would be missing for those who have not installed it. */
+interface PostgresClient {
+  query(text: string, values?: unknown[]): Promise<{ readonly rows: never[] }>
+  on(event: 'notification', heard: (message: { readonly payload?: string | undefined }) => void): unknown
+  once(event: 'end', gone: () => void): unknown
+  end(): Promise<void>
+}
+
 /** One connection, with what statements need to know of where it leads. */
 export class PostgresConnection {
   /** For messages: without the password. */
   readonly path: string
   /** The schema as a part of SQL, in quotes. */
   readonly schema: string
-  readonly #client: pg.Client
+  readonly #client: PostgresClient
 
-  constructor(client: pg.Client, path: string, schema: string) {
+  constructor(client: PostgresClient, path: string, schema: string) {
     this.#client = client
     this.path = path
     this.schema = schema
