@@ -9,12 +9,16 @@ import { isAncestor, type UserRepository } from './worktree.ts'
 /** Beside the snapshots. */
 export const mergingPath = ({ path }: FilesRepository): string => join(dirname(path), 'landing.git')
 
+/** One of each, so that its users take turns. */
+const MERGING = new WeakMap<FilesRepository, FilesRepository>()
+
 /** Where commits are merged: it reads the user's repository, with all of its history, and the snapshots. */
 export async function mergingRepository(
   snapshots: FilesRepository,
   { common }: UserRepository,
 ): Promise<FilesRepository> {
-  const merging = new FilesRepository(mergingPath(snapshots))
+  const merging = MERGING.get(snapshots) ?? new FilesRepository(mergingPath(snapshots))
+  MERGING.set(snapshots, merging)
   for (const repository of [common, snapshots.path]) await merging.borrow(join(repository, 'objects'))
   return merging
 }

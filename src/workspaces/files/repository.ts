@@ -18,9 +18,6 @@ const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
 /** Where a repository of the user has its objects and refs. */
 type Source = { readonly common: string }
 
-/** What was begun last that takes a lock, of each repository in this process: there may be several of the same path. */
-const LAST = new Map<string, Promise<void>>()
-
 /** More are joined. */
 const MOST_PACKS = 8
 
@@ -28,6 +25,8 @@ export class FilesRepository {
   readonly path: string
   /** The refs that were kept last, so that looking again costs nothing. */
   readonly #kept = new Map<string, string>()
+  /** What was begun last that takes a lock. */
+  #last: Promise<void> = Promise.resolve()
   constructor(path: string) {
     this.path = path
   }
@@ -116,13 +115,11 @@ export class FilesRepository {
 
   /** In turn, and nothing else writes here: a lock that is there is that of a git that was killed. */
   #locking(names: readonly string[], work: () => Promise<void>): Promise<void> {
-    const turn = (LAST.get(this.path) ?? Promise.resolve()).then(async () => {
+    const turn = this.#last.then(async () => {
       for (const name of names) await rm(join(this.path, `${name}.lock`), { force: true })
       await work()
     })
-    const ended = turn.catch(() => {})
-    LAST.set(this.path, ended)
-    void ended.then(() => LAST.get(this.path) === ended && LAST.delete(this.path))
+    this.#last = turn.catch(() => {})
     return turn
   }
 

@@ -1,5 +1,5 @@
 /** `inbox` on a terminal: keys decide, each as its command does. */
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { MAIN, QUICK_CLAUDE, quickCommandLine } from '../command.ts'
 import { hasTmux, tmux } from '../tmux.ts'
@@ -35,7 +35,14 @@ test.runIf(hasTmux)('A person (tmux) reads, approves and denies what waits by ke
   await terminal.press('Enter')
   await terminal.shows(/1 entry in the inbox(.|\n)*▸ task:writer:t2(.|\n)*denied task:writer:t3/)
   // Another process is quicker.
-  await run(['inbox', 'deny', 'task:writer:t2', '--reason', 'too late'])
+  await vi.waitFor(
+    async () => {
+      // The first one may still be closing the store.
+      const { exitCode } = await run(['inbox', 'deny', 'task:writer:t2', '--reason', 'too late'])
+      expect(exitCode).toBe(0)
+    },
+    { timeout: 30_000, interval: 50 },
+  )
   await terminal.shows(/Nothing waits for you\.\n(.|\n)*exit 0\n/)
   const { values } = await run(['log', '--json', '--type', 'TaskApproved,TaskFailed'])
   expect(values.map(({ type, data }) => [type, (data as unknown as { taskId: string }).taskId])).toEqual([

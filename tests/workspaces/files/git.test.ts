@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { git, gitAnswer, gitOutcome, gitPieces } from '../../../src/workspaces/files/git.ts'
+import { mergingRepository } from '../../../src/workspaces/files/merge.ts'
 import { FilesRepository } from '../../../src/workspaces/files/repository.ts'
 
 async function repository(): Promise<string> {
@@ -106,14 +107,16 @@ test('git that was killed has answered nothing, and may be asked again', async (
 })
 
 test('a repository of ours takes what several agents do at once: it is made, and a ref is set', async () => {
-  const path = join(mkdtempSync(join(tmpdir(), 'git-')), 'files.git')
-  // Each part of the process has an object of its own for it.
-  const agents = Array.from({ length: 8 }, () => new FilesRepository(path))
-  await Promise.all(agents.map((each) => each.prepare()))
-  const [ours] = agents as [FilesRepository]
+  const ours = new FilesRepository(join(mkdtempSync(join(tmpdir(), 'git-')), 'files.git'))
+  const agents = Array.from({ length: 8 }, (_, index) => index)
+  await Promise.all(agents.map(() => ours.prepare()))
+  const common = await repository()
+  const user = { path: common, common, isBare: true }
+  const all = await Promise.all(agents.map(() => mergingRepository(ours, user)))
+  expect(new Set(all).size).toBe(1)
   const tree = (await ours.git(['mktree'], { input: [] })).toString().trim()
   const by = { author: 'a', at: new Date(1e12) }
   const commit = (await ours.git(['commit-tree', tree, '-m', 'm'], { by })).toString().trim()
-  await Promise.all(agents.map((each) => each.setRef('refs/bases/shared', commit)))
+  await Promise.all(agents.map(() => ours.setRef('refs/bases/shared', commit)))
   expect(await ours.refAt('refs/bases/shared')).toBe(commit)
 })
