@@ -48,9 +48,10 @@ export const BUGS = [
   },
   {
     bug: 'late answers are dropped',
-    file: `${AGENT}/worker.ts`,
-    from: 'if (!context.isWanted) return this.#endings.late(effect, ending, admitted)',
-    to: 'if (!context.isWanted) return',
+    // However they come: at once, after their task, or found by the next process.
+    file: `${AGENT}/call-endings.ts`,
+    from: 'return this.#record(() => this.#keepLate(of, ending, admitted))',
+    to: 'return this.#record(async () => void [of, ending, admitted, this.#keepLate])',
   },
   {
     bug: 'places of the governor leak',

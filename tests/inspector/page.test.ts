@@ -1,45 +1,11 @@
 /** The page in a real browser, as used to find out what went wrong. */
 import type { Page } from 'playwright-core'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { OverloadedError, RefusedError } from '../../src/events/errors/call.ts'
-import { inspector } from '../../src/inspector/inspector.ts'
-import { Orchestrator } from '../../src/orchestrator.ts'
-import { parallel } from '../../src/patterns/parallel.ts'
-import { sequential } from '../../src/patterns/sequential.ts'
-import { memoryStore } from '../../src/store/memory-store.ts'
-import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { CHROMIUM, openPage, screenshot } from './browser.ts'
+import { inspected, review, team } from './team.ts'
 
 const title = CHROMIUM === undefined ? 'the page (skipped: no Chromium found, see CHROMIUM_PATH)' : 'the page'
-
-/** An orchestrator with a team, and an inspector of it. */
-async function inspected(names: readonly string[], reply: NonNullable<ScriptedRunnerOptions['reply']>) {
-  const store = memoryStore()
-  const orchestrator = await Orchestrator.open({ store, runner: scriptedRunner({ reply }), random: () => 0 })
-  for (const id of names) {
-    await orchestrator.createAgent({
-      id,
-      systemPrompt: `You are ${id}.`,
-      retry: { minDelayMs: 1, maxDelayMs: 1 },
-    })
-  }
-  const serving = await inspector(orchestrator)
-  onTestFinished(async () => {
-    await serving.close()
-    await orchestrator.close()
-  })
-  const positionOf = async (type: string, stream?: string): Promise<number> => {
-    for await (const recorded of store.readAll()) {
-      if (recorded.type === type && (stream === undefined || recorded.stream === stream))
-        return recorded.position
-    }
-    throw new Error(`there is no ${type}`)
-  }
-  return { orchestrator, store, url: serving.url, positionOf }
-}
-
-const review = sequential([parallel(['security', 'performance']), 'lead'])
-const team = ['security', 'performance', 'lead']
 
 const shown = {
   position: (page: Page) => page.locator('.where strong'),

@@ -1,40 +1,14 @@
 /** The places of the inspector in a real browser: each has an address, answers its question, and can be used by everyone. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { OverloadedError, RefusedError } from '../../src/events/errors/call.ts'
-import { inspector } from '../../src/inspector/inspector.ts'
-import { Orchestrator } from '../../src/orchestrator.ts'
-import { parallel } from '../../src/patterns/parallel.ts'
-import { sequential } from '../../src/patterns/sequential.ts'
-import { memoryStore } from '../../src/store/memory-store.ts'
-import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { isLong } from '../repetitions.ts'
 import { CHROMIUM, openPage, openPlace, placeAt } from './browser.ts'
+import { inspected, review, team } from './team.ts'
 
 const title =
   CHROMIUM === undefined ? 'the places (skipped: no Chromium found, see CHROMIUM_PATH)' : 'the places'
-
-async function inspected(names: readonly string[], reply: NonNullable<ScriptedRunnerOptions['reply']>) {
-  const store = memoryStore()
-  const orchestrator = await Orchestrator.open({ store, runner: scriptedRunner({ reply }), random: () => 0 })
-  for (const id of names) {
-    await orchestrator.createAgent({
-      id,
-      systemPrompt: `You are ${id}.`,
-      retry: { minDelayMs: 1, maxDelayMs: 1 },
-    })
-  }
-  const serving = await inspector(orchestrator)
-  onTestFinished(async () => {
-    await serving.close()
-    await orchestrator.close()
-  })
-  return { orchestrator, store, url: serving.url }
-}
-
-const review = sequential([parallel(['security', 'performance']), 'lead'])
-const team = ['security', 'performance', 'lead']
 
 const REPORT = `## Findings
 

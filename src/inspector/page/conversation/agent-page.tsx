@@ -3,10 +3,10 @@ import { useEffect, useState } from 'preact/hooks'
 import type { ConversationView } from '../../view.ts'
 import { ActorOffers } from '../acts/offers.tsx'
 import { CommandLine } from '../parts/copy.tsx'
+import { Figure, VersionNotice } from '../parts/head.tsx'
 import { NotFound } from '../parts/not-found.tsx'
 import { Payload } from '../parts/payload.tsx'
 import { minute, number, tokens, usd } from '../parts/words.ts'
-import { Figure } from '../run/run-page.tsx'
 import { useLiveAnswer } from '../shell/answers.ts'
 import { ask } from '../shell/ask.ts'
 import { usePageTitle } from '../shell/page-title.ts'
@@ -66,14 +66,7 @@ function Head({ agent }: { readonly agent: ConversationView }) {
           </a>
         ))}
       </nav>
-      {version < newestVersion && (
-        <p class="notice">
-          As of version {number(version)} of {number(newestVersion)}.{' '}
-          <a class="link" href={`/agent/${id}`}>
-            Show it as it is now
-          </a>
-        </p>
-      )}
+      <VersionNotice version={version} newest={newestVersion} now={`/agent/${id}`} />
       {config !== null && (
         <details class="config">
           <summary>Role and settings</summary>

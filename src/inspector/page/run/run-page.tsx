@@ -2,6 +2,7 @@
 import type { RunPageView } from '../../view.ts'
 import { ActorOffers } from '../acts/offers.tsx'
 import { CommandLine, Copy } from '../parts/copy.tsx'
+import { Figure, VersionNotice } from '../parts/head.tsx'
 import { NotFound } from '../parts/not-found.tsx'
 import { Payload } from '../parts/payload.tsx'
 import { TextBlock } from '../parts/text-block.tsx'
@@ -97,32 +98,8 @@ function Head({ run }: { readonly run: RunPageView }) {
           </a>
         ))}
       </nav>
-      {version < newestVersion && (
-        <p class="notice">
-          As of version {number(version)} of {number(newestVersion)}.{' '}
-          <a class="link" href={`/run/${id}`}>
-            Show it as it is now
-          </a>
-        </p>
-      )}
+      <VersionNotice version={version} newest={newestVersion} now={`/run/${id}`} />
     </header>
-  )
-}
-
-export function Figure({
-  name,
-  value,
-  tone = '',
-}: {
-  readonly name: string
-  readonly value: string
-  readonly tone?: string
-}) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd class={tone === '' ? '' : `tone-${tone}`}>{value}</dd>
-    </div>
   )
 }
 
