@@ -1,7 +1,9 @@
 /** Opening a log on PostgreSQL: who may, and what is said to those who cannot. */
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -220,6 +222,16 @@ describe.skipIf(!hasPostgres)('What is said of a database that no store can be i
   })
 })
 
+/** Resolves when a connection to this socket is taken. */
+async function answers(path: string): Promise<void> {
+  const socket = connect(path)
+  try {
+    await once(socket, 'connect')
+  } finally {
+    socket.destroy()
+  }
+}
+
 const POOLER = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer'].find((path) => existsSync(path))
 
 describe.skipIf(!hasPostgres || POOLER === undefined)('A pooler (pgbouncer)', () => {
@@ -241,7 +253,8 @@ describe.skipIf(!hasPostgres || POOLER === undefined)('A pooler (pgbouncer)', ()
       pooler.kill('SIGKILL')
       await rm(folder, { recursive: true, force: true })
     })
-    while (!existsSync(join(folder, '.s.PGSQL.5432'))) await new Promise(setImmediate)
+    // The socket has a name before anybody listens at it.
+    await vi.waitFor(() => answers(join(folder, '.s.PGSQL.5432')), { timeout: 30_000 })
     return url.replace(/host=.*/, `host=${encodeURIComponent(folder)}`)
   }
 
