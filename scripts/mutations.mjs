@@ -42,7 +42,7 @@ export const MUTATIONS = [
     },
     [
       'no tool hears that its call is cancelled',
-      'src/cli/mcp/server.ts',
+      'src/mcp/tool-server.ts',
       'signal: mcpReq.signal, progress: tell',
       'signal: new AbortController().signal, progress: tell',
     ],
@@ -66,13 +66,13 @@ export const MUTATIONS = [
     },
     [
       'any number of calls is in flight',
-      'src/cli/mcp/server.ts',
-      'if (this.#calls.size >= MOST_CALLS) return',
+      'src/mcp/tool-server.ts',
+      'if (this.#calls.size >= mostCalls) return',
       'if (this.#calls.size >= Infinity) return',
     ],
     [
       'half of a character is read twice',
-      'src/cli/mcp/tool.ts',
+      'src/mcp/tool.ts',
       'const end = offset + piece.length',
       'const end = offset + longest',
     ],

@@ -86,6 +86,7 @@ import type { EventStore } from './store/event-store.ts'
 import { atStore } from './store/level/directory.ts'
 import { liveOwner, lockStore, type StoreLock } from './store/level/lock.ts'
 import { levelStore } from './store/level/store.ts'
+import type { TeamDesk } from './team/desk.ts'
 import type { WorkflowReference } from './workflows/pattern.ts'
 import { inputLimits } from './workspaces/inputs/limits.ts'
 import { thisPlace } from './workspaces/place.ts'
@@ -120,6 +121,9 @@ export class Orchestrator implements AsyncDisposable {
   /** Loaded when work is landed, or was. */
   readonly #openLandings: () => Promise<Landings>
   #landings: Promise<Landings> | undefined
+  /** Loaded when an agent that works with its team makes a call. */
+  readonly #openDesk: () => Promise<TeamDesk>
+  #desk: TeamDesk | undefined
   /** Loaded when there is a schedule. */
   readonly #openSchedules: () => Promise<Schedules>
   #schedules: Promise<Schedules> | undefined
@@ -160,6 +164,7 @@ export class Orchestrator implements AsyncDisposable {
       ...surroundings,
       store,
       admission,
+      team: async (call) => (await this.#openDesk()).admit(call),
       intake: this.#intake,
       spentLate: async ({ taskId, runId }, callId, cost) => {
         try {
@@ -208,6 +213,11 @@ export class Orchestrator implements AsyncDisposable {
         agentsOf: async (run) => [...new Set((await this.#runs.show(run)).taken.map(({ worker }) => worker))],
       })
     }
+    this.#openDesk = onceDone(async () => {
+      const { TeamDesk } = await import('./team/desk.ts')
+      this.#desk = new TeamDesk({ ...environment, system: this, room: () => admission.room })
+      return this.#desk
+    })
     this.#openSchedules = async () => {
       const { Schedules } = await import('./schedules/schedules.ts')
       return new Schedules({
@@ -476,6 +486,7 @@ export class Orchestrator implements AsyncDisposable {
     // They ask agents, so they end before these do.
     for (const part of [await this.#schedules, await this.#landings, ...parts])
       if (part) await attempt(this.#closed(part))
+    await attempt(this.#desk?.close())
     await attempt(this.#notifier?.close())
     await attempt(this.#socket?.close())
     await this.store[Symbol.asyncDispose]()

@@ -33,6 +33,7 @@ export function agentCommands(agent: Command): void {
     .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
     .option('--approve <rules...>', 'tools of which you decide each call, in the inbox', listedNames)
     .option('--questions', 'let it ask you questions, in the inbox')
+    .option('--team [tools...]', 'let it ask other agents, by all tools for that or by these', listedNames)
     .option('--max-turns <n>', 'most turns of the model per call', oneOrMore)
     .option('--model <name>', 'model to use')
     .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', oneOrMore)
@@ -96,6 +97,7 @@ interface CreateOptions {
   readonly tools?: readonly string[]
   readonly approve?: readonly string[]
   readonly questions?: true
+  readonly team?: true | readonly string[]
   readonly maxTurns?: number
   readonly model?: string
   /** Seconds. */
@@ -111,13 +113,15 @@ interface CreateOptions {
 }
 
 function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
-  const { tools, approve, questions, maxTurns, model, timeout, retries, dangerouslySkipPermissions } = options
+  const { tools, approve, questions, team, maxTurns, model, timeout, retries } = options
+  const { dangerouslySkipPermissions } = options
   const agentOptions = defined({
     id,
     systemPrompt,
     allowedTools: tools,
     approveTools: approve,
     questions,
+    team,
     maxTurns,
     model,
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
@@ -326,7 +330,11 @@ async function describe(agent: AgentRef) {
     status: value,
     version: agent.version,
     systemPrompt: context.config?.systemPrompt ?? '',
-    ...defined({ approveTools: context.config?.approveTools, questions: context.config?.questions }),
+    ...defined({
+      approveTools: context.config?.approveTools,
+      questions: context.config?.questions,
+      team: context.config?.team,
+    }),
     ...(context.rules && context.rules.length > 0 && { rules: context.rules }),
     ...(context.config?.workspace && {
       workspace: { ...context.config.workspace, path: agent.workspace },

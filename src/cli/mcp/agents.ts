@@ -5,8 +5,9 @@ import { dollars, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import { AGENT, IDENTITY } from '../../events/options/agent.ts'
 import { ToolRule } from '../../events/options/tools.ts'
+import { excerpt, morePages, PAGE_FIELDS, pageOf, shortened, textTo, wholeTo } from '../../mcp/tool.ts'
 import { shownStatus } from '../agent/commands.ts'
-import { excerpt, morePages, PAGE_FIELDS, pageOf, shortened, textTo, tool, wholeTo } from './tool.ts'
+import { tool } from './team.ts'
 
 export const agentId = textTo(70, 'The id of the agent: lower-case letters, digits, _ and -.')
 

@@ -4,8 +4,6 @@ import { InvalidInputError } from '../../events/errors/usage.ts'
 import { defined, isJsonObject } from '../../events/json.ts'
 import type { InboxEntry } from '../../inbox/entry.ts'
 import { userName } from '../../inbox/user-name.ts'
-import { NOTHING_WAITS } from '../inbox/entry-lines.ts'
-import { jsonLine } from '../terminal/text.ts'
 import {
   morePages,
   PAGE_FIELDS,
@@ -14,8 +12,10 @@ import {
   type Tool,
   type ToolResult,
   textTo,
-  tool,
-} from './tool.ts'
+} from '../../mcp/tool.ts'
+import { NOTHING_WAITS } from '../inbox/entry-lines.ts'
+import { jsonLine } from '../terminal/text.ts'
+import { type ToolTeam, tool } from './team.ts'
 
 /** In characters. */
 const LONGEST = 2000
@@ -127,4 +127,4 @@ const answerEntry = tool({
   },
 })
 
-export const DECIDING: readonly Tool[] = [approveEntry, denyEntry, answerEntry]
+export const DECIDING: readonly Tool<ToolTeam>[] = [approveEntry, denyEntry, answerEntry]

@@ -7,12 +7,13 @@ import { holdsTask } from '../../actors/agent/tasks/known-tasks.ts'
 import type { CallMessage } from '../../claude/runner.ts'
 import { dollars } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
+import { excerpt, shortened, type Tool, type ToolResult, textTo, wholeTo } from '../../mcp/tool.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
 import { standstill } from '../live/attach.ts'
 import { endsTarget, factsOf, type Target, targetNamed, targetWords } from '../live/target.ts'
 import { agentId } from './agents.ts'
-import { excerpt, shortened, type Tool, type ToolResult, textTo, tool, wholeTo } from './tool.ts'
+import { type ToolTeam, tool } from './team.ts'
 
 /** In characters. */
 export const LONGEST_INPUT = 500_000
@@ -196,4 +197,4 @@ export const cancelWork = tool({
   },
 })
 
-export const TASK_TOOLS: readonly Tool[] = [askAgent, waitFor, cancelWork]
+export const TASK_TOOLS: readonly Tool<ToolTeam>[] = [askAgent, waitFor, cancelWork]

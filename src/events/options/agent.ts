@@ -4,7 +4,7 @@ import { AGENT_ID_PATTERN, checkAgentId, ID_RULE } from '../ids.ts'
 import { Budget } from './budget.ts'
 import { type Decodable, decodedInput } from './decoding.ts'
 import { completed, explainedBy, optional, setting, whole } from './setting.ts'
-import { ToolRule, toolRule } from './tools.ts'
+import { TEAM_TOOLS, ToolRule, toolRule } from './tools.ts'
 import { Count, Positive, Text } from './values.ts'
 
 /** The options of an agent: its id, its role, and how its calls are made. */
@@ -25,6 +25,11 @@ export interface AgentOptions {
   readonly approveTools?: readonly string[]
   /** Whether it can ask a person: it gets a tool `ask_human`, whose answer comes from `orchestrator.inbox`. Default: false. */
   readonly questions?: boolean
+  /**
+   * Whether it works with the other agents of its team: it gets the tools `list_agents` and `ask_agent`, or those that are
+   * named. Who it is there, the owner of the log decides. Default: false.
+   */
+  readonly team?: boolean | readonly string[]
   /** The most turns of the model in one call. Default: no limit. */
   readonly maxTurns?: number
   /** Default: the model that `claude` chooses. */
@@ -94,6 +99,8 @@ export type AgentConfig = {
   readonly approveTools?: readonly string[]
   /** Absent: it cannot ask a person. */
   readonly questions?: true
+  /** The tools by which it works with its team. Absent: none. */
+  readonly team?: readonly string[]
   readonly maxTurns: number | null
   readonly model: string | null
   /** How long a task may take, from its first call, retries included, in ms. */
@@ -176,6 +183,16 @@ export const ASKING = {
   questions: setting(Schema.Boolean, 'whether it can ask a person', false),
 }
 
+const TeamTool = Schema.String.check(
+  Schema.makeFilter((name) => TEAM_TOOLS.includes(name), { problem: 'is not a tool of the team' }),
+).annotate({ hint: `Use ${TEAM_TOOLS.join(', ')}.` })
+
+/** All tools of the team, none, or those that are named. */
+export const TeamTools = Schema.Union([Schema.Boolean, Schema.Array(TeamTool)]).annotate({
+  problem: `is neither true, nor false, nor a list of these: ${TEAM_TOOLS.join(', ')}`,
+  description: 'Whether it works with the other agents of its team, or by which tools.',
+})
+
 const BranchName = Text.check(Schema.isPattern(/^(?!-)[^\0-\x20\x7f~^:?*[\\]+$/)).annotate({
   problem: 'is not a name for a branch or a commit',
 })
@@ -252,6 +269,7 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
     allowedTools: Schema.NullOr(Schema.Array(Schema.String)),
     approveTools: Schema.optionalKey(Schema.Array(Schema.String)),
     questions: Schema.optionalKey(Schema.Literal(true)),
+    team: Schema.optionalKey(Schema.Array(Schema.String)),
     retry: RetryPolicy,
     loadProjectSettings: Schema.optionalKey(Schema.Boolean),
     workspace: Schema.optionalKey(RepositoryWorkspace),
@@ -261,6 +279,7 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
 const defaults = {
   ...optional(AGENT),
   ...optional(ASKING),
+  team: Schema.optionalKey(TeamTools),
   retry: Schema.optionalKey(Schema.Struct(optional(RETRY)).annotate({ noun: 'option' })),
   workspace: Schema.optionalKey(RepositoryOptions),
   budget: Schema.optionalKey(Budget),
@@ -284,6 +303,7 @@ export function agentConfig(options: AgentOptions): AgentConfig {
     workspace: _,
     approveTools = [],
     questions,
+    team = false,
     ...rest
   } = decodedInput(AgentOptions, options, whole)
   const config = completed(AGENT, rest)
@@ -294,6 +314,7 @@ export function agentConfig(options: AgentOptions): AgentConfig {
     allowedTools,
     ...(approveTools.length > 0 && { approveTools: approveTools.map(toolRule) }),
     ...(questions && { questions }),
+    ...(team && { team: team === true ? TEAM_TOOLS : team }),
     retry: completed(RETRY, retry),
   }
 }
