@@ -14,7 +14,7 @@ export interface ToolCall<Team> {
   readonly progress: (message: string) => void
 }
 
-/** What a tool gives back: for a model to read, and the same as data. */
+/** What a tool gives back: for a model to read, and all of the same as data, since Claude Code shows the model only that. */
 export interface ToolResult {
   readonly text: string
   readonly data: Readonly<Record<string, unknown>>

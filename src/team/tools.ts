@@ -79,7 +79,8 @@ const askTeam = tool({
       const task = asked.ask({ prompt }, defined({ taskId: randomUUID(), signal, origin }))
       progress(`${to} works on it`)
       const { text, taskId } = await task
-      return { text: shortened(text, LONGEST_ANSWER), data: { agent: to, taskId } }
+      const said = shortened(text, LONGEST_ANSWER)
+      return { text: said, data: { agent: to, taskId, answer: said } }
     } finally {
       end()
     }

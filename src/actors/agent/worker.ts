@@ -310,6 +310,7 @@ export class AgentWorker {
     const { call } = composed
     if (!call.settings.team) return carryOutCall(runner, call, signal, hear)
     const { end, ...pass } = await team(call)
+    signal.addEventListener('abort', end, { once: true })
     return carryOutCall(runner, { ...call, team: pass }, signal, hear).finally(end)
   }
 

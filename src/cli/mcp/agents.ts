@@ -35,8 +35,8 @@ export const listAgents = tool({
       ({ id, status, open, done, costUsd }) =>
         `${id}: ${status}, ${plural(open, 'open task')}, ${done} done, ${dollars(costUsd)}`,
     )
-    const text = rest.total === 0 ? 'There are no agents. create_agent creates one.' : lines.join('\n')
-    return { text: text + morePages(rest), data: { agents: entries, ...rest } }
+    const next = rest.total === 0 ? 'There are no agents. create_agent creates one.' : ''
+    return { text: next + lines.join('\n') + morePages(rest), data: { agents: entries, ...rest, next } }
   },
 })
 

@@ -44,7 +44,7 @@ export const listInbox = (mayDecide: boolean) =>
           ...(prompt ? [`  asked: ${prompt}`] : []),
           ...(used ? [`  tool: ${used} ${input}`] : []),
           ...(choices ? [`  choices: ${choices.join(', ')}`] : []),
-          ...(mayDecide ? [] : [`  to decide it: ${command}`]),
+          ...(mayDecide ? [] : [`  for the user to decide it, in a terminal: ${command}`]),
         ].join('\n'),
       )
       return {
