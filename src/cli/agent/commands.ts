@@ -8,7 +8,7 @@ import { TaskNotFoundError } from '../../events/errors/history.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollarsSpent, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
-import { type AgentOptions, agentConfig } from '../../events/options/agent.ts'
+import { type AgentOptions, agentConfig, ON_MESSAGE, type OnMessage } from '../../events/options/agent.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { listedNames, oneOrMore, zeroOrMore } from '../arguments.ts'
 import { hasAgents, hasStore, noteNoStore, requireAgents } from '../existing-store.ts'
@@ -33,6 +33,12 @@ export function agentCommands(agent: Command): void {
     .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
     .option('--approve <rules...>', 'tools of which you decide each call, in the inbox', listedNames)
     .option('--questions', 'let it ask you questions, in the inbox')
+    .addOption(
+      new Option(
+        '--on-message <what>',
+        'a message to it: queue (default) leaves it for the next task, wake begins one, hold asks you first, in the inbox',
+      ).choices(ON_MESSAGE),
+    )
     .option('--max-turns <n>', 'most turns of the model per call', oneOrMore)
     .option('--model <name>', 'model to use')
     .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', oneOrMore)
@@ -96,6 +102,7 @@ interface CreateOptions {
   readonly tools?: readonly string[]
   readonly approve?: readonly string[]
   readonly questions?: true
+  readonly onMessage?: OnMessage
   readonly maxTurns?: number
   readonly model?: string
   /** Seconds. */
@@ -111,13 +118,15 @@ interface CreateOptions {
 }
 
 function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
-  const { tools, approve, questions, maxTurns, model, timeout, retries, dangerouslySkipPermissions } = options
+  const { tools, approve, questions, onMessage } = options
+  const { maxTurns, model, timeout, retries, dangerouslySkipPermissions } = options
   const agentOptions = defined({
     id,
     systemPrompt,
     allowedTools: tools,
     approveTools: approve,
     questions,
+    onMessage,
     maxTurns,
     model,
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
@@ -327,6 +336,7 @@ async function describe(agent: AgentRef) {
     version: agent.version,
     systemPrompt: context.config?.systemPrompt ?? '',
     ...defined({ approveTools: context.config?.approveTools, questions: context.config?.questions }),
+    ...defined({ onMessage: context.config?.onMessage }),
     ...(context.rules && context.rules.length > 0 && { rules: context.rules }),
     ...(context.config?.workspace && {
       workspace: { ...context.config.workspace, path: agent.workspace },
