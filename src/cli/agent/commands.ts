@@ -8,7 +8,7 @@ import { TaskNotFoundError } from '../../events/errors/history.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollarsSpent, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
-import { type AgentOptions, agentConfig } from '../../events/options/agent.ts'
+import { type AgentOptions, agentConfig, ON_MESSAGE, type OnMessage } from '../../events/options/agent.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { listedNames, oneOrMore, zeroOrMore } from '../arguments.ts'
 import { hasAgents, hasStore, noteNoStore, requireAgents } from '../existing-store.ts'
@@ -34,6 +34,12 @@ export function agentCommands(agent: Command): void {
     .option('--approve <rules...>', 'tools of which you decide each call, in the inbox', listedNames)
     .option('--questions', 'let it ask you questions, in the inbox')
     .option('--team [tools...]', 'let it ask other agents, by all tools for that or by these', listedNames)
+    .addOption(
+      new Option(
+        '--on-message <what>',
+        'a message to it: queue (default) leaves it for the next task, wake begins one, hold asks you first, in the inbox',
+      ).choices(ON_MESSAGE),
+    )
     .option('--max-turns <n>', 'most turns of the model per call', oneOrMore)
     .option('--model <name>', 'model to use')
     .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', oneOrMore)
@@ -98,6 +104,7 @@ interface CreateOptions {
   readonly approve?: readonly string[]
   readonly questions?: true
   readonly team?: true | readonly string[]
+  readonly onMessage?: OnMessage
   readonly maxTurns?: number
   readonly model?: string
   /** Seconds. */
@@ -113,8 +120,8 @@ interface CreateOptions {
 }
 
 function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
-  const { tools, approve, questions, team, maxTurns, model, timeout, retries } = options
-  const { dangerouslySkipPermissions } = options
+  const { tools, approve, questions, team, onMessage } = options
+  const { maxTurns, model, timeout, retries, dangerouslySkipPermissions } = options
   const agentOptions = defined({
     id,
     systemPrompt,
@@ -122,6 +129,7 @@ function create(globals: GlobalOptions, id: string, systemPrompt: string, option
     approveTools: approve,
     questions,
     team,
+    onMessage,
     maxTurns,
     model,
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
@@ -330,11 +338,8 @@ async function describe(agent: AgentRef) {
     status: value,
     version: agent.version,
     systemPrompt: context.config?.systemPrompt ?? '',
-    ...defined({
-      approveTools: context.config?.approveTools,
-      questions: context.config?.questions,
-      team: context.config?.team,
-    }),
+    ...defined({ approveTools: context.config?.approveTools, questions: context.config?.questions }),
+    ...defined({ team: context.config?.team, onMessage: context.config?.onMessage }),
     ...(context.rules && context.rules.length > 0 && { rules: context.rules }),
     ...(context.config?.workspace && {
       workspace: { ...context.config.workspace, path: agent.workspace },

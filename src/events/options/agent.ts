@@ -30,6 +30,11 @@ export interface AgentOptions {
    * named. Who it is there, the owner of the log decides. Default: false.
    */
   readonly team?: boolean | readonly string[]
+  /**
+   * What becomes of a message to it: `queue` (the default) leaves it for the next task, `wake` begins a task for it once the
+   * agent is idle, `hold` first asks a person (`orchestrator.inbox`).
+   */
+  readonly onMessage?: OnMessage
   /** The most turns of the model in one call. Default: no limit. */
   readonly maxTurns?: number
   /** Default: the model that `claude` chooses. */
@@ -78,6 +83,10 @@ export interface RepositoryOptions {
   readonly message?: string
 }
 
+export const ON_MESSAGE = ['queue', 'wake', 'hold'] as const
+/** What becomes of a message to an agent. */
+export type OnMessage = (typeof ON_MESSAGE)[number]
+
 /** Options for every agent that does not set them itself. */
 export type AgentDefaults = Omit<Partial<AgentOptions>, 'id' | 'systemPrompt'>
 
@@ -101,6 +110,8 @@ export type AgentConfig = {
   readonly questions?: true
   /** The tools by which it works with its team. Absent: none. */
   readonly team?: readonly string[]
+  /** Absent: messages are read with the next task. */
+  readonly onMessage?: Exclude<OnMessage, 'queue'>
   readonly maxTurns: number | null
   readonly model: string | null
   /** How long a task may take, from its first call, retries included, in ms. */
@@ -192,6 +203,15 @@ export const TeamTools = Schema.Union([Schema.Boolean, Schema.Array(TeamTool)]).
   problem: `is neither true, nor false, nor a list of these: ${TEAM_TOOLS.join(', ')}`,
   description: 'Whether it works with the other agents of its team, or by which tools.',
 })
+/**
+/** An agent that leaves its messages for the next task has none in its facts. */
+export const MESSAGING = {
+  onMessage: setting(
+    Schema.Literals(ON_MESSAGE).annotate({ problem: 'is none of "queue", "wake" and "hold"' }),
+    'whether a message waits for the next task, begins one, or is held for a person',
+    'queue',
+  ),
+}
 
 const BranchName = Text.check(Schema.isPattern(/^(?!-)[^\0-\x20\x7f~^:?*[\\]+$/)).annotate({
   problem: 'is not a name for a branch or a commit',
@@ -270,6 +290,7 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
     approveTools: Schema.optionalKey(Schema.Array(Schema.String)),
     questions: Schema.optionalKey(Schema.Literal(true)),
     team: Schema.optionalKey(Schema.Array(Schema.String)),
+    onMessage: Schema.optionalKey(Schema.Literals(['wake', 'hold'])),
     retry: RetryPolicy,
     loadProjectSettings: Schema.optionalKey(Schema.Boolean),
     workspace: Schema.optionalKey(RepositoryWorkspace),
@@ -280,6 +301,7 @@ const defaults = {
   ...optional(AGENT),
   ...optional(ASKING),
   team: Schema.optionalKey(TeamTools),
+  ...optional(MESSAGING),
   retry: Schema.optionalKey(Schema.Struct(optional(RETRY)).annotate({ noun: 'option' })),
   workspace: Schema.optionalKey(RepositoryOptions),
   budget: Schema.optionalKey(Budget),
@@ -304,6 +326,7 @@ export function agentConfig(options: AgentOptions): AgentConfig {
     approveTools = [],
     questions,
     team = false,
+    onMessage = 'queue',
     ...rest
   } = decodedInput(AgentOptions, options, whole)
   const config = completed(AGENT, rest)
@@ -315,6 +338,7 @@ export function agentConfig(options: AgentOptions): AgentConfig {
     ...(approveTools.length > 0 && { approveTools: approveTools.map(toolRule) }),
     ...(questions && { questions }),
     ...(team && { team: team === true ? TEAM_TOOLS : team }),
+    ...(onMessage !== 'queue' && { onMessage }),
     retry: completed(RETRY, retry),
   }
 }
