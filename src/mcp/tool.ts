@@ -32,7 +32,7 @@ export interface Tool<Team> {
 }
 
 /** Makes the tools that work with a team. */
-export const toolsOf =
+export const toolsFor =
   <Team>() =>
   <const F extends Schema.Struct.Fields>({
     fields,
@@ -40,7 +40,13 @@ export const toolsOf =
   }: Omit<Tool<Team>, 'schema' | 'run'> & {
     readonly fields: F
     run(input: Schema.Struct<F>['Type'], call: ToolCall<Team>): Promise<ToolResult>
-  }): Tool<Team> => ({ ...rest, schema: standardSchema(Schema.Struct(fields)) })
+  }): Tool<Team> => ({
+    ...rest,
+    schema: standardSchema(Object.keys(fields).length === 0 ? NOTHING : Schema.Struct(fields)),
+  })
+
+/** A struct without fields would take anything. */
+const NOTHING = Schema.Record(Schema.String, Schema.Never)
 
 /** A schema as the SDK takes it: mistakes are told in our words, and what it does not name is refused. */
 function standardSchema(schema: Schema.Top): StandardSchemaWithJSON {

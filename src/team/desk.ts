@@ -3,7 +3,7 @@
  *
  * D1. Who a call is, is decided here: by the secret that it was given, not by what it says.
  * D2. A secret ends with its call, and with it all that the call still waits for.
- * D3. Whatever agents ask of each other, one more call may begin: none waits for ever for a place that the others hold.
+ * D3. Whatever agents ask of each other, a call that works has a place: see `AskingPlaces`.
  */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -13,8 +13,8 @@ import type { Call, TeamPass } from '../claude/runner.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../logger.ts'
 import { newSocketPath } from '../owner/socket-directory.ts'
-import { Asks } from './asks.ts'
 import { Member } from './member.ts'
+import { AskingPlaces } from './places.ts'
 import type { TeamSystem } from './tools.ts'
 
 /** A call that has not said who it is. */
@@ -36,23 +36,23 @@ interface DeskParts {
 
 export class TeamDesk {
   readonly #parts: DeskParts
-  readonly #asks: Asks
+  readonly #places: AskingPlaces
   readonly #members = new Map<string, Member>()
   readonly #strangers = new Set<Socket>()
   #server: Promise<{ readonly server: Server; readonly path: string }> | undefined
 
   constructor(parts: DeskParts) {
     this.#parts = parts
-    this.#asks = new Asks(parts.room)
+    this.#places = new AskingPlaces(parts.room)
   }
 
   /** Lets a call in until it has ended. */
-  async admit({ agent, taskId, settings }: Call): Promise<TeamPass & { end(): void }> {
+  async admit({ agent, settings }: Call): Promise<TeamPass & { end(): void }> {
     const { path } = await this.#open()
     const token = randomBytes(32).toString('hex')
     const { system } = this.#parts
-    const call = { agent, taskId, atOnce: 0, inAll: 0 }
-    const member = new Member({ system, asks: this.#asks, call }, settings.team ?? [])
+    const call = { agent, atOnce: 0, inAll: 0 }
+    const member = new Member({ system, places: this.#places, call }, settings.team ?? [])
     this.#members.set(token, member)
     return {
       socket: path,

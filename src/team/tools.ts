@@ -1,25 +1,30 @@
 /** The tools by which an agent works with its team. Who it is, it does not say: its connection does. */
-import { randomUUID } from 'node:crypto'
 import type { AgentInfo } from '../actors/agent/list.ts'
+import type { ReadMessage, SentMessage } from '../actors/agent/mailbox/mailbox.ts'
 import type { AgentRef } from '../actors/agent/ref.ts'
-import { defined } from '../events/json.ts'
-import { morePages, PAGE_FIELDS, pageOf, shortened, textTo, toolsOf } from '../mcp/tool.ts'
-import type { Asks, CallOfAsker } from './asks.ts'
+import { morePages, PAGE_FIELDS, pageOf, shortened, textTo, toolsFor } from '../mcp/tool.ts'
+import type { AgentAnswer, AgentRequest } from '../messages/requests.ts'
+import type { AskingCall, AskingPlaces } from './places.ts'
 
 /** What a team is made of. */
 export interface TeamSystem {
   agents(): Promise<readonly AgentInfo[]>
   agent(id: string): Promise<AgentRef>
+  readonly messages: {
+    send(message: { readonly from: string; readonly to: string; readonly text: string }): Promise<SentMessage>
+    read(agent: string): Promise<readonly ReadMessage[]>
+    ask(request: AgentRequest): Promise<AgentAnswer>
+  }
 }
 
 /** The team as one call of an agent sees it. */
 export interface MemberTeam {
   readonly system: TeamSystem
-  readonly asks: Asks
-  readonly call: CallOfAsker & { readonly taskId: string }
+  readonly places: AskingPlaces
+  readonly call: AskingCall
 }
 
-const tool = toolsOf<MemberTeam>()
+const tool = toolsFor<MemberTeam>()
 
 /** In characters. */
 const LONGEST_PROMPT = 64_000
@@ -62,29 +67,48 @@ const askTeam = tool({
     agent: textTo(70, 'The id of the agent, as list_agents has it.'),
     prompt: textTo(LONGEST_PROMPT, 'What it is to do, or to answer.'),
   },
-  async run({ agent: to, prompt }, { team: { system, asks, call }, signal, progress }) {
-    const asked = await system.agent(to)
-    const { current } = (await system.agent(call.agent)).snapshot.context
-    const end = asks.begin(call, asked.id)
+  async run({ agent: to, prompt }, { team: { system, places, call }, signal, progress }) {
+    const end = places.take(call)
     try {
-      // What it costs counts for the run that this is part of.
-      const origin =
-        current?.taskId === call.taskId
-          ? defined({
-              correlationId: current.runId ?? call.taskId,
-              causationId: current.cause,
-              runId: current.runId,
-            })
-          : undefined
-      const task = asked.ask({ prompt }, defined({ taskId: randomUUID(), signal, origin }))
-      progress(`${to} works on it`)
-      const { text, taskId } = await task
-      const said = shortened(text, LONGEST_ANSWER)
-      return { text: said, data: { agent: to, taskId, answer: said } }
+      progress(`${to} is asked`)
+      const answer = await system.messages.ask({ from: call.agent, to, text: prompt, signal })
+      const said = shortened(answer.text, LONGEST_ANSWER)
+      return { text: said, data: { agent: to, requestId: answer.requestId, answer: said } }
     } finally {
       end()
     }
   },
 })
 
-export const TEAM_SERVER_TOOLS = [listTeam, askTeam]
+const sendToTeam = tool({
+  name: 'send_message',
+  title: 'Send a message to an agent of the team',
+  description:
+    'Leaves a message in the mailbox of another agent of your team, without waiting: it reads the message with its next task. For an answer now, use ask_agent.',
+  effect: 'adds',
+  fields: {
+    to: textTo(70, 'The id of the agent, as list_agents has it.'),
+    text: textTo(LONGEST_PROMPT, 'The message, with all that it has to know.'),
+  },
+  async run({ to, text }, { team: { system, call } }) {
+    const { messageId } = await system.messages.send({ from: call.agent, to, text })
+    return { text: `The message is in the mailbox of ${to}.`, data: { to, messageId } }
+  },
+})
+
+const readFromTeam = tool({
+  name: 'read_messages',
+  title: 'Read your messages',
+  description:
+    'Reads the messages that have come since this turn of yours began: all of them, each time. Those that were there before came with your task.',
+  effect: 'adds',
+  fields: {},
+  async run(_, { team: { system, call } }) {
+    const messages = await system.messages.read(call.agent)
+    const lines = messages.map(({ from, text }) => `${from ?? 'a person'}: ${text}`)
+    const text = messages.length === 0 ? 'There is no new message.' : lines.join('\n')
+    return { text, data: { messages } }
+  },
+})
+
+export const TEAM_SERVER_TOOLS = [listTeam, askTeam, sendToTeam, readFromTeam]

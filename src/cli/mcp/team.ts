@@ -1,5 +1,5 @@
 /** The team as the tools of the MCP server work with it. */
-import { type ToolAdvice, toolsOf } from '../../mcp/tool.ts'
+import { type ToolAdvice, toolsFor } from '../../mcp/tool.ts'
 import type { Session } from '../session.ts'
 
 type Work<T> = (session: Pick<Session, 'orchestrator' | 'owner'>) => Promise<T>
@@ -16,7 +16,7 @@ export interface ToolTeam {
   work<T>(work: Work<T>): Promise<T>
 }
 
-export const tool = toolsOf<ToolTeam>()
+export const tool = toolsFor<ToolTeam>()
 
 /** What to do next after an error. */
 export const ADVICE_FOR_CLIENTS: ToolAdvice = {

@@ -26,8 +26,8 @@ export interface AgentOptions {
   /** Whether it can ask a person: it gets a tool `ask_human`, whose answer comes from `orchestrator.inbox`. Default: false. */
   readonly questions?: boolean
   /**
-   * Whether it works with the other agents of its team: it gets the tools `list_agents` and `ask_agent`, or those that are
-   * named. Who it is there, the owner of the log decides. Default: false.
+   * Whether it works with the other agents of its team: it gets the tools `list_agents`, `ask_agent`,
+   * `send_message` and `read_messages`, or those that are named. Who it is there, the owner of the log decides. Default: false.
    */
   readonly team?: boolean | readonly string[]
   /**
