@@ -59,6 +59,7 @@ import type { LandWork } from './landing/step-landing.ts'
 import { hostLogger, type Logger } from './logger.ts'
 import type { MessageInfo } from './messages/list.ts'
 import type { Message, Messages } from './messages/messages.ts'
+import type { AgentAnswer, AgentRequest } from './messages/requests.ts'
 import type { Notifier } from './notifications/notifier.ts'
 import { OPTIONS, type OrchestratorOptions } from './orchestrator-options.ts'
 import { type OwnerSocket, serveOthers } from './owner/serving.ts'
@@ -211,7 +212,10 @@ export class Orchestrator implements AsyncDisposable {
     })
     this.#loadMessages = onceDone(async () => {
       const { Messages } = await import('./messages/messages.ts')
-      return new Messages({ store, newId: environment.newId, agent: (id) => this.#agents.get(id) })
+      return new Messages({
+        ...{ store, newId: environment.newId, agent: (id) => this.#agents.get(id) },
+        spent: ({ taskId, runId }, cost) => this.#runs.recordLateCost(runId, taskId, `ask/${taskId}`, cost),
+      })
     })
     this.#openLandings = async () => {
       const { Landings } = await import('./landing/landings.ts')
@@ -642,6 +646,7 @@ export class Orchestrator implements AsyncDisposable {
   readonly messages: OrchestratorMessages = {
     send: async (message) => (await this.#working.#loadMessages()).send(message),
     read: async (agent) => (await this.#working.#loadMessages()).read(agent),
+    ask: async (request) => (await this.#working.#loadMessages()).ask(request),
     list: async (agent) => (await this.#open.#loadMessages()).list(agent),
   }
 
@@ -890,6 +895,15 @@ export interface OrchestratorMessages {
    * AgentNotFoundError, and InvalidInputError if no call runs.
    */
   read(agent: string): Promise<readonly ReadMessage[]>
+  /**
+   * Asks another agent for an agent, and waits for the answer: a task of the other one, whose cost belongs to the run of the
+   * task that asks, and which is cancelled if that ends before. Throws AskCycleError for one that would wait for itself,
+   * AskDepthError, UndeliverableError, MailboxFullError, AgentNotFoundError (for `from`), and what ends the task otherwise.
+   *
+   * @example
+   * const { text } = await orchestrator.messages.ask({ from: 'writer', to: 'critic', text: 'Is the title good?' })
+   */
+  ask(request: AgentRequest): Promise<AgentAnswer>
   /** What an agent has received and sent, oldest first. Throws AgentNotFoundError. */
   list(agent: string): Promise<readonly MessageInfo[]>
 }

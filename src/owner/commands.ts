@@ -35,6 +35,7 @@ export const SYSTEM_COMMANDS: readonly string[] = [
   'lateAnswers',
   'messages.send',
   'messages.read',
+  'messages.ask',
   'landings.land',
   'landings.cancel',
   'schedules.add',
