@@ -37,7 +37,9 @@ describe('Calls that ask other agents', () => {
   })
 
   test('are refused in words that say what to do instead', () => {
-    expect(() => new AskingPlaces(() => 1).take(callOf('a'))).toThrow(/1 call may be in flight.*Do it without/)
+    expect(() => new AskingPlaces(() => 1).take(callOf('a'))).toThrow(
+      /1 call may be in flight.*Do it without/,
+    )
     const places = new AskingPlaces(() => 2)
     const busy = callOf('busy')
     const some = Array.from({ length: MOST_AT_ONCE }, () => places.take(busy))

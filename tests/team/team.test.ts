@@ -106,7 +106,7 @@ describe('An agent in the middle of a call', () => {
       },
     })
     expect(await orchestrator.sendTask('expert', 'x')).toBe('There is no new message. / lead: Mind the gap.')
-    expect(await orchestrator.messages.list('expert')).toMatchObject([{ from: 'lead', status: 'read' }])
+    expect(await orchestrator.messages.list('expert')).toMatchObject([{ from: 'lead', status: 'answered' }])
     const { orchestrator: other } = await team({
       lead: ({ use }) => use('send_message', { to: 'expert', text: 'x', from: 'boss' }),
       expert: () => '',
@@ -137,8 +137,8 @@ describe('An agent in the middle of a call', () => {
       expert: async (me) => `${await me.use('ask_agent', { agent: 'lead', prompt: 'x' })}`,
       alone: (me) => me.use('ask_agent', { agent: 'alone', prompt: 'x' }),
     })
-    expect(await orchestrator.sendTask('lead', 'x')).toMatch(/lead/)
-    expect(await orchestrator.sendTask('alone', 'x')).toMatch(/alone/)
+    expect(await orchestrator.sendTask('lead', 'x')).toMatch(/Agent "expert" cannot ask "lead"/)
+    expect(await orchestrator.sendTask('alone', 'x')).toMatch(/cannot ask itself/)
     const narrow = await team(
       { lead: (me) => me.use('ask_agent', { agent: 'expert', prompt: 'x' }), expert: () => 'never' },
       1,

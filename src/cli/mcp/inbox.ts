@@ -1,6 +1,7 @@
 /** The tools for the inbox: what waits for a person, and the decisions on it, where the person allows that. */
 import * as Schema from 'effect/Schema'
 import { InvalidInputError } from '../../events/errors/usage.ts'
+import { jsonLine } from '../../events/hidden-characters.ts'
 import { defined, isJsonObject } from '../../events/json.ts'
 import type { InboxEntry } from '../../inbox/entry.ts'
 import { userName } from '../../inbox/user-name.ts'
@@ -14,7 +15,6 @@ import {
   textTo,
 } from '../../mcp/tool.ts'
 import { NOTHING_WAITS } from '../inbox/entry-lines.ts'
-import { jsonLine } from '../terminal/text.ts'
 import { type ToolTeam, tool } from './team.ts'
 
 /** In characters. */
