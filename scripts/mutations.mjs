@@ -531,7 +531,12 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'A git that is killed has said nothing',
-    { 'tests/workspaces/files/strange.test.ts': ['a git that is killed has said nothing'] },
+    {
+      'tests/workspaces/files/strange.test.ts': [
+        'a git that is killed has said nothing',
+        'locks that a killed process left do not stop the next one',
+      ],
+    },
     [
       'a lock of a killed git stays',
       'src/workspaces/files/file-history.ts',
