@@ -1097,8 +1097,14 @@ export const MUTATIONS = [
     [
       'an earlier token is accepted',
       'src/store/append-request.ts',
+      'token !== (this.#tokens.get(stream) ?? null)',
+      '(token !== null) !== this.#tokens.has(stream)',
+    ],
+    [
+      'an append without a token is not checked',
+      'src/store/append-request.ts',
+      'token !== (this.#tokens.get(stream) ?? null)',
       'token !== null && token !== this.#tokens.get(stream)',
-      'token !== null && !this.#tokens.has(stream)',
     ],
     [
       'a claim does not wait for what is being written',
