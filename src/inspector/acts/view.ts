@@ -14,6 +14,12 @@ export type ActionName =
   | 'undo'
   | 'land'
 
+/** What is sent, and what is shown of it: no character of that is hidden. */
+export interface ChoiceView {
+  readonly value: string
+  readonly label: string
+}
+
 /** A field of a form. */
 export interface FieldView {
   readonly name: string
@@ -21,7 +27,7 @@ export interface FieldView {
   /** `choice` offers `choices`. The others are text: one line, several, an amount, or JSON. */
   readonly kind: 'line' | 'text' | 'amount' | 'json' | 'choice'
   readonly value: string
-  readonly choices?: readonly string[]
+  readonly choices?: readonly ChoiceView[]
   readonly required?: true
 }
 
