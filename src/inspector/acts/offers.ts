@@ -3,11 +3,10 @@ import type { BudgetInfo } from '../../actors/admission/budget.ts'
 import type { AgentContext } from '../../actors/agent/state.ts'
 import type { PlainState } from '../../actors/engine/compiled-fold.ts'
 import { agentFacts } from '../../events/agent-facts.ts'
-import { jsonEscape, withoutHidden } from '../../events/hidden-characters.ts'
+import { jsonEscape, visible, withoutHidden } from '../../events/hidden-characters.ts'
 import type { Json } from '../../events/json.ts'
 import type { InboxEntry } from '../../inbox/entry.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import { visible } from '../text.ts'
 import type { FieldView, OfferView } from './view.ts'
 
 const REASON: FieldView = { name: 'reason', label: 'Reason', kind: 'line', value: '' }

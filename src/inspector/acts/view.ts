@@ -1,6 +1,6 @@
 /** What the page can do, as the server tells it: plain JSON, so that the page needs to know no action. */
 import type { Json } from '../../events/json.ts'
-import type { InboxKind } from '../../inbox/entry.ts'
+import type { InboxKind, ProposedChange } from '../../inbox/entry.ts'
 
 export type ActionName =
   | 'approve'
@@ -79,6 +79,11 @@ export interface InboxView {
   readonly acting: ActingView
   /** Why the inbox cannot be read; null if it can. */
   readonly problem: string | null
+}
+
+/** What a tool call would change in a file as it is now; null if it changes none. */
+export interface ProposalView {
+  readonly change: ProposedChange | null
 }
 
 /** What can be done about an actor as it is now. */

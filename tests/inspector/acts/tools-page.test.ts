@@ -1,4 +1,6 @@
 /** Tool calls and questions in a real browser: each is decided on the page alone, by mouse and by keyboard, and seen by others. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Call, DeferredTool } from '../../../src/claude/runner.ts'
 import { ASK_HUMAN } from '../../../src/events/options/tools.ts'
@@ -6,6 +8,7 @@ import { inspector } from '../../../src/inspector/inspector.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
+import { temporaryDirectory } from '../../store/temporary.ts'
 import { CHROMIUM, openPlace, placeAt, screenshot } from '../browser.ts'
 import { factsOf } from './kit.ts'
 import { by, dialog, entry, MARKUP, ready, sent } from './page-kit.ts'
@@ -20,10 +23,12 @@ const outcomeOf = ({ resumes }: Call) =>
     : `ran ${JSON.stringify(resumes?.updatedInput ?? resumes?.input)}`
 
 /** A team in which each agent waits at its tool call or question. */
-async function waiting(asked: Asked) {
+async function waiting(asked: Asked, prepare = (_baseDir: string) => {}) {
   const store = memoryStore()
+  const baseDir = await temporaryDirectory()
+  prepare(baseDir)
   const orchestrator = await Orchestrator.open({
-    store,
+    ...{ store, baseDir },
     runner: scriptedRunner({
       reply: (call) => {
         const deferred = asked[call.agent]
@@ -178,6 +183,25 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     await send('writer', 'Control+Enter', 'Answered')
     await page.getByText('Nothing waits for you.').waitFor()
     await expectDecided(here)
+  })
+
+  test('shows what a call would change in a file, and compares again when asked', async () => {
+    const input = { file_path: 'a.ts', old_string: 'two', new_string: '<b>2</b>' }
+    const file = (baseDir: string) => join(baseDir, 'agents', 'editor', 'workspace', 'a.ts')
+    const { orchestrator, url, ids } = await waiting({ editor: { tool: 'Edit', input } }, (baseDir) => {
+      mkdirSync(dirname(file(baseDir)), { recursive: true })
+      writeFileSync(file(baseDir), 'one\ntwo\n')
+    })
+    const page = await openPlace(placeAt(url, '/inbox'))
+    const change = entry(page, ids.editor ?? '').locator('.change')
+    const lines = change.locator('.patch .line')
+    await change.getByRole('heading', { name: 'What would change in a.ts' }).waitFor()
+    expect(await lines.allInnerTexts()).toEqual(['@@ -1,2 +1,2 @@', ' one', '-two', '+<b>2</b>'])
+    await screenshot(page, 'tool-change')
+    writeFileSync(file(orchestrator.baseDir), 'zero\n')
+    await change.getByRole('button', { name: 'Compare again' }).click()
+    await change.getByText('The text to replace is not in the file now.').waitFor()
+    expect(await lines.count()).toBe(0)
   })
 
   test('hostile tool calls and questions do nothing, whatever their length', async () => {
