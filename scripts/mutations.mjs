@@ -2603,6 +2603,52 @@ export const MUTATIONS = [
     ],
   ),
 
+  ...breaking(
+    'A call that changes a file is shown with what it would change in it',
+    {
+      'tests/inbox/line-patch.test.ts': [
+        'whatever two texts are, the patch makes one of the other, and is empty only if they are equal',
+      ],
+      'tests/inbox/proposed-change.test.ts': [
+        'a file that is written, edited or made is shown as a patch, by any of its paths',
+        'nothing but a regular file in the workspace is read, and nothing is waited for',
+        'names and texts are made visible, and what is long is cut',
+      ],
+      'tests/cli/inbox/entry-lines.test.ts': [
+        'hidden characters of a call are shown as escapes, in its input and in its patch',
+      ],
+    },
+    [
+      'a patch leaves out the lines that are added',
+      'src/inbox/line-patch.ts',
+      "if (kind !== 'same') isShown",
+      "if (kind === 'removed') isShown",
+    ],
+    [
+      'a link is read as the text of its target',
+      'src/inbox/proposed-change.ts',
+      "if (content.mode === '120000')",
+      "if (content.mode === '100755')",
+    ],
+    [
+      'the path may lead out of the workspace',
+      'src/inbox/proposed-change.ts',
+      'if (isOutside(path)) throw',
+      "if (path === '') throw",
+    ],
+    [
+      'hidden characters of a file stay hidden',
+      'src/inbox/proposed-change.ts',
+      '`${visible(text.slice(0, LONGEST_LINE))}',
+      '`${text.slice(0, LONGEST_LINE)}',
+    ],
+    [
+      'hidden characters of an input are left out',
+      'src/cli/inbox/entry-lines.ts',
+      'escapedJson(JSON.stringify(input, null, 2))',
+      'JSON.stringify(input, null, 2)',
+    ],
+  ),
   // The inspector
   ...breaking(
     'The inspector serves its own page only',
@@ -2777,7 +2823,7 @@ export const MUTATIONS = [
     ],
     [
       'names of files are sent as they are',
-      'src/inspector/text.ts',
+      'src/events/hidden-characters.ts',
       'visible(name).replace(/[\\t\\n]/g, escaped)',
       'name',
     ],
