@@ -31,6 +31,52 @@ const breaking = (promise, tests, ...edits) =>
   edits.map(([what, file, from, to]) => ({ breaks: `${promise}: ${what}`, file, from, to, tests }))
 
 export const MUTATIONS = [
+  // The MCP server
+  ...breaking(
+    'A client of claude-agents mcp leaves nothing running that it waits for',
+    {
+      'tests/cli/mcp/tools.test.ts': [
+        'tell the progress of an ask, and cancel its task when the call is cancelled',
+        'run a workflow, tell its steps, and pause it when the call is cancelled',
+      ],
+    },
+    [
+      'no tool hears that its call is cancelled',
+      'src/cli/mcp/server.ts',
+      'signal: mcpReq.signal, progress: tell',
+      'signal: new AbortController().signal, progress: tell',
+    ],
+  ),
+  ...breaking(
+    'Only with --allow-approve does it decide what waits for a person',
+    {
+      'tests/cli/mcp/tools.test.ts': [
+        'show what waits for a person, and decide it only where the person allows that',
+      ],
+    },
+    ['it always does', 'src/cli/mcp/server.ts', '...(mayDecide ? DECIDING : [])', '...DECIDING'],
+  ),
+  ...breaking(
+    'Whatever a client sends is answered within bounds',
+    {
+      'tests/cli/mcp/tools.test.ts': [
+        'refuse the calls of a client that floods, and serve it when the others have ended',
+        'give a long answer in pieces that make up the whole',
+      ],
+    },
+    [
+      'any number of calls is in flight',
+      'src/cli/mcp/server.ts',
+      'if (this.#calls.size >= MOST_CALLS) return',
+      'if (this.#calls.size >= Infinity) return',
+    ],
+    [
+      'half of a character is read twice',
+      'src/cli/mcp/tool.ts',
+      'const end = offset + piece.length',
+      'const end = offset + longest',
+    ],
+  ),
   // Definitions of Claude Code
   ...breaking(
     'What is imported from Claude Code is told with what was dropped',

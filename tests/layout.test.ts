@@ -42,7 +42,8 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
 ]
 
 const LIBRARIES: Readonly<Record<string, RegExp>> = {
-  effect: /^(events|store|claude|config)\/|^schedules\/facts\.ts/,
+  effect: /^(events|store|claude|config|cli\/mcp)\/|^schedules\/facts\.ts/,
+  '@modelcontextprotocol': /^cli\/mcp\//,
   level: /^store\//,
   'classic-level': /^store\//,
   pg: /^store\/postgres\//,
