@@ -88,6 +88,29 @@ export const MUTATIONS = [
       'if (isTool(rule)) return [rule]',
     ],
   ),
+  // Editing
+  ...breaking(
+    'An agent that is edited changes in what is given, from its next call on',
+    {
+      'tests/actors/agent/edit.test.ts': [
+        'an edited agent is as if it had been created with what was given, and with the rest as it was',
+        'an option that is edited to null has its default',
+        'keeps the place where its work began, and changes how it is committed',
+      ],
+    },
+    [
+      'what is not given is lost',
+      'src/events/options/agent-changes.ts',
+      '= { ...optionsOf(id, config) }',
+      '= { id, systemPrompt: config.systemPrompt }',
+    ],
+    [
+      'the place where its work began changes',
+      'src/events/options/agent-changes.ts',
+      'if (key in place && place[key] !== known[key])',
+      'if (key in place && place[key] === undefined)',
+    ],
+  ),
   // Schedules
   ...breaking(
     'An instant of a schedule is decided once',
