@@ -24,6 +24,7 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
   [/^actors\/own\//, 'actors/own', 2],
   [/^landing\//, 'landing', 2],
   [/^schedules\//, 'schedules', 2],
+  [/^messages\//, 'messages', 2],
   [/^patterns\/runs\//, 'patterns/runs', 3],
   [/^patterns\//, 'patterns', 3],
   [/^history\//, 'history', 3],

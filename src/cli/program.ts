@@ -34,6 +34,10 @@ const TOPICS: Readonly<Record<string, Commands>> = {
       'create agents and work with them',
       async () => (await import('./agent/commands.ts')).agentCommands,
     ],
+    message: [
+      'send messages to agents, and see what became of them',
+      async () => (await import('./message/commands.ts')).messageCommands,
+    ],
     land: [
       'merge the work of agents into a branch, checked by a gate',
       async () => (await import('./land/commands.ts')).landCommand,

@@ -4,7 +4,12 @@ import { type Command, Option } from 'commander'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { defined } from '../../events/json.ts'
 import { nameHint } from '../../events/nearest-name.ts'
-import type { AgentOptions, RepositoryOptions } from '../../events/options/agent.ts'
+import {
+  type AgentOptions,
+  ON_MESSAGE,
+  type OnMessage,
+  type RepositoryOptions,
+} from '../../events/options/agent.ts'
 import type { AgentChanges } from '../../events/options/agent-changes.ts'
 import { listedNames, oneOrMore, zeroOrMore } from '../arguments.ts'
 
@@ -12,6 +17,7 @@ export interface AgentSettings {
   readonly tools?: readonly string[]
   readonly approve?: readonly string[]
   readonly questions?: boolean
+  readonly onMessage?: OnMessage
   readonly maxTurns?: number
   readonly model?: string
   /** Seconds. */
@@ -32,6 +38,12 @@ export const withSettings = (command: Command): Command =>
     .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
     .option('--approve <rules...>', 'tools of which you decide each call, in the inbox', listedNames)
     .option('--questions', 'let it ask you questions, in the inbox')
+    .addOption(
+      new Option(
+        '--on-message <what>',
+        'a message to it: queue (default) leaves it for the next task, wake begins one, hold asks you first, in the inbox',
+      ).choices(ON_MESSAGE),
+    )
     .option('--max-turns <n>', 'most turns of the model per call', oneOrMore)
     .option('--model <name>', 'model to use')
     .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', oneOrMore)
@@ -64,6 +76,7 @@ const IN_CODE = {
   tools: 'allowedTools',
   approve: 'approveTools',
   questions: 'questions',
+  'on-message': 'onMessage',
   'max-turns': 'maxTurns',
   model: 'model',
   timeout: 'timeoutMs',
@@ -77,6 +90,7 @@ const inCode = (settings: AgentSettings) =>
     allowedTools: settings.tools,
     approveTools: settings.approve,
     questions: settings.questions,
+    onMessage: settings.onMessage,
     maxTurns: settings.maxTurns,
     model: settings.model,
     timeoutMs: settings.timeout === undefined ? undefined : settings.timeout * 1000,
