@@ -46,6 +46,7 @@ export type { AskOptions } from './actors/agent/tasks/ask-options.ts'
 export type { DraftChange } from './actors/agent/tasks/channel.ts'
 export { type Reply, TaskHandle } from './actors/agent/tasks/handle.ts'
 export type { AgentConfig, AgentDefaults, AgentOptions, RetryPolicy } from './events/options/agent.ts'
+export type { AgentChanges } from './events/options/agent-changes.ts'
 export type {
   FileMapping,
   FolderMapping,

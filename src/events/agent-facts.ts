@@ -120,7 +120,7 @@ const definitions = {
     }),
   ),
   /** The agent's configuration has changed, from its next call on. */
-  AgentConfigured: fact(Schema.Struct({ config: AgentConfig })),
+  AgentConfigured: fact(Schema.Struct({ config: AgentConfig, ...byPerson })),
   /** A task is durable in the agent's queue. */
   TaskAccepted: fact(
     Schema.Struct({

@@ -49,6 +49,7 @@ export const SYSTEM_COMMANDS: readonly string[] = [
 export const AGENT_COMMANDS: readonly string[] = [
   'accept',
   'cancel',
+  'edit',
   'reset',
   'stop',
   'held',
