@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path'
 import { InvalidInvocationError, OutputSchemaError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
-import { isToolRule } from '../events/options/tools.ts'
+import { isToolRule, teamTool } from '../events/options/tools.ts'
 import { FILE_TOOLS, SHELL_TOOLS } from './asking/rules.ts'
 import { outputSchema } from './output-schema.ts'
 import { recordsSystemPrompts, type Version } from './program.ts'
@@ -170,8 +170,6 @@ export function toolRules(settings: Granted): ToolRules {
     disallowed: grantsShell(settings) ? NEVER : [...NEVER, ...SHELL_TOOLS],
   }
 }
-
-const teamTool = (name: string) => `mcp__team__${name}`
 
 /** Whether an agent may run commands, if only on approval. */
 export function grantsShell({ allowedTools = [], approveTools = [], permissions }: Granted): boolean {

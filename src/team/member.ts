@@ -1,6 +1,7 @@
 /** One call of an agent, as a member of its team: the tools that it was granted, and the connections on which it uses them. */
 import type { Socket } from 'node:net'
 import { type StdioServerHandle, StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio'
+import { TEAM_SERVER } from '../events/options/tools.ts'
 import { ToolServer } from '../mcp/tool-server.ts'
 import { type MemberTeam, TEAM_SERVER_TOOLS } from './tools.ts'
 
@@ -19,7 +20,7 @@ export class Member {
   /** @param granted The names of its tools. */
   constructor(team: MemberTeam, granted: readonly string[]) {
     this.#server = new ToolServer({
-      ...{ name: 'team', title: 'The team', instructions: INSTRUCTIONS, team, advice: ADVICE },
+      ...{ name: TEAM_SERVER, title: 'The team', instructions: INSTRUCTIONS, team, advice: ADVICE },
       ...{ mostCalls: MOST_CALLS, whenTooMany: 'Wait until some have ended.' },
       tools: TEAM_SERVER_TOOLS.filter(({ name }) => granted.includes(name)),
     })
