@@ -66,5 +66,7 @@ test('who asks itself, or in a circle, reads why not, and answers all the same',
   })
   await orchestrator.createAgent({ id: 'lead', systemPrompt: 'You lead.', team: true })
   await orchestrator.createAgent({ id: 'expert', systemPrompt: 'You know.', team: true })
-  expect(await orchestrator.sendTask('lead', 'Go')).toContain('AskCycleError')
+  expect(await orchestrator.sendTask('lead', 'Go')).toContain(
+    'which waits for its answer: expert -> lead -> expert',
+  )
 })
