@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import type { ChangesView, ForkLine, ToolsView, TurnView } from '../../view.ts'
 import { CommandLine } from '../parts/copy.tsx'
 import { PatchText } from '../parts/patch.tsx'
+import { PlainText } from '../parts/plain-text.tsx'
 import { TextBlock } from '../parts/text-block.tsx'
 import { Took } from '../parts/time.tsx'
 import { day, minute, number, several, timeSpan, tokens, usd } from '../parts/words.ts'
@@ -113,7 +114,7 @@ function Tools({ turn: { tools, calls }, agent, hasTools }: ToolsProps) {
         {tools.map(({ tool, input, what }, at) => (
           <li key={at}>
             <strong>{tool}</strong> <span class="tone-warn">{what}</span>
-            {input !== '' && <pre class="text">{input}</pre>}
+            {input !== '' && <PlainText text={input} />}
           </li>
         ))}
         {used?.tools.map(({ tool, input, result, isError }, at) => (
@@ -126,8 +127,8 @@ function Tools({ turn: { tools, calls }, agent, hasTools }: ToolsProps) {
                   {input.replace(/\s+/g, ' ').slice(0, 120)}
                 </span>
               </summary>
-              <pre class="text">{input}</pre>
-              {result !== null && <pre class="text">{result}</pre>}
+              <PlainText text={input} />
+              {result !== null && <PlainText text={result} />}
             </details>
           </li>
         ))}

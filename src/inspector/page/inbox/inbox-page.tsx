@@ -90,7 +90,8 @@ function Entry({ entry }: { readonly entry: EntryView }) {
           {costUsd !== null && costUsd > 0 && `, ${usd(costUsd)} so far`}
         </span>
       </header>
-      <h2 id={heading}>{question}</h2>
+      {/* The call itself is shown below in full. */}
+      <h2 id={heading}>{kind === 'tool' ? `${agent} needs approval to use ${tool}` : question}</h2>
       {prompt !== null && (
         <Part title="What is asked" of={id}>
           <Payload value={prompt} path="entry.prompt" whole={whole} />

@@ -127,7 +127,7 @@ export function Lanes() {
           <i class="key span-call" /> busy
         </span>
         <span>
-          <i class="key span-warn" /> waiting to retry
+          <i class="key span-warn" /> held, or waiting to retry
         </span>
         <span>
           <i class="key span-bad" /> failed
