@@ -182,6 +182,8 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     const page = await openPlace(placeAt(url, '/run/aside'))
     await page.getByText('so there is nothing to resume').waitFor()
     expect(await page.getByText('workflow resume').count()).toBe(0)
+    await page.getByRole('button', { name: 'Cancel the run' }).waitFor()
+    expect(await page.getByRole('button', { name: 'Resume' }).count()).toBe(0)
     await page.goto(placeAt(url, '/run/bad'))
     await page.getByText('claude-agents workflow resume bad').waitFor()
   })
