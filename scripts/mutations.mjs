@@ -31,6 +31,52 @@ const breaking = (promise, tests, ...edits) =>
   edits.map(([what, file, from, to]) => ({ breaks: `${promise}: ${what}`, file, from, to, tests }))
 
 export const MUTATIONS = [
+  // The MCP server
+  ...breaking(
+    'A client of claude-agents mcp leaves nothing running that it waits for',
+    {
+      'tests/cli/mcp/tools.test.ts': [
+        'tell the progress of an ask, and cancel its task when the call is cancelled',
+        'run a workflow, tell its steps, and pause it when the call is cancelled',
+      ],
+    },
+    [
+      'no tool hears that its call is cancelled',
+      'src/cli/mcp/server.ts',
+      'signal: mcpReq.signal, progress: tell',
+      'signal: new AbortController().signal, progress: tell',
+    ],
+  ),
+  ...breaking(
+    'Only with --allow-approve does it decide what waits for a person',
+    {
+      'tests/cli/mcp/tools.test.ts': [
+        'show what waits for a person, and decide it only where the person allows that',
+      ],
+    },
+    ['it always does', 'src/cli/mcp/server.ts', '...(mayDecide ? DECIDING : [])', '...DECIDING'],
+  ),
+  ...breaking(
+    'Whatever a client sends is answered within bounds',
+    {
+      'tests/cli/mcp/tools.test.ts': [
+        'refuse the calls of a client that floods, and serve it when the others have ended',
+        'give a long answer in pieces that make up the whole',
+      ],
+    },
+    [
+      'any number of calls is in flight',
+      'src/cli/mcp/server.ts',
+      'if (this.#calls.size >= MOST_CALLS) return',
+      'if (this.#calls.size >= Infinity) return',
+    ],
+    [
+      'half of a character is read twice',
+      'src/cli/mcp/tool.ts',
+      'const end = offset + piece.length',
+      'const end = offset + longest',
+    ],
+  ),
   // Definitions of Claude Code
   ...breaking(
     'What is imported from Claude Code is told with what was dropped',
@@ -40,6 +86,29 @@ export const MUTATIONS = [
       'src/config/agent-definition.ts',
       'if (isTool(rule) && !never.has(base(rule))) return [rule]',
       'if (isTool(rule)) return [rule]',
+    ],
+  ),
+  // Editing
+  ...breaking(
+    'An agent that is edited changes in what is given, from its next call on',
+    {
+      'tests/actors/agent/edit.test.ts': [
+        'an edited agent is as if it had been created with what was given, and with the rest as it was',
+        'an option that is edited to null has its default',
+        'keeps the place where its work began, and changes how it is committed',
+      ],
+    },
+    [
+      'what is not given is lost',
+      'src/events/options/agent-changes.ts',
+      '= { ...optionsOf(id, config) }',
+      '= { id, systemPrompt: config.systemPrompt }',
+    ],
+    [
+      'the place where its work began changes',
+      'src/events/options/agent-changes.ts',
+      'if (key in place && place[key] !== known[key])',
+      'if (key in place && place[key] === undefined)',
     ],
   ),
   // Schedules
@@ -531,7 +600,12 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'A git that is killed has said nothing',
-    { 'tests/workspaces/files/strange.test.ts': ['a git that is killed has said nothing'] },
+    {
+      'tests/workspaces/files/strange.test.ts': [
+        'a git that is killed has said nothing',
+        'locks that a killed process left do not stop the next one',
+      ],
+    },
     [
       'a lock of a killed git stays',
       'src/workspaces/files/file-history.ts',
@@ -1092,8 +1166,14 @@ export const MUTATIONS = [
     [
       'an earlier token is accepted',
       'src/store/append-request.ts',
+      'token !== (this.#tokens.get(stream) ?? null)',
+      '(token !== null) !== this.#tokens.has(stream)',
+    ],
+    [
+      'an append without a token is not checked',
+      'src/store/append-request.ts',
+      'token !== (this.#tokens.get(stream) ?? null)',
       'token !== null && token !== this.#tokens.get(stream)',
-      'token !== null && !this.#tokens.has(stream)',
     ],
     [
       'a claim does not wait for what is being written',

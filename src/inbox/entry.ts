@@ -13,6 +13,7 @@ export type InboxKind =
   | 'supervision'
   | 'run'
   | 'schedule'
+  | 'message'
 
 /** Something that waits for a person. */
 export interface InboxEntry {
@@ -21,7 +22,7 @@ export interface InboxEntry {
   /**
    * `task`: a task needs approval. `tool`: a tool call does. `question`: an agent asks something. `budget`: it has no room for
    * a task. `account`: it cannot pay for one. `landing`: work was set aside. `supervision`: a tree gave up. `run`: no process
-   * executes it. `schedule`: its last firing began nothing.
+   * executes it. `schedule`: its last firing began nothing. `message`: a message to an agent that reads none without a person.
    */
   readonly kind: InboxKind
   /** The agent that waits, or was to be asked; null for a supervision tree and a run. */
@@ -62,7 +63,7 @@ export interface InboxPlace {
   readonly kind: string
   /** The agent, the entry of a landing queue, the supervisor, the run or the schedule. */
   readonly of: string
-  /** The task, or the call that ended at a tool call. */
+  /** The task, the call that ended at a tool call, or the message. */
   readonly taskId: string
 }
 
