@@ -84,7 +84,7 @@ export const MUTATIONS = [
     [
       'what is disallowed is allowed',
       'src/config/agent-definition.ts',
-      'if (isTool(rule) && !never.has(base(rule))) return [rule]',
+      'if (isTool(rule) && !never.has(ruleParts(rule).name)) return [rule]',
       'if (isTool(rule)) return [rule]',
     ],
   ),

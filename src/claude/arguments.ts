@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path'
 import { InvalidInvocationError, OutputSchemaError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
-import { isToolRule } from '../events/options/tools.ts'
+import { isToolRule, ruleParts } from '../events/options/tool-rule.ts'
 import { FILE_TOOLS, SHELL_TOOLS } from './asking/rules.ts'
 import { outputSchema } from './output-schema.ts'
 import { recordsSystemPrompts, type Version } from './program.ts'
@@ -170,6 +170,6 @@ export function toolRules(settings: Granted): ToolRules {
 
 /** Whether an agent may run commands, if only on approval. */
 export function grantsShell({ allowedTools = [], approveTools = [], permissions }: Granted): boolean {
-  const isShell = (name: string) => SHELL_TOOLS.some((tool) => name === tool || name.startsWith(`${tool}(`))
+  const isShell = (rule: string) => SHELL_TOOLS.includes(ruleParts(rule).name)
   return permissions === 'bypass' || [...allowedTools, ...approveTools].some(isShell)
 }
