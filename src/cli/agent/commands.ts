@@ -4,11 +4,12 @@ import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import type { AgentInfo } from '../../actors/agent/list.ts'
 import type { AgentRef } from '../../actors/agent/ref.ts'
+import { adoptingOptions } from '../../actors/agent/session/adopted.ts'
 import { TaskNotFoundError } from '../../events/errors/history.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollarsSpent, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
-import { type AgentOptions, agentConfig } from '../../events/options/agent.ts'
+import { type AgentDefaults, type AgentOptions, agentConfig } from '../../events/options/agent.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { listedNames, oneOrMore, zeroOrMore } from '../arguments.ts'
 import { hasAgents, hasStore, noteNoStore, requireAgents } from '../existing-store.ts'
@@ -27,9 +28,48 @@ import { filesCommands } from './files.ts'
 import { projectInWords, tellFiles } from './project.ts'
 
 export function agentCommands(agent: Command): void {
+  withSettings(agent.command('create <id> <system-prompt>').description('create an agent')).action(
+    withGlobals(create),
+  )
+  withSettings(
+    agent
+      .command('adopt <session>')
+      .description(
+        'create an agent that continues a session of Claude Code, by its id or in a FILE; the original is never changed',
+      )
+      .option('--as <id>', 'id of the agent (default: session- and the first characters of the session)')
+      .option('--system-prompt <text>', 'its role (default: that it continues elsewhere)'),
+  ).action(withGlobals(adopt))
+  listCommand(agent.command('list').alias('ls'))
+  agent.command('show <id>').description('show the state of an agent').action(withGlobals(show))
   agent
-    .command('create <id> <system-prompt>')
-    .description('create an agent')
+    .command('sessions <id>')
+    .description('show the chain of sessions of an agent')
+    .action(withGlobals(sessions))
+  askCommand(agent)
+  agent
+    .command('cancel <id> [task]')
+    .description('cancel a task, waiting or running; without a task, all tasks of the agent')
+    .option('--reason <text>', 'reason to record', 'asked to')
+    .action(withGlobals(cancel))
+  filesCommands(agent)
+  heldCommands(agent)
+  definitionCommands(agent)
+  agent
+    .command('reset <id>')
+    .description('start a new chain of sessions; the old one stays in the log')
+    .action(withGlobals(reset))
+  agent
+    .command('remove <id>')
+    .alias('rm')
+    .description('remove an agent and its directories; its history stays in the log')
+    .option('--force', 'also with work on a repository that is not landed: a ref keeps it')
+    .action(withGlobals(remove))
+}
+
+/** The options that say how an agent works. */
+const withSettings = (command: Command): Command =>
+  command
     .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
     .option('--approve <rules...>', 'tools of which you decide each call, in the inbox', listedNames)
     .option('--questions', 'let it ask you questions, in the inbox')
@@ -59,33 +99,6 @@ export function agentCommands(agent: Command): void {
       '--dangerously-skip-permissions',
       'let it do anything without asking: use this only in a container',
     )
-    .action(withGlobals(create))
-  listCommand(agent.command('list').alias('ls'))
-  agent.command('show <id>').description('show the state of an agent').action(withGlobals(show))
-  agent
-    .command('sessions <id>')
-    .description('show the chain of sessions of an agent')
-    .action(withGlobals(sessions))
-  askCommand(agent)
-  agent
-    .command('cancel <id> [task]')
-    .description('cancel a task, waiting or running; without a task, all tasks of the agent')
-    .option('--reason <text>', 'reason to record', 'asked to')
-    .action(withGlobals(cancel))
-  filesCommands(agent)
-  heldCommands(agent)
-  definitionCommands(agent)
-  agent
-    .command('reset <id>')
-    .description('start a new chain of sessions; the old one stays in the log')
-    .action(withGlobals(reset))
-  agent
-    .command('remove <id>')
-    .alias('rm')
-    .description('remove an agent and its directories; its history stays in the log')
-    .option('--force', 'also with work on a repository that is not landed: a ref keeps it')
-    .action(withGlobals(remove))
-}
 
 export const listCommand = (command: Command) =>
   void command
@@ -110,11 +123,10 @@ interface CreateOptions {
   readonly dangerouslySkipPermissions?: boolean
 }
 
-function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
+/** What the options of a command say of the agent. */
+function settingsOf(options: CreateOptions): AgentDefaults {
   const { tools, approve, questions, maxTurns, model, timeout, retries, dangerouslySkipPermissions } = options
-  const agentOptions = defined({
-    id,
-    systemPrompt,
+  return defined({
     allowedTools: tools,
     approveTools: approve,
     questions,
@@ -125,18 +137,63 @@ function create(globals: GlobalOptions, id: string, systemPrompt: string, option
     workspace: repositoryOf(options),
     permissions: dangerouslySkipPermissions ? ('bypass' as const) : undefined,
   })
+}
+
+function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
+  const agentOptions = { id, systemPrompt, ...settingsOf(options) }
+  return makeAgent(globals, agentOptions, options, {
+    make: (orchestrator) => orchestrator.createAgent(agentOptions),
+    value: describe,
+    line: `Created ${id}.`,
+  })
+}
+
+interface AdoptCommandOptions extends CreateOptions {
+  readonly as?: string
+  readonly systemPrompt?: string
+}
+
+async function adopt(globals: GlobalOptions, session: string, options: AdoptCommandOptions): Promise<void> {
+  const { as, systemPrompt } = options
+  const { findSession } = await import('../../claude/session/adoption.ts')
+  const { path, sessionId, turns } = await findSession(session)
+  const agentOptions = adoptingOptions(
+    { sessionId },
+    { ...settingsOf(options), ...defined({ id: as, systemPrompt }) },
+  )
+  return makeAgent(globals, agentOptions, options, {
+    make: (orchestrator) => orchestrator.adopt(path, agentOptions),
+    value: ({ id }) => ({ id, sessionId, turns }),
+    line: `${agentOptions.id} continues session ${sessionId}, with ${plural(turns, 'turn')} so far.`,
+  })
+}
+
+/** How an agent is made, and what is said of it: with --json, the value. */
+interface Making {
+  make(orchestrator: Orchestrator): Promise<AgentRef>
+  value(agent: AgentRef): unknown
+  readonly line: string
+}
+
+function makeAgent(
+  globals: GlobalOptions,
+  agentOptions: AgentOptions,
+  { dangerouslySkipPermissions, commit, tools = [] }: CreateOptions,
+  { make, value, line }: Making,
+): Promise<void> {
+  const { id } = agentOptions
   // Before a store is made for it.
   agentConfig(agentOptions)
   return withSession(
     globals,
     async ({ orchestrator, terminal }) => {
-      const agent = await orchestrator.createAgent(agentOptions)
+      const agent = await make(orchestrator)
       if (dangerouslySkipPermissions)
         terminal.note(`warning: ${id} can do anything you can, without asking: run it in a container`)
-      if (terminal.json) return terminal.value(await describe(agent))
-      terminal.line(`Created ${id}.`)
+      if (terminal.json) return terminal.value(await value(agent))
+      terminal.line(line)
       await tellFiles(agent, terminal)
-      if (options.commit === 'agent' && !(tools ?? []).some((tool) => /^bash/i.test(tool)))
+      if (commit === 'agent' && !tools.some((tool) => /^bash/i.test(tool)))
         terminal.note("It commits by itself, and needs git for that: --tools 'Bash(git *)'")
       terminal.note(`Ask it something: claude-agents agent ask ${id} "..."`)
     },
@@ -244,9 +301,9 @@ function sessions(globals: GlobalOptions, id: string) {
     list(terminal, await agent.sessions(), `${id} has not answered anything yet.`, (links) =>
       links.map(({ sessionId, parentSessionId, taskId, rebuilt }) => {
         const mark = parentSessionId === null ? '●' : '└'
-        const task = terminal.style('dim', `task ${taskId}${rebuilt ? ', rebuilt from the log' : ''}`)
+        const task = taskId === null ? 'adopted' : `task ${taskId}${rebuilt ? ', rebuilt from the log' : ''}`
         const head = sessionId === session ? terminal.style('green', '  (the next task continues here)') : ''
-        return `${mark} ${sessionId}  ${task}${head}`
+        return `${mark} ${sessionId}  ${terminal.style('dim', task)}${head}`
       }),
     )
   })
