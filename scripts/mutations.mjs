@@ -3786,7 +3786,7 @@ export const MUTATIONS = [
     [
       'nothing is said of what is left out',
       'src/actors/agent/session/conversation.ts',
-      'turns: turns.length - told.length, characters }',
+      'turns: elsewhere + turns.length - told.length, characters }',
       'turns: 0, characters }',
     ],
   ),
@@ -3916,6 +3916,23 @@ export const MUTATIONS = [
       'wasKilled, insists: true })',
       'wasKilled })',
     ],
+  ),
+  ...breaking(
+    'An adopted session continues as it was',
+    { 'tests/actors/agent/adopted.test.ts': ['forks the session with its first task'] },
+    [
+      'the agent begins a conversation of its own',
+      'src/actors/agent/state.ts',
+      'SessionAdopted: (_, { sessionId }) => ({ session: sessionId }),',
+      'SessionAdopted: () => ({}),',
+    ],
+  ),
+  ...breaking(
+    'An adopted session continues as it was: half a line is refused',
+    {
+      'tests/claude/session/adoption.test.ts': ['a transcript that is cut off anywhere'],
+    },
+    ['half a line is skipped', 'src/claude/session/adoption.ts', 'isWhole = line !== null', 'isWhole = true'],
   ),
   ...breaking(
     'A branch off an earlier turn costs what it cost',

@@ -104,8 +104,11 @@ function sessionArguments(
   return [...at, '--resume', checkSessionId(forked), '--fork-session', ...own]
 }
 
+/** Whether it has the form of the ids of sessions, and of the lines of their transcripts. */
+export const isSessionId = (id: string): boolean => SESSION_ID.test(id)
+
 function checkSessionId(id: string): string {
-  if (SESSION_ID.test(id)) return id
+  if (isSessionId(id)) return id
   throw new InvalidInvocationError({ said: 'a session id is not a UUID' })
 }
 

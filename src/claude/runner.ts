@@ -156,6 +156,13 @@ export type CallMessage =
   | ({ readonly type: 'deferred' } & DeferredTool)
   | { readonly type: 'result'; readonly result: CallResult }
 
+/** A transcript that an agent can adopt, and how many prompts of it were answered. */
+export interface SessionFile {
+  readonly path: string
+  readonly sessionId: string
+  readonly turns: number
+}
+
 /** What became of a call whose outcome was not recorded. */
 export type Recovered =
   /** It was answered and paid for: here is the answer. */
@@ -215,6 +222,8 @@ export interface AgentRunner {
    * to no agent, and any agent can continue any session.
    */
   branch?(sessionId: string, from: AgentDirectories, to: AgentDirectories): Promise<void>
+  /** Copies a session of Claude Code so that an agent can continue it; the original is only read. */
+  adopt?(session: SessionFile, to: AgentDirectories): Promise<void>
   /** The files of agents, turn by turn. Without it, they are not kept, and no agent can work on a repository. */
   readonly files?: FilesOperations
   /** Deletes the directories of a removed agent, without following links. */

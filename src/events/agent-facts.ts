@@ -320,6 +320,14 @@ const definitions = {
       leftMs: Schema.optionalKey(Count),
     }),
   ),
+  /** Its conversation continues in a session that began elsewhere, of which it has a copy. */
+  SessionAdopted: fact(
+    Schema.Struct({
+      sessionId: Schema.String,
+      /** Prompts in it that were answered: they are not in the log. */
+      turns: Count,
+    }),
+  ),
   /** The session to continue is gone: from now on its conversation comes from the log. */
   SessionLost: fact(Schema.Struct({ ...onlyTask, sessionId: Schema.String })),
   /** Ends the task. `fatal`: the agent is at fault, not just the task. */
