@@ -31,6 +31,39 @@ const breaking = (promise, tests, ...edits) =>
   edits.map(([what, file, from, to]) => ({ breaks: `${promise}: ${what}`, file, from, to, tests }))
 
 export const MUTATIONS = [
+  // Agents that work together
+  ...breaking(
+    'Who an agent is to its team, the owner of the log decides',
+    {
+      'tests/team/team.test.ts': [
+        'sees its team, and itself in it, by the tools that it was granted and no others',
+        'that is cancelled has asked for nothing: the task of the other is cancelled, and its secret is of no use',
+      ],
+    },
+    [
+      'it has all tools, whatever it was granted',
+      'src/team/member.ts',
+      'TEAM_SERVER_TOOLS.filter(({ name }) => granted.includes(name))',
+      'TEAM_SERVER_TOOLS.filter(({ name }) => granted.includes(name) || name !== "")',
+    ],
+    ['a secret outlives its call', 'src/team/desk.ts', 'this.#members.delete(token)', 'void token'],
+  ),
+  ...breaking(
+    'A call that asks another agent leaves a place for the answer',
+    {
+      'tests/team/places.test.ts': [
+        'leave a place to one that works, however many ask and are answered, and whatever the limit becomes',
+        'are refused in words that say what to do instead',
+      ],
+    },
+    ['the last place is taken as well', 'src/team/places.ts', 'call]).size >= room', 'call]).size > room'],
+    [
+      'any number of answers is waited for at a time',
+      'src/team/places.ts',
+      'if (atOnce >= MOST_AT_ONCE)',
+      'if (atOnce >= Infinity)',
+    ],
+  ),
   // The MCP server
   ...breaking(
     'A client of claude-agents mcp leaves nothing running that it waits for',
@@ -42,7 +75,7 @@ export const MUTATIONS = [
     },
     [
       'no tool hears that its call is cancelled',
-      'src/cli/mcp/server.ts',
+      'src/mcp/tool-server.ts',
       'signal: mcpReq.signal, progress: tell',
       'signal: new AbortController().signal, progress: tell',
     ],
@@ -66,13 +99,13 @@ export const MUTATIONS = [
     },
     [
       'any number of calls is in flight',
-      'src/cli/mcp/server.ts',
-      'if (this.#calls.size >= MOST_CALLS) return',
+      'src/mcp/tool-server.ts',
+      'if (this.#calls.size >= mostCalls) return',
       'if (this.#calls.size >= Infinity) return',
     ],
     [
       'half of a character is read twice',
-      'src/cli/mcp/tool.ts',
+      'src/mcp/tool.ts',
       'const end = offset + piece.length',
       'const end = offset + longest',
     ],

@@ -16,6 +16,8 @@ export interface ArgumentsContext {
   readonly origin?: { readonly sessionId: string; readonly at: string | null } | null | undefined
   /** The settings by which a person is asked about tool calls, and the server by which the agent asks one. */
   readonly asking?: { readonly settings: JsonObject; readonly server: JsonObject | null } | undefined
+  /** The server by which it reaches its team. */
+  readonly team?: JsonObject | undefined
   /** The working tree of a project whose own settings count, and whether it has MCP servers. */
   readonly project?: { readonly directory: string; readonly hasServers: boolean } | undefined
 }
@@ -61,10 +63,11 @@ export function claudeArguments(
  * is loaded if it is trusted: not the `local` settings, which only the agent can have written, and not the instructions and
  * servers of the folders around.
  */
-function sourceArguments({ project, asking }: ArgumentsContext): string[] {
+function sourceArguments({ project, asking, team }: ArgumentsContext): string[] {
   const servers = [
     ...(project?.hasServers ? ['.mcp.json'] : []),
     ...(asking?.server ? [JSON.stringify(asking.server)] : []),
+    ...(team ? [JSON.stringify(team)] : []),
   ]
   const settings = {
     ...(project && { claudeMdExcludes: ['**/node_modules/**', ...aroundOf(project.directory)] }),
@@ -146,7 +149,7 @@ const WORKSPACE = './**'
  */
 const NEVER = ['ListAgents', 'SendMessage', 'EnterWorktree', 'ExitWorktree']
 
-type Granted = Pick<CallSettings, 'allowedTools' | 'approvedRules' | 'approveTools' | 'permissions'>
+type Granted = Pick<CallSettings, 'allowedTools' | 'approvedRules' | 'approveTools' | 'permissions' | 'team'>
 
 /**
  * The rules for an agent's tools. Throws {@link InvalidInvocationError} for anything that is not a rule.
@@ -155,8 +158,8 @@ type Granted = Pick<CallSettings, 'allowedTools' | 'approvedRules' | 'approveToo
  * toolRules({ allowedTools: ['Write', 'Bash(git *)'] }).allowed // ['Write(./**)', 'Bash(git *)']
  */
 export function toolRules(settings: Granted): ToolRules {
-  const { allowedTools = [], approvedRules = [] } = settings
-  const allowed = [...allowedTools, ...approvedRules].map((name) => {
+  const { allowedTools = [], approvedRules = [], team = [] } = settings
+  const allowed = [...allowedTools, ...approvedRules, ...team.map(teamTool)].map((name) => {
     if (!isToolRule(name)) {
       throw new InvalidInvocationError({
         said: `${JSON.stringify(name.slice(0, 80))} is not the name of a tool`,
@@ -170,6 +173,8 @@ export function toolRules(settings: Granted): ToolRules {
     disallowed: grantsShell(settings) ? NEVER : [...NEVER, ...SHELL_TOOLS],
   }
 }
+
+const teamTool = (name: string) => `mcp__team__${name}`
 
 /** Whether an agent may run commands, if only on approval. */
 export function grantsShell({ allowedTools = [], approveTools = [], permissions }: Granted): boolean {

@@ -15,6 +15,8 @@ import {
   askingSettings,
   hasQuestions,
   personServer,
+  teamFile,
+  teamServer,
 } from './asking/plan.ts'
 import { askingProgram } from './asking/programs.ts'
 import { callEnvironment, type Environment, temporaryDirectory } from './environment.ts'
@@ -67,6 +69,7 @@ export function launchPlan(call: Call, { program, inherited, added, origin }: Pl
     version,
     origin,
     asking: asking && askingArguments(call, asking),
+    team: call.team && teamServer(home, askingProgram('team')),
     project: settings.project
       ? { directory: realpathSync(workspace), hasServers: existsSync(join(workspace, '.mcp.json')) }
       : undefined,
@@ -78,7 +81,7 @@ export function launchPlan(call: Call, { program, inherited, added, origin }: Pl
   return {
     ...launch,
     ...(call.resumes ? heldBack : { preamble: PREAMBLE }),
-    secrets: secretsOf(environment),
+    secrets: [...secretsOf(environment), ...(call.team ? [call.team.token] : [])],
     isLoginFixed: isLoginFixed(environment),
     directory: workspace,
     home,
@@ -109,12 +112,13 @@ const askingArguments = (call: Call, plan: AskingPlan) => ({
   server: hasQuestions(call) ? personServer(askingProgram('person')) : null,
 })
 
-/** Writes what the plan's arguments refer to: the system prompt, and what the hook knows. */
+/** Writes what the plan's arguments refer to: the system prompt, what the hook knows, and how the team is reached. */
 export async function writeCallFiles(call: Call): Promise<void> {
   const { home } = call.directories
   await writeOwnFile(systemPromptFile(home), call.settings.systemPrompt)
   const asking = askingPlanOf(call)
   if (asking) await writeOwnFile(askingFile(home), JSON.stringify(asking))
+  if (call.team) await writeOwnFile(teamFile(home), JSON.stringify(call.team))
 }
 
 /** Atomically: an earlier call may still be reading it. */

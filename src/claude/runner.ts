@@ -20,7 +20,15 @@ export interface Call {
   /** What a person decided of the tool call at which its parent session ended: no prompt is sent. */
   readonly resumes?: ResumedTurn
   readonly settings: CallSettings
+  /** How it reaches its team, if it may. */
+  readonly team?: TeamPass
   readonly directories: AgentDirectories
+}
+
+/** With it, the server of a call reaches the team, as nobody but its agent. It is a secret of the call. */
+export interface TeamPass {
+  readonly socket: string
+  readonly token: string
 }
 
 /** A tool call at which a call has ended, for a person to decide. It has not been carried out. */
@@ -59,6 +67,8 @@ export interface CallSettings {
   readonly approvedRules?: readonly string[]
   /** Whether it has a tool by which it asks a person: the call ends at that. */
   readonly questions?: boolean
+  /** The names of the tools by which it works with its team. */
+  readonly team?: readonly string[]
   /**
    * Whether the repository that the agent works on is trusted: its settings, hooks, servers and instructions are loaded, and
    * their author can run commands. Absent: it works on none.

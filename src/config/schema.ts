@@ -2,7 +2,7 @@
 
 import * as Schema from 'effect/Schema'
 import { defined } from '../events/json.ts'
-import { AGENT, ASKING, IDENTITY, RETRY, RepositoryOptions } from '../events/options/agent.ts'
+import { AGENT, ASKING, IDENTITY, RETRY, RepositoryOptions, TeamTools } from '../events/options/agent.ts'
 import { BUDGET, CACHE_READ_WEIGHT, CALL_MINIMUM } from '../events/options/budget.ts'
 import { LIMITS } from '../events/options/limits.ts'
 import { NotificationReceivers } from '../events/options/notify.ts'
@@ -106,6 +106,7 @@ const Agent = Schema.Struct({
   id: IDENTITY.id,
   system_prompt: IDENTITY.systemPrompt,
   ...fieldsOf(AGENT_DEFAULTS),
+  team: Schema.optionalKey(TeamTools),
   workspace: Schema.optionalKey(
     RepositoryOptions.annotate({
       noun: 'setting',

@@ -140,6 +140,8 @@ const definitions = {
       runId: Schema.optionalKey(Schema.String),
       /** It was begun by messages alone, whose chain has this many links: see `MessageReceived`. */
       woken: Schema.optionalKey(Count),
+      /** The agents that wait for its answer, the one that asked last. Absent if none does. */
+      askers: Schema.optionalKey(Schema.Array(Schema.String)),
       ...byPerson,
     }),
   ),

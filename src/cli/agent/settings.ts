@@ -17,6 +17,7 @@ export interface AgentSettings {
   readonly tools?: readonly string[]
   readonly approve?: readonly string[]
   readonly questions?: boolean
+  readonly team?: true | readonly string[]
   readonly onMessage?: OnMessage
   readonly maxTurns?: number
   readonly model?: string
@@ -38,6 +39,11 @@ export const withSettings = (command: Command): Command =>
     .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
     .option('--approve <rules...>', 'tools of which you decide each call, in the inbox', listedNames)
     .option('--questions', 'let it ask you questions, in the inbox')
+    .option(
+      '--team [tools...]',
+      'let it ask other agents and send them messages, by all tools for that or by those named',
+      listedNames,
+    )
     .addOption(
       new Option(
         '--on-message <what>',
@@ -76,6 +82,7 @@ const IN_CODE = {
   tools: 'allowedTools',
   approve: 'approveTools',
   questions: 'questions',
+  team: 'team',
   'on-message': 'onMessage',
   'max-turns': 'maxTurns',
   model: 'model',
@@ -90,6 +97,7 @@ const inCode = (settings: AgentSettings) =>
     allowedTools: settings.tools,
     approveTools: settings.approve,
     questions: settings.questions,
+    team: settings.team,
     onMessage: settings.onMessage,
     maxTurns: settings.maxTurns,
     model: settings.model,

@@ -4,7 +4,7 @@ import { AGENT_ID_PATTERN, checkAgentId, ID_RULE } from '../ids.ts'
 import { Budget } from './budget.ts'
 import { type Decodable, decodedInput } from './decoding.ts'
 import { completed, explainedBy, optional, setting, whole } from './setting.ts'
-import { ToolRule, toolRule } from './tools.ts'
+import { TEAM_TOOLS, ToolRule, toolRule } from './tools.ts'
 import { Count, Positive, Text } from './values.ts'
 
 /** The options of an agent: its id, its role, and how its calls are made. */
@@ -25,6 +25,11 @@ export interface AgentOptions {
   readonly approveTools?: readonly string[]
   /** Whether it can ask a person: it gets a tool `ask_human`, whose answer comes from `orchestrator.inbox`. Default: false. */
   readonly questions?: boolean
+  /**
+   * Whether it works with the other agents of its team: it gets the tools `list_agents`, `ask_agent`,
+   * `send_message` and `read_messages`, or those that are named. Who it is there, the owner of the log decides. Default: false.
+   */
+  readonly team?: boolean | readonly string[]
   /**
    * What becomes of a message to it: `queue` (the default) leaves it for the next task, `wake` begins a task for it once the
    * agent is idle, `hold` first asks a person (`orchestrator.inbox`).
@@ -103,6 +108,8 @@ export type AgentConfig = {
   readonly approveTools?: readonly string[]
   /** Absent: it cannot ask a person. */
   readonly questions?: true
+  /** The tools by which it works with its team. Absent: none. */
+  readonly team?: readonly string[]
   /** Absent: messages are read with the next task. */
   readonly onMessage?: Exclude<OnMessage, 'queue'>
   readonly maxTurns: number | null
@@ -187,6 +194,16 @@ export const ASKING = {
   questions: setting(Schema.Boolean, 'whether it can ask a person', false),
 }
 
+const TeamTool = Schema.String.check(
+  Schema.makeFilter((name) => TEAM_TOOLS.includes(name), { problem: 'is not a tool of the team' }),
+).annotate({ hint: `Use ${TEAM_TOOLS.join(', ')}.` })
+
+/** All tools of the team, none, or those that are named. */
+export const TeamTools = Schema.Union([Schema.Boolean, Schema.Array(TeamTool)]).annotate({
+  problem: `is neither true, nor false, nor a list of these: ${TEAM_TOOLS.join(', ')}`,
+  description: 'Whether it works with the other agents of its team, or by which tools.',
+})
+/**
 /** An agent that leaves its messages for the next task has none in its facts. */
 export const MESSAGING = {
   onMessage: setting(
@@ -272,6 +289,7 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
     allowedTools: Schema.NullOr(Schema.Array(Schema.String)),
     approveTools: Schema.optionalKey(Schema.Array(Schema.String)),
     questions: Schema.optionalKey(Schema.Literal(true)),
+    team: Schema.optionalKey(Schema.Array(Schema.String)),
     onMessage: Schema.optionalKey(Schema.Literals(['wake', 'hold'])),
     retry: RetryPolicy,
     loadProjectSettings: Schema.optionalKey(Schema.Boolean),
@@ -282,6 +300,7 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
 const defaults = {
   ...optional(AGENT),
   ...optional(ASKING),
+  team: Schema.optionalKey(TeamTools),
   ...optional(MESSAGING),
   retry: Schema.optionalKey(Schema.Struct(optional(RETRY)).annotate({ noun: 'option' })),
   workspace: Schema.optionalKey(RepositoryOptions),
@@ -306,6 +325,7 @@ export function agentConfig(options: AgentOptions): AgentConfig {
     workspace: _,
     approveTools = [],
     questions,
+    team = false,
     onMessage = 'queue',
     ...rest
   } = decodedInput(AgentOptions, options, whole)
@@ -317,6 +337,7 @@ export function agentConfig(options: AgentOptions): AgentConfig {
     allowedTools,
     ...(approveTools.length > 0 && { approveTools: approveTools.map(toolRule) }),
     ...(questions && { questions }),
+    ...(team && { team: team === true ? TEAM_TOOLS : team }),
     ...(onMessage !== 'queue' && { onMessage }),
     retry: completed(RETRY, retry),
   }
