@@ -2,6 +2,7 @@
 import type { ClaudeExecutionError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
+import type { McpServers } from '../events/options/servers.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
 import type { FilesOperations } from '../workspaces/files/operations.ts'
 
@@ -59,6 +60,17 @@ export interface CallSettings {
   readonly approvedRules?: readonly string[]
   /** Whether it has a tool by which it asks a person: the call ends at that. */
   readonly questions?: boolean
+  /** MCP servers by name. Their secrets are references, which are resolved when the call begins. */
+  readonly mcpServers?: McpServers
+  readonly disallowedTools?: readonly string[]
+  readonly effort?: string
+  readonly fallbackModel?: string
+  /** Directories whose files it uses as those of the workspace. */
+  readonly addDirs?: readonly string[]
+  /** Names of variables that it inherits. */
+  readonly env?: readonly string[]
+  /** Directories of plugins. */
+  readonly plugins?: readonly string[]
   /**
    * Whether the repository that the agent works on is trusted: its settings, hooks, servers and instructions are loaded, and
    * their author can run commands. Absent: it works on none.
@@ -133,6 +145,8 @@ export type CallMessage =
       readonly model: string | null
       readonly version: string | null
       readonly tools: readonly string[]
+      /** The MCP servers, each with what became of it, in the words of the CLI: `connected`, `failed`, `needs-auth`. */
+      readonly servers?: readonly ServerStatus[]
     }
   | { readonly type: 'text'; readonly text: string }
   /** The last characters of the text so far do not count: the stream broke, or the call failed, and it is repeated. */
@@ -155,6 +169,12 @@ export type CallMessage =
   | ({ readonly type: 'spent' } & CallSpending)
   | ({ readonly type: 'deferred' } & DeferredTool)
   | { readonly type: 'result'; readonly result: CallResult }
+
+/** What became of an MCP server when a call began. */
+export interface ServerStatus {
+  readonly name: string
+  readonly status: string
+}
 
 /** What became of a call whose outcome was not recorded. */
 export type Recovered =

@@ -79,6 +79,18 @@ export type Hold = typeof Hold.Type
 /** Whether its call was still running: how that has ended is recorded later, apart from its task. Absent in older logs. */
 const leftRunning = { running: Schema.optionalKey(Schema.Literal(true)) }
 
+/** What came up when a call began: the program, its model, its tools, and what became of its MCP servers. Bounded. */
+export const CallSetup = Schema.Struct({
+  version: NullableString,
+  model: NullableString,
+  tools: Schema.Array(Schema.String),
+  servers: Schema.Array(Schema.Struct({ name: Schema.String, status: Schema.String })),
+})
+export type CallSetup = typeof CallSetup.Type
+
+/** Absent if it said nothing, or was recovered after a crash. */
+const setup = { setup: Schema.optionalKey(CallSetup) }
+
 const onlyTask = { taskId: Schema.String }
 const callOfTask = { ...onlyTask, callId: Schema.String }
 
@@ -216,10 +228,18 @@ const definitions = {
       permissionDenials: Schema.Array(Schema.Struct({ tool: Schema.String, input: Schema.String })),
       /** Recovered after a crash from what the process had left. */
       harvested: Schema.Boolean,
+      ...setup,
     }),
   ),
   CallFailed: fact(
-    Schema.Struct({ ...callOfTask, error: Failure, ...spendingIfKnown, ...leftFiles, ...leftRunning }),
+    Schema.Struct({
+      ...callOfTask,
+      error: Failure,
+      ...spendingIfKnown,
+      ...leftFiles,
+      ...leftRunning,
+      ...setup,
+    }),
   ),
   /**
    * No answer was found after the orchestrator's process died during the call, or the call was cut off and did not say what
@@ -245,6 +265,7 @@ const definitions = {
       /** How much time the task has left, in ms: its deadline stands still until the next call. */
       leftMs: Count,
       ...spendingIfKnown,
+      ...setup,
     }),
   ),
   /** A person has decided the tool call at which this call ended: its turn continues. An answer to a question is its `input`. */

@@ -74,8 +74,8 @@ export const listCommand = (command: Command) =>
     .description('list agents: their OPEN tasks, which wait or run, those DONE, and what all calls cost')
     .action(withGlobals(listAgents))
 
-function create(globals: GlobalOptions, id: string, systemPrompt: string, settings: AgentSettings) {
-  const agentOptions = agentOptionsOf(id, systemPrompt, settings)
+async function create(globals: GlobalOptions, id: string, systemPrompt: string, settings: AgentSettings) {
+  const agentOptions = await agentOptionsOf(id, systemPrompt, settings)
   // Before a store is made for it.
   agentConfig(agentOptions)
   return withSession(
@@ -96,13 +96,13 @@ interface EditOptions extends AgentSettings {
   readonly unset?: readonly string[]
 }
 
-function edit(
+async function edit(
   globals: GlobalOptions,
   id: string,
   systemPrompt: string | undefined,
   { unset, ...settings }: EditOptions,
 ) {
-  const changes = changesOf(systemPrompt, settings, unset)
+  const changes = await changesOf(systemPrompt, settings, unset)
   if (Object.keys(changes).length === 0)
     throw new InvalidInputError({
       what: 'agent edit',
@@ -210,6 +210,13 @@ function show(globals: GlobalOptions, id: string) {
       ['tools', view.allowedTools?.join(', ')],
       ['you approve', view.approveTools?.join(', ')],
       ['but not', view.rules?.join(', ')],
+      ['never', view.disallowedTools?.join(', ')],
+      ['servers', view.mcpServers && Object.keys(view.mcpServers).join(', ')],
+      ['plugins', view.plugins?.join(', ')],
+      ['also works in', view.addDirs?.join(', ')],
+      ['variables', view.env?.join(', ')],
+      ['effort', view.effort],
+      ['fallback', view.fallbackModel],
     ]
     pairs.splice(
       3,

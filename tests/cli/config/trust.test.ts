@@ -69,6 +69,7 @@ const OTHERS = [
     'agent cancel',
     'agent create',
     'agent diff',
+    'agent edit',
     'agent files',
     'agent import',
     'agent reject',

@@ -37,7 +37,8 @@ export async function composeCall(
   { callId, sessionId, parentSessionId, rebuilt }: OpenCall,
   sources: CallSources,
 ): Promise<ComposedCall> {
-  const { systemPrompt, allowedTools, maxTurns, model, permissions, approveTools, questions } = config
+  const { allowedTools, maxTurns, model, permissions, approveTools, questions, ...others } = config
+  const { mcpServers, disallowedTools, effort, fallbackModel, addDirs, env, plugins } = others
   const { bodies, directories, project, rules } = sources
   const prompt = typeof task.prompt === 'string' ? task.prompt : await bodies.read(task.prompt)
   const asked =
@@ -57,7 +58,7 @@ export async function composeCall(
     prompt: `${before?.text ?? ''}${asked}${noteOf(task)}`,
     ...(resumes && { resumes }),
     settings: defined({
-      systemPrompt,
+      systemPrompt: systemPromptOf(config),
       allowedTools: allowedTools ?? undefined,
       maxTurns: maxTurns ?? undefined,
       model: model ?? undefined,
@@ -66,6 +67,7 @@ export async function composeCall(
       approveTools,
       approvedRules: rules,
       questions,
+      ...{ mcpServers, disallowedTools, effort, fallbackModel, addDirs, env, plugins },
       project,
     }),
     directories,
@@ -73,6 +75,10 @@ export async function composeCall(
   const { turns = 0, characters = 0 } = before?.leftOut ?? {}
   return { call, leftOut: turns + characters > 0 ? { turns, characters } : null }
 }
+
+/** Of both, the CLI knows one text. */
+const systemPromptOf = ({ systemPrompt, appendClaudeMd }: AgentConfig) =>
+  appendClaudeMd === undefined ? systemPrompt : `${systemPrompt}\n\n${appendClaudeMd}`
 
 /** What the model must know of its inputs beyond what it sees. */
 function noteOf({ incomplete = [] }: CurrentTask): string {
