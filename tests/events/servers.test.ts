@@ -10,9 +10,15 @@ const configured = (options: object) =>
 
 test.each<[string, McpServers]>([
   ['a program', { 'my_docs-2': { command: 'docs', args: ['--stdio'], required: true } }],
-  ['a program with references', { docs: { command: '/bin/docs', env: { KEY: '${DOCS_KEY}', PORT: '8080' } } }],
+  [
+    'a program with references',
+    { docs: { command: '/bin/docs', env: { KEY: '${DOCS_KEY}', PORT: '8080' } } },
+  ],
   ['an address', { web: { url: 'https://example.com/mcp', type: 'sse' } }],
-  ['an address with references', { web: { url: 'http://[::1]/', headers: { Authorization: 'Bearer ${T:-x}' } } }],
+  [
+    'an address with references',
+    { web: { url: 'http://[::1]/', headers: { Authorization: 'Bearer ${T:-x}' } } },
+  ],
   ['a secret in a file', { web: { url: 'https://example.com', headers: { 'X-Key': { file: '/run/key' } } } }],
   ['a secret in a variable', { docs: { command: 'docs', env: { PASSWORD: { env: 'DOCS_PASSWORD' } } } }],
 ])('%s is a server', (_, mcpServers) => {
