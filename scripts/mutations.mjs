@@ -116,8 +116,8 @@ export const MUTATIONS = [
     [
       'what it may never use is not passed on',
       'src/claude/arguments.ts',
-      '...disallowedTools.map(checkRule),',
-      '...disallowedTools.slice(disallowedTools.length),',
+      '...disallowedTools.map(checkRule)]',
+      ']',
     ],
   ),
   // Schedules

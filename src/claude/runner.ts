@@ -1,8 +1,9 @@
 /** The port to whatever answers a call: the `claude` process, a script in a test, another program. */
+import type { ServerStatus } from '../events/call-setup.ts'
 import type { ClaudeExecutionError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
-import type { McpServers } from '../events/options/servers.ts'
+import type { Equipment } from '../events/options/agent.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
 import type { FilesOperations } from '../workspaces/files/operations.ts'
 
@@ -41,8 +42,8 @@ export interface ResumedTurn extends DeferredTool {
   readonly reason?: string
 }
 
-/** How a call is made: the role, the model, the tools and the form of the answer. */
-export interface CallSettings {
+/** How a call is made: the role, the model, the tools and the form of the answer. Secrets of servers are references. */
+export interface CallSettings extends Equipment {
   readonly systemPrompt: string
   readonly allowedTools?: readonly string[]
   readonly maxTurns?: number
@@ -60,17 +61,6 @@ export interface CallSettings {
   readonly approvedRules?: readonly string[]
   /** Whether it has a tool by which it asks a person: the call ends at that. */
   readonly questions?: boolean
-  /** MCP servers by name. Their secrets are references, which are resolved when the call begins. */
-  readonly mcpServers?: McpServers
-  readonly disallowedTools?: readonly string[]
-  readonly effort?: string
-  readonly fallbackModel?: string
-  /** Directories whose files it uses as those of the workspace. */
-  readonly addDirs?: readonly string[]
-  /** Names of variables that it inherits. */
-  readonly env?: readonly string[]
-  /** Directories of plugins. */
-  readonly plugins?: readonly string[]
   /**
    * Whether the repository that the agent works on is trusted: its settings, hooks, servers and instructions are loaded, and
    * their author can run commands. Absent: it works on none.
@@ -145,7 +135,6 @@ export type CallMessage =
       readonly model: string | null
       readonly version: string | null
       readonly tools: readonly string[]
-      /** The MCP servers, each with what became of it, in the words of the CLI: `connected`, `failed`, `needs-auth`. */
       readonly servers?: readonly ServerStatus[]
     }
   | { readonly type: 'text'; readonly text: string }
@@ -169,12 +158,6 @@ export type CallMessage =
   | ({ readonly type: 'spent' } & CallSpending)
   | ({ readonly type: 'deferred' } & DeferredTool)
   | { readonly type: 'result'; readonly result: CallResult }
-
-/** What became of an MCP server when a call began. */
-export interface ServerStatus {
-  readonly name: string
-  readonly status: string
-}
 
 /** What became of a call whose outcome was not recorded. */
 export type Recovered =

@@ -1,5 +1,6 @@
 /** Everything that can happen to an agent. */
 import * as Schema from 'effect/Schema'
+import { setup } from './call-setup.ts'
 import { type FactOf, fact, factCatalog } from './catalog.ts'
 import type { Recorded } from './envelope.ts'
 import type { JsonObject } from './json.ts'
@@ -78,18 +79,6 @@ export type Hold = typeof Hold.Type
 
 /** Whether its call was still running: how that has ended is recorded later, apart from its task. Absent in older logs. */
 const leftRunning = { running: Schema.optionalKey(Schema.Literal(true)) }
-
-/** What came up when a call began: the program, its model, its tools, and what became of its MCP servers. Bounded. */
-export const CallSetup = Schema.Struct({
-  version: NullableString,
-  model: NullableString,
-  tools: Schema.Array(Schema.String),
-  servers: Schema.Array(Schema.Struct({ name: Schema.String, status: Schema.String })),
-})
-export type CallSetup = typeof CallSetup.Type
-
-/** Absent if it said nothing, or was recovered after a crash. */
-const setup = { setup: Schema.optionalKey(CallSetup) }
 
 const onlyTask = { taskId: Schema.String }
 const callOfTask = { ...onlyTask, callId: Schema.String }

@@ -9,7 +9,8 @@ import type {
   DeferredTool,
   Recovered,
 } from '../../claude/runner.ts'
-import type { CallSetup, Failure } from '../../events/agent-facts.ts'
+import type { Failure } from '../../events/agent-facts.ts'
+import type { CallSetup } from '../../events/call-setup.ts'
 import { NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { defined } from '../../events/json.ts'

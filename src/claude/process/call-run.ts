@@ -1,6 +1,7 @@
 /** Runs one call's process from start to end: follows its output, enforces its limits, and reaps what it leaves. */
 import type { FileHandle } from 'node:fs/promises'
 import { type Clock, steadyTime } from '../../clock.ts'
+import type { ServerStatus } from '../../events/call-setup.ts'
 import {
   CallStalledError,
   CallTimeoutError,
@@ -10,7 +11,7 @@ import {
 } from '../../events/errors/call.ts'
 import { duration } from '../../events/figures.ts'
 import { CALL_MARKER } from '../environment.ts'
-import type { CallMessage, ServerStatus } from '../runner.ts'
+import type { CallMessage } from '../runner.ts'
 import { followFile, limitSize } from '../stream/file-follower.ts'
 import {
   type LongRecord,

@@ -1,6 +1,8 @@
 /** Runs each call as one process: waits for a slot, spawns it, reports its messages, and cleans up. */
+
 import { availableParallelism } from 'node:os'
 import { type Clock, systemClock } from '../../clock.ts'
+import type { ServerStatus } from '../../events/call-setup.ts'
 import {
   ClaudeExecutionError,
   McpServerError,
@@ -11,7 +13,7 @@ import type { Redact } from '../../events/redaction.ts'
 import { hostLogger, type Logger } from '../../logger.ts'
 import type { InputOptions } from '../../workspaces/operations.ts'
 import type { Environment } from '../environment.ts'
-import type { Call, CallMessage, ServerStatus } from '../runner.ts'
+import type { Call, CallMessage } from '../runner.ts'
 import { OUTPUT_LIMITS, type OutputLimits } from '../stream/line-splitter.ts'
 import { stoppedError } from './call-ending.ts'
 import { tidyOutput } from './call-output.ts'

@@ -1,8 +1,9 @@
 /** Parses the output of `claude` line by line: pure, and assuming nothing about its shape. */
+import type { ServerStatus } from '../../events/call-setup.ts'
 import { defined } from '../../events/json.ts'
 import { oneLine, type Redact } from '../../events/redaction.ts'
 import type { ProcessMessage } from '../process/call-run.ts'
-import type { AccountWindow, CallMessage, ServerStatus } from '../runner.ts'
+import type { AccountWindow, CallMessage } from '../runner.ts'
 import { windowsOf, withNews } from './account-limit.ts'
 import type { LongRecord } from './line-splitter.ts'
 import { type StreamedUsage, streamedUsage } from './streamed-usage.ts'

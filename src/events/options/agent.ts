@@ -246,6 +246,15 @@ export const EQUIPMENT = {
   plugins: setting(Directories, 'directories of plugins for Claude Code'),
 }
 
+/** What a call gets of it. */
+export type Equipment = Pick<AgentConfig, Exclude<keyof typeof EQUIPMENT, 'appendClaudeMd'> | 'mcpServers'>
+
+/** What an agent's configuration has of it. */
+export const equipmentOf = (config: AgentConfig): Equipment => {
+  const { mcpServers, disallowedTools, effort, fallbackModel, addDirs, env, plugins } = config
+  return defined({ mcpServers, disallowedTools, effort, fallbackModel, addDirs, env, plugins })
+}
+
 const BranchName = Text.check(Schema.isPattern(/^(?!-)[^\0-\x20\x7f~^:?*[\\]+$/)).annotate({
   problem: 'is not a name for a branch or a commit',
 })

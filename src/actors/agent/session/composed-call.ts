@@ -2,7 +2,7 @@
 import type { Call } from '../../../claude/runner.ts'
 import { defined } from '../../../events/json.ts'
 import { leftOutOf } from '../../../events/material.ts'
-import type { AgentConfig } from '../../../events/options/agent.ts'
+import { type AgentConfig, equipmentOf } from '../../../events/options/agent.ts'
 import { composePrompt } from '../../../events/task-input.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import type { AgentDirectories } from '../../../workspaces/directories.ts'
@@ -37,8 +37,7 @@ export async function composeCall(
   { callId, sessionId, parentSessionId, rebuilt }: OpenCall,
   sources: CallSources,
 ): Promise<ComposedCall> {
-  const { allowedTools, maxTurns, model, permissions, approveTools, questions, ...others } = config
-  const { mcpServers, disallowedTools, effort, fallbackModel, addDirs, env, plugins } = others
+  const { allowedTools, maxTurns, model, permissions, approveTools, questions } = config
   const { bodies, directories, project, rules } = sources
   const prompt = typeof task.prompt === 'string' ? task.prompt : await bodies.read(task.prompt)
   const asked =
@@ -67,7 +66,7 @@ export async function composeCall(
       approveTools,
       approvedRules: rules,
       questions,
-      ...{ mcpServers, disallowedTools, effort, fallbackModel, addDirs, env, plugins },
+      ...equipmentOf(config),
       project,
     }),
     directories,
