@@ -144,6 +144,61 @@ export const MUTATIONS = [
       'if (key in place && place[key] === undefined)',
     ],
   ),
+  // Servers, plugins, directories, variables
+  ...breaking(
+    'A secret of an MCP server is nowhere but where it is meant to be',
+    { 'tests/events/servers.test.ts': ['%s is refused, and no secret is repeated'] },
+    [
+      'a secret is accepted as a text',
+      'src/events/options/servers.ts',
+      'return holdsSecret(name, value) ?',
+      'return holdsSecret(name, value) && name === "" ?',
+    ],
+    [
+      'the login of claude is given to a server',
+      'src/events/options/servers.ts',
+      '/^(ANTHROPIC|CLAUDE|CLAUDECODE)(_|$)/i.test(variable)',
+      '/^(ANTHROPICS)$/i.test(variable)',
+    ],
+  ),
+  ...breaking(
+    'A secret of an MCP server is nowhere but where it is meant to be',
+    {
+      'tests/claude/servers.test.ts': [
+        'an agent uses the tools of a stdio and of an http server, and their secrets are nowhere but there',
+      ],
+    },
+    [
+      'its files stay after the call',
+      'src/claude/launch-plan.ts',
+      'if (settings.mcpServers) await removeFrom(dirname(path), basename(path))',
+      'if (path === "") await removeFrom(dirname(path), basename(path))',
+    ],
+  ),
+  ...breaking(
+    'A call is not sent without the servers that it requires',
+    { 'tests/claude/servers.test.ts': ['a call is not sent if a server that it requires %s'] },
+    [
+      'a failed server is taken for one that has started',
+      'src/claude/process/runner.ts',
+      "status !== 'connected' && status !== 'pending'",
+      "status === 'connected' && status !== 'connected'",
+    ],
+  ),
+  ...breaking(
+    'An agent has what it is equipped with',
+    {
+      'tests/claude/servers.test.ts': [
+        'an agent has what it is equipped with: directories, variables, plugins, effort, and no tool that it may not use',
+      ],
+    },
+    [
+      'what it may never use is not passed on',
+      'src/claude/arguments.ts',
+      '...disallowedTools.map(checkRule)]',
+      ']',
+    ],
+  ),
   // Schedules
   ...breaking(
     'An instant of a schedule is decided once',
@@ -588,9 +643,9 @@ export const MUTATIONS = [
     },
     [
       'a declaration trusts what the agent has made',
-      'src/actors/agent/system.ts',
+      'src/actors/agent/agent.ts',
       'text: workspace.settings',
-      'text: (await runner.files.project({ agent: id, workspace, directories: directories(id) })).hash',
+      'text: (await runner.files.project(place)).hash',
     ],
   ),
   ...breaking(

@@ -1,7 +1,9 @@
 /** The port to whatever answers a call: the `claude` process, a script in a test, another program. */
+import type { ServerStatus } from '../events/call-setup.ts'
 import type { ClaudeExecutionError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
+import type { Equipment } from '../events/options/agent.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
 import type { FilesOperations } from '../workspaces/files/operations.ts'
 
@@ -48,8 +50,8 @@ export interface ResumedTurn extends DeferredTool {
   readonly reason?: string
 }
 
-/** How a call is made: the role, the model, the tools and the form of the answer. */
-export interface CallSettings {
+/** How a call is made: the role, the model, the tools and the form of the answer. Secrets of servers are references. */
+export interface CallSettings extends Equipment {
   readonly systemPrompt: string
   readonly allowedTools?: readonly string[]
   readonly maxTurns?: number
@@ -143,6 +145,7 @@ export type CallMessage =
       readonly model: string | null
       readonly version: string | null
       readonly tools: readonly string[]
+      readonly servers?: readonly ServerStatus[]
     }
   | { readonly type: 'text'; readonly text: string }
   /** The last characters of the text so far do not count: the stream broke, or the call failed, and it is repeated. */
