@@ -117,7 +117,7 @@ export const MUTATIONS = [
     [
       'what is disallowed is allowed',
       'src/config/agent-definition.ts',
-      'if (isTool(rule) && !never.has(base(rule))) return [rule]',
+      'if (isTool(rule) && !never.has(ruleParts(rule).name)) return [rule]',
       'if (isTool(rule)) return [rule]',
     ],
   ),
@@ -142,6 +142,61 @@ export const MUTATIONS = [
       'src/events/options/agent-changes.ts',
       'if (key in place && place[key] !== known[key])',
       'if (key in place && place[key] === undefined)',
+    ],
+  ),
+  // Servers, plugins, directories, variables
+  ...breaking(
+    'A secret of an MCP server is nowhere but where it is meant to be',
+    { 'tests/events/servers.test.ts': ['%s is refused, and no secret is repeated'] },
+    [
+      'a secret is accepted as a text',
+      'src/events/options/servers.ts',
+      'return holdsSecret(name, value) ?',
+      'return holdsSecret(name, value) && name === "" ?',
+    ],
+    [
+      'the login of claude is given to a server',
+      'src/events/options/servers.ts',
+      '/^(ANTHROPIC|CLAUDE|CLAUDECODE)(_|$)/i.test(variable)',
+      '/^(ANTHROPICS)$/i.test(variable)',
+    ],
+  ),
+  ...breaking(
+    'A secret of an MCP server is nowhere but where it is meant to be',
+    {
+      'tests/claude/servers.test.ts': [
+        'an agent uses the tools of a stdio and of an http server, and their secrets are nowhere but there',
+      ],
+    },
+    [
+      'its files stay after the call',
+      'src/claude/launch-plan.ts',
+      'if (settings.mcpServers) await removeFrom(dirname(path), basename(path))',
+      'if (path === "") await removeFrom(dirname(path), basename(path))',
+    ],
+  ),
+  ...breaking(
+    'A call is not sent without the servers that it requires',
+    { 'tests/claude/servers.test.ts': ['a call is not sent if a server that it requires %s'] },
+    [
+      'a failed server is taken for one that has started',
+      'src/claude/process/runner.ts',
+      "status !== 'connected' && status !== 'pending'",
+      "status === 'connected' && status !== 'connected'",
+    ],
+  ),
+  ...breaking(
+    'An agent has what it is equipped with',
+    {
+      'tests/claude/servers.test.ts': [
+        'an agent has what it is equipped with: directories, variables, plugins, effort, and no tool that it may not use',
+      ],
+    },
+    [
+      'what it may never use is not passed on',
+      'src/claude/arguments.ts',
+      '...disallowedTools.map(checkRule)]',
+      ']',
     ],
   ),
   // Schedules
@@ -588,9 +643,9 @@ export const MUTATIONS = [
     },
     [
       'a declaration trusts what the agent has made',
-      'src/actors/agent/system.ts',
+      'src/actors/agent/agent.ts',
       'text: workspace.settings',
-      'text: (await runner.files.project({ agent: id, workspace, directories: directories(id) })).hash',
+      'text: (await runner.files.project(place)).hash',
     ],
   ),
   ...breaking(
@@ -3819,7 +3874,7 @@ export const MUTATIONS = [
     [
       'nothing is said of what is left out',
       'src/actors/agent/session/conversation.ts',
-      'turns: turns.length - told.length, characters }',
+      'turns: elsewhere + turns.length - told.length, characters }',
       'turns: 0, characters }',
     ],
   ),
@@ -3949,6 +4004,23 @@ export const MUTATIONS = [
       'wasKilled, insists: true })',
       'wasKilled })',
     ],
+  ),
+  ...breaking(
+    'An adopted session continues as it was',
+    { 'tests/actors/agent/adopted.test.ts': ['forks the session with its first task'] },
+    [
+      'the agent begins a conversation of its own',
+      'src/actors/agent/state.ts',
+      'SessionAdopted: (_, { sessionId }) => ({ session: sessionId }),',
+      'SessionAdopted: () => ({}),',
+    ],
+  ),
+  ...breaking(
+    'An adopted session continues as it was: half a line is refused',
+    {
+      'tests/claude/session/adoption.test.ts': ['a transcript that is cut off anywhere'],
+    },
+    ['half a line is skipped', 'src/claude/session/adoption.ts', 'isWhole = line !== null', 'isWhole = true'],
   ),
   ...breaking(
     'A branch off an earlier turn costs what it cost',

@@ -13,6 +13,7 @@ import type { agentMachine } from './actors/agent/machine.ts'
 import type { ReadMessage, SentMessage } from './actors/agent/mailbox/mailbox.ts'
 import type { RunningProcess } from './actors/agent/processes.ts'
 import { type AgentRef, localPlacement } from './actors/agent/ref.ts'
+import type { AdoptOptions } from './actors/agent/session/adopted.ts'
 import type { ForkOptions } from './actors/agent/session/fork.ts'
 import { AgentSystem, type RemovalOptions, type RemovedAgent, removeEach } from './actors/agent/system.ts'
 import type { AskOptions } from './actors/agent/tasks/ask-options.ts'
@@ -562,6 +563,17 @@ export class Orchestrator implements AsyncDisposable {
   async sendTask(id: string, task: string | TaskInput, options?: AskOptions): Promise<string> {
     const agent = await this.agent(id)
     return (await agent.ask(task, options)).text
+  }
+
+  /**
+   * A new agent that continues a session of Claude Code: one of yours by its id, or the transcript in a file. The transcript
+   * is copied, and never changed. Throws InvalidInputError for what is no whole transcript, AgentExistsError.
+   *
+   * @example
+   * const agent = await orchestrator.adopt('f3b1c2d4-5e6f-4a7b-8c9d-0e1f2a3b4c5d', { id: 'reviewer' })
+   */
+  async adopt(session: string, options?: AdoptOptions): Promise<AgentRef> {
+    return this.#working.#agents.adopt(session, options)
   }
 
   /**

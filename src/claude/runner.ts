@@ -1,7 +1,9 @@
 /** The port to whatever answers a call: the `claude` process, a script in a test, another program. */
+import type { ServerStatus } from '../events/call-setup.ts'
 import type { ClaudeExecutionError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
+import type { Equipment } from '../events/options/agent.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
 import type { FilesOperations } from '../workspaces/files/operations.ts'
 
@@ -48,8 +50,8 @@ export interface ResumedTurn extends DeferredTool {
   readonly reason?: string
 }
 
-/** How a call is made: the role, the model, the tools and the form of the answer. */
-export interface CallSettings {
+/** How a call is made: the role, the model, the tools and the form of the answer. Secrets of servers are references. */
+export interface CallSettings extends Equipment {
   readonly systemPrompt: string
   readonly allowedTools?: readonly string[]
   readonly maxTurns?: number
@@ -143,6 +145,7 @@ export type CallMessage =
       readonly model: string | null
       readonly version: string | null
       readonly tools: readonly string[]
+      readonly servers?: readonly ServerStatus[]
     }
   | { readonly type: 'text'; readonly text: string }
   /** The last characters of the text so far do not count: the stream broke, or the call failed, and it is repeated. */
@@ -165,6 +168,13 @@ export type CallMessage =
   | ({ readonly type: 'spent' } & CallSpending)
   | ({ readonly type: 'deferred' } & DeferredTool)
   | { readonly type: 'result'; readonly result: CallResult }
+
+/** A transcript that an agent can adopt, and how many prompts of it were answered. */
+export interface SessionFile {
+  readonly path: string
+  readonly sessionId: string
+  readonly turns: number
+}
 
 /** What became of a call whose outcome was not recorded. */
 export type Recovered =
@@ -225,6 +235,8 @@ export interface AgentRunner {
    * to no agent, and any agent can continue any session.
    */
   branch?(sessionId: string, from: AgentDirectories, to: AgentDirectories): Promise<void>
+  /** Copies a session of Claude Code so that an agent can continue it; the original is only read. */
+  adopt?(session: SessionFile, to: AgentDirectories): Promise<void>
   /** The files of agents, turn by turn. Without it, they are not kept, and no agent can work on a repository. */
   readonly files?: FilesOperations
   /** Deletes the directories of a removed agent, without following links. */
