@@ -15,7 +15,7 @@ const ADVICE = { AgentNotFoundError: 'list_agents has the agents that exist.' }
 
 export class Member {
   readonly #server: ToolServer<MemberTeam>
-  readonly #connections = new Set<StdioServerHandle>()
+  readonly #connections = new Map<Socket, StdioServerHandle>()
 
   /** @param granted The names of its tools. */
   constructor(team: MemberTeam, granted: readonly string[]) {
@@ -36,15 +36,15 @@ export class Member {
       transport: new StdioServerTransport(socket, socket),
       onerror,
     })
-    this.#connections.add(connection)
+    this.#connections.set(socket, connection)
     socket.once('close', () => {
-      this.#connections.delete(connection)
+      this.#connections.delete(socket)
       void connection.close()
     })
   }
 
   /** Its call has ended: nothing that it still waits for is of use. */
   end(): void {
-    for (const connection of this.#connections) void connection.close()
+    for (const socket of this.#connections.keys()) socket.destroy()
   }
 }
