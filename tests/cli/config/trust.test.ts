@@ -72,6 +72,7 @@ const OTHERS = [
     'agent diff',
     'agent files',
     'agent import',
+    'agent open',
     'agent reject',
     'agent remove',
     'agent reset',
