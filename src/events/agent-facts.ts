@@ -332,12 +332,21 @@ const definitions = {
       leftMs: Schema.optionalKey(Count),
     }),
   ),
-  /** Its conversation continues in a session that began elsewhere, of which it has a copy. */
+  /**
+   * Its conversation continues in a session of which it has a copy: one that began elsewhere, or a fork of its own in which a
+   * person talked to it.
+   */
   SessionAdopted: fact(
     Schema.Struct({
       sessionId: Schema.String,
-      /** Prompts in it that were answered: they are not in the log. */
+      /** Prompts in it that were answered, without those of its parent: they are not in the log. */
       turns: Count,
+      /** What it was forked from. */
+      parentSessionId: Schema.optionalKey(NullableString),
+      /** Budgets count what was spent under this id. */
+      callId: Schema.optionalKey(Schema.String),
+      ...spendingIfKnown,
+      ...byPerson,
     }),
   ),
   /** The session to continue is gone: from now on its conversation comes from the log. */
