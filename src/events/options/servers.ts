@@ -39,7 +39,7 @@ export const REFERENCE = /\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}/g
 
 const NAME = /^[A-Za-z0-9](?:[\w-]{0,62}[A-Za-z0-9])?$/
 /** The names of servers of ours, and those of Claude Code's own. */
-const TAKEN = /^(claude-agents.*|team|ide|workspace|computer-use|claude-in-chrome)$/i
+const TAKEN = /^(claude-agents.*|ide|workspace|computer-use|claude-in-chrome)$/i
 
 const isServerName = (name: string) => NAME.test(name) && !name.includes('__') && !TAKEN.test(name)
 
