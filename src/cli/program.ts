@@ -34,6 +34,10 @@ const TOPICS: Readonly<Record<string, Commands>> = {
       'create agents and work with them',
       async () => (await import('./agent/commands.ts')).agentCommands,
     ],
+    message: [
+      'send messages to agents, and see what became of them',
+      async () => (await import('./message/commands.ts')).messageCommands,
+    ],
     land: [
       'merge the work of agents into a branch, checked by a gate',
       async () => (await import('./land/commands.ts')).landCommand,
@@ -45,6 +49,10 @@ const TOPICS: Readonly<Record<string, Commands>> = {
     serve: [
       'run as a service: resume work, supervise, serve other commands',
       async () => (await import('./service/serve.ts')).serveCommand,
+    ],
+    mcp: [
+      'serve the team to your own Claude, as an MCP server',
+      async () => (await import('./mcp/commands.ts')).mcpCommand,
     ],
     recover: [
       'settle what a killed process left behind',

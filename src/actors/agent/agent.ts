@@ -22,6 +22,7 @@ import type { AgentActor, AgentEnvironment, AgentLife } from './environment.ts'
 import { AgentFiles } from './files.ts'
 import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
+import { AgentMailbox, type SendOptions, type SentMessage } from './mailbox/mailbox.ts'
 import type { AgentMetrics, AgentRef } from './ref.ts'
 import { type SessionLink, sessionLinks } from './session/chain.ts'
 import { AgentSupervision, type SupervisedAgent } from './supervision.ts'
@@ -247,6 +248,14 @@ export class Agent implements AgentRef {
         "the project's own settings do not count: its repository is not there",
       )
     }
+  }
+
+  get mailbox(): AgentMailbox {
+    return new AgentMailbox(this.id, this.#life, this.#environment, () => this.start())
+  }
+
+  send(to: string, text: string, options?: SendOptions): Promise<SentMessage> {
+    return this.mailbox.send(to, text, options)
   }
 
   async reset({ by }: Verdict = {}): Promise<void> {

@@ -6,7 +6,12 @@ import { NotAFileError } from '../../events/errors/store.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { defined, isJsonObject } from '../../events/json.ts'
 import { nameHint } from '../../events/nearest-name.ts'
-import type { AgentOptions, RepositoryOptions } from '../../events/options/agent.ts'
+import {
+  type AgentOptions,
+  ON_MESSAGE,
+  type OnMessage,
+  type RepositoryOptions,
+} from '../../events/options/agent.ts'
 import type { AgentChanges } from '../../events/options/agent-changes.ts'
 import { decodedServers, locatedServers, type McpServers } from '../../events/options/servers.ts'
 import { readPlainFile } from '../../store/directory.ts'
@@ -24,6 +29,7 @@ export interface AgentSettings {
   readonly effort?: string
   readonly fallbackModel?: string
   readonly appendClaudeMd?: string
+  readonly onMessage?: OnMessage
   readonly maxTurns?: number
   readonly model?: string
   /** Seconds. */
@@ -60,6 +66,12 @@ export const withSettings = (command: Command): Command =>
     .addOption(new Option('--effort <level>', 'how much the model thinks').choices(EFFORTS))
     .option('--fallback-model <names>', 'model for when the first is overloaded; several between commas')
     .option('--append-claude-md <file>', 'file of instructions that follow its system prompt')
+    .addOption(
+      new Option(
+        '--on-message <what>',
+        'a message to it: queue (default) leaves it for the next task, wake begins one, hold asks you first, in the inbox',
+      ).choices(ON_MESSAGE),
+    )
     .option('--max-turns <n>', 'most turns of the model per call', oneOrMore)
     .option('--model <name>', 'model to use')
     .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', oneOrMore)
@@ -100,6 +112,7 @@ const IN_CODE = {
   effort: 'effort',
   'fallback-model': 'fallbackModel',
   'append-claude-md': 'appendClaudeMd',
+  'on-message': 'onMessage',
   'max-turns': 'maxTurns',
   model: 'model',
   timeout: 'timeoutMs',
@@ -124,6 +137,7 @@ const inCode = async (settings: AgentSettings) =>
       settings.appendClaudeMd === undefined
         ? undefined
         : String(await readFor('--append-claude-md', settings.appendClaudeMd)),
+    onMessage: settings.onMessage,
     maxTurns: settings.maxTurns,
     model: settings.model,
     timeoutMs: settings.timeout === undefined ? undefined : settings.timeout * 1000,

@@ -50,6 +50,11 @@ export interface AgentOptions {
   readonly env?: readonly string[]
   /** Directories of plugins for Claude Code: their skills, commands, agents, hooks and servers. They run as you. Default: none. */
   readonly plugins?: readonly string[]
+  /**
+   * What becomes of a message to it: `queue` (the default) leaves it for the next task, `wake` begins a task for it once the
+   * agent is idle, `hold` first asks a person (`orchestrator.inbox`).
+   */
+  readonly onMessage?: OnMessage
   /** The most turns of the model in one call. Default: no limit. */
   readonly maxTurns?: number
   /** Default: the model that `claude` chooses. */
@@ -98,6 +103,10 @@ export interface RepositoryOptions {
   readonly message?: string
 }
 
+export const ON_MESSAGE = ['queue', 'wake', 'hold'] as const
+/** What becomes of a message to an agent. */
+export type OnMessage = (typeof ON_MESSAGE)[number]
+
 /** Options for every agent that does not set them itself. */
 export type AgentDefaults = Omit<Partial<AgentOptions>, 'id' | 'systemPrompt'>
 
@@ -128,6 +137,8 @@ export type AgentConfig = {
   readonly appendClaudeMd?: string
   readonly env?: readonly string[]
   readonly plugins?: readonly string[]
+  /** Absent: messages are read with the next task. */
+  readonly onMessage?: Exclude<OnMessage, 'queue'>
   readonly maxTurns: number | null
   readonly model: string | null
   /** How long a task may take, from its first call, retries included, in ms. */
@@ -255,6 +266,15 @@ export const equipmentOf = (config: AgentConfig): Equipment => {
   return defined({ mcpServers, disallowedTools, effort, fallbackModel, addDirs, env, plugins })
 }
 
+/** An agent that leaves its messages for the next task has none in its facts. */
+export const MESSAGING = {
+  onMessage: setting(
+    Schema.Literals(ON_MESSAGE).annotate({ problem: 'is none of "queue", "wake" and "hold"' }),
+    'whether a message waits for the next task, begins one, or is held for a person',
+    'queue',
+  ),
+}
+
 const BranchName = Text.check(Schema.isPattern(/^(?!-)[^\0-\x20\x7f~^:?*[\\]+$/)).annotate({
   problem: 'is not a name for a branch or a commit',
 })
@@ -339,6 +359,7 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
     appendClaudeMd: Schema.optionalKey(Schema.String),
     env: Schema.optionalKey(Schema.Array(Schema.String)),
     plugins: Schema.optionalKey(Schema.Array(Schema.String)),
+    onMessage: Schema.optionalKey(Schema.Literals(['wake', 'hold'])),
     retry: RetryPolicy,
     loadProjectSettings: Schema.optionalKey(Schema.Boolean),
     workspace: Schema.optionalKey(RepositoryWorkspace),
@@ -350,6 +371,7 @@ const defaults = {
   ...optional(ASKING),
   ...optional(EQUIPMENT),
   mcpServers: Schema.optionalKey(McpServers),
+  ...optional(MESSAGING),
   retry: Schema.optionalKey(Schema.Struct(optional(RETRY)).annotate({ noun: 'option' })),
   workspace: Schema.optionalKey(RepositoryOptions),
   budget: Schema.optionalKey(Budget),
@@ -370,7 +392,7 @@ export function agentConfig(options: AgentOptions): AgentConfig {
   const given = decodedInput(AgentOptions, options, whole)
   const { systemPrompt, retry = {}, workspace: _, budget: __, approveTools = [], questions, ...rest } = given
   const { mcpServers = {}, disallowedTools = [], addDirs = [], env = [], plugins = [], ...others } = rest
-  const { effort, fallbackModel, appendClaudeMd } = others
+  const { effort, fallbackModel, appendClaudeMd, onMessage = 'queue' } = others
   const config = completed(AGENT, others)
   const allowedTools = config.allowedTools?.map(toolRule) ?? null
   return {
@@ -385,6 +407,7 @@ export function agentConfig(options: AgentOptions): AgentConfig {
     ...(addDirs.length > 0 && { addDirs: addDirs.map((path) => resolve(path)) }),
     ...(env.length > 0 && { env }),
     ...(plugins.length > 0 && { plugins: plugins.map((path) => resolve(path)) }),
+    ...(onMessage !== 'queue' && { onMessage }),
     retry: completed(RETRY, retry),
   }
 }
