@@ -1,11 +1,11 @@
 /** Everything that can happen to an agent. */
 import * as Schema from 'effect/Schema'
-import { setup } from './call-setup.ts'
 import { type FactOf, fact, factCatalog } from './catalog.ts'
 import type { Recorded } from './envelope.ts'
 import type { JsonObject } from './json.ts'
 import { Material, PlacedInput } from './material.ts'
 import { AgentConfig } from './options/agent.ts'
+import { setup } from './options/servers.ts'
 import { byPerson } from './options/values.ts'
 import { Body } from './task-input.ts'
 
@@ -91,6 +91,19 @@ const leftRunning = { running: Schema.optionalKey(Schema.Literal(true)) }
 
 const onlyTask = { taskId: Schema.String }
 const callOfTask = { ...onlyTask, callId: Schema.String }
+
+/** An answer that was paid for. */
+const answer = {
+  ...callOfTask,
+  sessionId: Schema.String,
+  parentSessionId: NullableString,
+  text: Body,
+  ...spending,
+  durationMs: Schema.Finite,
+  model: NullableString,
+  /** Recovered after a crash from what the process had left. */
+  harvested: Schema.Boolean,
+}
 
 const ProjectInCall = Schema.Struct({ hash: Schema.String, counts: Schema.Boolean })
 export type ProjectInCall = typeof ProjectInCall.Type
@@ -243,20 +256,12 @@ const definitions = {
   /** Ends the task. */
   CallSucceeded: fact(
     Schema.Struct({
-      ...callOfTask,
+      ...answer,
       attempt: Count,
-      sessionId: Schema.String,
-      parentSessionId: NullableString,
-      text: Body,
-      ...spending,
-      durationMs: Schema.Finite,
       turns: Schema.NullOr(Count),
-      model: NullableString,
       /** Why the model stopped, in the service's words, if known. */
       stopReason: Schema.optionalKey(Schema.String),
       permissionDenials: Schema.Array(Schema.Struct({ tool: Schema.String, input: Schema.String })),
-      /** Recovered after a crash from what the process had left. */
-      harvested: Schema.Boolean,
       ...setup,
     }),
   ),
@@ -356,18 +361,7 @@ const definitions = {
   /** Ends the task. */
   TaskCancelled: fact(Schema.Struct({ ...onlyTask, reason: Schema.String, ...leftRunning, ...byPerson })),
   /** An answer that arrived after its task had ended: it was paid for, and no caller received it. */
-  LateAnswerRecorded: fact(
-    Schema.Struct({
-      ...callOfTask,
-      sessionId: Schema.String,
-      parentSessionId: NullableString,
-      text: Body,
-      ...spending,
-      durationMs: Schema.Finite,
-      model: NullableString,
-      harvested: Schema.Boolean,
-    }),
-  ),
+  LateAnswerRecorded: fact(Schema.Struct(answer)),
   /** What a call without an answer had cost, known only after its task had ended: nothing if it was never sent. */
   LateCostRecorded: fact(Schema.Struct({ ...callOfTask, ...spending })),
   /** Starts a new session chain; the old one stays in the log. */
