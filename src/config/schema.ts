@@ -5,6 +5,7 @@ import { defined } from '../events/json.ts'
 import { AGENT, ASKING, IDENTITY, RETRY, RepositoryOptions } from '../events/options/agent.ts'
 import { BUDGET, CACHE_READ_WEIGHT, CALL_MINIMUM } from '../events/options/budget.ts'
 import { LIMITS } from '../events/options/limits.ts'
+import { MESSAGING } from '../events/options/message.ts'
 import { NotificationReceivers } from '../events/options/notify.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { partial, type Setting, type Settings, setting } from '../events/options/setting.ts'
@@ -50,6 +51,7 @@ const AGENT_DEFAULTS = section({
   model,
   allowed_tools,
   ...inFile(ASKING),
+  ...inFile(MESSAGING),
 })
 
 /** The sections that consist of settings. */

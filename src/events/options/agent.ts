@@ -3,6 +3,7 @@ import * as Schema from 'effect/Schema'
 import { AGENT_ID_PATTERN, checkAgentId, ID_RULE } from '../ids.ts'
 import { Budget } from './budget.ts'
 import { type Decodable, decodedInput } from './decoding.ts'
+import { MESSAGING, type OnMessage } from './message.ts'
 import { completed, explainedBy, optional, setting, whole } from './setting.ts'
 import { ToolRule, toolRule } from './tools.ts'
 import { Count, Positive, Text } from './values.ts'
@@ -77,10 +78,6 @@ export interface RepositoryOptions {
    */
   readonly message?: string
 }
-
-export const ON_MESSAGE = ['queue', 'wake', 'hold'] as const
-/** What becomes of a message to an agent. */
-export type OnMessage = (typeof ON_MESSAGE)[number]
 
 /** Options for every agent that does not set them itself. */
 export type AgentDefaults = Omit<Partial<AgentOptions>, 'id' | 'systemPrompt'>
@@ -185,15 +182,6 @@ export const AGENT = {
 export const ASKING = {
   approveTools: setting(Schema.Array(ToolRule), 'tools of which a person decides each call'),
   questions: setting(Schema.Boolean, 'whether it can ask a person', false),
-}
-
-/** An agent that leaves its messages for the next task has none in its facts. */
-export const MESSAGING = {
-  onMessage: setting(
-    Schema.Literals(ON_MESSAGE).annotate({ problem: 'is none of "queue", "wake" and "hold"' }),
-    'whether a message waits for the next task, begins one, or is held for a person',
-    'queue',
-  ),
 }
 
 const BranchName = Text.check(Schema.isPattern(/^(?!-)[^\0-\x20\x7f~^:?*[\\]+$/)).annotate({
