@@ -31,6 +31,85 @@ const breaking = (promise, tests, ...edits) =>
   edits.map(([what, file, from, to]) => ({ breaks: `${promise}: ${what}`, file, from, to, tests }))
 
 export const MUTATIONS = [
+  // Agents that work together
+  ...breaking(
+    'Who an agent is to its team, the owner of the log decides',
+    {
+      'tests/team/team.test.ts': [
+        'sees its team, and itself in it, by the tools that it was granted and no others',
+        'that is cancelled has asked for nothing: the task of the other is cancelled, and its secret is of no use',
+      ],
+    },
+    [
+      'it has all tools, whatever it was granted',
+      'src/team/member.ts',
+      'TEAM_SERVER_TOOLS.filter(({ name }) => granted.includes(name))',
+      'TEAM_SERVER_TOOLS.filter(({ name }) => granted.includes(name) || name !== "")',
+    ],
+    ['a secret outlives its call', 'src/team/desk.ts', 'this.#members.delete(token)', 'void token'],
+  ),
+  ...breaking(
+    'A call that asks another agent leaves a place for the answer',
+    {
+      'tests/team/places.test.ts': [
+        'leave a place to one that works, however many ask and are answered, and whatever the limit becomes',
+        'are refused in words that say what to do instead',
+      ],
+    },
+    ['the last place is taken as well', 'src/team/places.ts', 'call]).size >= room', 'call]).size > room'],
+    [
+      'any number of answers is waited for at a time',
+      'src/team/places.ts',
+      'if (atOnce >= MOST_AT_ONCE)',
+      'if (atOnce >= Infinity)',
+    ],
+  ),
+  // The MCP server
+  ...breaking(
+    'A client of claude-agents mcp leaves nothing running that it waits for',
+    {
+      'tests/cli/mcp/tools.test.ts': [
+        'tell the progress of an ask, and cancel its task when the call is cancelled',
+        'run a workflow, tell its steps, and pause it when the call is cancelled',
+      ],
+    },
+    [
+      'no tool hears that its call is cancelled',
+      'src/mcp/tool-server.ts',
+      'signal: mcpReq.signal, progress: tell',
+      'signal: new AbortController().signal, progress: tell',
+    ],
+  ),
+  ...breaking(
+    'Only with --allow-approve does it decide what waits for a person',
+    {
+      'tests/cli/mcp/tools.test.ts': [
+        'show what waits for a person, and decide it only where the person allows that',
+      ],
+    },
+    ['it always does', 'src/cli/mcp/server.ts', '...(mayDecide ? DECIDING : [])', '...DECIDING'],
+  ),
+  ...breaking(
+    'Whatever a client sends is answered within bounds',
+    {
+      'tests/cli/mcp/tools.test.ts': [
+        'refuse the calls of a client that floods, and serve it when the others have ended',
+        'give a long answer in pieces that make up the whole',
+      ],
+    },
+    [
+      'any number of calls is in flight',
+      'src/mcp/tool-server.ts',
+      'if (this.#calls.size >= mostCalls) return',
+      'if (this.#calls.size >= Infinity) return',
+    ],
+    [
+      'half of a character is read twice',
+      'src/mcp/tool.ts',
+      'const end = offset + piece.length',
+      'const end = offset + longest',
+    ],
+  ),
   // Definitions of Claude Code
   ...breaking(
     'What is imported from Claude Code is told with what was dropped',
@@ -38,8 +117,86 @@ export const MUTATIONS = [
     [
       'what is disallowed is allowed',
       'src/config/agent-definition.ts',
-      'if (isTool(rule) && !never.has(base(rule))) return [rule]',
+      'if (isTool(rule) && !never.has(ruleParts(rule).name)) return [rule]',
       'if (isTool(rule)) return [rule]',
+    ],
+  ),
+  // Editing
+  ...breaking(
+    'An agent that is edited changes in what is given, from its next call on',
+    {
+      'tests/actors/agent/edit.test.ts': [
+        'an edited agent is as if it had been created with what was given, and with the rest as it was',
+        'an option that is edited to null has its default',
+        'keeps the place where its work began, and changes how it is committed',
+      ],
+    },
+    [
+      'what is not given is lost',
+      'src/events/options/agent-changes.ts',
+      '= { ...optionsOf(id, config) }',
+      '= { id, systemPrompt: config.systemPrompt }',
+    ],
+    [
+      'the place where its work began changes',
+      'src/events/options/agent-changes.ts',
+      'if (key in place && place[key] !== known[key])',
+      'if (key in place && place[key] === undefined)',
+    ],
+  ),
+  // Servers, plugins, directories, variables
+  ...breaking(
+    'A secret of an MCP server is nowhere but where it is meant to be',
+    { 'tests/events/servers.test.ts': ['%s is refused, and no secret is repeated'] },
+    [
+      'a secret is accepted as a text',
+      'src/events/options/servers.ts',
+      'return holdsSecret(name, value) ?',
+      'return holdsSecret(name, value) && name === "" ?',
+    ],
+    [
+      'the login of claude is given to a server',
+      'src/events/options/servers.ts',
+      '/^(ANTHROPIC|CLAUDE|CLAUDECODE)(_|$)/i.test(variable)',
+      '/^(ANTHROPICS)$/i.test(variable)',
+    ],
+  ),
+  ...breaking(
+    'A secret of an MCP server is nowhere but where it is meant to be',
+    {
+      'tests/claude/servers.test.ts': [
+        'an agent uses the tools of a stdio and of an http server, and their secrets are nowhere but there',
+      ],
+    },
+    [
+      'its files stay after the call',
+      'src/claude/launch-plan.ts',
+      'if (settings.mcpServers) await removeFrom(dirname(path), basename(path))',
+      'if (path === "") await removeFrom(dirname(path), basename(path))',
+    ],
+  ),
+  ...breaking(
+    'A call is not sent without the servers that it requires',
+    { 'tests/claude/servers.test.ts': ['a call is not sent if a server that it requires %s'] },
+    [
+      'a failed server is taken for one that has started',
+      'src/claude/process/runner.ts',
+      "status !== 'connected' && status !== 'pending'",
+      "status === 'connected' && status !== 'connected'",
+    ],
+  ),
+  ...breaking(
+    'An agent has what it is equipped with',
+    {
+      'tests/claude/servers.test.ts': [
+        'an agent has what it is equipped with: directories, variables, plugins, effort, and no tool that it may not use',
+      ],
+    },
+    [
+      'what it may never use is not passed on',
+      'src/claude/arguments.ts',
+      '...disallowedTools.map(checkRule)]',
+      ']',
     ],
   ),
   // Schedules
@@ -655,9 +812,9 @@ export const MUTATIONS = [
     },
     [
       'a declaration trusts what the agent has made',
-      'src/actors/agent/system.ts',
+      'src/actors/agent/agent.ts',
       'text: workspace.settings',
-      'text: (await runner.files.project({ agent: id, workspace, directories: directories(id) })).hash',
+      'text: (await runner.files.project(place)).hash',
     ],
   ),
   ...breaking(
@@ -700,7 +857,12 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'A git that is killed has said nothing',
-    { 'tests/workspaces/files/strange.test.ts': ['a git that is killed has said nothing'] },
+    {
+      'tests/workspaces/files/strange.test.ts': [
+        'a git that is killed has said nothing',
+        'locks that a killed process left do not stop the next one',
+      ],
+    },
     [
       'a lock of a killed git stays',
       'src/workspaces/files/file-history.ts',
@@ -1261,8 +1423,14 @@ export const MUTATIONS = [
     [
       'an earlier token is accepted',
       'src/store/append-request.ts',
+      'token !== (this.#tokens.get(stream) ?? null)',
+      '(token !== null) !== this.#tokens.has(stream)',
+    ],
+    [
+      'an append without a token is not checked',
+      'src/store/append-request.ts',
+      'token !== (this.#tokens.get(stream) ?? null)',
       'token !== null && token !== this.#tokens.get(stream)',
-      'token !== null && !this.#tokens.has(stream)',
     ],
     [
       'a claim does not wait for what is being written',
@@ -2761,6 +2929,52 @@ export const MUTATIONS = [
     ],
   ),
 
+  ...breaking(
+    'A call that changes a file is shown with what it would change in it',
+    {
+      'tests/inbox/line-patch.test.ts': [
+        'whatever two texts are, the patch makes one of the other, and is empty only if they are equal',
+      ],
+      'tests/inbox/proposed-change.test.ts': [
+        'a file that is written, edited or made is shown as a patch, by any of its paths',
+        'nothing but a regular file in the workspace is read, and nothing is waited for',
+        'names and texts are made visible, and what is long is cut',
+      ],
+      'tests/cli/inbox/entry-lines.test.ts': [
+        'hidden characters of a call are shown as escapes, in its input and in its patch',
+      ],
+    },
+    [
+      'a patch leaves out the lines that are added',
+      'src/inbox/line-patch.ts',
+      "if (kind !== 'same') isShown",
+      "if (kind === 'removed') isShown",
+    ],
+    [
+      'a link is read as the text of its target',
+      'src/inbox/proposed-change.ts',
+      "if (content.mode === '120000')",
+      "if (content.mode === '100755')",
+    ],
+    [
+      'the path may lead out of the workspace',
+      'src/inbox/proposed-change.ts',
+      'if (isOutside(path)) throw',
+      "if (path === '') throw",
+    ],
+    [
+      'hidden characters of a file stay hidden',
+      'src/inbox/proposed-change.ts',
+      '`${visible(text.slice(0, LONGEST_LINE))}',
+      '`${text.slice(0, LONGEST_LINE)}',
+    ],
+    [
+      'hidden characters of an input are left out',
+      'src/cli/inbox/entry-lines.ts',
+      'escapedJson(JSON.stringify(input, null, 2))',
+      'JSON.stringify(input, null, 2)',
+    ],
+  ),
   // The inspector
   ...breaking(
     'The inspector serves its own page only',
@@ -2935,7 +3149,7 @@ export const MUTATIONS = [
     ],
     [
       'names of files are sent as they are',
-      'src/inspector/text.ts',
+      'src/events/hidden-characters.ts',
       'visible(name).replace(/[\\t\\n]/g, escaped)',
       'name',
     ],
@@ -3829,7 +4043,7 @@ export const MUTATIONS = [
     [
       'nothing is said of what is left out',
       'src/actors/agent/session/conversation.ts',
-      'turns: turns.length - told.length, characters }',
+      'turns: elsewhere + turns.length - told.length, characters }',
       'turns: 0, characters }',
     ],
   ),
@@ -3959,6 +4173,23 @@ export const MUTATIONS = [
       'wasKilled, insists: true })',
       'wasKilled })',
     ],
+  ),
+  ...breaking(
+    'An adopted session continues as it was',
+    { 'tests/actors/agent/adopted.test.ts': ['forks the session with its first task'] },
+    [
+      'the agent begins a conversation of its own',
+      'src/actors/agent/state.ts',
+      'SessionAdopted: (_, { sessionId }) => ({ session: sessionId }),',
+      'SessionAdopted: () => ({}),',
+    ],
+  ),
+  ...breaking(
+    'An adopted session continues as it was: half a line is refused',
+    {
+      'tests/claude/session/adoption.test.ts': ['a transcript that is cut off anywhere'],
+    },
+    ['half a line is skipped', 'src/claude/session/adoption.ts', 'isWhole = line !== null', 'isWhole = true'],
   ),
   ...breaking(
     'A branch off an earlier turn costs what it cost',

@@ -39,6 +39,7 @@ export type { AgentInfo } from './actors/agent/list.ts'
 export type { AgentSnapshot, AgentStatus } from './actors/agent/machine.ts'
 export type { RunningProcess } from './actors/agent/processes.ts'
 export type { AgentFilesRef, AgentMailboxRef, AgentMetrics, AgentRef, Placement } from './actors/agent/ref.ts'
+export type { AdoptOptions } from './actors/agent/session/adopted.ts'
 export type { SessionLink } from './actors/agent/session/chain.ts'
 export type { ForkOptions } from './actors/agent/session/fork.ts'
 export type { RemovalOptions, RemovedAgent } from './actors/agent/system.ts'
@@ -46,6 +47,7 @@ export type { AskOptions } from './actors/agent/tasks/ask-options.ts'
 export type { DraftChange } from './actors/agent/tasks/channel.ts'
 export { type Reply, TaskHandle } from './actors/agent/tasks/handle.ts'
 export type { AgentConfig, AgentDefaults, AgentOptions, RetryPolicy } from './events/options/agent.ts'
+export type { AgentChanges } from './events/options/agent-changes.ts'
 export type {
   FileMapping,
   FolderMapping,

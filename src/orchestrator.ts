@@ -13,6 +13,7 @@ import type { agentMachine } from './actors/agent/machine.ts'
 import type { ReadMessage, SentMessage } from './actors/agent/mailbox/mailbox.ts'
 import type { RunningProcess } from './actors/agent/processes.ts'
 import { type AgentRef, localPlacement } from './actors/agent/ref.ts'
+import type { AdoptOptions } from './actors/agent/session/adopted.ts'
 import type { ForkOptions } from './actors/agent/session/fork.ts'
 import { AgentSystem, type RemovalOptions, type RemovedAgent, removeEach } from './actors/agent/system.ts'
 import type { AskOptions } from './actors/agent/tasks/ask-options.ts'
@@ -90,6 +91,7 @@ import type { EventStore } from './store/event-store.ts'
 import { atStore } from './store/level/directory.ts'
 import { liveOwner, lockStore, type StoreLock } from './store/level/lock.ts'
 import { levelStore } from './store/level/store.ts'
+import type { TeamDesk } from './team/desk.ts'
 import type { WorkflowReference } from './workflows/pattern.ts'
 import { inputLimits } from './workspaces/inputs/limits.ts'
 import { thisPlace } from './workspaces/place.ts'
@@ -126,6 +128,9 @@ export class Orchestrator implements AsyncDisposable {
   /** Loaded when work is landed, or was. */
   readonly #openLandings: () => Promise<Landings>
   #landings: Promise<Landings> | undefined
+  /** Loaded when an agent that works with its team makes a call. */
+  readonly #openDesk: () => Promise<TeamDesk>
+  #desk: TeamDesk | undefined
   /** Loaded when there is a schedule. */
   readonly #openSchedules: () => Promise<Schedules>
   #schedules: Promise<Schedules> | undefined
@@ -166,6 +171,7 @@ export class Orchestrator implements AsyncDisposable {
       ...surroundings,
       store,
       admission,
+      team: async (call) => (await this.#openDesk()).admit(call),
       intake: this.#intake,
       deliver: async (to, message) => (await this.#loadMessages()).deliver(to, message),
       spentLate: async ({ taskId, runId }, callId, cost) => {
@@ -222,6 +228,11 @@ export class Orchestrator implements AsyncDisposable {
         agentsOf: async (run) => [...new Set((await this.#runs.show(run)).taken.map(({ worker }) => worker))],
       })
     }
+    this.#openDesk = onceDone(async () => {
+      const { TeamDesk } = await import('./team/desk.ts')
+      this.#desk = new TeamDesk({ ...environment, system: this, room: () => admission.room })
+      return this.#desk
+    })
     this.#openSchedules = async () => {
       const { Schedules } = await import('./schedules/schedules.ts')
       return new Schedules({
@@ -490,6 +501,7 @@ export class Orchestrator implements AsyncDisposable {
     // They ask agents, so they end before these do.
     for (const part of [await this.#schedules, await this.#landings, ...parts])
       if (part) await attempt(this.#closed(part))
+    await attempt(this.#desk?.close())
     await attempt(this.#notifier?.close())
     await attempt(this.#socket?.close())
     await this.store[Symbol.asyncDispose]()
@@ -551,6 +563,17 @@ export class Orchestrator implements AsyncDisposable {
   async sendTask(id: string, task: string | TaskInput, options?: AskOptions): Promise<string> {
     const agent = await this.agent(id)
     return (await agent.ask(task, options)).text
+  }
+
+  /**
+   * A new agent that continues a session of Claude Code: one of yours by its id, or the transcript in a file. The transcript
+   * is copied, and never changed. Throws InvalidInputError for what is no whole transcript, AgentExistsError.
+   *
+   * @example
+   * const agent = await orchestrator.adopt('f3b1c2d4-5e6f-4a7b-8c9d-0e1f2a3b4c5d', { id: 'reviewer' })
+   */
+  async adopt(session: string, options?: AdoptOptions): Promise<AgentRef> {
+    return this.#working.#agents.adopt(session, options)
   }
 
   /**

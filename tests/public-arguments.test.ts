@@ -70,7 +70,17 @@ test('every method of an orchestrator and of its parts has one too', async () =>
       if (typeof method === 'function') calls.push([`${owner}.${name}`, method as Callable])
   const methods = {
     orchestrator: [
-      ...['createAgent', 'declareAgent', 'agent', 'removeAgent', 'fork', 'run', 'sendTask', 'sequential'],
+      ...[
+        'createAgent',
+        'declareAgent',
+        'agent',
+        'removeAgent',
+        'adopt',
+        'fork',
+        'run',
+        'sendTask',
+        'sequential',
+      ],
       ...['parallel', 'pipeline', 'hierarchical', 'supervise', 'supervisor', 'spawn', 'registerActors'],
     ],
     agent: ['ask', 'send', 'cancel', 'reply', 'approve', 'reject', 'setBudget'],

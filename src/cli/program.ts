@@ -50,6 +50,10 @@ const TOPICS: Readonly<Record<string, Commands>> = {
       'run as a service: resume work, supervise, serve other commands',
       async () => (await import('./service/serve.ts')).serveCommand,
     ],
+    mcp: [
+      'serve the team to your own Claude, as an MCP server',
+      async () => (await import('./mcp/commands.ts')).mcpCommand,
+    ],
     recover: [
       'settle what a killed process left behind',
       async () => (await import('./service/recover.ts')).recoverCommand,

@@ -1,5 +1,6 @@
 /** Everything that can happen to an agent. */
 import * as Schema from 'effect/Schema'
+import { setup } from './call-setup.ts'
 import { type FactOf, fact, factCatalog } from './catalog.ts'
 import type { Recorded } from './envelope.ts'
 import type { JsonObject } from './json.ts'
@@ -112,7 +113,7 @@ const definitions = {
     }),
   ),
   /** The agent's configuration has changed, from its next call on. */
-  AgentConfigured: fact(Schema.Struct({ config: AgentConfig })),
+  AgentConfigured: fact(Schema.Struct({ config: AgentConfig, ...byPerson })),
   /** A task is durable in the agent's queue. */
   TaskAccepted: fact(
     Schema.Struct({
@@ -223,10 +224,18 @@ const definitions = {
       permissionDenials: Schema.Array(Schema.Struct({ tool: Schema.String, input: Schema.String })),
       /** Recovered after a crash from what the process had left. */
       harvested: Schema.Boolean,
+      ...setup,
     }),
   ),
   CallFailed: fact(
-    Schema.Struct({ ...callOfTask, error: Failure, ...spendingIfKnown, ...leftFiles, ...leftRunning }),
+    Schema.Struct({
+      ...callOfTask,
+      error: Failure,
+      ...spendingIfKnown,
+      ...leftFiles,
+      ...leftRunning,
+      ...setup,
+    }),
   ),
   /**
    * No answer was found after the orchestrator's process died during the call, or the call was cut off and did not say what
@@ -252,6 +261,7 @@ const definitions = {
       /** How much time the task has left, in ms: its deadline stands still until the next call. */
       leftMs: Count,
       ...spendingIfKnown,
+      ...setup,
     }),
   ),
   /** A person has decided the tool call at which this call ended: its turn continues. An answer to a question is its `input`. */
@@ -287,6 +297,14 @@ const definitions = {
       because: Schema.optionalKey(Schema.Literals(['account', 'session'])),
       /** How much time the task has left, in ms: its deadline stands still until the next call. */
       leftMs: Schema.optionalKey(Count),
+    }),
+  ),
+  /** Its conversation continues in a session that began elsewhere, of which it has a copy. */
+  SessionAdopted: fact(
+    Schema.Struct({
+      sessionId: Schema.String,
+      /** Prompts in it that were answered: they are not in the log. */
+      turns: Count,
     }),
   ),
   /** The session to continue is gone: from now on its conversation comes from the log. */

@@ -1,5 +1,6 @@
 /** What waits for a person, as one entry: what is asked, who waits for it, and the command that answers it. */
 import type { Json } from '../events/json.ts'
+import type { PatchLine } from './line-patch.ts'
 
 /** Why something waits. */
 export type InboxKind =
@@ -44,6 +45,17 @@ export interface InboxEntry {
   readonly costUsd: number | null
   /** The command that lets it continue. */
   readonly command: string
+}
+
+/** What a tool call would change in a file. All of it can be shown: it is bounded, and hidden characters are visible. */
+export interface ProposedChange {
+  /** Relative to the workspace of the agent. */
+  readonly path: string
+  readonly patch: readonly PatchLine[]
+  /** How many lines of the patch are not in it. */
+  readonly moreLines: number
+  /** Why it cannot be told; null if it can. */
+  readonly problem: string | null
 }
 
 /** What an id names. */

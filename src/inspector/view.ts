@@ -1,6 +1,7 @@
 /** The responses of the inspector's server: plain JSON, bounded whatever the log holds. */
 import type { Json } from '../events/json.ts'
-import type { FormView, InboxView, OffersView } from './acts/view.ts'
+import type { PatchLine } from '../inbox/line-patch.ts'
+import type { FormView, InboxView, OffersView, ProposalView } from './acts/view.ts'
 
 /** The colour of a fact or a state. */
 export type Tone = 'good' | 'bad' | 'warn' | 'call' | 'plain'
@@ -269,6 +270,8 @@ export interface RunPageView {
   readonly tone: Tone
   /** It goes no further by itself. */
   readonly isOver: boolean
+  /** It stopped, and has something left to ask. */
+  readonly isResumable: boolean
   /** The version that is shown, and the newest one. */
   readonly version: number
   readonly newestVersion: number
@@ -520,8 +523,6 @@ export interface ChangeLine {
   readonly removed: number | null
 }
 
-export type PatchLine = readonly [kind: 'head' | 'hunk' | 'added' | 'removed' | 'same', text: string]
-
 /** Write activity over the whole log, one number per column. */
 export interface OverviewView {
   readonly head: number
@@ -614,5 +615,6 @@ export interface Answers {
   readonly inbox: InboxView
   readonly entry: BodyView
   readonly offers: OffersView
+  readonly proposal: ProposalView
   readonly form: FormView
 }

@@ -312,7 +312,7 @@ export function perAppend(
   })
 }
 
-/** The claims on the streams of a store: of the writers that carry a token, only the one that claimed last may append. */
+/** The claims on the streams of a store: only the writer that claimed one last may append to it. */
 export class Claims {
   readonly #epoch: number
   readonly #tokens = new Map<string, string>()
@@ -329,9 +329,9 @@ export class Claims {
     return token
   }
 
-  /** The error for a group with a token that is no longer valid; null if there is none. */
+  /** The error for a group that lacks the token of a claimed stream, or has one that is not valid; null if there is none. */
   refusal(group: AppendGroup): Fenced | null {
-    const stale = group.find(({ stream, token }) => token !== null && token !== this.#tokens.get(stream))
+    const stale = group.find(({ stream, token }) => token !== (this.#tokens.get(stream) ?? null))
     return stale ? new Fenced({ stream: stale.stream }) : null
   }
 }

@@ -25,7 +25,7 @@ export interface EventStore extends AsyncDisposable {
   /** Appends to several streams all of the facts or none, each checked as if those before it were written. If any commit
    * id is known, it is a repetition: a {@link CommitConflict} unless the whole group was written as it is. */
   appendAll(appends: readonly StreamAppend[]): Promise<readonly (readonly Recorded[])[]>
-  /** Fences earlier writers: of the appends with a token, only those with this one are written. Claim before reading. */
+  /** Fences other writers: to this stream, only appends with this token are written. Claim before reading. */
   claim?(stream: string): Promise<string>
   /** The facts of a stream. An unknown stream has none. */
   read(stream: string, options?: ReadOptions): AsyncIterable<Recorded>
@@ -52,7 +52,7 @@ export interface AppendOptions {
   /** Makes the append idempotent: appending the same facts again with the same id writes nothing and returns what the
    * first append wrote, whatever version is expected. Another stream or other facts are a {@link CommitConflict}. */
   readonly commitId?: string
-  /** What `claim` returned. A stale one is {@link Fenced}; without one, the append is not checked. */
+  /** What `claim` returned. A stale one is {@link Fenced}, and so is an append without one to a stream that is claimed. */
   readonly token?: string
   /** A summary of the state after these facts. If omitted, the previous one stays. */
   readonly summary?: StreamSummary

@@ -1,4 +1,5 @@
 /** An agent as its users hold it, wherever it lives; and the way to those that live elsewhere. */
+import type { AgentChanges } from '../../events/options/agent-changes.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import type { BudgetInfo } from '../admission/admission.ts'
@@ -98,6 +99,14 @@ export interface AgentRef {
   setBudget(budget: Budget): Promise<BudgetInfo>
   /** What the agent may spend and has spent. */
   budget(): Promise<BudgetInfo>
+  /**
+   * Changes its options, from its next call on; a call that runs keeps those it began with. Throws InvalidInputError for what
+   * cannot change: its id, and the repository, base and branch of its workspace.
+   *
+   * @example
+   * await agent.edit({ model: 'opus', allowedTools: ['Read'], maxTurns: null })
+   */
+  edit(changes: AgentChanges, verdict?: Verdict): Promise<void>
   /** Begins a new session chain; the old one stays in the log. Throws AgentBusyError while a task runs. */
   reset(verdict?: Verdict): Promise<void>
   /** Cancels all its tasks and refuses new ones until it is reset. */
@@ -129,7 +138,8 @@ export interface Placement {
   owns(agent: string): boolean
   /**
    * Calls a method of an agent where it lives, and returns what it does; `files.diff` is the method `diff` of its `files`.
-   * Or one of the orchestrator there that makes or ends the agent: `createAgent`, `declareAgent`, `fork`, `removeAgent`.
+   * Or one of the orchestrator there that makes or ends the agent: `createAgent`, `declareAgent`, `adopt`, `fork`,
+   * `removeAgent`.
    * Throws for a method that works only there.
    */
   call(agent: string, method: string, args: readonly unknown[]): unknown
@@ -260,6 +270,10 @@ export class AgentElsewhere implements AgentRef {
 
   budget(): Promise<BudgetInfo> {
     return this.#call('budget')
+  }
+
+  edit(changes: AgentChanges, verdict?: Verdict): Promise<void> {
+    return this.#call('edit', changes, verdict)
   }
 
   reset(verdict?: Verdict): Promise<void> {

@@ -293,6 +293,7 @@ export const changes: {
           },
         }
       : {},
+  SessionAdopted: (_, { sessionId }) => ({ session: sessionId }),
   SessionLost: ({ current, files }, { sessionId }) => {
     if (current?.deferred?.sessionId !== sessionId) return { lostSession: sessionId }
     // The turn begins anew.

@@ -1,17 +1,17 @@
-/** `agent`: create, list, show and remove agents, and ask them something. */
+/** `agent`: create, change, list, show and remove agents, and ask them something. */
 
-import { resolve } from 'node:path'
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import type { AgentInfo } from '../../actors/agent/list.ts'
 import type { AgentRef } from '../../actors/agent/ref.ts'
+import { adoptingOptions } from '../../actors/agent/session/adopted.ts'
 import { TaskNotFoundError } from '../../events/errors/history.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollarsSpent, plural } from '../../events/figures.ts'
-import { defined } from '../../events/json.ts'
-import { type AgentOptions, agentConfig } from '../../events/options/agent.ts'
-import { ON_MESSAGE, type OnMessage } from '../../events/options/message.ts'
+import { canonicalJson, defined } from '../../events/json.ts'
+import { type AgentConfig, type AgentOptions, agentConfig } from '../../events/options/agent.ts'
+import { optionsOf } from '../../events/options/agent-changes.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
-import { listedNames, oneOrMore, zeroOrMore } from '../arguments.ts'
+import { listedNames } from '../arguments.ts'
 import { hasAgents, hasStore, noteNoStore, requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { heldCommands } from '../held/commands.ts'
@@ -26,47 +26,32 @@ import { askCommand } from './ask.ts'
 import { definitionCommands } from './definitions.ts'
 import { filesCommands } from './files.ts'
 import { projectInWords, tellFiles } from './project.ts'
+import { type AgentSettings, agentOptionsOf, changesOf, withSettings } from './settings.ts'
 
 export function agentCommands(agent: Command): void {
-  agent
-    .command('create <id> <system-prompt>')
-    .description('create an agent')
-    .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
-    .option('--approve <rules...>', 'tools of which you decide each call, in the inbox', listedNames)
-    .option('--questions', 'let it ask you questions, in the inbox')
-    .addOption(
-      new Option(
-        '--on-message <what>',
-        'a message to it: queue (default) leaves it for the next task, wake begins one, hold asks you first, in the inbox',
-      ).choices(ON_MESSAGE),
-    )
-    .option('--max-turns <n>', 'most turns of the model per call', oneOrMore)
-    .option('--model <name>', 'model to use')
-    .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', oneOrMore)
-    .option('--retries <n>', 'how often to retry a call that failed temporarily', zeroOrMore)
-    .option('--repo <directory>', 'let it work on a git repository: in a worktree, on a branch of its own')
-    .option('--base <ref>', 'with --repo: the commit that its work begins from (default: HEAD)')
-    .option('--branch <name>', 'with --repo: its branch (default: claude-agents/ID)')
-    .addOption(
-      new Option(
-        '--commit <who>',
-        'with --repo: turn (default) makes a commit of each answered task, agent leaves it to the agent',
-      ).choices(['turn', 'agent']),
-    )
+  withSettings(agent.command('create <id> <system-prompt>').description('create an agent')).action(
+    withGlobals(create),
+  )
+  withSettings(
+    agent
+      .command('adopt <session>')
+      .description(
+        'create an agent that continues a session of Claude Code, by its id or in a FILE; the original is never changed',
+      )
+      .option('--as <id>', 'id of the agent (default: session- and the first characters of the session)')
+      .option('--system-prompt <text>', 'its role (default: that it continues elsewhere)'),
+  ).action(withGlobals(adopt))
+  withSettings(
+    agent
+      .command('edit <id> [system-prompt]')
+      .description('change an agent: what is given changes, from its next call on, and the rest stays'),
+  )
     .option(
-      '--message <template>',
-      'with --repo: the message of these commits, with {subject}, {agent}, {task}, {run}',
+      '--unset <options...>',
+      'options that go back to their defaults, as in: --unset model tools',
+      listedNames,
     )
-    .option(
-      '--project',
-      "with --repo: load the project's own settings, which can run commands (default: ask)",
-    )
-    .option('--no-project', 'with --repo: never load them')
-    .option(
-      '--dangerously-skip-permissions',
-      'let it do anything without asking: use this only in a container',
-    )
-    .action(withGlobals(create))
+    .action(withGlobals(edit))
   listCommand(agent.command('list').alias('ls'))
   agent.command('show <id>').description('show the state of an agent').action(withGlobals(show))
   agent
@@ -99,75 +84,106 @@ export const listCommand = (command: Command) =>
     .description('list agents: their OPEN tasks, which wait or run, those DONE, and what all calls cost')
     .action(withGlobals(listAgents))
 
-interface CreateOptions {
-  readonly tools?: readonly string[]
-  readonly approve?: readonly string[]
-  readonly questions?: true
-  readonly onMessage?: OnMessage
-  readonly maxTurns?: number
-  readonly model?: string
-  /** Seconds. */
-  readonly timeout?: number
-  readonly retries?: number
-  readonly repo?: string
-  readonly base?: string
-  readonly branch?: string
-  readonly project?: boolean
-  readonly commit?: 'turn' | 'agent'
-  readonly message?: string
-  readonly dangerouslySkipPermissions?: boolean
+async function create(globals: GlobalOptions, id: string, systemPrompt: string, settings: AgentSettings) {
+  const agentOptions = await agentOptionsOf(id, systemPrompt, settings)
+  return makeAgent(globals, agentOptions, {
+    make: (orchestrator) => orchestrator.createAgent(agentOptions),
+    value: describe,
+    line: `Created ${id}.`,
+  })
 }
 
-function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
-  const { tools, approve, questions, onMessage } = options
-  const { maxTurns, model, timeout, retries, dangerouslySkipPermissions } = options
-  const agentOptions = defined({
-    id,
-    systemPrompt,
-    allowedTools: tools,
-    approveTools: approve,
-    questions,
-    onMessage,
-    maxTurns,
-    model,
-    timeoutMs: timeout === undefined ? undefined : timeout * 1000,
-    retry: retries === undefined ? undefined : { attempts: retries },
-    workspace: repositoryOf(options),
-    permissions: dangerouslySkipPermissions ? ('bypass' as const) : undefined,
+interface AdoptCommandOptions extends AgentSettings {
+  readonly as?: string
+  readonly systemPrompt?: string
+}
+
+async function adopt(
+  globals: GlobalOptions,
+  session: string,
+  { as, systemPrompt, ...settings }: AdoptCommandOptions,
+): Promise<void> {
+  const { findSession } = await import('../../claude/session/adoption.ts')
+  const { path, sessionId, turns } = await findSession(session)
+  const role = adoptingOptions({ sessionId }, defined({ id: as, systemPrompt }))
+  const agentOptions = await agentOptionsOf(role.id, role.systemPrompt, settings)
+  return makeAgent(globals, agentOptions, {
+    make: (orchestrator) => orchestrator.adopt(path, agentOptions),
+    value: ({ id }) => ({ id, sessionId, turns }),
+    line: `${role.id} continues session ${sessionId}, with ${plural(turns, 'turn')} so far.`,
   })
+}
+
+/** How an agent is made, and what is said of it: with --json, the value. */
+interface Making {
+  make(orchestrator: Orchestrator): Promise<AgentRef>
+  value(agent: AgentRef): unknown
+  readonly line: string
+}
+
+function makeAgent(
+  globals: GlobalOptions,
+  agentOptions: AgentOptions,
+  { make, value, line }: Making,
+): Promise<void> {
   // Before a store is made for it.
   agentConfig(agentOptions)
   return withSession(
     globals,
     async ({ orchestrator, terminal }) => {
-      const agent = await orchestrator.createAgent(agentOptions)
-      if (dangerouslySkipPermissions)
-        terminal.note(`warning: ${id} can do anything you can, without asking: run it in a container`)
-      if (terminal.json) return terminal.value(await describe(agent))
-      terminal.line(`Created ${id}.`)
+      const agent = await make(orchestrator)
+      warn(agent, terminal)
+      if (terminal.json) return terminal.value(await value(agent))
+      terminal.line(line)
       await tellFiles(agent, terminal)
-      if (options.commit === 'agent' && !(tools ?? []).some((tool) => /^bash/i.test(tool)))
-        terminal.note("It commits by itself, and needs git for that: --tools 'Bash(git *)'")
-      terminal.note(`Ask it something: claude-agents agent ask ${id} "..."`)
+      terminal.note(`Ask it something: claude-agents agent ask ${agent.id} "..."`)
     },
     'change',
   )
 }
 
-function repositoryOf({
-  repo,
-  base,
-  branch,
-  project,
-  commit,
-  message,
-}: CreateOptions): AgentOptions['workspace'] {
-  if (repo !== undefined) return defined({ repo: resolve(repo), base, branch, project, commit, message })
-  const of = { '--base': base, '--branch': branch, '--commit': commit, '--message': message }
-  const given = { ...of, [project ? '--project' : '--no-project']: project }
-  const [option] = Object.keys(defined(given))
-  if (option === undefined) return undefined
-  throw new InvalidInputError({ what: option, problem: 'it needs --repo DIRECTORY' })
+interface EditOptions extends AgentSettings {
+  readonly unset?: readonly string[]
+}
+
+async function edit(
+  globals: GlobalOptions,
+  id: string,
+  systemPrompt: string | undefined,
+  { unset, ...settings }: EditOptions,
+) {
+  const changes = await changesOf(systemPrompt, settings, unset)
+  if (Object.keys(changes).length === 0)
+    throw new InvalidInputError({
+      what: 'agent edit',
+      problem: 'it is not said what to change',
+      hint: CHANGE,
+    })
+  const { config } = globals
+  if (config.agents?.some((declared) => declared.id === id)) {
+    const problem = `the configuration declares it, and would change it back`
+    throw new InvalidInputError({ what: `agent "${id}"`, problem, hint: `Edit it in ${config.file}.` })
+  }
+  return withAgent(globals, id, async (agent, { terminal }) => {
+    const before = agent.snapshot.context.config
+    await agent.edit(changes)
+    warn(agent, terminal)
+    if (terminal.json) return terminal.value(await describe(agent))
+    const isSame = canonicalJson(agent.snapshot.context.config) === canonicalJson(before)
+    terminal.line(isSame ? `${id} is so already.` : `Changed ${id}, from its next call on.`)
+    await tellFiles(agent, terminal)
+  })
+}
+
+const CHANGE = 'As in: claude-agents agent edit ID --model opus, or with --unset model'
+
+/** What an agent is that its user should know of. */
+function warn({ id, snapshot }: AgentRef, terminal: Terminal): void {
+  const { permissions, workspace, allowedTools } = snapshot.context.config ?? {}
+  if (permissions === 'bypass')
+    terminal.note(`warning: ${id} can do anything you can, without asking: run it in a container`)
+  else if (workspace?.commits === 'agent' && !allowedTools?.some((tool) => tool.startsWith('Bash')))
+    terminal.note(`${id} commits by itself, and needs git for that: --tools 'Bash(git *)'`)
 }
 
 async function listAgents(globals: GlobalOptions) {
@@ -239,8 +255,24 @@ function show(globals: GlobalOptions, id: string) {
     ]
     for (const { taskId, message, hint } of view.held)
       pairs.push([`held ${taskId}`.slice(0, 13), asTyped(`${message} ${hint}`)])
-    if (view.approveTools) pairs.splice(3, 0, ['you approve', view.approveTools.join(', ')])
-    if (view.rules) pairs.splice(4, 0, ['but not', view.rules.join(', ')])
+    const options: [string, string | undefined][] = [
+      ['model', view.model],
+      ['tools', view.allowedTools?.join(', ')],
+      ['you approve', view.approveTools?.join(', ')],
+      ['but not', view.rules?.join(', ')],
+      ['never', view.disallowedTools?.join(', ')],
+      ['servers', view.mcpServers && Object.keys(view.mcpServers).join(', ')],
+      ['plugins', view.plugins?.join(', ')],
+      ['also works in', view.addDirs?.join(', ')],
+      ['variables', view.env?.join(', ')],
+      ['effort', view.effort],
+      ['fallback', view.fallbackModel],
+    ]
+    pairs.splice(
+      3,
+      0,
+      ...options.flatMap(([name, value]) => (value ? [[name, value] as [string, string]] : [])),
+    )
     if (view.workspace && view.project)
       pairs.splice(3, 0, ['files', view.workspace.path], ['project', projectInWords(view.project)])
     if (view.failure) pairs.push(['last failure', view.failure.message])
@@ -254,9 +286,9 @@ function sessions(globals: GlobalOptions, id: string) {
     list(terminal, await agent.sessions(), `${id} has not answered anything yet.`, (links) =>
       links.map(({ sessionId, parentSessionId, taskId, rebuilt }) => {
         const mark = parentSessionId === null ? '●' : '└'
-        const task = terminal.style('dim', `task ${taskId}${rebuilt ? ', rebuilt from the log' : ''}`)
+        const task = taskId === null ? 'adopted' : `task ${taskId}${rebuilt ? ', rebuilt from the log' : ''}`
         const head = sessionId === session ? terminal.style('green', '  (the next task continues here)') : ''
-        return `${mark} ${sessionId}  ${task}${head}`
+        return `${mark} ${sessionId}  ${terminal.style('dim', task)}${head}`
       }),
     )
   })
@@ -327,6 +359,12 @@ function remove(globals: GlobalOptions, id: string, options: { readonly force?: 
   )
 }
 
+/** The options that are set, but for those that have a place of their own. */
+function shownOptions(id: string, config: AgentConfig) {
+  const { id: _, systemPrompt, workspace, timeoutMs, retry, permissions, ...options } = optionsOf(id, config)
+  return { ...options, ...(permissions === 'bypass' && { permissions }) }
+}
+
 /** The shape of `agent show --json`. */
 async function describe(agent: AgentRef) {
   const { context, value } = agent.snapshot
@@ -336,8 +374,7 @@ async function describe(agent: AgentRef) {
     status: value,
     version: agent.version,
     systemPrompt: context.config?.systemPrompt ?? '',
-    ...defined({ approveTools: context.config?.approveTools, questions: context.config?.questions }),
-    ...defined({ onMessage: context.config?.onMessage }),
+    ...(context.config && shownOptions(agent.id, context.config)),
     ...(context.rules && context.rules.length > 0 && { rules: context.rules }),
     ...(context.config?.workspace && {
       workspace: { ...context.config.workspace, path: agent.workspace },

@@ -1,6 +1,6 @@
 /**
  * The tables and functions of a log in PostgreSQL, by version. A migration that has been released is never changed: another
- * one follows it.
+ * one follows it. All of the functions are made again with each.
  *
  * - `records` is the log: each row holds the same text as a record on LevelDB, with the same hash chain.
  * - `streams`, `commits` and `counts` derive from it, and change together with it.
@@ -31,6 +31,7 @@ export async function migrate(connection: PostgresConnection): Promise<void> {
       await connection.rows(migration(schema))
       await connection.rows(`insert into ${schema}.migrations (version) values ($1)`, [index + 1])
     }
+    await connection.rows(FUNCTIONS(schema))
   })
 }
 
@@ -97,232 +98,239 @@ const MIGRATIONS: readonly Migration[] = [
     -- Without content: lost since before the store was repaired.
     create table ${s}.blobs (sha256 bytea primary key, bytes bigint not null, content bytea);
     create table ${s}.snapshots (stream text collate "C" primary key, snapshot text not null) with (fillfactor = 70);
+  `,
+  // The functions that follow, which were part of the first one.
+  () => '',
+]
 
-    -- Makes a writer, with a number that no other one has had.
-    create function ${s}.open_writer(is_alone boolean) returns bigint language plpgsql as $function$
-    declare
-      writer bigint;
-    begin
-      perform from ${s}.store for update;
-      writer := nextval('${s}.epochs');
-      update ${s}.store set owner = case when is_alone then writer else 0 end;
-      -- One that is forgotten while it lives is known again with its next batch.
-      delete from ${s}.writers where epoch < writer - 10000;
-      insert into ${s}.writers (epoch, batch, outcome) values (writer, 0, '[]');
-      return writer;
-    end $function$;
+/** Made again with each version. Those of an earlier one may be in use, so what they are called with stays. */
+const FUNCTIONS: Migration = (s) => `
+  -- Makes a writer, with a number that no other one has had.
+  create or replace function ${s}.open_writer(is_alone boolean) returns bigint language plpgsql as $function$
+  declare
+    writer bigint;
+  begin
+    perform from ${s}.store for update;
+    writer := nextval('${s}.epochs');
+    update ${s}.store set owner = case when is_alone then writer else 0 end;
+    -- Those who claimed them have lost the store.
+    if is_alone then delete from ${s}.claims; end if;
+    -- One that is forgotten while it lives is known again with its next batch.
+    delete from ${s}.writers where epoch < writer - 10000;
+    insert into ${s}.writers (epoch, batch, outcome) values (writer, 0, '[]');
+    return writer;
+  end $function$;
 
-    -- Fences earlier writers of a stream. Under the lock of the appends: the claimant can read all that these have written.
-    -- A crash may forget it. The claimant is then fenced itself, and claims again.
-    create function ${s}.claim(owning bigint, name text, new_token text) returns boolean language plpgsql as $function$
-    begin
-      perform from ${s}.store where owner = owning for update;
-      if not found then return false; end if;
-      perform set_config('synchronous_commit', 'off', true);
-      insert into ${s}.claims (stream, token) values (name, new_token)
-        on conflict (stream) do update set token = excluded.token;
-      return true;
-    end $function$;
+  -- Fences earlier writers of a stream. Under the lock of the appends: the claimant can read all that these have written.
+  -- A crash may forget it. The claimant is then fenced itself, and claims again.
+  create or replace function ${s}.claim(owning bigint, name text, new_token text) returns boolean language plpgsql as $function$
+  begin
+    perform from ${s}.store where owner = owning for update;
+    if not found then return false; end if;
+    perform set_config('synchronous_commit', 'off', true);
+    insert into ${s}.claims (stream, token) values (name, new_token)
+      on conflict (stream) do update set token = excluded.token;
+    return true;
+  end $function$;
 
-    -- Writes a batch of groups of appends, each group all or nothing. Returns what each group came to, as a JSON array of
-    -- {"first", "versions"}, {"fenced"}, {"isRepeated"} or {"conflict", "actual"}; null if the store has another owner.
-    -- The text of a fact is passed in the pieces between which its version and the position of its cause belong.
-    create function ${s}.append(
-      writer bigint,
-      owning bigint,
-      number bigint,
-      -- The streams and the commit ids of the batch, each once.
-      names text[],
-      commit_ids text[],
-      -- For each group, its last append.
-      group_ends int[],
-      -- For each append: its stream and its commit id by their place above, and how it is checked.
-      stream_of int[],
-      commit_of int[],
-      expected bigint[],
-      tokens text[],
-      fact_counts int[],
-      new_summaries text[],
-      opens boolean[],
-      theres boolean[],
-      -- For each fact. The texts are joined by a character that JSON escapes, which is read faster than an array.
-      joined_befores text,
-      causes int[],
-      joined_afters text
-    ) returns text language plpgsql as $function$
-    declare
-      log ${s}.store%rowtype;
-      last_batch bigint;
-      last_outcome text;
-      outcomes text[] := '{}';
-      refusal text;
-      -- Of each stream.
-      versions bigint[];
-      claimed text[];
-      was_there boolean[];
-      is_written boolean[] := array_fill(false, array[cardinality(names)]);
-      summaries text[] := array_fill(null::text, array[cardinality(names)]);
-      is_open boolean[] := array_fill(false, array[cardinality(names)]);
-      is_there boolean[];
-      -- Of each commit id.
-      is_known boolean[];
-      commit_firsts bigint[] := array_fill(null::bigint, array[cardinality(commit_ids)]);
-      commit_counts int[] := array_fill(null::int, array[cardinality(commit_ids)]);
-      -- Of each fact.
-      befores text[] := string_to_array(joined_befores, E'\\x1e');
-      afters text[] := string_to_array(joined_afters, E'\\x1e');
-      -- Of each append.
-      bases bigint[] := array_fill(0::bigint, array[cardinality(stream_of)]);
-      -- Of each new record.
-      positions bigint[] := '{}';
-      record_streams text[] := '{}';
-      record_versions bigint[] := '{}';
-      records text[] := '{}';
-      head bigint;
-      chain text;
-      content text;
-      version bigint;
-      name int;
-      fact int := 0;
-      first_append int := 1;
-      last_append int;
-      first_position bigint;
-      own_hash text;
-    begin
-      select * into strict log from ${s}.store for update;
-      if log.owner <> owning then return null; end if;
-      select batch, outcome into last_batch, last_outcome from ${s}.writers where epoch = writer;
-      -- The answer was lost, or this is an old one that its writer has given up.
-      if number <= last_batch then
-        return case when number = last_batch then last_outcome else '[]' end;
-      end if;
-      if current_setting('synchronous_commit') = 'off' then
-        perform set_config('synchronous_commit', 'on', true);
-      end if;
-      select array_agg(coalesce(known.version, 0) order by n.place),
-             array_agg(coalesce(known.is_there, false) order by n.place),
-             array_agg(claim.token order by n.place)
-        into versions, was_there, claimed
-        from unnest(names) with ordinality as n (stream, place)
-        left join ${s}.streams as known on known.stream = n.stream
-        left join ${s}.claims as claim on claim.stream = n.stream;
-      is_there := was_there;
-      select array_agg(known.commit_id is not null order by c.place)
-        into is_known
-        from unnest(commit_ids) with ordinality as c (commit_id, place)
-        left join ${s}.commits as known on known.commit_id = c.commit_id;
-      head := log.position;
-      chain := log.hash;
+  -- Writes a batch of groups of appends, each group all or nothing. Returns what each group came to, as a JSON array of
+  -- {"first", "versions"}, {"fenced"}, {"isRepeated"} or {"conflict", "actual"}; null if the store has another owner.
+  -- The text of a fact is passed in the pieces between which its version and the position of its cause belong.
+  create or replace function ${s}.append(
+    writer bigint,
+    owning bigint,
+    number bigint,
+    -- The streams and the commit ids of the batch, each once.
+    names text[],
+    commit_ids text[],
+    -- For each group, its last append.
+    group_ends int[],
+    -- For each append: its stream and its commit id by their place above, and how it is checked.
+    stream_of int[],
+    commit_of int[],
+    expected bigint[],
+    tokens text[],
+    fact_counts int[],
+    new_summaries text[],
+    opens boolean[],
+    theres boolean[],
+    -- For each fact. The texts are joined by a character that JSON escapes, which is read faster than an array.
+    joined_befores text,
+    causes int[],
+    joined_afters text
+  ) returns text language plpgsql as $function$
+  declare
+    log ${s}.store%rowtype;
+    last_batch bigint;
+    last_outcome text;
+    outcomes text[] := '{}';
+    refusal text;
+    -- Of each stream.
+    versions bigint[];
+    claimed text[];
+    was_there boolean[];
+    is_written boolean[] := array_fill(false, array[cardinality(names)]);
+    summaries text[] := array_fill(null::text, array[cardinality(names)]);
+    is_open boolean[] := array_fill(false, array[cardinality(names)]);
+    is_there boolean[];
+    -- Of each commit id.
+    is_known boolean[];
+    commit_firsts bigint[] := array_fill(null::bigint, array[cardinality(commit_ids)]);
+    commit_counts int[] := array_fill(null::int, array[cardinality(commit_ids)]);
+    -- Of each fact.
+    befores text[] := string_to_array(joined_befores, E'\\x1e');
+    afters text[] := string_to_array(joined_afters, E'\\x1e');
+    -- Of each append.
+    bases bigint[] := array_fill(0::bigint, array[cardinality(stream_of)]);
+    -- Of each new record.
+    positions bigint[] := '{}';
+    record_streams text[] := '{}';
+    record_versions bigint[] := '{}';
+    records text[] := '{}';
+    head bigint;
+    chain text;
+    content text;
+    version bigint;
+    name int;
+    fact int := 0;
+    first_append int := 1;
+    last_append int;
+    first_position bigint;
+    own_hash text;
+  begin
+    select * into strict log from ${s}.store for update;
+    if log.owner <> owning then return null; end if;
+    select batch, outcome into last_batch, last_outcome from ${s}.writers where epoch = writer;
+    -- The answer was lost, or this is an old one that its writer has given up.
+    if number <= last_batch then
+      return case when number = last_batch then last_outcome else '[]' end;
+    end if;
+    if current_setting('synchronous_commit') = 'off' then
+      perform set_config('synchronous_commit', 'on', true);
+    end if;
+    select array_agg(coalesce(known.version, 0) order by n.place),
+           array_agg(coalesce(known.is_there, false) order by n.place),
+           array_agg(claim.token order by n.place)
+      into versions, was_there, claimed
+      from unnest(names) with ordinality as n (stream, place)
+      left join ${s}.streams as known on known.stream = n.stream
+      left join ${s}.claims as claim on claim.stream = n.stream;
+    is_there := was_there;
+    select array_agg(known.commit_id is not null order by c.place)
+      into is_known
+      from unnest(commit_ids) with ordinality as c (commit_id, place)
+      left join ${s}.commits as known on known.commit_id = c.commit_id;
+    head := log.position;
+    chain := log.hash;
 
-      foreach last_append in array group_ends loop
-        refusal := null;
+    foreach last_append in array group_ends loop
+      refusal := null;
+      for i in first_append .. last_append loop
+        if coalesce(tokens[i], '') <> coalesce(claimed[stream_of[i]], '') then
+          refusal := format('{"fenced":%s}', i - first_append);
+          exit;
+        end if;
+      end loop;
+      if refusal is null then
         for i in first_append .. last_append loop
-          if tokens[i] <> coalesce(claimed[stream_of[i]], '') then
-            refusal := format('{"fenced":%s}', i - first_append);
+          if commit_of[i] > 0 and is_known[commit_of[i]] then
+            refusal := '{"isRepeated":true}';
             exit;
           end if;
         end loop;
-        if refusal is null then
-          for i in first_append .. last_append loop
-            if commit_of[i] > 0 and is_known[commit_of[i]] then
-              refusal := '{"isRepeated":true}';
-              exit;
-            end if;
-          end loop;
-        end if;
-        if refusal is null then
-          for i in first_append .. last_append loop
-            name := stream_of[i];
-            if expected[i] <> versions[name] then
-              refusal := format('{"conflict":%s,"actual":%s}', i - first_append, versions[name]);
-              for earlier in first_append .. i - 1 loop
-                versions[stream_of[earlier]] := versions[stream_of[earlier]] - fact_counts[earlier];
-              end loop;
-              exit;
-            end if;
-            bases[i] := versions[name];
-            versions[name] := versions[name] + fact_counts[i];
-          end loop;
-        end if;
-
-        first_position := head + 1;
-        for i in first_append .. last_append loop
-          if refusal is not null then
-            fact := fact + fact_counts[i];
-            continue;
-          end if;
-          continue when fact_counts[i] = 0;
-          name := stream_of[i];
-          is_written[name] := true;
-          if commit_of[i] > 0 then
-            is_known[commit_of[i]] := true;
-            commit_firsts[commit_of[i]] := head + 1;
-            commit_counts[commit_of[i]] := fact_counts[i];
-          end if;
-          if new_summaries[i] is not null then
-            summaries[name] := new_summaries[i];
-            is_open[name] := opens[i];
-            is_there[name] := theres[i];
-          end if;
-          version := bases[i];
-          for _ in 1 .. fact_counts[i] loop
-            fact := fact + 1;
-            head := head + 1;
-            version := version + 1;
-            content := '{"stream":"' || names[name] || '","version":' || version || befores[fact]
-              || coalesce((first_position + causes[fact])::text, '') || coalesce(afters[fact], '');
-            -- The hash covers the key, the kind, the previous hash and the text: see record.ts.
-            own_hash := translate(encode(sha256(convert_to(
-              'e!' || lpad(head::text, 16, '0') || 'r' || chain || content, 'UTF8')), 'base64'), '+/=', '-_');
-            records := records || ('r' || chain || own_hash || content);
-            chain := own_hash;
-            positions := positions || head;
-            record_streams := record_streams || names[name];
-            record_versions := record_versions || version;
-          end loop;
-        end loop;
-        outcomes := outcomes || coalesce(refusal, format('{"first":%s,"versions":%s}', first_position,
-          array_to_json(bases[first_append:last_append])));
-        first_append := last_append + 1;
-      end loop;
-
-      if head > log.position then
-        insert into ${s}.records (position, stream, version, record)
-          select * from unnest(positions, record_streams, record_versions, records);
-        insert into ${s}.streams as old (stream, version, summary, is_open, is_there)
-          select n.stream, n.version, n.summary, n.is_open, n.is_there
-          from unnest(names, versions, summaries, is_open, is_there, is_written)
-            as n (stream, version, summary, is_open, is_there, is_written)
-          where n.is_written
-          on conflict (stream) do update set
-            version = excluded.version,
-            summary = coalesce(excluded.summary, old.summary),
-            is_open = case when excluded.summary is null then old.is_open else excluded.is_open end,
-            is_there = excluded.is_there;
-        if is_there <> was_there then
-          insert into ${s}.counts as old (kind, count)
-            select split_part(n.stream, '/', 1), sum(n.is_there::int - n.was_there::int)
-            from unnest(names, was_there, is_there) as n (stream, was_there, is_there)
-            group by 1
-            having sum(n.is_there::int - n.was_there::int) <> 0
-            on conflict (kind) do update set count = old.count + excluded.count;
-        end if;
-        if cardinality(commit_ids) > 0 then
-          insert into ${s}.commits (commit_id, first, count)
-            select c.commit_id, c.first, c.count
-            from unnest(commit_ids, commit_firsts, commit_counts) as c (commit_id, first, count)
-            where c.first is not null;
-        end if;
-        update ${s}.store set position = head, hash = chain;
-        insert into ${s}.writers (epoch, batch, outcome)
-          values (writer, number, '[' || array_to_string(outcomes, ',') || ']')
-          on conflict (epoch) do update set batch = excluded.batch, outcome = excluded.outcome;
-        perform pg_notify('${s.slice(1, -1)}', head::text);
       end if;
-      return '[' || array_to_string(outcomes, ',') || ']';
-    end $function$;
-  `,
-]
+      if refusal is null then
+        for i in first_append .. last_append loop
+          name := stream_of[i];
+          if expected[i] <> versions[name] then
+            refusal := format('{"conflict":%s,"actual":%s}', i - first_append, versions[name]);
+            for earlier in first_append .. i - 1 loop
+              versions[stream_of[earlier]] := versions[stream_of[earlier]] - fact_counts[earlier];
+            end loop;
+            exit;
+          end if;
+          bases[i] := versions[name];
+          versions[name] := versions[name] + fact_counts[i];
+        end loop;
+      end if;
+
+      first_position := head + 1;
+      for i in first_append .. last_append loop
+        if refusal is not null then
+          fact := fact + fact_counts[i];
+          continue;
+        end if;
+        continue when fact_counts[i] = 0;
+        name := stream_of[i];
+        is_written[name] := true;
+        if commit_of[i] > 0 then
+          is_known[commit_of[i]] := true;
+          commit_firsts[commit_of[i]] := head + 1;
+          commit_counts[commit_of[i]] := fact_counts[i];
+        end if;
+        if new_summaries[i] is not null then
+          summaries[name] := new_summaries[i];
+          is_open[name] := opens[i];
+          is_there[name] := theres[i];
+        end if;
+        version := bases[i];
+        for _ in 1 .. fact_counts[i] loop
+          fact := fact + 1;
+          head := head + 1;
+          version := version + 1;
+          content := '{"stream":"' || names[name] || '","version":' || version || befores[fact]
+            || coalesce((first_position + causes[fact])::text, '') || coalesce(afters[fact], '');
+          -- The hash covers the key, the kind, the previous hash and the text: see record.ts.
+          own_hash := translate(encode(sha256(convert_to(
+            'e!' || lpad(head::text, 16, '0') || 'r' || chain || content, 'UTF8')), 'base64'), '+/=', '-_');
+          records := records || ('r' || chain || own_hash || content);
+          chain := own_hash;
+          positions := positions || head;
+          record_streams := record_streams || names[name];
+          record_versions := record_versions || version;
+        end loop;
+      end loop;
+      outcomes := outcomes || coalesce(refusal, format('{"first":%s,"versions":%s}', first_position,
+        array_to_json(bases[first_append:last_append])));
+      first_append := last_append + 1;
+    end loop;
+
+    if head > log.position then
+      insert into ${s}.records (position, stream, version, record)
+        select * from unnest(positions, record_streams, record_versions, records);
+      insert into ${s}.streams as old (stream, version, summary, is_open, is_there)
+        select n.stream, n.version, n.summary, n.is_open, n.is_there
+        from unnest(names, versions, summaries, is_open, is_there, is_written)
+          as n (stream, version, summary, is_open, is_there, is_written)
+        where n.is_written
+        on conflict (stream) do update set
+          version = excluded.version,
+          summary = coalesce(excluded.summary, old.summary),
+          is_open = case when excluded.summary is null then old.is_open else excluded.is_open end,
+          is_there = excluded.is_there;
+      if is_there <> was_there then
+        insert into ${s}.counts as old (kind, count)
+          select split_part(n.stream, '/', 1), sum(n.is_there::int - n.was_there::int)
+          from unnest(names, was_there, is_there) as n (stream, was_there, is_there)
+          group by 1
+          having sum(n.is_there::int - n.was_there::int) <> 0
+          on conflict (kind) do update set count = old.count + excluded.count;
+      end if;
+      if cardinality(commit_ids) > 0 then
+        insert into ${s}.commits (commit_id, first, count)
+          select c.commit_id, c.first, c.count
+          from unnest(commit_ids, commit_firsts, commit_counts) as c (commit_id, first, count)
+          where c.first is not null;
+      end if;
+      update ${s}.store set position = head, hash = chain;
+      insert into ${s}.writers (epoch, batch, outcome)
+        values (writer, number, '[' || array_to_string(outcomes, ',') || ']')
+        on conflict (epoch) do update set batch = excluded.batch, outcome = excluded.outcome;
+      perform pg_notify('${s.slice(1, -1)}', head::text);
+    end if;
+    return '[' || array_to_string(outcomes, ',') || ']';
+  end $function$;
+`
 
 /** The version that this program writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length

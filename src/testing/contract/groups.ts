@@ -239,14 +239,37 @@ export const fencing: Checks = {
       await assert.rejects(store.append('agent/a', [counted(1)], { token, commitId: 'one' }), Fenced)
     })
   },
-  async 'A claim holds for its stream alone, and an append without a token is not fenced'(store) {
+  async 'A claim holds for its stream alone: another one takes appends without a token, and none with that one'(
+    store,
+  ) {
     await ifClaimable(store, async (claim) => {
       const token = await claim('agent/a')
       await assert.rejects(store.append('agent/b', [counted(1)], { token }), Fenced)
+      await store.append('agent/b', [counted(1)])
       await claim('agent/b')
-      await store.append('agent/a', [counted(1)], { token })
-      await store.append('agent/b', [counted(2)])
+      await store.append('agent/a', [counted(2)], { token })
       assert.equal(await store.head(), 2)
+    })
+  },
+  async 'A writer without a claim is fenced from a stream that is claimed, and writes nothing'(store) {
+    await ifClaimable(store, async (claim) => {
+      const stream = 'agent/a'
+      await store.append(stream, [counted(1)], { commitId: 'one' })
+      const token = await claim(stream)
+      const { length } = await all(store.streams())
+      await assert.rejects(store.append(stream, [counted(2)]), Fenced)
+      await assert.rejects(store.append(stream, [counted(1)], { commitId: 'one' }), Fenced)
+      await assert.rejects(store.append(stream, [counted(2)], { expectedVersion: 1 }), Fenced)
+      await assert.rejects(
+        store.appendAll([
+          { stream: 'run/a', facts: [counted(2)] },
+          { stream, facts: [counted(2)] },
+        ]),
+        Fenced,
+      )
+      assert.equal(await store.head(), 1)
+      assert.equal((await all(store.streams())).length, length)
+      await store.append(stream, [counted(2)], { token })
     })
   },
   async 'The writer that has claimed a stream can read all that earlier ones append'(store) {

@@ -42,6 +42,26 @@ describe.skipIf(!hasPostgres)('A new database', () => {
   })
 })
 
+test.skipIf(!hasPostgres)(
+  'Tables of an earlier version are brought up to date, with the functions of this one',
+  async () => {
+    const { url, schema } = await place()
+    const earlier = await postgresStore(url, { schema })
+    await earlier.append('agent/a', [counted(1)])
+    await earlier[Symbol.asyncDispose]()
+    await query(
+      url,
+      `delete from ${schema}.migrations where version > 1;
+     create or replace function ${schema}.claim(owning bigint, name text, new_token text) returns boolean
+       language sql as 'select false'`,
+    )
+    await using store = await postgresStore(url, { schema })
+    const token = (await store.claim?.('agent/a')) ?? ''
+    await expect(store.append('agent/a', [counted(2)])).rejects.toMatchObject({ _tag: 'Fenced' })
+    await store.append('agent/a', [counted(2)], { token })
+  },
+)
+
 describe.skipIf(!hasPostgres)('A store that a process has for itself', () => {
   test('is refused to a second one, which is told who has it, and can be read meanwhile', async () => {
     const { url, schema } = await place()
@@ -100,9 +120,24 @@ describe.skipIf(!hasPostgres)('Processes that share a store', () => {
     await expect(one.append('agent/a', [counted(1)], { token: stale ?? '' })).rejects.toMatchObject({
       _tag: 'Fenced',
     })
+    // Also one that has claimed nothing.
+    await expect(third.append('agent/a', [counted(1)])).rejects.toMatchObject({ _tag: 'Fenced' })
     await other.append('agent/a', [counted(1)], { token: token ?? '' })
     for (const store of [one, other, third]) await store[Symbol.asyncDispose]()
   })
+})
+
+test.skipIf(!hasPostgres)('A process that opens the store for itself ends the claims of others', async () => {
+  const { url, schema } = await place()
+  const shared = await postgresStore(url, { schema, access: 'shared' })
+  const token = (await shared.claim?.('agent/a')) ?? ''
+  await shared[Symbol.asyncDispose]()
+  const alone = await postgresStore(url, { schema })
+  await alone.append('agent/a', [counted(1)])
+  await alone[Symbol.asyncDispose]()
+  await using again = await postgresStore(url, { schema, access: 'shared' })
+  await expect(again.append('agent/a', [counted(2)], { token })).rejects.toMatchObject({ _tag: 'Fenced' })
+  await again.append('agent/a', [counted(2)])
 })
 
 describe.skipIf(!hasPostgres)('What is said of a database that no store can be in', () => {

@@ -1,12 +1,16 @@
 /** The inbox: everything that waits for a person, in full, with what can be done about it. */
+
 import type { ComponentChildren } from 'preact'
+import { dollars } from '../../../events/figures.ts'
 import type { EntryView, InboxView } from '../../acts/view.ts'
 import { Offers } from '../acts/offers.tsx'
 import { Payload } from '../parts/payload.tsx'
-import { INBOX_KINDS, minute, number, usd } from '../parts/words.ts'
+import { INBOX_KINDS, minute, number } from '../parts/words.ts'
 import { ask } from '../shell/ask.ts'
 import { usePageTitle } from '../shell/page-title.ts'
+import { addressOf } from '../shell/router.ts'
 import { inbox } from './inbox-state.ts'
+import { Proposal } from './proposal.tsx'
 
 export function InboxPage() {
   usePageTitle('Inbox')
@@ -85,15 +89,17 @@ function Entry({ entry }: { readonly entry: EntryView }) {
         )}
         <span class="extent">
           since <time dateTime={since}>{minute(since)}</time>
-          {costUsd !== null && costUsd > 0 && `, ${usd(costUsd)} so far`}
+          {costUsd !== null && costUsd > 0 && `, ${dollars(costUsd)} so far`}
         </span>
       </header>
-      <h2 id={heading}>{question}</h2>
+      {/* The call itself is shown below in full. */}
+      <h2 id={heading}>{kind === 'tool' ? `${agent} needs approval to use ${tool}` : question}</h2>
       {prompt !== null && (
         <Part title="What is asked" of={id}>
           <Payload value={prompt} path="entry.prompt" whole={whole} />
         </Part>
       )}
+      {kind === 'tool' && <Proposal id={id} />}
       {tool !== null && (
         <Part title={tool} of={id}>
           <Payload value={input} path="entry.input" whole={whole} />
@@ -111,6 +117,13 @@ function Entry({ entry }: { readonly entry: EntryView }) {
           <summary>Details</summary>
           <Payload value={input} path="entry.input" whole={whole} />
         </details>
+      )}
+      {kind === 'landing' && (
+        <p>
+          <a class="link" href={addressOf('/log', { actor: `agent/${agent}`, show: 'changes', all: 1 })}>
+            Show what {agent} changed since it began
+          </a>
+        </p>
       )}
       <Offers offers={offers} />
       <p class="command">
