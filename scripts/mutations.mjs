@@ -84,8 +84,8 @@ export const MUTATIONS = [
     [
       'what is disallowed is allowed',
       'src/config/agent-definition.ts',
-      'if (isTool(rule) && !never.has(base(rule))) return [rule]',
-      'if (isTool(rule)) return [rule]',
+      'const isAllowed = !never.has(base(rule))',
+      'const isAllowed = rule !== base("")',
     ],
   ),
   // Editing
