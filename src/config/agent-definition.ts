@@ -23,7 +23,7 @@ import { ConfigDocument } from './document.ts'
 export interface AgentDefinition {
   /** As far as the file says. */
   readonly options: AgentOptions
-  /** The MCP servers that it configures itself: whoever takes them starts what the file says. */
+  /** The MCP servers that it configures itself, which are programs that would run as you. */
   readonly servers?: McpServers
   /** What of it an agent here cannot have: keys, or a key and a value. */
   readonly dropped: readonly string[]
