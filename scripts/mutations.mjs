@@ -31,6 +31,39 @@ const breaking = (promise, tests, ...edits) =>
   edits.map(([what, file, from, to]) => ({ breaks: `${promise}: ${what}`, file, from, to, tests }))
 
 export const MUTATIONS = [
+  // Agents that work together
+  ...breaking(
+    'Who an agent is to its team, the owner of the log decides',
+    {
+      'tests/team/team.test.ts': [
+        'sees its team, and itself in it, by the tools that it was granted and no others',
+        'that is cancelled has asked for nothing: the task of the other is cancelled, and its secret is of no use',
+      ],
+    },
+    [
+      'it has all tools, whatever it was granted',
+      'src/team/member.ts',
+      'TEAM_SERVER_TOOLS.filter(({ name }) => granted.includes(name))',
+      'TEAM_SERVER_TOOLS.filter(({ name }) => granted.includes(name) || name !== "")',
+    ],
+    ['a secret outlives its call', 'src/team/desk.ts', 'this.#members.delete(token)', 'void token'],
+  ),
+  ...breaking(
+    'A call that asks another agent leaves a place for the answer',
+    {
+      'tests/team/places.test.ts': [
+        'leave a place to one that works, however many ask and are answered, and whatever the limit becomes',
+        'are refused in words that say what to do instead',
+      ],
+    },
+    ['the last place is taken as well', 'src/team/places.ts', 'call]).size >= room', 'call]).size > room'],
+    [
+      'any number of answers is waited for at a time',
+      'src/team/places.ts',
+      'if (atOnce >= MOST_AT_ONCE)',
+      'if (atOnce >= Infinity)',
+    ],
+  ),
   // The MCP server
   ...breaking(
     'A client of claude-agents mcp leaves nothing running that it waits for',
@@ -42,7 +75,7 @@ export const MUTATIONS = [
     },
     [
       'no tool hears that its call is cancelled',
-      'src/cli/mcp/server.ts',
+      'src/mcp/tool-server.ts',
       'signal: mcpReq.signal, progress: tell',
       'signal: new AbortController().signal, progress: tell',
     ],
@@ -66,13 +99,13 @@ export const MUTATIONS = [
     },
     [
       'any number of calls is in flight',
-      'src/cli/mcp/server.ts',
-      'if (this.#calls.size >= MOST_CALLS) return',
+      'src/mcp/tool-server.ts',
+      'if (this.#calls.size >= mostCalls) return',
       'if (this.#calls.size >= Infinity) return',
     ],
     [
       'half of a character is read twice',
-      'src/cli/mcp/tool.ts',
+      'src/mcp/tool.ts',
       'const end = offset + piece.length',
       'const end = offset + longest',
     ],
@@ -84,8 +117,8 @@ export const MUTATIONS = [
     [
       'what is disallowed is allowed',
       'src/config/agent-definition.ts',
-      'const isAllowed = !never.has(base(rule))',
-      'const isAllowed = rule !== base("")',
+      'const isAllowed = !never.has(ruleParts(rule).name)',
+      'const isAllowed = ruleParts(rule).name !== ""',
     ],
   ),
   // Editing
@@ -167,6 +200,175 @@ export const MUTATIONS = [
     ],
   ),
   // Schedules
+  ...breaking(
+    'A message is received once, and a sent one is durable',
+    {
+      'tests/messages/messages.test.ts': [
+        'is in the mailbox once, however often it is sent under its id, before and after a restart',
+      ],
+    },
+    [
+      'each sending is received',
+      'src/actors/agent/mailbox/mailbox.ts',
+      'const commitId = `message/${this.#agent}/${messageId}`',
+      'const commitId = `message/${this.#agent}/${this.#environment.newId()}`',
+    ],
+  ),
+  ...breaking(
+    'A message is read in exactly one answered turn',
+    {
+      'tests/messages/messages.test.ts': [
+        'is read again after a task that ended without an answer, in its place',
+      ],
+    },
+    [
+      'a failed task keeps what it has read',
+      'src/actors/agent/state.ts',
+      '    ...givenBack({ unread }, task),\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A message is read in exactly one answered turn',
+    {
+      'tests/messages/messages.test.ts': ['that came during a turn can be read in it, and is not read again'],
+      'tests/actors/agent/machine.test.ts': [
+        'has each message in one place until its turn is answered: in the mailbox, or in one task',
+      ],
+    },
+    [
+      'what was read in the middle of a call is lost to the next one',
+      'src/actors/agent/mailbox/unread.ts',
+      'readonly Unread[] => [...messages, ...news]',
+      'readonly Unread[] => [...messages, ...news.slice(news.length)]',
+    ],
+  ),
+  ...breaking(
+    'The sender of a message is certain',
+    {
+      'tests/messages/messages.test.ts': ['cannot pretend to be from another sender, whatever its text is'],
+    },
+    [
+      'line breaks are told as they are',
+      'src/actors/agent/mailbox/unread.ts',
+      "    jsonLine({ from: from ?? '(a person)', messageId, text }),",
+      "    jsonLine({ from: from ?? '(a person)', messageId, text }).replaceAll('\\\\n', '\\n'),",
+    ],
+  ),
+  ...breaking(
+    'A message that nothing receives is refused at once',
+    {
+      'tests/messages/messages.test.ts': [
+        'to an agent that is missing, stopped or removed is refused at once, and the log of the sender says so',
+      ],
+    },
+    [
+      'the log of the sender does not say so',
+      'src/actors/agent/mailbox/mailbox.ts',
+      'if (error instanceof UndeliverableError) {',
+      'if (error instanceof UndeliverableError && error.retryable) {',
+    ],
+  ),
+  ...breaking(
+    'A mailbox is bounded',
+    {
+      'tests/messages/messages.test.ts': [
+        'is refused with a typed error by a full mailbox, and by one that has no room for its length',
+      ],
+    },
+    [
+      'a mailbox takes any number',
+      'src/actors/agent/mailbox/unread.ts',
+      'if (unread.length >= most ||',
+      'if (unread.length > most * 2 ||',
+    ],
+  ),
+  ...breaking(
+    'A mailbox is bounded',
+    {
+      'tests/messages/messages.test.ts': [
+        'of a mailbox of any length is read in as many turns as it needs, none of them too long',
+      ],
+    },
+    [
+      'one turn reads all',
+      'src/actors/agent/mailbox/unread.ts',
+      '    if (bytes > LARGEST_READING) break\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'Agents do not wake each other for ever',
+    {
+      'tests/messages/messages.test.ts': [
+        'is not woken again by a message whose task has failed, and reads it with the next one',
+      ],
+    },
+    [
+      'a failed task begins again',
+      'src/actors/agent/mailbox/unread.ts',
+      '!held && !returned',
+      '!held || (!held && !returned)',
+    ],
+  ),
+  ...breaking(
+    'Agents do not wake each other for ever',
+    {
+      'tests/messages/messages.test.ts': [
+        'and another one that wakes it in turn end after a hundred messages',
+      ],
+    },
+    [
+      'a chain has no end',
+      'src/actors/agent/mailbox/unread.ts',
+      'if ((message.chain ?? 0) > LONGEST_CHAIN)',
+      'if ((message.chain ?? 0) > LONGEST_CHAIN + 20)',
+    ],
+  ),
+  ...breaking(
+    'A held message is read only once a person has released it',
+    {
+      'tests/messages/messages.test.ts': [
+        'reads a message once a person has released it, and never one that is denied',
+      ],
+    },
+    ['a held message is read', 'src/actors/agent/mailbox/unread.ts', '    if (message.held) continue\n', ''],
+  ),
+  ...breaking(
+    'No agent waits for one that waits for it',
+    {
+      'tests/messages/requests.test.ts': [
+        'is refused at once if one would wait for itself: alone, in a row, or across two rows',
+      ],
+    },
+    [
+      'an agent asks itself',
+      'src/messages/requests.ts',
+      'if (from === to) throw',
+      'if (from === to && askers.length > 1) throw',
+    ],
+  ),
+  ...breaking(
+    'No agent waits for one that waits for it',
+    {
+      'tests/messages/requests.test.ts': ['is refused at once if too many wait for one another'],
+    },
+    [
+      'a request is as deep as it likes',
+      'src/messages/requests.ts',
+      'if (askers.length > MOST_WAITING)',
+      'if (askers.length > MOST_WAITING * 2)',
+    ],
+  ),
+  ...breaking(
+    'What a request costs counts for the run that began it',
+    {
+      'tests/messages/requests.test.ts': [
+        'counts its cost to the run that began it: its budget and its total',
+      ],
+    },
+    ['the run does not know of it', 'src/messages/requests.ts', '      ...defined({ runId }),\n', ''],
+  ),
   ...breaking(
     'An instant of a schedule is decided once',
     {
@@ -2061,8 +2263,8 @@ export const MUTATIONS = [
     [
       'a lost session is begun without its conversation',
       'src/actors/agent/session/composed-call.ts',
-      "prompt: `${before?.text ?? ''}${asked}${noteOf(task)}`,",
-      'prompt: `${asked}${noteOf(task)}`,',
+      "prompt: `${before?.text ?? ''}${messagesAsText(task.messages)}${asked}${noteOf(task)}`,",
+      'prompt: `${messagesAsText(task.messages)}${asked}${noteOf(task)}`,',
     ],
   ),
   ...breaking(
@@ -2200,8 +2402,8 @@ export const MUTATIONS = [
     [
       'a raised budget is not noticed',
       'src/actors/agent/decisions.ts',
-      "return queue.some(isHeldForMoney) ? [{ key: BEGIN_HELD, type: 'begin' }] : []",
-      'return []',
+      "...(queue.some(isHeldForMoney) ? [{ key: BEGIN_HELD, type: 'begin' } as const] : []),",
+      '',
     ],
   ),
   ...breaking(
@@ -2348,8 +2550,8 @@ export const MUTATIONS = [
     [
       'the next process does not look for it',
       'src/actors/agent/list.ts',
-      'queue.length + abandoned.length > 0,',
-      'queue.length > 0,',
+      'queue.length + abandoned.length + heldMessages > 0 ||',
+      'queue.length + heldMessages > 0 ||',
     ],
     [
       'it is recorded again by each process',
@@ -3841,7 +4043,7 @@ export const MUTATIONS = [
     [
       'nothing is said of what is left out',
       'src/actors/agent/session/conversation.ts',
-      'turns: turns.length - told.length, characters }',
+      'turns: elsewhere + turns.length - told.length, characters }',
       'turns: 0, characters }',
     ],
   ),
@@ -3970,6 +4172,43 @@ export const MUTATIONS = [
       'src/actors/agent/agent.ts',
       'wasKilled, insists: true })',
       'wasKilled })',
+    ],
+  ),
+  ...breaking(
+    'An adopted session continues as it was',
+    { 'tests/actors/agent/adopted.test.ts': ['forks the session with its first task'] },
+    [
+      'the agent begins a conversation of its own',
+      'src/actors/agent/state.ts',
+      'SessionAdopted: ({ totals }, data) => ({ session: data.sessionId, ',
+      'SessionAdopted: ({ totals }, data) => ({ ',
+    ],
+  ),
+  ...breaking(
+    'An adopted session continues as it was: half a line is refused',
+    {
+      'tests/claude/session/adoption.test.ts': ['a transcript that is cut off anywhere'],
+    },
+    ['half a line is skipped', 'src/claude/session/adoption.ts', 'isWhole = line !== null', 'isWhole = true'],
+  ),
+  ...breaking(
+    'A conversation in a terminal leaves the agent as it is',
+    { 'tests/actors/agent/adopted.test.ts': ['continues from what was said in a terminal'] },
+    [
+      'no budget counts what it cost',
+      'src/actors/agent/agent.ts',
+      '    await admission.charge(request, amountOf(recorded))\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A conversation in a terminal leaves the agent as it is: one that moved on refuses it',
+    { 'tests/actors/agent/adopted.test.ts': ['that answered meanwhile, or is about to'] },
+    [
+      'an answer in between is lost',
+      'src/actors/agent/agent.ts',
+      'context.session !== parentSessionId',
+      'context.session === undefined',
     ],
   ),
   ...breaking(

@@ -2,7 +2,8 @@
 import { dirname, join } from 'node:path'
 import { InvalidInvocationError, OutputSchemaError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
-import { isToolRule } from '../events/options/tools.ts'
+import { isToolRule, ruleParts } from '../events/options/tool-rule.ts'
+import { teamTool } from '../events/options/tools.ts'
 import { FILE_TOOLS, SHELL_TOOLS } from './asking/rules.ts'
 import { outputSchema } from './output-schema.ts'
 import { recordsSystemPrompts, type Version } from './program.ts'
@@ -16,6 +17,8 @@ export interface ArgumentsContext {
   readonly origin?: { readonly sessionId: string; readonly at: string | null } | null | undefined
   /** The settings by which a person is asked about tool calls, and the server by which the agent asks one. */
   readonly asking?: { readonly settings: JsonObject; readonly server: JsonObject | null } | undefined
+  /** The server by which it reaches its team. */
+  readonly team?: JsonObject | undefined
   /** The file that configures the agent's own MCP servers. Their secrets are in no argument. */
   readonly servers?: string | undefined
   /** Whether it is asked something before the prompt, which is then a message. */
@@ -37,7 +40,6 @@ export function claudeArguments(
   context: ArgumentsContext,
 ): string[] {
   const { settings } = call
-  const { allowed, disallowed } = toolRules(settings)
   return [
     '-p',
     // Plain json loses the cause of startup errors; stream-json requires --verbose.
@@ -47,20 +49,38 @@ export function claudeArguments(
     ...sourceArguments(context),
     // A prompt is none; without plugins, there are no skills either.
     ...(settings.plugins ? [] : ['--disable-slash-commands']),
+    ...(settings.maxTurns === undefined ? [] : ['--max-turns', String(settings.maxTurns)]),
+    ...(settings.outputSchema === undefined ? [] : ['--json-schema', checkSchema(settings.outputSchema)]),
+    ...roleArguments(settings, context),
+  ]
+}
+
+/** The arguments for a conversation of a person with the agent in a terminal: there, `claude` asks about tools itself. */
+export const terminalArguments = (
+  call: Pick<Call, SessionPart | 'settings'>,
+  context: Omit<ArgumentsContext, 'asking'>,
+): string[] => [
+  ...sessionArguments(call, context),
+  ...sourceArguments(context),
+  ...roleArguments(call.settings, context),
+]
+
+/** What the agent is, and what it may do. It comes last, as it ends with lists. */
+function roleArguments(settings: CallSettings, { version, systemPromptFile }: ArgumentsContext): string[] {
+  const { allowed, disallowed } = toolRules(settings)
+  return [
     ...(settings.plugins ?? []).flatMap((path) => ['--plugin-dir', path]),
     ...(settings.permissions === 'bypass'
       ? ['--dangerously-skip-permissions']
       : ['--permission-mode', 'acceptEdits']),
     // Versions that record the system prompt would otherwise ignore a later change to it.
-    ...(recordsSystemPrompts(context.version) ? ['--system-prompt-snapshot', 'off'] : []),
-    ...(context.systemPromptFile === null ? [] : ['--append-system-prompt-file', context.systemPromptFile]),
+    ...(recordsSystemPrompts(version) ? ['--system-prompt-snapshot', 'off'] : []),
+    ...(systemPromptFile === null ? [] : ['--append-system-prompt-file', systemPromptFile]),
     ...(settings.model === undefined ? [] : ['--model', checkModel(settings.model)]),
     ...(settings.fallbackModel === undefined
       ? []
       : ['--fallback-model', settings.fallbackModel.split(',').map(checkModel).join(',')]),
     ...(settings.effort === undefined ? [] : ['--effort', settings.effort]),
-    ...(settings.maxTurns === undefined ? [] : ['--max-turns', String(settings.maxTurns)]),
-    ...(settings.outputSchema === undefined ? [] : ['--json-schema', checkSchema(settings.outputSchema)]),
     // These are variadic and would swallow what follows: they come last, each ended by the next flag.
     ...(settings.addDirs ? ['--add-dir', ...settings.addDirs] : []),
     ...(allowed.length === 0 ? [] : ['--allowedTools', ...allowed]),
@@ -73,11 +93,12 @@ export function claudeArguments(
  * is loaded if it is trusted: not the `local` settings, which only the agent can have written, and not the instructions and
  * servers of the folders around.
  */
-function sourceArguments({ project, asking, servers: own }: ArgumentsContext): string[] {
+function sourceArguments({ project, asking, servers: own, team }: ArgumentsContext): string[] {
   const servers = [
     ...(project?.hasServers ? ['.mcp.json'] : []),
     ...(own === undefined ? [] : [own]),
     ...(asking?.server ? [JSON.stringify(asking.server)] : []),
+    ...(team ? [JSON.stringify(team)] : []),
   ]
   const settings = {
     ...(project && { claudeMdExcludes: ['**/node_modules/**', ...aroundOf(project.directory)] }),
@@ -117,8 +138,11 @@ function sessionArguments(
   return [...at, '--resume', checkSessionId(forked), '--fork-session', ...own]
 }
 
+/** Whether it has the form of the ids of sessions, and of the lines of their transcripts. */
+export const isSessionId = (id: string): boolean => SESSION_ID.test(id)
+
 function checkSessionId(id: string): string {
-  if (SESSION_ID.test(id)) return id
+  if (isSessionId(id)) return id
   throw new InvalidInvocationError({ said: 'a session id is not a UUID' })
 }
 
@@ -158,7 +182,7 @@ const NEVER = ['ListAgents', 'SendMessage', 'EnterWorktree', 'ExitWorktree']
 
 type Granted = Pick<
   CallSettings,
-  'allowedTools' | 'approvedRules' | 'approveTools' | 'disallowedTools' | 'permissions'
+  'allowedTools' | 'approvedRules' | 'approveTools' | 'disallowedTools' | 'permissions' | 'team'
 >
 
 /**
@@ -168,8 +192,8 @@ type Granted = Pick<
  * toolRules({ allowedTools: ['Write', 'Bash(git *)'] }).allowed // ['Write(./**)', 'Bash(git *)']
  */
 export function toolRules(settings: Granted): ToolRules {
-  const { allowedTools = [], approvedRules = [], disallowedTools = [] } = settings
-  const allowed = [...allowedTools, ...approvedRules].map(checkRule)
+  const { allowedTools = [], approvedRules = [], disallowedTools = [], team = [] } = settings
+  const allowed = [...allowedTools, ...approvedRules, ...team.map(teamTool)].map(checkRule)
   return {
     allowed: allowed.map((name) => (FILE_TOOLS.has(name) ? `${name}(${WORKSPACE})` : name)),
     // What runs commands is denied unless one of them is allowed.
@@ -184,6 +208,6 @@ function checkRule(name: string): string {
 
 /** Whether an agent may run commands, if only on approval. */
 export function grantsShell({ allowedTools = [], approveTools = [], permissions }: Granted): boolean {
-  const isShell = (name: string) => SHELL_TOOLS.some((tool) => name === tool || name.startsWith(`${tool}(`))
+  const isShell = (rule: string) => SHELL_TOOLS.includes(ruleParts(rule).name)
   return permissions === 'bypass' || [...allowedTools, ...approveTools].some(isShell)
 }

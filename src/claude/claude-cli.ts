@@ -31,6 +31,7 @@ import { sweepBase } from './process/termination.ts'
 import { formatVersion, programLocator } from './program.ts'
 import { recoverCall } from './recovery.ts'
 import type { AgentRunner, Call } from './runner.ts'
+import { adoptSession, takeSession } from './session/adoption.ts'
 import { branchSession } from './session/branch.ts'
 import { Sessions } from './session/origin.ts'
 import { pruneTranscripts } from './session/pruning.ts'
@@ -168,6 +169,8 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     },
     processes: ({ baseDir }) => callProcesses(baseDir, context.table),
     branch: branchSession,
+    adopt: adoptSession,
+    take: takeSession,
     sweep: (what) => sweepBase(what, context),
     ...directoryOperations(options),
   }

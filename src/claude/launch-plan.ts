@@ -16,6 +16,8 @@ import {
   askingSettings,
   hasQuestions,
   personServer,
+  teamFile,
+  teamServer,
 } from './asking/plan.ts'
 import { askingProgram } from './asking/programs.ts'
 import { callEnvironment, type Environment, temporaryDirectory } from './environment.ts'
@@ -93,9 +95,8 @@ export function launchPlan(call: Call, { program, inherited, added, origin }: Pl
     asksFirst,
     servers: settings.mcpServers && serverConfiguration(home),
     asking: asking && askingArguments(call, asking),
-    project: settings.project
-      ? { directory: realpathSync(workspace), hasServers: existsSync(join(workspace, '.mcp.json')) }
-      : undefined,
+    team: call.team && teamServer(home, askingProgram('team')),
+    project: settings.project ? projectIn(workspace) : undefined,
     systemPromptFile: settings.systemPrompt === '' ? null : systemPromptFile(home),
   })
   const start = { environment, arguments: given }
@@ -104,7 +105,7 @@ export function launchPlan(call: Call, { program, inherited, added, origin }: Pl
   return {
     ...launch,
     ...(call.resumes ? heldBack : { preamble: PREAMBLE }),
-    secrets: secretsOf(environment),
+    secrets: [...secretsOf(environment), ...(call.team ? [call.team.token] : [])],
     isLoginFixed: isLoginFixed(environment),
     directory: workspace,
     home,
@@ -112,13 +113,19 @@ export function launchPlan(call: Call, { program, inherited, added, origin }: Pl
   }
 }
 
+/** The project whose own settings count. */
+export const projectIn = (workspace: string) => ({
+  directory: realpathSync(workspace),
+  hasServers: existsSync(join(workspace, '.mcp.json')),
+})
+
 /** A wrapper around `claude` (a container, another user) may not pass the descriptor on. */
-const isKeyVisible = (added: Variables, inherited: Variables) =>
+export const isKeyVisible = (added: Variables, inherited: Variables) =>
   isOn(added[KEY_IN_ENVIRONMENT] ?? inherited[KEY_IN_ENVIRONMENT])
 const KEY_IN_ENVIRONMENT = 'CLAUDE_AGENTS_KEY_IN_ENVIRONMENT'
 
 /** Not on the command line, which is limited in length and visible in every process list. */
-const systemPromptFile = (home: string) => join(home, 'system-prompt.md')
+export const systemPromptFile = (home: string) => join(home, 'system-prompt.md')
 
 /** Removes the output that the commands of earlier calls left behind. */
 export async function clearTemporaryFiles({ directories }: Call): Promise<void> {
@@ -136,14 +143,15 @@ const askingArguments = (call: Call, plan: AskingPlan) => ({
 })
 
 /**
- * Writes what the plan's arguments refer to: the system prompt, what the hook knows, and the servers. Returns the secrets of
- * these. Throws McpSecretError.
+ * Writes what the plan's arguments refer to: the system prompt, what the hook knows, how the team is reached, and the servers.
+ * Returns the secrets of these. Throws McpSecretError.
  */
 export async function writeCallFiles(call: Call, environment: Variables): Promise<readonly string[]> {
   const { home } = call.directories
   await writeOwnFile(systemPromptFile(home), call.settings.systemPrompt)
   const asking = askingPlanOf(call)
   if (asking) await writeOwnFile(askingFile(home), JSON.stringify(asking))
+  if (call.team) await writeOwnFile(teamFile(home), JSON.stringify(call.team))
   if (!call.settings.mcpServers) return []
   await removeServerFiles(call)
   const { files, secrets } = await serverFiles(call.settings.mcpServers, home, environment)
@@ -160,7 +168,7 @@ export async function removeServerFiles({ directories, settings }: Call): Promis
 }
 
 /** Atomically: an earlier call may still be reading it. */
-async function writeOwnFile(path: string, text: string): Promise<void> {
+export async function writeOwnFile(path: string, text: string): Promise<void> {
   if (text === '' || (await readAgentFile(path, Buffer.byteLength(text))) === text) return
   // A random name that must not exist yet: an agent that runs commands could have planted a link.
   const draft = `${path}.${randomUUID()}`

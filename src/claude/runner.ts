@@ -22,7 +22,15 @@ export interface Call {
   /** What a person decided of the tool call at which its parent session ended: no prompt is sent. */
   readonly resumes?: ResumedTurn
   readonly settings: CallSettings
+  /** How it reaches its team, if it may. */
+  readonly team?: TeamPass
   readonly directories: AgentDirectories
+}
+
+/** With it, the server of a call reaches the team, as nobody but its agent. It is a secret of the call. */
+export interface TeamPass {
+  readonly socket: string
+  readonly token: string
 }
 
 /** A tool call at which a call has ended, for a person to decide. It has not been carried out. */
@@ -61,6 +69,8 @@ export interface CallSettings extends Equipment {
   readonly approvedRules?: readonly string[]
   /** Whether it has a tool by which it asks a person: the call ends at that. */
   readonly questions?: boolean
+  /** The names of the tools by which it works with its team. */
+  readonly team?: readonly string[]
   /**
    * Whether the repository that the agent works on is trusted: its settings, hooks, servers and instructions are loaded, and
    * their author can run commands. Absent: it works on none.
@@ -159,6 +169,26 @@ export type CallMessage =
   | ({ readonly type: 'deferred' } & DeferredTool)
   | { readonly type: 'result'; readonly result: CallResult }
 
+/** A transcript that an agent can adopt, and how many prompts of it were answered. */
+export interface SessionFile {
+  readonly path: string
+  readonly sessionId: string
+  readonly turns: number
+}
+
+/** A fork of an agent's session in which a person has talked to it. */
+export interface TakenSession {
+  readonly path: string
+  readonly sessionId: string
+  readonly parentSessionId: string | null
+}
+
+/** The turns in it that are not in its parent, and what they cost. */
+export interface TakenTurns {
+  readonly turns: number
+  readonly spent: CallSpending
+}
+
 /** What became of a call whose outcome was not recorded. */
 export type Recovered =
   /** It was answered and paid for: here is the answer. */
@@ -218,6 +248,10 @@ export interface AgentRunner {
    * to no agent, and any agent can continue any session.
    */
   branch?(sessionId: string, from: AgentDirectories, to: AgentDirectories): Promise<void>
+  /** Copies a session of Claude Code so that an agent can continue it; the original is only read. */
+  adopt?(session: SessionFile, to: AgentDirectories): Promise<void>
+  /** The same with a fork of the agent's own session, if anything was said in it. */
+  take?(session: TakenSession, to: AgentDirectories): Promise<TakenTurns>
   /** The files of agents, turn by turn. Without it, they are not kept, and no agent can work on a repository. */
   readonly files?: FilesOperations
   /** Deletes the directories of a removed agent, without following links. */

@@ -15,6 +15,7 @@ import {
 } from '../events/options/agent.ts'
 import { optionsOf } from '../events/options/agent-changes.ts'
 import { locatedServers, McpServers } from '../events/options/servers.ts'
+import { ruleParts } from '../events/options/tool-rule.ts'
 import { ToolRule, toolRule } from '../events/options/tools.ts'
 import { openPlainFile } from '../store/directory.ts'
 import { ConfigDocument } from './document.ts'
@@ -188,10 +189,9 @@ function splitNames(text: string): readonly string[] {
 
 /** What is both allowed and not is not allowed, also if only one of them has a scope. */
 function toolsIn(tools: unknown, disallowed: unknown, drop: Drop): readonly string[] {
-  const base = (name: string) => name.replace(/\(.*$/s, '')
-  const never = new Set(namesIn(disallowed).map(base))
+  const never = new Set(namesIn(disallowed).map((rule) => ruleParts(rule).name))
   return rulesIn(tools, 'tools', drop).filter((rule) => {
-    const isAllowed = !never.has(base(rule))
+    const isAllowed = !never.has(ruleParts(rule).name)
     if (!isAllowed) drop('tools', rule)
     return isAllowed
   })

@@ -2,9 +2,18 @@
 
 import * as Schema from 'effect/Schema'
 import { defined } from '../events/json.ts'
-import { AGENT, ASKING, EQUIPMENT, IDENTITY, RETRY, RepositoryOptions } from '../events/options/agent.ts'
+import {
+  AGENT,
+  ASKING,
+  EQUIPMENT,
+  IDENTITY,
+  RETRY,
+  RepositoryOptions,
+  TeamTools,
+} from '../events/options/agent.ts'
 import { BUDGET, CACHE_READ_WEIGHT, CALL_MINIMUM } from '../events/options/budget.ts'
 import { LIMITS } from '../events/options/limits.ts'
+import { MESSAGING } from '../events/options/message.ts'
 import { NotificationReceivers } from '../events/options/notify.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { McpServers } from '../events/options/servers.ts'
@@ -51,6 +60,7 @@ const AGENT_DEFAULTS = section({
   model,
   allowed_tools,
   ...inFile(ASKING),
+  ...inFile(MESSAGING),
   ...inFile(EQUIPMENT),
 })
 
@@ -108,6 +118,7 @@ const Agent = Schema.Struct({
   id: IDENTITY.id,
   system_prompt: IDENTITY.systemPrompt,
   ...fieldsOf(AGENT_DEFAULTS),
+  team: Schema.optionalKey(TeamTools),
   workspace: Schema.optionalKey(
     RepositoryOptions.annotate({
       noun: 'setting',

@@ -5,6 +5,7 @@ import type { Recorded } from './envelope.ts'
 import type { JsonObject } from './json.ts'
 import { Material, PlacedInput } from './material.ts'
 import { AgentConfig } from './options/agent.ts'
+import { MESSAGE_FACTS, messagesReadIfAny } from './options/message.ts'
 import { setup } from './options/servers.ts'
 import { byPerson } from './options/values.ts'
 import { Body } from './task-input.ts'
@@ -54,15 +55,6 @@ const spendingIfKnown = {
   costUsd: Schema.optionalKey(spending.costUsd),
   usage: Schema.optionalKey(spending.usage),
 }
-
-/** The messages that a turn reads, in their order, and the facts by which they came. */
-const messagesRead = { messages: Schema.Array(Schema.String), uses: Schema.Array(Schema.String) }
-const messagesReadIfAny = {
-  messages: Schema.optionalKey(messagesRead.messages),
-  uses: Schema.optionalKey(messagesRead.uses),
-}
-
-const onlyMessage = { messageId: Schema.String }
 
 /** Whether the files are as they were before the call. Otherwise, FilesRestored says what was brought back. */
 const leftFiles = { untouched: Schema.optionalKey(Schema.Literal(true)) }
@@ -154,6 +146,8 @@ const definitions = {
       runId: Schema.optionalKey(Schema.String),
       /** It was begun by messages alone, whose chain has this many links: see `MessageReceived`. */
       woken: Schema.optionalKey(Count),
+      /** The agents that wait for its answer, the one that asked last. Absent if none does. */
+      askers: Schema.optionalKey(Schema.Array(Schema.String)),
       ...byPerson,
     }),
   ),
@@ -177,32 +171,7 @@ const definitions = {
       ...messagesReadIfAny,
     }),
   ),
-  /** A message is durable in the agent's mailbox. */
-  MessageReceived: fact(
-    Schema.Struct({
-      ...onlyMessage,
-      /** An agent, or the stream of an actor of a user's own; null for a person, or a program outside. */
-      from: NullableString,
-      text: Schema.String,
-      /** How many messages led to one another up to this one. Absent: it is the first, no agent's task sent it. */
-      chain: Schema.optionalKey(Count),
-      /** A person decides whether it is read. */
-      held: Schema.optionalKey(Schema.Literal(true)),
-      ...byPerson,
-    }),
-  ),
-  /** Messages that came during a call, and that its agent has read in it. */
-  MessagesRead: fact(Schema.Struct({ ...callOfTask, ...messagesRead })),
-  /** A held message may be read. */
-  MessageReleased: fact(Schema.Struct({ ...onlyMessage, by: NullableString })),
-  /** A held message will never be read. */
-  MessageRejected: fact(Schema.Struct({ ...onlyMessage, reason: Schema.String, by: NullableString })),
-  /** The agent has sent a message, which is in the mailbox of its receiver. */
-  MessageSent: fact(Schema.Struct({ ...onlyMessage, to: Schema.String, text: Schema.String })),
-  /** The agent has sent a message, and there was nothing to receive it. */
-  MessageUndeliverable: fact(
-    Schema.Struct({ ...onlyMessage, to: Schema.String, text: Schema.String, reason: Schema.String }),
-  ),
+  ...MESSAGE_FACTS,
   /** The conversation for a rebuilt call was too long: what its prompt does not contain. */
   ConversationCut: fact(Schema.Struct({ ...callOfTask, turns: Count, characters: Count })),
   /** The material of the task is in the workspace. */
@@ -333,6 +302,23 @@ const definitions = {
       because: Schema.optionalKey(Schema.Literals(['account', 'session'])),
       /** How much time the task has left, in ms: its deadline stands still until the next call. */
       leftMs: Schema.optionalKey(Count),
+    }),
+  ),
+  /**
+   * Its conversation continues in a session of which it has a copy: one that began elsewhere, or a fork of its own in which a
+   * person talked to it.
+   */
+  SessionAdopted: fact(
+    Schema.Struct({
+      sessionId: Schema.String,
+      /** Prompts in it that were answered, without those of its parent: they are not in the log. */
+      turns: Count,
+      /** What it was forked from. */
+      parentSessionId: Schema.optionalKey(NullableString),
+      /** Budgets count what was spent under this id. */
+      callId: Schema.optionalKey(Schema.String),
+      ...spendingIfKnown,
+      ...byPerson,
     }),
   ),
   /** The session to continue is gone: from now on its conversation comes from the log. */

@@ -143,6 +143,10 @@ function commandOf({ stream, type, data }: Recorded): string | null {
       return `agent ask ${id}`
     case 'AgentCreated':
       return `agent create ${id}`
+    case 'SessionAdopted':
+      return data.parentSessionId === undefined
+        ? `agent adopt ${String(data.sessionId)} --as ${id}`
+        : `agent open ${id} --take`
     case 'AgentConfigured':
       return `agent edit ${id}`
     case 'AgentReset':

@@ -55,6 +55,8 @@ export interface ExplainedHold extends ReturnType<typeof budgetHoldInWords> {
 export interface Admission {
   /** The account that pays for the next call. */
   readonly account: string
+  /** How many calls of that account may be in flight at present. */
+  readonly room: number
   /** Learns what the log says of that account and of budgets, so that the first call may begin at once. */
   prepare(): Promise<void>
   /**
@@ -70,6 +72,8 @@ export interface Admission {
   admitNow?(request: CallRequest): Admitted | undefined
   /** A call that an earlier process announced already runs, whether or not there is room. */
   adopt(request: CallRequest): Admitted
+  /** Counts what was spent without being asked for, whether or not there is room; it is settled like a call. */
+  charge(request: CallRequest, cost: Amount): Promise<void>
   /** A call has ended or will not begin: whatever is known of it is in the log. */
   settle(callId: string): void
   /** Calls back when a held call may begin, with the accounts that a person has resumed. Returns what stops it. */
@@ -125,6 +129,9 @@ export function localAdmission({
     get account() {
       return accountNow()
     },
+    get room() {
+      return governor.room(accountNow())
+    },
     async prepare() {
       await know(accountNow())
       await budgets.load()
@@ -171,6 +178,7 @@ export function localAdmission({
       const slot = governor.adopt({ agent: request.agent, account })
       return new AdmittedCall(parts, request, account, slot, 0)
     },
+    charge: (request, cost) => budgets.charge(request, cost),
     settle: (callId) => budgets.settle(callId),
     changes(listener) {
       const forget = [budgets.changes(() => listener(NO_ACCOUNT)), accounts.onResume(listener)]

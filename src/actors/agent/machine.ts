@@ -18,6 +18,7 @@ const agent = setup({
     isCurrent: ({ context, event }) => context.current?.taskId === taskOf(event),
     isOpenCall: ({ context: { current }, event }) =>
       'callId' in event.data &&
+      'taskId' in event.data &&
       current?.taskId === event.data.taskId &&
       current.call?.callId === event.data.callId,
     isLate: ({ context, event }) =>
@@ -105,6 +106,7 @@ const free = {
     /** It was rejected, or it cannot begin. */
     TaskFailed: { guard: 'isQueued', actions: fold },
     TaskCancelled: { guard: 'isQueued', actions: fold },
+    SessionAdopted: { actions: fold },
     AgentReset: { target: 'idle', actions: fold },
     AgentStopped: { guard: 'hasNoTask', target: 'stopped', actions: fold },
     AgentRemoved: { guard: 'hasNoTask', target: 'absent', actions: fold },

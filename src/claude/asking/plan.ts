@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { JsonObject } from '../../events/json.ts'
-import { ASK_HUMAN } from '../../events/options/tools.ts'
+import { ASK_HUMAN, TEAM_SERVER } from '../../events/options/tools.ts'
 import type { Call, ResumedTurn } from '../runner.ts'
 import { type AskingRules, toolsNamedBy } from './rules.ts'
 
@@ -76,6 +76,16 @@ const ENVIRONMENT = {
 /** The server whose only tool asks a person. */
 export const personServer = (program: string): JsonObject => ({
   mcpServers: { 'claude-agents': { command: process.execPath, args: [program] } },
+})
+
+/** The file with which the server of a call reaches the team. */
+export const teamFile = (home: string): string => join(home, 'team.json')
+
+/** The server by which an agent reaches its team. The CLI waits until it is connected. */
+export const teamServer = (home: string, program: string): JsonObject => ({
+  mcpServers: {
+    [TEAM_SERVER]: { command: process.execPath, args: [program, teamFile(home)], alwaysLoad: true },
+  },
 })
 
 /** A machine under load takes its time; the CLI carries out a call whose hook is late. */

@@ -6,13 +6,9 @@ import { NotAFileError } from '../../events/errors/store.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { defined, isJsonObject } from '../../events/json.ts'
 import { nameHint } from '../../events/nearest-name.ts'
-import {
-  type AgentOptions,
-  ON_MESSAGE,
-  type OnMessage,
-  type RepositoryOptions,
-} from '../../events/options/agent.ts'
+import type { AgentOptions, RepositoryOptions } from '../../events/options/agent.ts'
 import type { AgentChanges } from '../../events/options/agent-changes.ts'
+import { ON_MESSAGE, type OnMessage } from '../../events/options/message.ts'
 import { decodedServers, locatedServers, type McpServers } from '../../events/options/servers.ts'
 import { readPlainFile } from '../../store/directory.ts'
 import { listedNames, oneOrMore, zeroOrMore } from '../arguments.ts'
@@ -21,6 +17,8 @@ export interface AgentSettings {
   readonly tools?: readonly string[]
   readonly approve?: readonly string[]
   readonly questions?: boolean
+  readonly team?: true | readonly string[]
+  readonly onMessage?: OnMessage
   readonly disallow?: readonly string[]
   readonly mcpConfig?: readonly string[]
   readonly addDir?: readonly string[]
@@ -29,7 +27,6 @@ export interface AgentSettings {
   readonly effort?: string
   readonly fallbackModel?: string
   readonly appendClaudeMd?: string
-  readonly onMessage?: OnMessage
   readonly maxTurns?: number
   readonly model?: string
   /** Seconds. */
@@ -52,6 +49,17 @@ export const withSettings = (command: Command): Command =>
     .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
     .option('--approve <rules...>', 'tools of which you decide each call, in the inbox', listedNames)
     .option('--questions', 'let it ask you questions, in the inbox')
+    .option(
+      '--team [tools...]',
+      'let it ask other agents and send them messages, by all tools for that or by those named',
+      listedNames,
+    )
+    .addOption(
+      new Option(
+        '--on-message <what>',
+        'a message to it: queue (default) leaves it for the next task, wake begins one, hold asks you first, in the inbox',
+      ).choices(ON_MESSAGE),
+    )
     .option('--disallow <rules...>', 'tools that it may never use, even if --tools names them', listedNames)
     .option(
       '--mcp-config <files...>',
@@ -66,12 +74,6 @@ export const withSettings = (command: Command): Command =>
     .addOption(new Option('--effort <level>', 'how much the model thinks').choices(EFFORTS))
     .option('--fallback-model <names>', 'model for when the first is overloaded; several between commas')
     .option('--append-claude-md <file>', 'file of instructions that follow its system prompt')
-    .addOption(
-      new Option(
-        '--on-message <what>',
-        'a message to it: queue (default) leaves it for the next task, wake begins one, hold asks you first, in the inbox',
-      ).choices(ON_MESSAGE),
-    )
     .option('--max-turns <n>', 'most turns of the model per call', oneOrMore)
     .option('--model <name>', 'model to use')
     .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', oneOrMore)
@@ -104,6 +106,8 @@ const IN_CODE = {
   tools: 'allowedTools',
   approve: 'approveTools',
   questions: 'questions',
+  team: 'team',
+  'on-message': 'onMessage',
   disallow: 'disallowedTools',
   'mcp-config': 'mcpServers',
   'add-dir': 'addDirs',
@@ -112,7 +116,6 @@ const IN_CODE = {
   effort: 'effort',
   'fallback-model': 'fallbackModel',
   'append-claude-md': 'appendClaudeMd',
-  'on-message': 'onMessage',
   'max-turns': 'maxTurns',
   model: 'model',
   timeout: 'timeoutMs',
@@ -126,6 +129,8 @@ const inCode = async (settings: AgentSettings) =>
     allowedTools: settings.tools,
     approveTools: settings.approve,
     questions: settings.questions,
+    team: settings.team,
+    onMessage: settings.onMessage,
     disallowedTools: settings.disallow,
     mcpServers: settings.mcpConfig && (await serversIn(settings.mcpConfig)),
     addDirs: settings.addDir?.map((path) => resolve(path)),
@@ -137,7 +142,6 @@ const inCode = async (settings: AgentSettings) =>
       settings.appendClaudeMd === undefined
         ? undefined
         : String(await readFor('--append-claude-md', settings.appendClaudeMd)),
-    onMessage: settings.onMessage,
     maxTurns: settings.maxTurns,
     model: settings.model,
     timeoutMs: settings.timeout === undefined ? undefined : settings.timeout * 1000,

@@ -5,8 +5,9 @@ import { dollars, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import { AGENT, IDENTITY } from '../../events/options/agent.ts'
 import { ToolRule } from '../../events/options/tools.ts'
+import { excerpt, morePages, PAGE_FIELDS, pageOf, shortened, textTo, wholeTo } from '../../mcp/tool.ts'
 import { shownStatus } from '../agent/commands.ts'
-import { excerpt, morePages, PAGE_FIELDS, pageOf, shortened, textTo, tool, wholeTo } from './tool.ts'
+import { tool } from './team.ts'
 
 export const agentId = textTo(70, 'The id of the agent: lower-case letters, digits, _ and -.')
 
@@ -34,8 +35,8 @@ export const listAgents = tool({
       ({ id, status, open, done, costUsd }) =>
         `${id}: ${status}, ${plural(open, 'open task')}, ${done} done, ${dollars(costUsd)}`,
     )
-    const text = rest.total === 0 ? 'There are no agents. create_agent creates one.' : lines.join('\n')
-    return { text: text + morePages(rest), data: { agents: entries, ...rest } }
+    const next = rest.total === 0 ? 'There are no agents. create_agent creates one.' : ''
+    return { text: next + lines.join('\n') + morePages(rest), data: { agents: entries, ...rest, next } }
   },
 })
 
@@ -72,6 +73,11 @@ export const createAgent = tool({
     questions: Schema.optionalKey(
       Schema.Boolean.annotate({ description: 'Whether it can ask a person questions, in the inbox.' }),
     ),
+    team: Schema.optionalKey(
+      Schema.Boolean.annotate({
+        description: 'Whether it can ask the other agents itself, and send them messages. Default: false.',
+      }),
+    ),
     max_turns: Schema.optionalKey(
       wholeTo(10_000, 'The most turns of the model in one call. Default: no limit.'),
     ),
@@ -80,11 +86,12 @@ export const createAgent = tool({
     ),
   },
   async run(given, { team }) {
-    const { id, system_prompt: systemPrompt, model, questions } = given
+    const { id, system_prompt: systemPrompt, model, questions, team: isMember } = given
     const { allowed_tools: allowedTools, approve_tools: approveTools } = given
     const { max_turns: maxTurns, timeout_seconds: timeout } = given
     const options = defined({
       ...{ id, systemPrompt, model, allowedTools, approveTools, questions, maxTurns },
+      team: isMember,
       timeoutMs: timeout === undefined ? undefined : timeout * 1000,
     })
     await team.work(({ orchestrator }) => orchestrator.createAgent(options))

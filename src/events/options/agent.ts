@@ -5,9 +5,10 @@ import { AGENT_ID_PATTERN, checkAgentId, ID_RULE } from '../ids.ts'
 import { defined } from '../json.ts'
 import { Budget } from './budget.ts'
 import { type Decodable, decodedInput } from './decoding.ts'
+import { MESSAGING, type OnMessage } from './message.ts'
 import { locatedServers, McpServers, PassedVariable, RecordedServers } from './servers.ts'
 import { completed, explainedBy, optional, setting, whole } from './setting.ts'
-import { ToolRule, toolRule } from './tools.ts'
+import { TEAM_TOOLS, ToolRule, toolRule } from './tools.ts'
 import { Count, Positive, Text } from './values.ts'
 
 /** The options of an agent: its id, its role, and how its calls are made. */
@@ -28,6 +29,16 @@ export interface AgentOptions {
   readonly approveTools?: readonly string[]
   /** Whether it can ask a person: it gets a tool `ask_human`, whose answer comes from `orchestrator.inbox`. Default: false. */
   readonly questions?: boolean
+  /**
+   * Whether it works with the other agents of its team: it gets the tools `list_agents`, `ask_agent`,
+   * `send_message` and `read_messages`, or those that are named. Who it is there, the owner of the log decides. Default: false.
+   */
+  readonly team?: boolean | readonly string[]
+  /**
+   * What becomes of a message to it: `queue` (the default) leaves it for the next task, `wake` begins a task for it once the
+   * agent is idle, `hold` first asks a person (`orchestrator.inbox`).
+   */
+  readonly onMessage?: OnMessage
   /**
    * MCP servers by name, whose tools it may use as far as `allowedTools` has them: `mcp__NAME` for all, `mcp__NAME__TOOL` for
    * one. Secrets are references: `{ headers: { Authorization: 'Bearer ${TOKEN}' } }`. Default: none.
@@ -50,11 +61,6 @@ export interface AgentOptions {
   readonly env?: readonly string[]
   /** Directories of plugins for Claude Code: their skills, commands, agents, hooks and servers. They run as you. Default: none. */
   readonly plugins?: readonly string[]
-  /**
-   * What becomes of a message to it: `queue` (the default) leaves it for the next task, `wake` begins a task for it once the
-   * agent is idle, `hold` first asks a person (`orchestrator.inbox`).
-   */
-  readonly onMessage?: OnMessage
   /** The most turns of the model in one call. Default: no limit. */
   readonly maxTurns?: number
   /** Default: the model that `claude` chooses. */
@@ -103,10 +109,6 @@ export interface RepositoryOptions {
   readonly message?: string
 }
 
-export const ON_MESSAGE = ['queue', 'wake', 'hold'] as const
-/** What becomes of a message to an agent. */
-export type OnMessage = (typeof ON_MESSAGE)[number]
-
 /** Options for every agent that does not set them itself. */
 export type AgentDefaults = Omit<Partial<AgentOptions>, 'id' | 'systemPrompt'>
 
@@ -128,6 +130,10 @@ export type AgentConfig = {
   readonly approveTools?: readonly string[]
   /** Absent: it cannot ask a person. */
   readonly questions?: true
+  /** The tools by which it works with its team. Absent: none. */
+  readonly team?: readonly string[]
+  /** Absent: messages are read with the next task. */
+  readonly onMessage?: Exclude<OnMessage, 'queue'>
   /** Absent: none, as all up to the plugins. */
   readonly mcpServers?: McpServers
   readonly disallowedTools?: readonly string[]
@@ -137,8 +143,6 @@ export type AgentConfig = {
   readonly appendClaudeMd?: string
   readonly env?: readonly string[]
   readonly plugins?: readonly string[]
-  /** Absent: messages are read with the next task. */
-  readonly onMessage?: Exclude<OnMessage, 'queue'>
   readonly maxTurns: number | null
   readonly model: string | null
   /** How long a task may take, from its first call, retries included, in ms. */
@@ -223,6 +227,16 @@ export const ASKING = {
   questions: setting(Schema.Boolean, 'whether it can ask a person', false),
 }
 
+const TeamTool = Schema.String.check(
+  Schema.makeFilter((name) => TEAM_TOOLS.includes(name), { problem: 'is not a tool of the team' }),
+).annotate({ hint: `Use ${TEAM_TOOLS.join(', ')}.` })
+
+/** All tools of the team, none, or those that are named. */
+export const TeamTools = Schema.Union([Schema.Boolean, Schema.Array(TeamTool)]).annotate({
+  problem: `is neither true, nor false, nor a list of these: ${TEAM_TOOLS.join(', ')}`,
+  description: 'Whether it works with the other agents of its team, or by which tools.',
+})
+
 const LONGEST_CLAUDE_MD = 64 * 1024
 
 const Directories = Schema.Array(
@@ -264,15 +278,6 @@ export type Equipment = Pick<AgentConfig, Exclude<keyof typeof EQUIPMENT, 'appen
 export const equipmentOf = (config: AgentConfig): Equipment => {
   const { mcpServers, disallowedTools, effort, fallbackModel, addDirs, env, plugins } = config
   return defined({ mcpServers, disallowedTools, effort, fallbackModel, addDirs, env, plugins })
-}
-
-/** An agent that leaves its messages for the next task has none in its facts. */
-export const MESSAGING = {
-  onMessage: setting(
-    Schema.Literals(ON_MESSAGE).annotate({ problem: 'is none of "queue", "wake" and "hold"' }),
-    'whether a message waits for the next task, begins one, or is held for a person',
-    'queue',
-  ),
 }
 
 const BranchName = Text.check(Schema.isPattern(/^(?!-)[^\0-\x20\x7f~^:?*[\\]+$/)).annotate({
@@ -351,6 +356,8 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
     allowedTools: Schema.NullOr(Schema.Array(Schema.String)),
     approveTools: Schema.optionalKey(Schema.Array(Schema.String)),
     questions: Schema.optionalKey(Schema.Literal(true)),
+    team: Schema.optionalKey(Schema.Array(Schema.String)),
+    onMessage: Schema.optionalKey(Schema.Literals(['wake', 'hold'])),
     mcpServers: Schema.optionalKey(RecordedServers),
     disallowedTools: Schema.optionalKey(Schema.Array(Schema.String)),
     effort: Schema.optionalKey(EQUIPMENT.effort.schema),
@@ -359,7 +366,6 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
     appendClaudeMd: Schema.optionalKey(Schema.String),
     env: Schema.optionalKey(Schema.Array(Schema.String)),
     plugins: Schema.optionalKey(Schema.Array(Schema.String)),
-    onMessage: Schema.optionalKey(Schema.Literals(['wake', 'hold'])),
     retry: RetryPolicy,
     loadProjectSettings: Schema.optionalKey(Schema.Boolean),
     workspace: Schema.optionalKey(RepositoryWorkspace),
@@ -369,9 +375,10 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
 const defaults = {
   ...optional(AGENT),
   ...optional(ASKING),
+  team: Schema.optionalKey(TeamTools),
+  ...optional(MESSAGING),
   ...optional(EQUIPMENT),
   mcpServers: Schema.optionalKey(McpServers),
-  ...optional(MESSAGING),
   retry: Schema.optionalKey(Schema.Struct(optional(RETRY)).annotate({ noun: 'option' })),
   workspace: Schema.optionalKey(RepositoryOptions),
   budget: Schema.optionalKey(Budget),
@@ -392,7 +399,7 @@ export function agentConfig(options: AgentOptions): AgentConfig {
   const given = decodedInput(AgentOptions, options, whole)
   const { systemPrompt, retry = {}, workspace: _, budget: __, approveTools = [], questions, ...rest } = given
   const { mcpServers = {}, disallowedTools = [], addDirs = [], env = [], plugins = [], ...others } = rest
-  const { effort, fallbackModel, appendClaudeMd, onMessage = 'queue' } = others
+  const { effort, fallbackModel, appendClaudeMd, team = false, onMessage = 'queue' } = others
   const config = completed(AGENT, others)
   const allowedTools = config.allowedTools?.map(toolRule) ?? null
   return {
@@ -401,13 +408,14 @@ export function agentConfig(options: AgentOptions): AgentConfig {
     allowedTools,
     ...(approveTools.length > 0 && { approveTools: approveTools.map(toolRule) }),
     ...(questions && { questions }),
+    ...(team && { team: team === true ? TEAM_TOOLS : team }),
+    ...(onMessage !== 'queue' && { onMessage }),
     ...(Object.keys(mcpServers).length > 0 && { mcpServers: locatedServers(mcpServers) }),
     ...(disallowedTools.length > 0 && { disallowedTools: disallowedTools.map(toolRule) }),
     ...defined({ effort, fallbackModel, appendClaudeMd }),
     ...(addDirs.length > 0 && { addDirs: addDirs.map((path) => resolve(path)) }),
     ...(env.length > 0 && { env }),
     ...(plugins.length > 0 && { plugins: plugins.map((path) => resolve(path)) }),
-    ...(onMessage !== 'queue' && { onMessage }),
     retry: completed(RETRY, retry),
   }
 }

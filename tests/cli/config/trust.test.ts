@@ -64,6 +64,7 @@ const READING: readonly (readonly string[])[] = [
 /** Every other command: it changes something, needs no store, or does not end by itself. */
 const OTHERS = [
   ...[
+    'agent adopt',
     'agent approve',
     'agent ask',
     'agent cancel',
@@ -72,6 +73,7 @@ const OTHERS = [
     'agent edit',
     'agent files',
     'agent import',
+    'agent open',
     'agent reject',
     'agent remove',
     'agent reset',

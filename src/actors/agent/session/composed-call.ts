@@ -38,7 +38,7 @@ export async function composeCall(
   { callId, sessionId, parentSessionId, rebuilt }: OpenCall,
   sources: CallSources,
 ): Promise<ComposedCall> {
-  const { allowedTools, maxTurns, model, permissions, approveTools, questions } = config
+  const { allowedTools, maxTurns, model, permissions, approveTools, questions, team } = config
   const { bodies, directories, project, rules } = sources
   const prompt = typeof task.prompt === 'string' ? task.prompt : await bodies.read(task.prompt)
   const asked =
@@ -67,6 +67,7 @@ export async function composeCall(
       approveTools,
       approvedRules: rules,
       questions,
+      team,
       ...equipmentOf(config),
       project,
     }),

@@ -19,7 +19,7 @@ interface Turn {
 
 /** What a rebuilt conversation does not contain. */
 export interface LeftOut {
-  /** The oldest turns. */
+  /** The oldest turns: there is no room for them, or they were not said here. */
   readonly turns: number
   /** Characters at the beginning of the newest turn, if that alone is too long. */
   readonly characters: number
@@ -41,7 +41,7 @@ export async function conversationBefore(
   { store, stream, bodies }: { readonly store: EventStore; readonly stream: string; readonly bodies: Bodies },
   longest = LONGEST_CONVERSATION,
 ): Promise<RebuiltConversation> {
-  const turns = await chainOf(sessionId, store, stream)
+  const { turns, elsewhere } = await chainOf(sessionId, store, stream)
   const told: string[] = []
   let left = longest
   let characters = 0
@@ -53,8 +53,8 @@ export async function conversationBefore(
     told.unshift(turnText(endOf(texts, left)))
     left -= length
   }
-  const leftOut = { turns: turns.length - told.length, characters }
-  return { text: told.length === 0 ? '' : framed(told, leftOut), leftOut }
+  const leftOut = { turns: elsewhere + turns.length - told.length, characters }
+  return { text: told.length + elsewhere === 0 ? '' : framed(told, leftOut), leftOut }
 }
 
 function framed(told: readonly string[], { turns }: LeftOut): string {
@@ -88,23 +88,37 @@ function lastOf(text: string, length: number): string {
   return `(${text.length - end.length} characters are left out)\n${end}`
 }
 
-/** The turns of the chain that ends in this session, newest first. */
-async function chainOf(sessionId: string, store: EventStore, stream: string): Promise<readonly Turn[]> {
+interface Chain {
+  /** Newest first. */
+  readonly turns: readonly Turn[]
+  /** How many of the conversation the log does not have: they are in sessions that were adopted. */
+  readonly elsewhere: number
+}
+
+/** The chain that ends in this session. */
+async function chainOf(sessionId: string, store: EventStore, stream: string): Promise<Chain> {
   const asked = new Map<string, DataOf<'TaskAccepted'>>()
-  const answered = new Map<string, Turn>()
-  for await (const fact of lineage(store, stream)) {
-    if (fact.type === 'TaskAccepted') asked.set(fact.data.taskId, fact.data)
-    if (fact.type !== 'CallSucceeded') continue
-    const task = asked.get(fact.data.taskId)
-    if (task) answered.set(fact.data.sessionId, { asked: task, answered: fact.data })
+  const links = new Map<string, { readonly parent: string | null; readonly said: Turn | number }>()
+  for await (const { type, data } of lineage(store, stream)) {
+    if (type === 'TaskAccepted') asked.set(data.taskId, data)
+    if (type === 'SessionAdopted')
+      links.set(data.sessionId, { parent: data.parentSessionId ?? null, said: data.turns })
+    if (type !== 'CallSucceeded') continue
+    const task = asked.get(data.taskId)
+    if (task)
+      links.set(data.sessionId, { parent: data.parentSessionId, said: { asked: task, answered: data } })
   }
-  const chain: Turn[] = []
-  for (let turn = answered.get(sessionId); turn; turn = answered.get(turn.answered.parentSessionId ?? '')) {
-    chain.push(turn)
+  const turns: Turn[] = []
+  let elsewhere = 0
+  let next: string | null = sessionId
+  for (let link = links.get(next); link; link = links.get(next ?? '')) {
+    if (typeof link.said === 'number') elsewhere += link.said
+    else turns.push(link.said)
     // A circular chain is damage: each of its turns is told once.
-    answered.delete(turn.answered.sessionId)
+    links.delete(next ?? '')
+    next = link.parent
   }
-  return chain
+  return { turns, elsewhere }
 }
 
 async function turnTexts({ asked, answered }: Turn, bodies: Bodies): Promise<TurnTexts> {
