@@ -117,8 +117,8 @@ export const MUTATIONS = [
     [
       'what is disallowed is allowed',
       'src/config/agent-definition.ts',
-      'if (isTool(rule) && !never.has(ruleParts(rule).name)) return [rule]',
-      'if (isTool(rule)) return [rule]',
+      'const isAllowed = !never.has(ruleParts(rule).name)',
+      'const isAllowed = ruleParts(rule).name !== ""',
     ],
   ),
   // Editing

@@ -1,12 +1,20 @@
 /** An agent as Claude Code defines one: a Markdown file whose front matter says what it is, and whose text is its prompt. */
+import { dirname } from 'node:path'
 import * as Schema from 'effect/Schema'
 import { ConfigError } from '../events/errors/config.ts'
 import { systemProblem } from '../events/errors/phrases.ts'
 import { NotAFileError } from '../events/errors/store.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { defined, isJsonObject } from '../events/json.ts'
-import { AGENT, type AgentConfig, type AgentOptions, agentConfig } from '../events/options/agent.ts'
+import {
+  AGENT,
+  type AgentConfig,
+  type AgentOptions,
+  agentConfig,
+  EQUIPMENT,
+} from '../events/options/agent.ts'
 import { optionsOf } from '../events/options/agent-changes.ts'
+import { locatedServers, McpServers } from '../events/options/servers.ts'
 import { ruleParts } from '../events/options/tool-rule.ts'
 import { ToolRule, toolRule } from '../events/options/tools.ts'
 import { openPlainFile } from '../store/directory.ts'
@@ -16,6 +24,8 @@ import { ConfigDocument } from './document.ts'
 export interface AgentDefinition {
   /** As far as the file says. */
   readonly options: AgentOptions
+  /** The MCP servers that it configures itself, which are programs that would run as you. */
+  readonly servers?: McpServers
   /** What of it an agent here cannot have: keys, or a key and a value. */
   readonly dropped: readonly string[]
 }
@@ -33,7 +43,8 @@ export async function readAgentDefinition(file: string): Promise<AgentDefinition
     const hint = 'It begins with a line ---, then name: ..., and another line ---.'
     throw new InvalidInputError({ what: file, problem: 'it has no front matter', hint })
   }
-  const { name: said, tools, disallowedTools, model, maxTurns, ...others } = valuesIn(file, front)
+  const { name: said, tools, disallowedTools, model, maxTurns, ...more } = valuesIn(file, front)
+  const { effort, mcpServers, ...others } = more
   const name = textIn(said)
   const id = idOf(name)
   if (id === '') {
@@ -43,17 +54,24 @@ export async function readAgentDefinition(file: string): Promise<AgentDefinition
   }
   const dropped = Object.keys(others)
   if (id !== name) dropped.push(`name: ${name}`)
-  if (disallowedTools !== undefined) dropped.push('disallowedTools')
   const drop = (key: string, value: unknown) => void dropped.push(`${key}: ${textIn(value)}`)
   const takes = (schema: Schema.Top, value: unknown) => Schema.is(schema as typeof Schema.Unknown)(value)
   const options: AgentOptions = defined({
     id,
     systemPrompt: text.slice(whole.length).trim(),
     allowedTools: tools === undefined ? undefined : toolsIn(tools, disallowedTools, drop),
+    disallowedTools:
+      disallowedTools === undefined ? undefined : rulesIn(disallowedTools, 'disallowedTools', drop),
+    effort: takes(EQUIPMENT.effort.schema, effort) ? (effort as AgentOptions['effort']) : undefined,
     model: modelIn(model, drop),
     maxTurns: takes(AGENT.maxTurns.schema, maxTurns) ? Number(maxTurns) : undefined,
   })
   if (maxTurns !== undefined && options.maxTurns === undefined) drop('maxTurns', maxTurns)
+  if (effort !== undefined && options.effort === undefined) drop('effort', effort)
+  // What is no name may hold a secret.
+  const servers = serversIn(mcpServers, (name) =>
+    dropped.push(/^[\w-]{1,64}$/.test(String(name)) ? `mcpServers: ${String(name)}` : 'mcpServers'),
+  )
   try {
     agentConfig(options)
   } catch (cause) {
@@ -61,7 +79,8 @@ export async function readAgentDefinition(file: string): Promise<AgentDefinition
     const { what, problem } = cause.details
     throw new InvalidInputError({ what: file, problem: `${what}: ${problem}`, hint: cause.hint }, { cause })
   }
-  return { options, dropped }
+  const hasServers = Object.keys(servers).length > 0
+  return { options, ...(hasServers && { servers: locatedServers(servers, dirname(file)) }), dropped }
 }
 
 async function textOf(file: string): Promise<string> {
@@ -171,14 +190,36 @@ function splitNames(text: string): readonly string[] {
 /** What is both allowed and not is not allowed, also if only one of them has a scope. */
 function toolsIn(tools: unknown, disallowed: unknown, drop: Drop): readonly string[] {
   const never = new Set(namesIn(disallowed).map((rule) => ruleParts(rule).name))
+  return rulesIn(tools, 'tools', drop).filter((rule) => {
+    const isAllowed = !never.has(ruleParts(rule).name)
+    if (!isAllowed) drop('tools', rule)
+    return isAllowed
+  })
+}
+
+/** The rules for tools in a list of names. */
+function rulesIn(names: unknown, key: string, drop: Drop): readonly string[] {
   const isTool = Schema.is(ToolRule)
-  return namesIn(tools).flatMap((name) => {
+  return namesIn(names).flatMap((name) => {
     // All tools of a server go by its name here.
     const rule = toolRule(name.replace(/^(mcp__[\w-]+?)(?:__)?\*$/, '$1'))
-    if (isTool(rule) && !never.has(ruleParts(rule).name)) return [rule]
-    drop('tools', name)
+    if (isTool(rule)) return [rule]
+    drop(key, name)
     return []
   })
+}
+
+/** A list of names and of configurations by name, or such configurations alone. A name is that of a server of Claude Code's. */
+function serversIn(given: unknown, drop: (server: unknown) => void): McpServers {
+  const entries = given === undefined ? [] : Array.isArray(given) ? given : [given]
+  const servers: Record<string, McpServers[string]> = {}
+  for (const entry of entries)
+    for (const [name, server] of isJsonObject(entry) ? Object.entries(entry) : [[entry, null] as const]) {
+      const one = { [String(name)]: server }
+      if (Schema.is(McpServers)(one)) Object.assign(servers, one)
+      else drop(name)
+    }
+  return servers
 }
 
 /** An agent here has nothing to inherit a model from: it has the one that `claude` chooses. */
@@ -201,20 +242,31 @@ export function definitionOf(
   id: string,
   config: AgentConfig,
 ): { readonly text: string; readonly dropped: readonly string[] } {
-  const { systemPrompt, allowedTools, model, maxTurns, permissions, ...others } = config
+  const { systemPrompt, allowedTools, model, maxTurns, permissions, ...more } = config
+  const { disallowedTools, effort, mcpServers = {}, ...others } = more
   const [first = ''] = systemPrompt.trim().split('\n')
+  const exported = Object.entries(mcpServers).filter(([, server]) => !refersToFile(server))
   const front = defined({
     name: id,
     description: first.length > LONGEST_DESCRIPTION ? `${first.slice(0, LONGEST_DESCRIPTION)}...` : first,
     tools: allowedTools?.join(', '),
+    disallowedTools: disallowedTools?.join(', '),
     model: model ?? undefined,
     maxTurns: maxTurns ?? undefined,
+    effort,
+    mcpServers: exported.length === 0 ? undefined : exported.map(([name, server]) => ({ [name]: server })),
   })
   // What JSON calls a text, YAML does too.
   const lines = Object.entries(front).map(([key, value]) => `${key}: ${JSON.stringify(value)}`)
   const dropped = Object.keys(others).filter((key) => key !== 'loadProjectSettings')
   if (permissions !== 'workspace') dropped.push('permissions')
+  for (const [name, server] of Object.entries(mcpServers))
+    if (refersToFile(server)) dropped.push(`mcpServers: ${name}`)
   return { text: ['---', ...lines, '---', '', systemPrompt.trim(), ''].join('\n'), dropped }
 }
+
+/** What Claude Code has no words for. */
+const refersToFile = ({ env = {}, headers = {} }: McpServers[string]) =>
+  [...Object.values(env), ...Object.values(headers)].some((value) => typeof value === 'object')
 
 const LONGEST_DESCRIPTION = 200

@@ -39,7 +39,7 @@ describe('A definition', () => {
       'what is not allowed as well',
       'tools: Read, Bash(git *), Write\ndisallowedTools: Bash, Write(secret)\n',
       ['Read'],
-      ['disallowedTools', 'tools: Bash(git *)', 'tools: Write'],
+      ['tools: Bash(git *)', 'tools: Write'],
     ],
   ])('names its tools as %s', async (_, front, tools, dropped) => {
     const { options, dropped: without } = await read(`---\nname: helper\n${front}---\nYou help.\n`)
@@ -130,6 +130,22 @@ test('an agent that is exported names what the file does not say of it', () => {
   expect([...asking].sort()).toEqual(['approveTools', 'permissions', 'questions', 'retry', 'timeoutMs'])
 })
 
+test('what a file says of effort, disallowed tools and servers is carried over, and no secret in it is repeated', async () => {
+  const front = (servers: string) =>
+    `---\nname: a\neffort: high\ndisallowedTools: Bash, WebFetch\nmcpServers:${servers}\n---\nYou help.`
+  const { options, servers, dropped } = await read(
+    front(
+      '\n  - slack\n  - docs: { command: ./docs }\n  - web: { url: "https://e.com", headers: { Authorization: hunter22 } }',
+    ),
+  )
+  expect(options).toMatchObject({ effort: 'high', disallowedTools: ['Bash', 'WebFetch'] })
+  expect(servers).toEqual({ docs: { command: join(file, '../docs') } })
+  expect(dropped).toEqual(['mcpServers: slack', 'mcpServers: web'])
+  expect((await read('---\nname: a\neffort: huge\n---\nYou help.')).dropped).toEqual(['effort: huge'])
+  for (const text of [' token=hunter22, x', ' { "hunter22 is it": 1 }', '\n - : hunter22: x'])
+    expect((await read(front(text))).dropped).toEqual(['mcpServers'])
+})
+
 test('an agent that is exported and imported again is the same agent, and its other settings stay', async () => {
   const text = fc
     .string({ minLength: 1, unit: 'grapheme' })
@@ -143,17 +159,24 @@ test('an agent that is exported and imported again is the same agent, and its ot
       text,
       tools,
       fc.constantFrom(undefined, 'opus', 'claude-x'),
-      async (systemPrompt, allowedTools, model) => {
+      fc.constantFrom(
+        {},
+        { effort: 'max' as const, disallowedTools: ['WebSearch', 'Write(a, b)'] },
+        { mcpServers: { docs: { command: '/docs', env: { KEY: '$' + '{KEY}' }, required: true } } },
+      ),
+      async (systemPrompt, allowedTools, model, equipment) => {
         const options = {
           id: 'a',
           systemPrompt,
           timeoutMs: 7,
+          ...equipment,
           ...(allowedTools && { allowedTools }),
           ...(model && { model }),
         }
         const config = agentConfig(options)
         const definition = await read(definitionOf('a', config).text)
         expect(agentConfig(redefined(config, definition))).toEqual(config)
+        expect(definition.servers).toEqual(config.mcpServers)
       },
     ),
     { numRuns: 50 },

@@ -19,6 +19,7 @@ export function definitionCommands(agent: Command): void {
     .description(
       'create agents from the files in which Claude Code defines them: a file, a directory, or a project; repeated, it updates them',
     )
+    .option('--mcp-servers', 'also the MCP servers that the files configure: they run as you')
     .action(withGlobals(importAgents))
   agent
     .command('export <id> [file]')
@@ -37,7 +38,11 @@ const MOST_FILES = 10_000
 /** A file that may define an agent, or why it does not. */
 type Candidate = { readonly file: string } | { readonly problem: InvalidInputError }
 
-async function importAgents(globals: GlobalOptions, path: string): Promise<void> {
+interface ImportOptions {
+  readonly mcpServers?: true
+}
+
+async function importAgents(globals: GlobalOptions, path: string, options: ImportOptions): Promise<void> {
   // What is wrong with all of it is told before a store is made.
   const candidates = await candidatesIn(path)
   const screen = terminal(globals)
@@ -47,7 +52,7 @@ async function importAgents(globals: GlobalOptions, path: string): Promise<void>
     for (const one of read) if ('problem' in one) tellProblem(screen, one.problem)
     return
   }
-  return withSession(globals, (session) => imported(session, read), 'change')
+  return withSession(globals, (session) => imported(session, read, options), 'change')
 }
 
 const definitionIn = async (candidate: Candidate) => {
@@ -64,6 +69,7 @@ const definitionIn = async (candidate: Candidate) => {
 async function imported(
   { orchestrator, terminal }: Session,
   read: readonly Awaited<ReturnType<typeof definitionIn>>[],
+  { mcpServers: takesServers }: ImportOptions,
 ): Promise<void> {
   const { redefined } = await definitions()
   const sources = new Map<string, string>()
@@ -89,8 +95,14 @@ async function imported(
         ({ snapshot }) => snapshot.context.config,
         () => null,
       )
-      await orchestrator.declareAgent(redefined(now ?? undefined, definition))
-      tellImport(terminal, { id, from: file, dropped: definition.dropped })
+      const { servers = {} } = definition
+      const names = Object.keys(servers)
+      await orchestrator.declareAgent({
+        ...redefined(now ?? undefined, definition),
+        ...(takesServers && names.length > 0 && { mcpServers: servers }),
+      })
+      const left = takesServers ? [] : names.map((name) => `mcpServers: ${name} (--mcp-servers)`)
+      tellImport(terminal, { id, from: file, dropped: [...definition.dropped, ...left] })
     } catch (error) {
       if (error instanceof ClosedError) throw error
       const { message, hint } = describeError(error)

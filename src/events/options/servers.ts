@@ -185,7 +185,7 @@ export const McpServers: Schema.Codec<McpServers> = Schema.Record(Schema.String,
 
 /** Throws {@link InvalidInputError}. */
 export const decodedServers = (given: unknown, name: string): McpServers =>
-  decodedInput(McpServers, given, { name, prefixes: false })
+  decodedInput(McpServers, given, { name, prefixes: true })
 
 const RecordedValues = Schema.Record(
   Schema.String,

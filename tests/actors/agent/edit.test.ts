@@ -20,6 +20,14 @@ const some = fc.record(
       { requiredKeys: [] },
     ),
     permissions: fc.constantFrom('workspace' as const, 'bypass' as const),
+    mcpServers: fc.constantFrom({}, { docs: { command: '/docs' } }, { web: { url: 'https://e.com' } }),
+    disallowedTools: fc.constantFrom(['WebFetch'], []),
+    effort: fc.constantFrom('low' as const, 'max' as const),
+    fallbackModel: fc.constantFrom('haiku', 'sonnet,haiku'),
+    addDirs: fc.constantFrom(['/beside'], []),
+    appendClaudeMd: fc.constantFrom('Be brief.', 'Be kind.'),
+    env: fc.constantFrom(['GREETING'], []),
+    plugins: fc.constantFrom(['/house'], []),
   },
   { requiredKeys: [] },
 )
@@ -50,7 +58,8 @@ test('an option that is edited to null has its default', () => {
 
 const ECHO_OPTIONS = {
   ...{ allowedTools: [], approveTools: [], questions: true, maxTurns: 1, model: 'opus', timeoutMs: 1 },
-  ...{ retry: {}, permissions: 'bypass' },
+  ...{ retry: {}, permissions: 'bypass', mcpServers: {}, disallowedTools: [], effort: 'low' },
+  ...{ fallbackModel: '', addDirs: [], appendClaudeMd: '', env: [], plugins: [] },
 }
 
 describe('an agent that is edited', () => {

@@ -105,3 +105,16 @@ test('agent export writes a file that agent import reads', async () => {
   ])
   expect((await run(['agent', 'export', 'nobody'])).exitCode).toBe(1)
 })
+
+test('agent import takes the servers that a file configures only if it is told to', async () => {
+  const { run, folder } = await quickCommandLine()
+  const servers = 'mcpServers: { docs: { command: ./docs } }\n'
+  await writeFile(join(folder, 'writer.md'), WRITER.replace('writer\n', `writer\n${servers}`))
+  const dropped = ['mcpServers: docs (--mcp-servers)']
+  expect((await run(['agent', 'import', 'writer.md', '--json'])).values).toMatchObject([{ dropped }])
+  const shown = async () => (await run(['agent', 'show', 'writer', '--json'])).values[0]?.mcpServers
+  expect(await shown()).toBeUndefined()
+  const words = ['agent', 'import', 'writer.md', '--mcp-servers', '--json']
+  expect((await run(words)).values).toMatchObject([{ dropped: [] }])
+  expect(await shown()).toEqual({ docs: { command: join(folder, 'docs') } })
+})

@@ -36,3 +36,39 @@ test('agent edit changes what is given, unsets what is named, and shows what the
   await writeFile(join(folder, 'claude-agents.yaml'), 'agents:\n  - { id: a, system_prompt: You test. }\n')
   expect(await refused('--model', 'haiku')).toContain('claude-agents.yaml')
 })
+
+test('agent create and edit take what an agent is equipped with, and no secret', async () => {
+  const { run, folder } = await quickCommandLine()
+  const docs = { command: './docs', env: { KEY: '$' + '{DOCS_KEY}' } }
+  await writeFile(join(folder, 'servers.json'), JSON.stringify({ mcpServers: { docs } }))
+  await writeFile(join(folder, 'rules.md'), 'Be brief.')
+  const [created] = (
+    await run([
+      ...['agent', 'create', 'a', 'You are a test.', '--mcp-config', 'servers.json', '--add-dir', 'beside'],
+      ...['--env', 'GREETING', '--plugin-dir', 'house', '--effort', 'low', '--fallback-model', 'haiku'],
+      ...['--disallow', 'Bash', '--append-claude-md', 'rules.md', '--json'],
+    ])
+  ).values
+  expect(created).toMatchObject({
+    mcpServers: { docs: { ...docs, command: join(folder, 'docs') } },
+    addDirs: [join(folder, 'beside')],
+    env: ['GREETING'],
+    plugins: [join(folder, 'house')],
+    ...{ effort: 'low', fallbackModel: 'haiku', disallowedTools: ['Bash'], appendClaudeMd: 'Be brief.' },
+  })
+  const unset = ['mcp-config', 'add-dir', 'env', 'plugin-dir', 'effort', 'fallback-model', 'disallow']
+  const [bare] = (await run(['agent', 'edit', 'a', '--unset', ...unset, 'append-claude-md', '--json'])).values
+  expect(bare).not.toHaveProperty('mcpServers')
+  expect(bare).not.toHaveProperty('appendClaudeMd')
+  const secret = JSON.stringify({ mcpServers: { docs: { ...docs, env: { KEY: 'hunter2-hunter2' } } } })
+  for (const text of [secret, `${secret}}`, '[]']) {
+    await writeFile(join(folder, 'servers.json'), text)
+    const { exitCode, stdout, stderr } = await run(['agent', 'edit', 'a', '--mcp-config', 'servers.json'])
+    expect([exitCode, `${stdout}${stderr}`]).toEqual([
+      expect.any(Number),
+      expect.stringContaining('servers.json'),
+    ])
+    expect(exitCode).not.toBe(0)
+    expect(`${stdout}${stderr}`).not.toContain('hunter2')
+  }
+})
