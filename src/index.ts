@@ -72,6 +72,7 @@ export type { ReadMessage, SendOptions, SentMessage } from './actors/agent/mailb
 export type { DeliveredMessage } from './actors/agent/mailbox/unread.ts'
 export type { MessageInfo } from './messages/list.ts'
 export type { Message } from './messages/messages.ts'
+export type { AgentAnswer, AgentRequest } from './messages/requests.ts'
 
 // Landing
 

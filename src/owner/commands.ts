@@ -37,6 +37,7 @@ export const SYSTEM_COMMANDS: readonly string[] = [
   'lateAnswers',
   'messages.send',
   'messages.read',
+  'messages.ask',
   'landings.land',
   'landings.cancel',
   'schedules.add',

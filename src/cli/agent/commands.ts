@@ -86,8 +86,8 @@ export const listCommand = (command: Command) =>
     .description('list agents: their OPEN tasks, which wait or run, those DONE, and what all calls cost')
     .action(withGlobals(listAgents))
 
-function create(globals: GlobalOptions, id: string, systemPrompt: string, settings: AgentSettings) {
-  const agentOptions = agentOptionsOf(id, systemPrompt, settings)
+async function create(globals: GlobalOptions, id: string, systemPrompt: string, settings: AgentSettings) {
+  const agentOptions = await agentOptionsOf(id, systemPrompt, settings)
   return makeAgent(globals, agentOptions, {
     make: (orchestrator) => orchestrator.createAgent(agentOptions),
     value: describe,
@@ -108,7 +108,7 @@ async function adopt(
   const { findSession } = await import('../../claude/session/adoption.ts')
   const { path, sessionId, turns } = await findSession(session)
   const role = adoptingOptions({ sessionId }, defined({ id: as, systemPrompt }))
-  const agentOptions = agentOptionsOf(role.id, role.systemPrompt, settings)
+  const agentOptions = await agentOptionsOf(role.id, role.systemPrompt, settings)
   return makeAgent(globals, agentOptions, {
     make: (orchestrator) => orchestrator.adopt(path, agentOptions),
     value: ({ id }) => ({ id, sessionId, turns }),
@@ -148,13 +148,13 @@ interface EditOptions extends AgentSettings {
   readonly unset?: readonly string[]
 }
 
-function edit(
+async function edit(
   globals: GlobalOptions,
   id: string,
   systemPrompt: string | undefined,
   { unset, ...settings }: EditOptions,
 ) {
-  const changes = changesOf(systemPrompt, settings, unset)
+  const changes = await changesOf(systemPrompt, settings, unset)
   if (Object.keys(changes).length === 0)
     throw new InvalidInputError({
       what: 'agent edit',
@@ -262,6 +262,13 @@ function show(globals: GlobalOptions, id: string) {
       ['tools', view.allowedTools?.join(', ')],
       ['you approve', view.approveTools?.join(', ')],
       ['but not', view.rules?.join(', ')],
+      ['never', view.disallowedTools?.join(', ')],
+      ['servers', view.mcpServers && Object.keys(view.mcpServers).join(', ')],
+      ['plugins', view.plugins?.join(', ')],
+      ['also works in', view.addDirs?.join(', ')],
+      ['variables', view.env?.join(', ')],
+      ['effort', view.effort],
+      ['fallback', view.fallbackModel],
     ]
     pairs.splice(
       3,

@@ -70,6 +70,7 @@ const OTHERS = [
     'agent cancel',
     'agent create',
     'agent diff',
+    'agent edit',
     'agent files',
     'agent import',
     'agent open',
