@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { InvalidInvocationError, OutputSchemaError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import { isToolRule, ruleParts } from '../events/options/tool-rule.ts'
+import { teamTool } from '../events/options/tools.ts'
 import { FILE_TOOLS, SHELL_TOOLS } from './asking/rules.ts'
 import { outputSchema } from './output-schema.ts'
 import { recordsSystemPrompts, type Version } from './program.ts'
@@ -205,8 +206,6 @@ export function toolRules(settings: Granted): ToolRules {
     disallowed: [...NEVER, ...(grantsShell(settings) ? [] : SHELL_TOOLS), ...disallowedTools.map(checkRule)],
   }
 }
-
-const teamTool = (name: string) => `mcp__team__${name}`
 
 function checkRule(name: string): string {
   if (isToolRule(name)) return name

@@ -156,11 +156,11 @@ function agentEnvironment(
     // The CLI lets root bypass permissions only if this says that it runs in a sandbox.
     ...(settings.permissions === 'bypass' && inherited.IS_SANDBOX === '1' ? { IS_SANDBOX: '1' } : {}),
     ...QUIET,
+    ...more,
     // Those of Claude Code are none that the agent was given.
     ...(settings.plugins && { CLAUDE_CODE_DISABLE_BUNDLED_SKILLS: '1' }),
     // The tools of its servers are there from its first request on.
     ...(settings.mcpServers && { MCP_CONNECTION_NONBLOCKING: '0' }),
-    ...more,
     ...withoutRepository(settings),
     ...asAuthor(agent, settings),
     ...added,
