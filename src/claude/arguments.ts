@@ -49,24 +49,32 @@ export function claudeArguments(
     ...sourceArguments(context),
     // A prompt is none; without plugins, there are no skills either.
     ...(settings.plugins ? [] : ['--disable-slash-commands']),
-    ...(settings.maxTurns === undefined ? [] : ['--max-turns', String(settings.maxTurns)]),
-    ...(settings.outputSchema === undefined ? [] : ['--json-schema', checkSchema(settings.outputSchema)]),
-    ...roleArguments(settings, context),
+    ...roleArguments(settings, context, [
+      ...(settings.fallbackModel === undefined
+        ? []
+        : ['--fallback-model', settings.fallbackModel.split(',').map(checkModel).join(',')]),
+      ...(settings.maxTurns === undefined ? [] : ['--max-turns', String(settings.maxTurns)]),
+      ...(settings.outputSchema === undefined ? [] : ['--json-schema', checkSchema(settings.outputSchema)]),
+    ]),
   ]
 }
 
 /** The arguments for a conversation of a person with the agent in a terminal: there, `claude` asks about tools itself. */
 export const terminalArguments = (
   call: Pick<Call, SessionPart | 'settings'>,
-  context: Omit<ArgumentsContext, 'asking'>,
+  context: Pick<ArgumentsContext, 'version' | 'systemPromptFile' | 'origin' | 'project'>,
 ): string[] => [
   ...sessionArguments(call, context),
   ...sourceArguments(context),
   ...roleArguments(call.settings, context),
 ]
 
-/** What the agent is, and what it may do. It comes last, as it ends with lists. */
-function roleArguments(settings: CallSettings, { version, systemPromptFile }: ArgumentsContext): string[] {
+/** What the agent is, and what it may do, with what holds for its calls alone. It comes last, as it ends with lists. */
+function roleArguments(
+  settings: CallSettings,
+  { version, systemPromptFile }: ArgumentsContext,
+  ofCalls: readonly string[] = [],
+): string[] {
   const { allowed, disallowed } = toolRules(settings)
   return [
     ...(settings.plugins ?? []).flatMap((path) => ['--plugin-dir', path]),
@@ -77,10 +85,8 @@ function roleArguments(settings: CallSettings, { version, systemPromptFile }: Ar
     ...(recordsSystemPrompts(version) ? ['--system-prompt-snapshot', 'off'] : []),
     ...(systemPromptFile === null ? [] : ['--append-system-prompt-file', systemPromptFile]),
     ...(settings.model === undefined ? [] : ['--model', checkModel(settings.model)]),
-    ...(settings.fallbackModel === undefined
-      ? []
-      : ['--fallback-model', settings.fallbackModel.split(',').map(checkModel).join(',')]),
     ...(settings.effort === undefined ? [] : ['--effort', settings.effort]),
+    ...ofCalls,
     // These are variadic and would swallow what follows: they come last, each ended by the next flag.
     ...(settings.addDirs ? ['--add-dir', ...settings.addDirs] : []),
     ...(allowed.length === 0 ? [] : ['--allowedTools', ...allowed]),

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { AgentRef } from '../../actors/agent/ref.ts'
+import { callSettings } from '../../actors/agent/session/composed-call.ts'
 import type { TerminalOptions } from '../../claude/terminal.ts'
 import { AgentBusyError } from '../../events/errors/agent.ts'
 import { shellWord } from '../../events/errors/phrases.ts'
@@ -64,18 +65,12 @@ async function open(globals: GlobalOptions, id: string, { take = false }: { read
   }
 }
 
-async function terminalOptions(agent: AgentRef, baseDir: string): Promise<TerminalOptions> {
+async function terminalOptions(agent: AgentRef, baseDir: string): Promise<TerminalOptions | undefined> {
   const { config, rules, session } = agent.snapshot.context
-  const { systemPrompt = '', allowedTools, model, permissions, approveTools, workspace } = config ?? {}
-  const settings = defined({
-    systemPrompt,
-    allowedTools: allowedTools ?? undefined,
-    model: model ?? undefined,
-    permissions,
-    approveTools,
-    approvedRules: rules,
-    project: workspace && (await agent.files.project()).trust === 'trusted',
-  })
+  if (config === null) return undefined
+  const project = config.workspace && (await agent.files.project()).trust === 'trusted'
+  // Its servers and its team are there for a call.
+  const { mcpServers: _, ...settings } = callSettings(config, { rules, project })
   const home = join(baseDir, 'agents', agent.id, 'home')
   const directories = { workspace: agent.workspace, home, base: baseDir }
   return { agent: agent.id, parentSessionId: session, settings, directories }

@@ -1,5 +1,5 @@
 /** Composes a call from the log: its prompt, its session and its settings. */
-import type { Call } from '../../../claude/runner.ts'
+import type { Call, CallSettings } from '../../../claude/runner.ts'
 import { defined } from '../../../events/json.ts'
 import { leftOutOf } from '../../../events/material.ts'
 import { type AgentConfig, equipmentOf } from '../../../events/options/agent.ts'
@@ -38,8 +38,7 @@ export async function composeCall(
   { callId, sessionId, parentSessionId, rebuilt }: OpenCall,
   sources: CallSources,
 ): Promise<ComposedCall> {
-  const { allowedTools, maxTurns, model, permissions, approveTools, questions, team } = config
-  const { bodies, directories, project, rules } = sources
+  const { bodies, directories } = sources
   const prompt = typeof task.prompt === 'string' ? task.prompt : await bodies.read(task.prompt)
   const asked =
     task.textInput === null ? prompt : composePrompt({ prompt, textInput: await bodies.read(task.textInput) })
@@ -57,24 +56,32 @@ export async function composeCall(
     attempt: task.attempt,
     prompt: `${before?.text ?? ''}${messagesAsText(task.messages)}${asked}${noteOf(task)}`,
     ...(resumes && { resumes }),
-    settings: defined({
-      systemPrompt: systemPromptOf(config),
-      allowedTools: allowedTools ?? undefined,
-      maxTurns: maxTurns ?? undefined,
-      model: model ?? undefined,
-      outputSchema: task.outputSchema,
-      permissions,
-      approveTools,
-      approvedRules: rules,
-      questions,
-      team,
-      ...equipmentOf(config),
-      project,
-    }),
+    settings: { ...callSettings(config, sources), ...defined({ outputSchema: task.outputSchema }) },
     directories,
   }
   const { turns = 0, characters = 0 } = before?.leftOut ?? {}
   return { call, leftOut: turns + characters > 0 ? { turns, characters } : null }
+}
+
+/** How an agent with this configuration is called. */
+export function callSettings(
+  config: AgentConfig,
+  { rules, project }: Pick<CallSources, 'rules' | 'project'>,
+): CallSettings {
+  const { allowedTools, maxTurns, model, permissions, approveTools, questions, team } = config
+  return defined({
+    systemPrompt: systemPromptOf(config),
+    allowedTools: allowedTools ?? undefined,
+    maxTurns: maxTurns ?? undefined,
+    model: model ?? undefined,
+    permissions,
+    approveTools,
+    approvedRules: rules,
+    questions,
+    team,
+    ...equipmentOf(config),
+    project,
+  })
 }
 
 /** Of both, the CLI knows one text. */
