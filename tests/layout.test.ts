@@ -32,6 +32,8 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
   [/^telemetry\//, 'telemetry', 4],
   [/^notifications\//, 'notifications', 4],
   [/^inbox\//, 'inbox', 4],
+  [/^mcp\//, 'mcp', 4],
+  [/^team\//, 'team', 4],
   [/^owner\//, 'owner', 4],
   [/^remote\//, 'remote', 4],
   [/^inspector\/page\//, 'inspector/page', 5],
@@ -43,8 +45,8 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
 ]
 
 const LIBRARIES: Readonly<Record<string, RegExp>> = {
-  effect: /^(events|store|claude|config|cli\/mcp)\/|^schedules\/facts\.ts/,
-  '@modelcontextprotocol': /^cli\/mcp\//,
+  effect: /^(events|store|claude|config|cli\/mcp|mcp|team)\/|^schedules\/facts\.ts/,
+  '@modelcontextprotocol': /^(cli\/mcp|mcp|team)\//,
   level: /^store\//,
   'classic-level': /^store\//,
   pg: /^store\/postgres\//,

@@ -18,6 +18,9 @@ const TOOLS = [
 /** The tool of this package by which an agent asks a person. */
 export const ASK_HUMAN = 'mcp__claude-agents__ask_human'
 
+/** The tools of this package by which an agent works with its team. */
+export const TEAM_TOOLS: readonly string[] = ['list_agents', 'ask_agent', 'send_message', 'read_messages']
+
 /** Names that other frameworks use, and Claude Code's own for them. */
 const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['read_file', 'Read'],
