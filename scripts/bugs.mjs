@@ -17,6 +17,12 @@ export const BUGS = [
     to: "case 'unanswered':\n      return undefined\n",
   },
   {
+    bug: 'a decision on a tool call is forgotten',
+    file: `${AGENT}/tasks/deferral.ts`,
+    from: 'if (!deferred?.decided) return undefined',
+    to: 'if (!deferred?.decided || deferred.tool !== ASK_HUMAN) return undefined',
+  },
+  {
     bug: 'commit ids are forgotten',
     file: 'src/actors/engine/actor.ts',
     from: 'return commitId === undefined ? append : { ...append, commitId }',

@@ -1,13 +1,14 @@
 /** What becomes of a call: told by the words of its prompt, so that a script can be read, or by chance from its content. */
-import type { Call, CallResult } from '../../claude/runner.ts'
+import type { Call, CallResult, DeferredTool } from '../../claude/runner.ts'
 import { type CallErrorClass, callErrors } from '../../events/errors/call.ts'
+import { ASK_HUMAN } from '../../events/options/tools.ts'
 import { numberOf } from './random.ts'
 
 export interface Behaviour {
   /** How long the call takes once it was sent, in ms. */
   readonly delayMs: number
-  /** The error that it ends in; `hangs`: it ends only when it is told to; otherwise it is answered. */
-  readonly ends: 'answers' | 'hangs' | CallErrorClass
+  /** The error that it ends in; `hangs`: it ends only when it is told to; a tool call that a person decides; or an answer. */
+  readonly ends: 'answers' | 'hangs' | CallErrorClass | DeferredTool
   /** Whether a call that is told to end is answered all the same. */
   readonly isLate: boolean
   /** Whether it tells what it cost although it was not answered. */
@@ -31,7 +32,7 @@ export const answerOf = (agent: string, prompt: string): string => {
 
 /** A prompt says of its call: `answers`, `fails with X`, `fails with X 2 times`, `hangs`, `after 30 ms`, `late`, `and is lost`. */
 export function behaviourOf(
-  { agent, prompt, attempt }: Pick<Call, 'agent' | 'prompt' | 'attempt'>,
+  { agent, prompt, attempt, callId, settings, resumes }: Call,
   answer: (agent: string, prompt: string) => string,
 ): Behaviour {
   // A copy in a pool answers as its agent does.
@@ -45,9 +46,10 @@ export function behaviourOf(
   // What holds an account is lifted in the end.
   const most = tag === 'BillingError' ? 3 : Number.POSITIVE_INFINITY
   const error = attempt <= Number(times ?? most) ? callErrors[tag] : undefined
+  const asks = settings.approveTools !== undefined && resumes === undefined && number % 3 === 0
   return {
     delayMs: Number(delay ?? 1),
-    ends: error ?? (/hangs/.test(told) ? 'hangs' : 'answers'),
+    ends: error ?? (/hangs/.test(told) ? 'hangs' : asks ? toolCall(callId, number) : 'answers'),
     isLate: /late/.test(told),
     outlives: !/lost/.test(told),
     tellsCost: number % 3 === 0,
@@ -67,6 +69,12 @@ export function behaviourOf(
     },
   }
 }
+
+/** One that needs approval, or a question. */
+const toolCall = (callId: string, number: number): DeferredTool => ({
+  ...{ toolUseId: `u-${callId}`, tool: number % 2 === 0 ? 'Bash' : ASK_HUMAN },
+  input: number % 2 === 0 ? { command: `make ${number}` } : { question: 'Which?' },
+})
 
 /** What a step of a workflow does, whose prompt says nothing. */
 function byChance(number: number): string {

@@ -9,7 +9,7 @@ export interface LastingCall {
   readonly call: Call
   readonly behaviour: Behaviour
   /** `starting`: nothing was sent. `ended`: it ended without an answer; nothing more is known. */
-  state: 'starting' | 'sent' | 'answered' | 'failed' | 'ended'
+  state: 'starting' | 'sent' | 'answered' | 'deferred' | 'failed' | 'ended'
   /** When it ends, in ms since the world began. */
   endsAt: number
   /** What an owner was told that it cost. */
@@ -87,6 +87,11 @@ export class LastingCalls {
       yield* this.#spent(lasting)
       throw outcome.error
     }
+    if (outcome.outcome === 'deferred') {
+      yield* this.#spent(lasting)
+      yield { type: 'deferred', ...outcome.deferred }
+      return
+    }
     if (outcome.outcome !== 'answered') return
     yield { type: 'text', text: outcome.result.text }
     tell(lasting)
@@ -110,11 +115,13 @@ export class LastingCalls {
       await (ends === 'hangs' ? aborted(signal) : pause(clock, lasting.endsAt - owner.elapsed(), signal))
     }
     if (lasting.state === 'sent' && (!outlives || signal.aborted)) lasting.state = 'ended'
-    if (lasting.state === 'ended' || (!outlives && lasting.toldUsd === null))
+    if (lasting.state === 'ended' || (!outlives && lasting.toldUsd === null)) {
+      if (lasting.state === 'deferred') lasting.state = 'ended'
       return { outcome: 'unanswered', ...toldAgain(lasting) }
+    }
     const outcome = this.#end(lasting)
     if (outcome.outcome === 'answered') tell(lasting)
-    if (outcome.outcome !== 'failed') return outcome
+    if (outcome.outcome !== 'failed' && outcome.outcome !== 'deferred') return outcome
     if (lasting.behaviour.tellsCost) tell(lasting)
     return { ...outcome, ...toldAgain(lasting) }
   }
@@ -122,12 +129,15 @@ export class LastingCalls {
   #end(lasting: LastingCall): Recovered {
     const { ends, result } = lasting.behaviour
     if (ends === 'hangs') return { outcome: 'unanswered' }
-    lasting.state = ends === 'answers' ? 'answered' : 'failed'
-    return ends === 'answers' ? { outcome: 'answered', result } : { outcome: 'failed', error: errorOf(ends) }
+    lasting.state = ends === 'answers' ? 'answered' : typeof ends === 'function' ? 'failed' : 'deferred'
+    if (ends === 'answers') return { outcome: 'answered', result }
+    return typeof ends === 'function'
+      ? { outcome: 'failed', error: errorOf(ends) }
+      : { outcome: 'deferred', deferred: ends }
   }
 
-  /** A call that was sent is never sent again, and a task that was answered is never asked again. */
-  #checkNew({ callId, taskId, agent }: Call): void {
+  /** A call that was sent is never sent again, an answered task never asked again, nor a turn that a person has decided. */
+  #checkNew({ callId, taskId, agent, resumes }: Call): void {
     const before = this.all.get(callId)
     if (before && before.state !== 'starting')
       this.#broken(new Violation('no call is sent twice', `call ${callId} of ${agent} was already sent`))
@@ -136,6 +146,11 @@ export class LastingCalls {
         this.#broken(
           new Violation('no answered task is asked again', `task ${taskId} of ${agent} has an answer`),
         )
+    const last = [...this.all.values()].findLast(
+      ({ call }) => call.agent === agent && call.taskId === taskId && call.callId !== callId,
+    )
+    if (last?.state === 'deferred' && resumes === undefined)
+      this.#broken(new Violation('a decided turn is not asked again', `task ${taskId} of ${agent}`))
   }
 }
 

@@ -3,6 +3,7 @@ import { ClaudeAgentError } from '../../events/errors/base.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { checkLog, checkReplay } from '../crash-checks.ts'
 import { foretold, isRaced, patternIn } from './nestings.ts'
+import { isDecidable, sayYes } from './perform.ts'
 import { Violation } from './violation.ts'
 import type { World } from './world.ts'
 
@@ -54,8 +55,8 @@ async function release(world: World): Promise<void> {
       const held = await orchestrator.held.list()
       isHeld = held.length > 0
       // What was asked before may end it, or remove its agent, at the same time.
-      for (const { agent, taskId, reason } of held)
-        if (reason === 'approval') await orchestrator.held.approve(taskId, { agent }).catch(onlyExpected)
+      for (const entry of (await orchestrator.inbox.list()).filter(isDecidable))
+        await sayYes(orchestrator, entry).catch(onlyExpected)
       for (const { scope } of await orchestrator.budgets.list())
         await orchestrator.budgets.set({ usd: null, tokens: null }, scope).catch(onlyExpected)
       await orchestrator.accounts.resume()

@@ -21,6 +21,8 @@ export interface TaskRecord {
   /** Its turn may have passed while it was held. */
   wasHeld: boolean
   attempt: number
+  /** The call that ended at a tool call, until a person has decided that. */
+  asking: string | null
   /** How many of its calls ended through no fault of its own. */
   excused: number
   /** The error of its last call. */
@@ -129,6 +131,7 @@ export class FactLaws {
           hold: null,
           wasHeld: false,
           attempt: 0,
+          asking: null,
           excused: 0,
           failure: null,
           end: null,
@@ -148,6 +151,11 @@ export class FactLaws {
         if (!task) throw new Violation('a call is for an accepted task', named)
         holds(task.end === null, 'a task that has ended is not begun', named)
         holds(record.call === null, 'an agent makes one call at a time', named)
+        holds(
+          [...record.tasks.values()].every(({ asking, end }) => asking === null || end !== null),
+          'a turn waits for its decision',
+          named,
+        )
         holds(!this.#calls.has(fact.data.callId), 'a call is announced once', named)
         holds(fact.data.attempt === task.attempt + 1, 'attempts are counted', named)
         if (task.attempt === 0) this.#checkOrder(record, task)
@@ -183,10 +191,14 @@ export class FactLaws {
         return
       case 'CallDeferred':
         record.call = null
+        if (task) task.asking = fact.data.callId
         this.#endCall(fact.data.callId)
         return
       case 'ToolDecided':
-        if (task) task.excused += 1
+        if (!task) return
+        holds(task.asking === fact.data.callId, 'a tool call is decided once', named)
+        task.asking = null
+        task.excused += 1
         return
       case 'RetryScheduled':
         if (task && fact.data.because !== undefined) task.excused += 1

@@ -2,6 +2,9 @@
 import type { AgentRef } from '../../actors/agent/ref.ts'
 import type { ChildSpecification, SupervisorSpecification } from '../../actors/supervision/specification.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
+import type { InboxEntry } from '../../inbox/entry.ts'
+// Otherwise it is loaded when it is first needed, and the disk decides when that is.
+import '../../inbox/inbox.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { patternIn } from './nestings.ts'
 import type { Happening, Tree } from './script.ts'
@@ -63,14 +66,9 @@ const performers: Performers = {
     const scope = agent === undefined ? (run === undefined ? {} : { run }) : { agent }
     command(world, 'set a budget', (orchestrator) => orchestrator.budgets.set({ usd }, scope))
   },
-  approve: (world, { nth }) =>
-    ofHeld(world, 'approve', nth, (orchestrator, taskId, agent) =>
-      orchestrator.held.approve(taskId, { agent }),
-    ),
+  approve: (world, { nth }) => ofHeld(world, 'approve', nth, sayYes),
   reject: (world, { nth }) =>
-    ofHeld(world, 'reject', nth, (orchestrator, taskId, agent) =>
-      orchestrator.held.reject(taskId, { agent }),
-    ),
+    ofHeld(world, 'reject', nth, ({ inbox }, { id }) => inbox.deny(id, { reason: 'as the script has it' })),
   run(world, { run, pattern, input }) {
     world.runs.set(run, { pattern, input })
     command(
@@ -248,13 +246,23 @@ function ofHeld(
   world: World,
   what: string,
   nth: number,
-  work: (orchestrator: Orchestrator, taskId: string, agent: string) => Promise<unknown>,
+  work: (orchestrator: Orchestrator, entry: InboxEntry) => Promise<unknown>,
 ): void {
   command(world, `${what} a held task`, async (orchestrator) => {
-    const held = (await orchestrator.held.list()).filter(({ reason }) => reason === 'approval')
+    const held = (await orchestrator.inbox.list()).filter(isDecidable)
     const chosen = held[nth % Math.max(1, held.length)]
-    if (chosen) await work(orchestrator, chosen.taskId, chosen.agent)
+    if (chosen) await work(orchestrator, chosen)
   })
+}
+
+/** What a person decides with a yes or a no. */
+export const isDecidable = ({ kind }: InboxEntry): boolean => /^(task|tool|question)$/.test(kind)
+
+/** Some tools are called with another input. */
+export function sayYes({ inbox }: Orchestrator, { id, kind, input }: InboxEntry): Promise<InboxEntry> {
+  if (kind === 'question') return inbox.answer(id, 'this one')
+  const { command = '' } = (input ?? {}) as { readonly command?: string }
+  return inbox.approve(id, command.endsWith('6') ? { input: { command: 'make less' } } : {})
 }
 
 function specificationOf(

@@ -112,9 +112,11 @@ export async function replayScript(
   throw new SimulationFailure(played.violation, script, await logOf(played))
 }
 
+/** A person decides tool calls of the last one. */
 const DEFAULT_AGENTS: readonly AgentOptions[] = ['a', 'b', 'c'].map((id) => ({
   id,
   systemPrompt: `You are ${id}.`,
+  ...(id === 'c' && { approveTools: ['Bash'], questions: true }),
 }))
 
 const DEFAULT_ACTORS: Readonly<Record<string, SimulatedActor>> = {
