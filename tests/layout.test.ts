@@ -32,6 +32,7 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
   [/^inbox\//, 'inbox', 4],
   [/^owner\//, 'owner', 4],
   [/^remote\//, 'remote', 4],
+  [/^cluster\//, 'cluster', 4],
   [/^inspector\/page\//, 'inspector/page', 5],
   [/^inspector\//, 'inspector', 4],
   [/^testing\//, 'testing', 4],
@@ -41,7 +42,8 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
 ]
 
 const LIBRARIES: Readonly<Record<string, RegExp>> = {
-  effect: /^(events|store|claude|config)\//,
+  effect: /^(events|store|claude|config|cluster)\//,
+  '@effect': /^cluster\//,
   level: /^store\//,
   'classic-level': /^store\//,
   pg: /^store\/postgres\//,
