@@ -33,7 +33,7 @@ async function inBrowser(directory, executablePath) {
   try {
     // The server starts to read the log when it starts to serve, so nothing is cached when the page opens.
     return await serving(directory, async (url) => {
-      await page.goto(url, { waitUntil: 'commit' })
+      await page.goto(url.replace('/?', '/log?'), { waitUntil: 'commit' })
       await page.waitForFunction(
         () => document.querySelector('.lane') && document.querySelector('.fact .type'),
       )

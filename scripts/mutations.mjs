@@ -66,6 +66,12 @@ export const MUTATIONS = [
       'target === entry.target) === entry',
       'target === entry.target) !== undefined',
     ],
+    [
+      'who gave it up is forgotten',
+      'src/landing/queue.ts',
+      'data: { entry, ...decision } }]',
+      'data: { entry } }]',
+    ],
   ),
   ...breaking(
     'A decision counts once',
@@ -149,6 +155,26 @@ export const MUTATIONS = [
       'src/workspaces/files/checked-out.ts',
       'if (found && !(to && (await begins(ours, to.oid, found.bytes)))) continue',
       'if (found && !to) continue',
+    ],
+  ),
+  ...breaking(
+    'A landing is finished after a kill in the middle of git',
+    {
+      'tests/landing/half-moved.test.ts': [
+        'after a crash, a lock is removed only if it is that of a git of ours that is dead',
+      ],
+    },
+    [
+      'the lock of a git that nobody knows is removed',
+      'src/workspaces/files/landing.ts',
+      'if (!isDead || (another',
+      'if (isDead && (another',
+    ],
+    [
+      'the lock of another git that is at work is removed',
+      'src/workspaces/files/landing.ts',
+      '(another ?? !killedHere.has(file)))',
+      '(another === null && !killedHere.has(file)))',
     ],
   ),
   ...breaking(
@@ -291,6 +317,26 @@ export const MUTATIONS = [
       'src/workspaces/files/file-history.ts',
       'if (to === undefined && !ignored.has(path)) await removeFileAt(root, path)',
       'if (to === undefined && !ignored.has(path)) void path',
+    ],
+  ),
+  ...breaking(
+    'A git that is killed has said nothing',
+    { 'tests/workspaces/files/strange.test.ts': ['a git that is killed has said nothing'] },
+    [
+      'a lock of a killed git stays',
+      'src/workspaces/files/file-history.ts',
+      'return rm(`${file}.lock`, { force: true })',
+      'return rm(`${file}.other`, { force: true })',
+    ],
+  ),
+  ...breaking(
+    'A snapshot brings back bytes, modes, links, deletions and untracked files',
+    { 'tests/workspaces/files/strange.test.ts': ['what the rules of a snapshot ignore'] },
+    [
+      'what is ignored again is removed',
+      'src/workspaces/files/file-history.ts',
+      'if (to === undefined && !ignored.has(path)) await removeFileAt(root, path)',
+      'if (to === undefined) await removeFileAt(root, path)',
     ],
   ),
   ...breaking(
@@ -600,6 +646,27 @@ export const MUTATIONS = [
       'src/workspaces/files/unlanded-work.ts',
       'if (await isOnAnother(worktree, as)) landed.push(work)',
       'if (as) landed.push(work)',
+    ],
+  ),
+  ...breaking(
+    'Work that is nowhere else is not removed with its agent',
+    {
+      'tests/actors/agent/unlanded-work.test.ts': [
+        'work that the user has taken over by hand is landed',
+        'work that the user has taken over in part, or has taken back, is not landed',
+      ],
+    },
+    [
+      'what was taken over by hand is not looked for',
+      'src/workspaces/files/unlanded-work.ts',
+      'const commits = isTaken ? 0 : counted',
+      'const commits = counted',
+    ],
+    [
+      'what was taken over in part counts',
+      'src/workspaces/files/unlanded-work.ts',
+      'if (conflicts.length === 0 && tree === (await treeOf(merging, branch))) return true',
+      'if (conflicts.length === 0 && tree) return true',
     ],
   ),
   ...breaking(
@@ -1252,6 +1319,16 @@ export const MUTATIONS = [
       `${STORE}/lock.ts`,
       "if (hold === 'taken') throw",
       'if (hold === null) throw',
+    ],
+  ),
+  ...breaking(
+    'One process at a time uses a base directory',
+    { [LOCK]: ['Another process is refused a base directory also where its log is elsewhere'] },
+    [
+      'it is not locked for a log elsewhere',
+      'src/orchestrator.ts',
+      'if (options.store) await orchestrator.#lockDirectory(options.runner)',
+      '',
     ],
   ),
   ...breaking(
@@ -2946,8 +3023,8 @@ export const MUTATIONS = [
     [
       'a reader does not follow the log',
       'src/actors/agent/tasks/tasks.ts',
-      '(store.forReading ? outcomeElsewhere',
-      "(taskId === '' ? outcomeElsewhere",
+      '(isHere ? caller.outcome()',
+      "(taskId !== '' ? caller.outcome()",
     ],
   ),
   ...breaking(
@@ -2966,6 +3043,7 @@ export const MUTATIONS = [
       'tests/remote/agent-ref.test.ts': [
         'answers, and by then its state, its metrics and its sessions have the answer',
         'has what a command changed when that is done, and what others did when it is looked up',
+        'is not begun by a process that waits for it',
       ],
     },
     [
@@ -2973,6 +3051,12 @@ export const MUTATIONS = [
       'src/actors/agent/ref.ts',
       'await this.#read.refresh().catch(() => {})',
       'await Promise.resolve()',
+    ],
+    [
+      'an agent that lives elsewhere is started by whoever waits for it',
+      'src/actors/agent/agent.ts',
+      'store.forReading === true || !environment.owns(id)',
+      'store.forReading === true',
     ],
     [
       'what others have done is not seen when an agent is looked up',

@@ -80,8 +80,9 @@ import type { Run } from './patterns/runs/run.ts'
 import { Runs } from './patterns/runs/runs.ts'
 import type { WorkflowResult } from './patterns/runs/workflow-result.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
-import { absolutePath } from './store/directory.ts'
+import { absolutePath, makeDirectory } from './store/directory.ts'
 import type { EventStore } from './store/event-store.ts'
+import { liveOwner, lockStore, type StoreLock } from './store/level/lock.ts'
 import { levelStore } from './store/level/store.ts'
 import type { WorkflowReference } from './workflows/pattern.ts'
 import { inputLimits } from './workspaces/inputs/limits.ts'
@@ -125,6 +126,8 @@ export class Orchestrator implements AsyncDisposable {
   /** What became of the tasks that an earlier process left behind; grows as they are settled. */
   readonly #recoveries: Recovery[] = []
   #closing: Promise<void> | undefined
+  /** That of the base directory, where the log is elsewhere. */
+  #lock: StoreLock | undefined
   /** What answers the calls, in a word. */
   readonly #runner: string
   /** Writes the declared agents and budget, once. */
@@ -148,7 +151,7 @@ export class Orchestrator implements AsyncDisposable {
     this.#budgets = budgets
     this.#accounts = accounts
     this.#admission = admission
-    const environment: Omit<AgentEnvironment, 'swept' | 'isSwept'> = {
+    const environment: Omit<AgentEnvironment, 'owns' | 'swept' | 'isSwept'> = {
       ...surroundings,
       store,
       admission,
@@ -204,8 +207,7 @@ export class Orchestrator implements AsyncDisposable {
     this.#feed = new EventFeed(store)
     this.#loadInbox = onceDone(async () => {
       const { Inbox } = await import('./inbox/inbox.ts')
-      const { held } = this
-      const landings = { cancel: (entry: string) => this.landings.cancel(entry) }
+      const { held, landings } = this
       const parts = { store, agents: this.#agents, runs: this.#runs, admission, accounts, held, landings }
       return new Inbox(parts)
     })
@@ -270,6 +272,7 @@ export class Orchestrator implements AsyncDisposable {
     const store =
       options.store ?? cluster?.store ?? (await levelStore(baseDir, defined({ clock, logger, onLost })))
     const orchestrator = new Orchestrator({ ...options, ...cluster }, baseDir, store)
+    if (options.store) await orchestrator.#lockDirectory(options.runner)
     const loss = store.lost ?? lost.signal
     loss.addEventListener('abort', () => {
       orchestrator.#giveUp(loss.reason as StoreLockLost).catch(ignoreLostStore)
@@ -305,6 +308,22 @@ export class Orchestrator implements AsyncDisposable {
       throw error
     }
     return orchestrator
+  }
+
+  /**
+   * The log is elsewhere, but the processes of calls belong to the base directory: another process that used it would end
+   * them. Throws StoreInUse.
+   */
+  async #lockDirectory(runner: OrchestratorOptions['runner']): Promise<void> {
+    if (this.store.forReading || (runner && !runner.sweep)) return
+    try {
+      await makeDirectory(this.baseDir)
+      const owner = await liveOwner(this.baseDir)
+      if (owner?.pid !== process.pid) this.#lock = await lockStore(this.baseDir)
+    } catch (error) {
+      await this.close()
+      throw error
+    }
   }
 
   #landing(): Promise<Landings> {
@@ -421,6 +440,7 @@ export class Orchestrator implements AsyncDisposable {
     await attempt(this.#notifier?.close())
     await attempt(this.#socket?.close())
     await this.store[Symbol.asyncDispose]()
+    await this.#lock?.release()
     if (problems.length > 0) throw problems[0]
   }
 
@@ -568,7 +588,7 @@ export class Orchestrator implements AsyncDisposable {
     list: async () => (await this.#open.#landing()).list(),
     changes: () => defer(async () => (await this.#open.#landing()).changes()).pipe(concatAll()),
     settled: async (entry) => (await this.#open.#landing()).settled(entry),
-    cancel: async (entry) => (await this.#working.#landing()).cancel(entry),
+    cancel: async (entry, decision) => (await this.#working.#landing()).cancel(entry, decision),
   }
 
   /** Answers that arrived after their task had ended. They were paid for, and no caller received them. */
@@ -796,8 +816,10 @@ export interface OrchestratorLandings {
   /**
    * Takes an entry out of its queue, or gives up one that was set aside. Others that have ended stay as they are. Throws
    * LandingNotFoundError.
+   *
+   * @param decision Who decides that, and why: the log has it.
    */
-  cancel(entry: string): Promise<LandingEntry>
+  cancel(entry: string, decision?: Rejection): Promise<LandingEntry>
 }
 
 /**

@@ -57,6 +57,7 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   commander: /^cli\//,
   '@clack': /^cli\//,
   open: /^cli\//,
+  marked: /^inspector\/page\//,
   preact: /^inspector\/page\//,
   '@preact': /^inspector\/page\//,
 }

@@ -10,7 +10,6 @@ import type { AgentInfo } from '../actors/agent/list.ts'
 import type { Config } from '../config/configuration.ts'
 import { OtherRunnerError } from '../events/errors/owner.ts'
 import { defined } from '../events/json.ts'
-import type { Logger } from '../logger.ts'
 import type { Orchestrator } from '../orchestrator.ts'
 import type { OrchestratorOptions } from '../orchestrator-options.ts'
 import { hasStore, noteNoStore, refuseDatabase } from './existing-store.ts'
@@ -219,26 +218,6 @@ export async function requireKnown(globals: GlobalOptions, agents: readonly stri
   })
 }
 
-/** No other log is used with its base directory meanwhile: the process would end the calls of this one's agents. */
-async function openDatabase(url: string, baseDir: string, logger: Logger) {
-  const [{ postgresStore }, { lockStore }, { makeDirectory }] = await Promise.all([
-    import('../store/postgres/store.ts'),
-    import('../store/level/lock.ts'),
-    import('../store/directory.ts'),
-  ])
-  const directory = resolve(baseDir)
-  await makeDirectory(directory)
-  const store = await postgresStore(url, { logger })
-  const close = () => store[Symbol.asyncDispose]()
-  try {
-    const lock = await lockStore(directory)
-    return { ...store, [Symbol.asyncDispose]: () => lock.release().finally(close) }
-  } catch (error) {
-    await close()
-    throw error
-  }
-}
-
 /** Opens the store in this process. Throws StoreInUse. */
 export async function openHere(
   options: GlobalOptions,
@@ -249,7 +228,7 @@ export async function openHere(
   return Orchestrator.open({
     baseDir: options.baseDir,
     ...(options.database !== undefined && {
-      store: await openDatabase(options.database, options.baseDir, logger),
+      store: await (await import('../store/postgres/store.ts')).postgresStore(options.database, { logger }),
     }),
     logger,
     runner,

@@ -1,4 +1,5 @@
 /** A log in which this process writes to the streams that it has claimed only as long as nothing else has claimed them since. */
+import { Fenced } from '../events/errors/store.ts'
 import { defined } from '../events/json.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 
@@ -12,13 +13,17 @@ export interface ClaimedLog {
 
 export function withClaims(store: ChainedStore): ClaimedLog {
   const tokens = new Map<string, string>()
-  const claimed = <T extends object>(stream: string, append: T) =>
-    ({ ...defined({ token: tokens.get(stream) }), ...append })
+  /** An append without a token is not checked: where agents have one owner, nothing else writes to their streams. */
+  const claimed = <T extends object>(stream: string, append: T) => {
+    const token = tokens.get(stream)
+    if (token === undefined && stream.startsWith('agent/')) throw new Fenced({ stream })
+    return { ...defined({ token }), ...append }
+  }
   return {
     store: {
       ...store,
-      append: (stream, facts, options = {}) => store.append(stream, facts, claimed(stream, options)),
-      appendAll: (appends) => store.appendAll(appends.map((append) => claimed(append.stream, append))),
+      append: async (stream, facts, options = {}) => store.append(stream, facts, claimed(stream, options)),
+      appendAll: async (appends) => store.appendAll(appends.map((append) => claimed(append.stream, append))),
     },
     async claim(stream) {
       if (!store.claim) throw new Error('this store has no claims')

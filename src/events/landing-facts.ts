@@ -82,7 +82,9 @@ const definitions = {
   EntryMended: fact(Schema.Struct({ ...ofEntry, head: Text })),
   /** It does not land. */
   EntrySetAside: fact(Schema.Struct({ ...ofEntry, reason: Text })),
-  LandingCancelled: fact(Schema.Struct(ofEntry)),
+  LandingCancelled: fact(
+    Schema.Struct({ ...ofEntry, by: Schema.optionalKey(Text), reason: Schema.optionalKey(Text) }),
+  ),
 }
 
 /** A fact of a landing queue. */

@@ -24,7 +24,7 @@ export interface InboxParts extends InboxSources {
     reject(taskId: string, rejection: Rejection & OfAgent): Promise<HeldTask>
   }
   readonly accounts: { resume(options: Verdict): Promise<readonly AccountInfo[]> }
-  readonly landings: { cancel(entry: string): Promise<unknown> }
+  readonly landings: { cancel(entry: string, decision: Rejection): Promise<unknown> }
 }
 
 export class Inbox {
@@ -56,7 +56,7 @@ export class Inbox {
     const { agent, run, kind } = entry
     const { held, runs, landings } = this.#parts
     if (kind === 'run' && run !== null) await this.#decided(id, () => runs.cancel(run, denial(by, reason)))
-    else if (kind === 'landing') await landings.cancel(placeOfEntry(id).of)
+    else if (kind === 'landing') await landings.cancel(placeOfEntry(id).of, defined({ by, reason }))
     else if (agent !== null && kind !== 'supervision')
       await this.#decided(id, () => held.reject(taskOf(id), defined({ agent, by, reason })))
     else throw refused(entry, 'cannot be denied')

@@ -1,10 +1,9 @@
 /** What became of an entry that the inbox no longer has, as a part of a sentence: the log knows who decided it. */
-
-import { foldStream } from '../actors/engine/history.ts'
 import { agentFacts, type Hold } from '../events/agent-facts.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { ID_PATTERN, streamName } from '../events/ids.ts'
-import { landingKind, type QueuedEntry } from '../landing/machine.ts'
+import { foldedQueues } from '../landing/folded-queues.ts'
+import type { QueuedEntry } from '../landing/machine.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { placeOfEntry } from './entry.ts'
 import type { InboxSources } from './waiting.ts'
@@ -72,8 +71,8 @@ function ofFailure(
 }
 
 async function ofLanding(name: string, store: EventStore): Outcome {
-  for await (const { stream } of store.streams({ prefix: `${landingKind.kind}/` })) {
-    const { entries } = (await foldStream(landingKind, store, stream)).snapshot.context
+  for (const { snapshot } of await foldedQueues(store)) {
+    const { entries } = snapshot.context
     const found = entries.find(({ entry }) => entry === name)
     if (found) return landed(found, entries)
   }
@@ -84,5 +83,6 @@ function landed(entry: QueuedEntry, entries: readonly QueuedEntry[]): string {
   const newest = entries.findLast(({ agent, target }) => agent === entry.agent && target === entry.target)
   if (newest && newest !== entry)
     return `its work was queued again as ${newest.entry}, which is ${newest.status}`
-  return entry.status === 'set-aside' ? 'its agent was removed' : `it is ${entry.status}`
+  if (entry.status === 'set-aside') return 'its agent was removed'
+  return `it is ${entry.status}${entry.status === 'cancelled' && entry.reason !== null ? ` ${entry.reason}` : ''}`
 }

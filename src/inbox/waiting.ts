@@ -5,7 +5,6 @@ import type { AgentSnapshot } from '../actors/agent/machine.ts'
 import type { QueuedTask } from '../actors/agent/state.ts'
 import { type HeldTask, heldTask } from '../actors/agent/tasks/held.ts'
 import { bodiesIn } from '../actors/engine/bodies.ts'
-import { foldStream } from '../actors/engine/history.ts'
 import { agentFacts, type Hold } from '../events/agent-facts.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { shellWord } from '../events/errors/phrases.ts'
@@ -14,7 +13,8 @@ import type { Json } from '../events/json.ts'
 import { runFacts } from '../events/run-facts.ts'
 import { spendingIn } from '../events/spending.ts'
 import { type Body, composePrompt } from '../events/task-input.ts'
-import { landingKind, type QueuedEntry } from '../landing/machine.ts'
+import { foldedQueues } from '../landing/folded-queues.ts'
+import type { QueuedEntry } from '../landing/machine.ts'
 import type { RunInfo, RunListOptions } from '../patterns/runs/options.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { type InboxEntry, inboxId } from './entry.ts'
@@ -140,13 +140,11 @@ async function coursesOf(
   return courses
 }
 
-const LANDINGS = `${landingKind.kind}/`
-
 /** Work that was set aside, unless it was queued again since, or its agent is gone. */
 async function setAside({ store, agents }: InboxSources): Promise<readonly InboxEntry[]> {
   const entries: InboxEntry[] = []
-  for await (const { stream } of store.streams({ prefix: LANDINGS })) {
-    const all = (await foldStream(landingKind, store, stream)).snapshot.context.entries
+  for (const { stream, snapshot } of await foldedQueues(store)) {
+    const all = snapshot.context.entries
     const isNewest = (entry: QueuedEntry) =>
       all.findLast(({ agent, target }) => agent === entry.agent && target === entry.target) === entry
     for (const entry of all) {

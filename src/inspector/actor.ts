@@ -30,7 +30,8 @@ export async function actorAt(
   if (!track || last === 0) return null
   const version = index.table.version(last)
   const status = index.table.status(last)
-  const known = { stream, version, status, tone: toneOfStatus(status), chart: chartOf(track) }
+  const { label, asked } = track
+  const known = { stream, label, asked, version, status, tone: toneOfStatus(status), chart: chartOf(track) }
   const change = changeAt(index, last)
   const type = index.table.type(last)
   const [from, to] = change ?? [status, status]

@@ -1,6 +1,7 @@
 /** Facts as the page shows them: as a line in the list, in full, and their long texts in pieces. */
 import { plainFold } from '../actors/engine/compiled-fold.ts'
 import type { Recorded } from '../events/envelope.ts'
+import { ClaudeAgentError } from '../events/errors/base.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { duration } from '../events/figures.ts'
 import type { EventStore } from '../store/event-store.ts'
@@ -10,8 +11,8 @@ import type { LogIndex } from './index/index.ts'
 import { type LogEntry, readLogEntries } from './index/reading.ts'
 import { toneOfType, UNREADABLE } from './index/tones.ts'
 import { statusOf } from './index/track.ts'
-import { bounded, brief, isReference, valueAt, visible } from './text.ts'
-import type { BodyView, FactLine, FactView } from './view.ts'
+import { bounded, brief, isReference, unmarked, valueAt, visible } from './text.ts'
+import type { BodyView, FactLine, FactView, TextView } from './view.ts'
 
 /** Positions at most this far apart are read in one range. */
 const LARGEST_GAP = 16
@@ -47,7 +48,7 @@ export async function factView(
       epoch,
       correlationId: correlationId === null ? null : visible(correlationId),
       causationId: causationId === null ? null : visible(causationId),
-      causePosition: causePosition(store, causationId),
+      causePosition: positionOfFact(store.storeId, causationId),
       changesFiles: changesFiles(index, position),
       ...bounded(recorded?.data ?? null, 'data'),
     }
@@ -73,7 +74,8 @@ export async function bodyView(
     const found = root === 'data' && recorded ? valueAt(recorded.data, keys) : undefined
     const text = isReference(found) ? await store.blobs.get(found) : found
     if (typeof text !== 'string') break
-    return { text: visible(text.slice(offset, offset + LARGEST_PIECE)), offset, length: text.length }
+    const end = Math.min(text.length, offset + LARGEST_PIECE)
+    return { text: visible(text.slice(offset, end)), offset, end, length: text.length }
   }
   throw new InvalidInputError({
     what: 'path',
@@ -81,10 +83,38 @@ export async function bodyView(
   })
 }
 
+/** What of a text is sent at first: as much as is rendered at once. */
+const RENDERED_TEXT = 16_000
+
+/** A text of a fact, or its beginning; null if the fact has none there. */
+export async function textView(
+  store: EventStore,
+  { data, position }: Recorded,
+  path: string,
+  longest = RENDERED_TEXT,
+): Promise<TextView | null> {
+  const body = valueAt({ data }, path.split('.'))
+  const place = { position, path }
+  const begin = (text: string): TextView => {
+    const end = Math.min(text.length, longest)
+    return { ...place, text: visible(text.slice(0, end)), end, length: text.length, problem: null }
+  }
+  if (typeof body === 'string') return begin(body)
+  if (body === null || body === undefined) return null
+  const missing = { ...place, text: '', end: 0, length: 0 }
+  if (!isReference(body)) return { ...missing, problem: 'The text was dropped when the log was compacted.' }
+  try {
+    return begin(await store.blobs.get(body))
+  } catch (error) {
+    if (!(error instanceof ClaudeAgentError)) throw error
+    return { ...missing, problem: error.summary }
+  }
+}
+
 function factLine(index: LogIndex, entry: LogEntry): FactLine {
   const { position, recorded } = entry
   if (!recorded) {
-    const nothing = { at: '', stream: '', version: 0, brief: '', change: null }
+    const nothing = { at: '', stream: '', label: '', version: 0, brief: '', change: null }
     return { position, type: UNREADABLE, tone: 'bad', problem: entry.problem, ...nothing }
   }
   const { at, stream, version, type } = recorded
@@ -92,6 +122,7 @@ function factLine(index: LogIndex, entry: LogEntry): FactLine {
     position,
     at,
     stream,
+    label: index.track(stream)?.label ?? stream.slice(stream.indexOf('/') + 1),
     version,
     type: visible(type),
     tone: toneOfType(type),
@@ -113,11 +144,15 @@ export function changeAt(index: LogIndex, position: number): readonly [string, s
 
 /** The most telling field of a fact, on one line. */
 function briefOf({ data, at }: Recorded): string {
-  const { error, name, text, prompt, finalOutput, reason, dueAt, attempt, agent, sessionId, pid, taskId } =
+  const { error, errors, name, text, prompt, finalOutput, reason, dueAt, attempt, agent, pid, taskId } =
     data as Record<string, unknown>
   if (error && typeof error === 'object') {
     const { tag, message } = error as { tag?: unknown; message?: unknown }
     return brief(`${tag}: ${message}`)
+  }
+  if (Array.isArray(errors) && errors.length > 0) {
+    const { agent: who, code, message } = errors[0] as Record<string, unknown>
+    return brief(`${who}: ${code}: ${message}`)
   }
   if (typeof dueAt === 'string') {
     const delayMs = Math.max(0, Date.parse(dueAt) - Date.parse(at))
@@ -125,18 +160,18 @@ function briefOf({ data, at }: Recorded): string {
   }
   if (typeof name === 'string' && name !== '') return brief(name)
   for (const body of [text, prompt, finalOutput]) {
-    if (typeof body === 'string') return brief(body)
+    if (typeof body === 'string') return unmarked(body)
     if (isReference(body)) return `${body.bytes.toLocaleString('en')} bytes`
   }
-  if (typeof sessionId === 'string') return brief(`attempt ${attempt}, session ${sessionId}`)
+  if (typeof attempt === 'number') return `attempt ${attempt}`
   for (const word of [reason, agent, taskId]) if (typeof word === 'string') return brief(word)
   return typeof pid === 'number' ? `process ${pid}` : ''
 }
 
 /** The position of the fact with this id; null if it is from another store. */
-function causePosition({ storeId }: EventStore, causationId: string | null): number | null {
-  const position = Number(/(\d{1,15})$/.exec(causationId ?? '')?.[1] ?? 0)
-  return position > 0 && factId(storeId, position) === causationId ? position : null
+export function positionOfFact(storeId: string, id: string | null): number | null {
+  const position = Number(/(\d{1,15})$/.exec(id ?? '')?.[1] ?? 0)
+  return position > 0 && factId(storeId, position) === id ? position : null
 }
 
 /** Groups ascending positions into ranges. */

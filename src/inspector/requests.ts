@@ -1,13 +1,18 @@
 /** The requests of the page and their handlers. Every parameter is validated and bounded before anything is read. */
 import { InvalidInputError } from '../events/errors/usage.ts'
+import { checkId } from '../events/ids.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { accountsAt, actorAt } from './actor.ts'
+import { conversationAt } from './conversation.ts'
 import { bodyView, factLines, factView } from './facts.ts'
 import type { FilesRequest, InspectedFiles } from './files.ts'
+import { searchTexts } from './found-texts.ts'
 import type { LogIndex } from './index/index.ts'
 import { actorRows, logView, namesView, timeAt, totals } from './index/moment.ts'
 import { type Filter, type Matches, matchFrom, type Searches } from './index/search.ts'
 import { overview, timeline } from './index/timeline.ts'
+import { runPage, stepPage, stepView } from './run.ts'
+import { actorsPage, summary } from './summary.ts'
 import type { FactPage, MomentView } from './view.ts'
 
 export interface Inspected {
@@ -44,6 +49,8 @@ export const HANDLERS: Readonly<Record<string, RequestHandler>> = {
       axis: parameters.text('axis') === 'time' ? 'time' : 'order',
       columns: Math.min(MOST_COLUMNS, Math.max(1, parameters.number('columns', 800))),
       text: parameters.text('actors'),
+      stream: parameters.text('stream'),
+      withRemoved: parameters.text('removed') !== '',
       lanes: Math.min(MOST_LANES, parameters.number('lanes', MOST_LANES)),
       firstLane: parameters.number('lane', 0),
     })
@@ -52,6 +59,31 @@ export const HANDLERS: Readonly<Record<string, RequestHandler>> = {
   '/api/file': ({ files, index }, parameters, signal) => files.file(filesRequest(index, parameters), signal),
   '/api/changes': ({ files, index }, parameters, signal) =>
     files.changes(filesRequest(index, parameters), signal),
+  '/api/run': ({ store, index }, parameters) =>
+    runPage(store, index, parameters.id('id'), parameters.number('at', 0)),
+  '/api/steps': ({ store, index }, parameters) =>
+    stepPage(store, index, parameters.id('run'), parameters.number('from', 0)),
+  '/api/step': ({ store, index }, parameters) =>
+    stepView(store, index, parameters.id('run'), parameters.number('position', 0)),
+  '/api/conversation': ({ store, index }, parameters) =>
+    conversationAt(
+      store,
+      index,
+      parameters.id('id'),
+      parameters.number('at', 0),
+      parameters.number('before', 0),
+    ),
+  '/api/summary': async ({ store, index }, parameters) => summary(store, index, parameters.instants('days')),
+  '/api/actors': async ({ index }, parameters) =>
+    actorsPage(
+      index,
+      parameters.text('kind'),
+      parameters.text('text'),
+      parameters.text('status'),
+      parameters.number('offset', 0),
+    ),
+  '/api/search': ({ store, index, searches }, parameters) =>
+    searchTexts(store, index, searches, parameters.text('q'), parameters.number('offset', 0)),
   '/api/names': async ({ index }) => namesView(index),
   '/api/overview': async ({ store, index }, parameters) => {
     const columns = Math.min(MOST_COLUMNS, Math.max(1, parameters.number('columns', 400)))
@@ -152,12 +184,26 @@ export class RequestParameters {
     throw new InvalidInputError({ what: name, problem: `it is longer than ${longest} characters` })
   }
 
+  /** The id of an actor. */
+  id(name: string): string {
+    return checkId(name, this.text(name))
+  }
+
   /** A whole number of at least 0. */
   number(name: string, fallback: number): number {
     const text = this.#query.get(name)
     if (text === null) return fallback
     if (/^\d{1,15}$/.test(text)) return Number(text)
     throw new InvalidInputError({ what: name, problem: 'it is not a whole number of at least 0' })
+  }
+
+  /** Instants in ms since the epoch, ascending. */
+  instants(name: string): readonly number[] {
+    const text = this.text(name, 1000)
+    const instants = text === '' ? [] : text.split(',').map(Number)
+    if (/^(\d{1,15}(,\d{1,15})*)?$/.test(text) && instants.every((ms, at) => ms >= (instants[at - 1] ?? 0)))
+      return instants
+    throw new InvalidInputError({ what: name, problem: 'they are not ascending instants in ms' })
   }
 
   signed(name: string): number {

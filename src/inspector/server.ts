@@ -4,10 +4,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { ClaudeAgentError } from '../events/errors/base.ts'
 import { PortUnavailableError } from '../events/errors/inspector.ts'
-import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
+import { ClosedError, InvalidIdError, InvalidInputError } from '../events/errors/usage.ts'
 import { type Asset, pageAssets } from './assets.ts'
 import { cookieName, HEADERS, refusal } from './guard.ts'
 import { streamGrowth } from './live.ts'
+import { pageAt } from './places.ts'
 import { HANDLERS, type Inspected, RequestParameters } from './requests.ts'
 
 export interface InspectorServer {
@@ -55,7 +56,7 @@ export async function serveInspector(inspected: Inspected, port: number): Promis
       if (refused.status === 405) response.setHeader('Allow', 'GET')
       return sendProblem(response, refused.status, refused.problem)
     }
-    const asset = assets.get(url.pathname)
+    const asset = assets.get(pageAt(url.pathname) ? '/' : url.pathname)
     if (asset) return sendAsset(response, asset, url.searchParams.has('token'))
     if (url.pathname === '/api/live') {
       return streamGrowth(response, inspected.index, () => inspected.store.head(), ending.signal)
@@ -105,7 +106,8 @@ const sendProblem = (response: ServerResponse, status: number, problem: string) 
 
 function sendError(response: ServerResponse, error: unknown): void {
   const known = error instanceof ClaudeAgentError
-  const status = error instanceof InvalidInputError ? 400 : error instanceof ClosedError ? 503 : 500
+  const isWrongInput = error instanceof InvalidInputError || error instanceof InvalidIdError
+  const status = isWrongInput ? 400 : error instanceof ClosedError ? 503 : 500
   // The message of an unexpected error may hold details that a page must not show.
   sendProblem(response, status, known ? error.message : 'Internal error of the inspector.')
 }

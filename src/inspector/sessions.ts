@@ -1,13 +1,10 @@
 /** The calls of an agent up to a version, with the session of each: a tree, because each session names its parent. */
 import type { Recorded } from '../events/envelope.ts'
 import type { EventStore } from '../store/event-store.ts'
-import { brief } from './text.ts'
+import { brief, unmarked } from './text.ts'
 import type { SessionNode } from './view.ts'
 
-type MutableCall = { -readonly [K in keyof SessionNode]: SessionNode[K] } & {
-  startedAt: string
-  callId: string
-}
+type MutableCall = { -readonly [K in keyof SessionNode]: SessionNode[K] } & { callId: string }
 
 /** How many facts are read, backwards from the version: about 100 calls. */
 const FACTS_READ = 500
@@ -27,13 +24,16 @@ export async function sessionsAt(
 /** The calls in these facts of one agent; with `onlyTask`, those of that task. */
 export function callsIn(facts: readonly Recorded[], onlyTask?: string): readonly SessionNode[] {
   const calls = new Map<string, MutableCall>()
+  const asked = new Map<string, string>()
   let newest: MutableCall | undefined
   for (const { type, data, position, at } of facts) {
     const { taskId, callId } = data as { taskId?: string; callId?: string }
     if (type === 'AgentCreated') calls.clear()
     if (taskId === undefined || (onlyTask !== undefined && taskId !== onlyTask)) continue
+    if (type === 'TaskAccepted' && typeof data.prompt === 'string')
+      asked.set(taskId, unmarked(data.prompt, 80))
     if (type === 'CallStarted' && callId !== undefined) {
-      newest = startedCall(data as unknown as StartedCall, position, at)
+      newest = startedCall(data as unknown as StartedCall, position, at, asked.get(taskId) ?? '')
       calls.set(callId, newest)
       continue
     }
@@ -50,7 +50,7 @@ export function callsIn(facts: readonly Recorded[], onlyTask?: string): readonly
       problem: error ? brief(`${error.tag}: ${error.message}`, 300) : reason ? brief(reason) : null,
     })
   }
-  return [...calls.values()].map(({ startedAt: _, callId: __, ...call }) => call)
+  return [...calls.values()].map(({ callId: _, ...call }) => call)
 }
 
 interface StartedCall {
@@ -74,11 +74,12 @@ const OUTCOMES: Readonly<Record<string, SessionNode['outcome']>> = {
   TaskCancelled: 'failed',
 }
 
-function startedCall(data: StartedCall, position: number, startedAt: string): MutableCall {
+function startedCall(data: StartedCall, position: number, startedAt: string, asked: string): MutableCall {
   const { callId, taskId, attempt, sessionId, parentSessionId } = data
   return {
     callId,
     taskId,
+    asked,
     attempt,
     sessionId,
     parentSessionId,

@@ -27,6 +27,16 @@ export function brief(text: string, length = 160): string {
   return line.length > length ? `${line.slice(0, length)}…` : line
 }
 
+/** The same of a text in Markdown, without its marks: what remains is read as a line. */
+export const unmarked = (text: string, length = 160): string =>
+  brief(
+    text
+      .slice(0, length * 3)
+      .replace(/^[ \t]*(?:#{1,6}|>|[-*+]|\|[-:| ]*\|?$)[ \t]*/gm, '')
+      .replace(/\*\*|__|`+/g, ''),
+    length,
+  )
+
 const LONGEST_TEXT = 4000
 const MOST_ITEMS = 200
 const MOST_VALUES = 5000

@@ -36,6 +36,10 @@ export interface ActorRow {
   readonly stream: string
   readonly kind: string
   readonly id: string
+  /** What people call it: the name of a run's workflow, or its id. */
+  readonly label: string
+  /** The beginning of what a run was asked; empty for everything else. */
+  readonly asked: string
   readonly status: string
   readonly tone: Tone
   /** An agent's unfinished tasks; a run's scheduled steps. */
@@ -67,6 +71,8 @@ export interface FactLine {
   readonly position: number
   readonly at: string
   readonly stream: string
+  /** What people call its actor. */
+  readonly label: string
   readonly version: number
   readonly type: string
   readonly tone: Tone
@@ -101,6 +107,8 @@ export interface BodyLocation {
 export interface BodyView {
   readonly text: string
   readonly offset: number
+  /** Where the next piece begins: hidden characters that are shown make `text` longer than its part. */
+  readonly end: number
   /** The length of the full text, in characters. */
   readonly length: number
 }
@@ -148,6 +156,8 @@ export interface AccountView {
 /** An actor as of a moment. */
 export interface ActorView {
   readonly stream: string
+  readonly label: string
+  readonly asked: string
   readonly version: number
   readonly status: string
   readonly tone: Tone
@@ -190,6 +200,9 @@ export interface SessionNode {
   readonly sessionId: string
   readonly parentSessionId: string | null
   readonly taskId: string
+  /** The beginning of what was asked; empty if that was not read. */
+  readonly asked: string
+  readonly startedAt: string
   readonly attempt: number
   readonly outcome: 'open' | 'succeeded' | 'failed' | 'unknown'
   /** The positions of its start and, once it has ended, of its end. */
@@ -210,6 +223,8 @@ export interface RunView {
 }
 
 export interface StepNode {
+  /** Its number in the run, from 0. */
+  readonly index: number
   readonly agent: string
   readonly worker: string
   readonly taskId: string
@@ -226,6 +241,171 @@ export interface StepNode {
   readonly calls: readonly SessionNode[]
 }
 
+/** A text of a fact: its beginning, and where the rest of it is. */
+export interface TextView {
+  readonly text: string
+  /** Where the rest of it begins, and the length of all of it, in characters. */
+  readonly end: number
+  readonly length: number
+  readonly position: number
+  readonly path: string
+  /** Why it cannot be shown; null if it can. */
+  readonly problem: string | null
+}
+
+/** A bar of the waterfall. */
+export interface StepLine extends Omit<StepNode, 'calls' | 'taskId'> {
+  /** The steps whose answers are quoted in what it was asked. */
+  readonly uses: readonly number[]
+}
+
+/** The page of a run. The texts of its steps are asked for when they are looked at. */
+export interface RunPageView {
+  readonly stream: string
+  readonly id: string
+  readonly name: string
+  readonly status: string
+  readonly tone: Tone
+  /** It goes no further by itself. */
+  readonly isOver: boolean
+  /** The version that is shown, and the newest one. */
+  readonly version: number
+  readonly newestVersion: number
+  /** Of its last fact. */
+  readonly position: number
+  readonly startedAt: string
+  /** When it ended or was paused; null while it runs. */
+  readonly endedAt: string | null
+  /** When it was resumed, since its start. */
+  readonly resumedMs: readonly number[]
+  readonly costUsd: number
+  readonly tokens: number
+  readonly session: string | null
+  readonly counts: Readonly<Record<StepNode['state'], number>>
+  readonly prompt: TextView | null
+  readonly textInput: TextView | null
+  readonly material: Json
+  readonly output: TextView | null
+  /** Why it was paused or cancelled. */
+  readonly reason: string | null
+  readonly errors: readonly { readonly agent: string; readonly problem: string }[]
+  /** The run that it was forked from. */
+  readonly forkedFrom: string | null
+  readonly forks: readonly ForkLine[]
+  readonly steps: readonly StepLine[]
+  /** How many earlier steps are not in `steps`. */
+  readonly moreSteps: number
+}
+
+/** What was forked from an actor, and at which version of it. */
+export interface ForkLine {
+  readonly id: string
+  readonly label: string
+  readonly version: number | null
+}
+
+export interface StepPage {
+  readonly steps: readonly StepBrief[]
+}
+
+/** What a step was asked and answered, each on one line. */
+export interface StepBrief {
+  readonly index: number
+  readonly asked: string
+  readonly answered: string
+}
+
+/** A step in full. */
+export interface StepDetails {
+  readonly taskId: string
+  /** Names it for `fork --run`. */
+  readonly stepKey: string
+  readonly prompt: TextView | null
+  readonly textInput: TextView | null
+  readonly answer: TextView | null
+  /** The version of its worker that answered; null if it is not known. */
+  readonly agentVersion: number | null
+  readonly calls: readonly SessionNode[]
+}
+
+/** The page of an agent: its conversation, the newest turns of it. */
+export interface ConversationView {
+  readonly stream: string
+  readonly id: string
+  readonly status: string
+  readonly tone: Tone
+  /** The version that is shown, and the newest one. */
+  readonly version: number
+  readonly newestVersion: number
+  readonly position: number
+  /** Tasks that wait or run. */
+  readonly open: number
+  readonly answers: number
+  readonly tokens: number
+  readonly costUsd: number
+  readonly config: Json
+  readonly forkedFrom: { readonly id: string; readonly version: number } | null
+  readonly forks: readonly ForkLine[]
+  /** In their order. */
+  readonly entries: readonly (TurnView | ConversationEvent)[]
+  /** The version up to which there are earlier entries; null if there are none. */
+  readonly before: number | null
+}
+
+/** A task and what became of it. */
+export interface TurnView {
+  readonly kind: 'turn'
+  readonly taskId: string
+  /** As `agent diff --turn` counts; null if it was not answered. */
+  readonly number: number | null
+  readonly state: 'waiting' | 'held' | 'running' | 'retrying' | 'succeeded' | 'failed' | 'cancelled'
+  readonly at: string
+  readonly startedAt: string | null
+  readonly endedAt: string | null
+  readonly position: number
+  readonly version: number
+  readonly endPosition: number | null
+  readonly endVersion: number | null
+  /** The run that asked. */
+  readonly run: { readonly id: string; readonly label: string } | null
+  readonly prompt: TextView | null
+  readonly textInput: TextView | null
+  readonly answer: TextView | null
+  /** Why it waits, or how it ended other than with an answer. */
+  readonly note: string | null
+  readonly costUsd: number
+  readonly tokens: number
+  readonly model: string | null
+  readonly calls: readonly SessionNode[]
+  readonly tools: readonly ToolLine[]
+  /** What it changed in the files: `/api/changes?actor=S&at=P` has the patch. */
+  readonly files: {
+    readonly position: number
+    readonly changed: number
+    readonly added: number
+    readonly removed: number
+  } | null
+}
+
+export interface ToolLine {
+  readonly tool: string
+  readonly input: string
+  /** What became of it. */
+  readonly what: string
+  readonly position: number
+}
+
+/** What happened to the agent between its turns. */
+export interface ConversationEvent {
+  readonly kind: 'event'
+  readonly type: string
+  readonly tone: Tone
+  readonly position: number
+  readonly version: number
+  readonly at: string
+  readonly detail: string
+}
+
 /** One lane per actor over a range of the log, with one column per pixel. */
 export interface TimelineView {
   readonly from: number
@@ -238,6 +418,8 @@ export interface TimelineView {
   readonly lanes: readonly Lane[]
   readonly statuses: readonly { readonly name: string; readonly tone: Tone }[]
   readonly moreLanes: number
+  /** How many lanes of removed copies are left out. */
+  readonly removedLanes: number
   /** For the time axis: the last position of each column. */
   readonly positions: readonly number[]
 }
@@ -246,6 +428,8 @@ export interface TimelineView {
 export interface Lane {
   readonly stream: string
   readonly kind: string
+  readonly label: string
+  readonly asked: string
   /** `status` is an index into `statuses`. */
   readonly spans: readonly (readonly [fromColumn: number, toColumn: number, status: number])[]
   /** The columns that have a mark, by kind. */
@@ -329,6 +513,81 @@ export interface OverviewView {
   readonly broken: readonly number[]
 }
 
+/** What happens now, and what happened lately. */
+export interface SummaryView {
+  readonly log: LogView
+  /** Runs and agents at work, the newest first. */
+  readonly working: readonly WorkLine[]
+  readonly moreWorking: number
+  /** Tasks that wait for a person, a budget or an account. */
+  readonly held: readonly HeldLine[]
+  /** What failed since the last of the given instants, the newest first. */
+  readonly failures: readonly FailureLine[]
+  readonly moreFailures: number
+  /** What was spent from each of the given instants to the next, and from the last one on. */
+  readonly spentUsd: readonly number[]
+  readonly answers: readonly number[]
+  readonly accounts: readonly AccountView[]
+  /** The runs that ended last, the newest first. */
+  readonly ended: readonly WorkLine[]
+}
+
+/** A task that is held. */
+export interface HeldLine {
+  readonly stream: string
+  readonly id: string
+  readonly label: string
+  readonly taskId: string
+  readonly reason: 'approval' | 'budget' | 'account'
+  readonly note: string
+  readonly asked: string
+}
+
+/** Something that failed, and the state of its actor now. */
+export interface FailureLine extends FactLine {
+  readonly now: string
+  readonly nowTone: Tone
+}
+
+/** An actor at work, or that has worked. */
+export interface WorkLine extends ActorRow {
+  /** When it began what it does. */
+  readonly since: string
+  /** When it ended; null if it has not. */
+  readonly endedAt: string | null
+}
+
+/** A part of the list of runs or of agents. */
+export interface ActorsPage {
+  readonly total: number
+  /** How many are in each state. */
+  readonly counts: Readonly<Record<string, number>>
+  readonly rows: readonly WorkLine[]
+}
+
+/** Where a text was found in prompts and answers, the newest first. */
+export interface SearchView {
+  readonly total: number
+  readonly searchedTo: number
+  /** The last position of the log. */
+  readonly head: number
+  readonly hits: readonly SearchHit[]
+}
+
+export interface SearchHit {
+  readonly position: number
+  readonly version: number
+  readonly at: string
+  readonly stream: string
+  readonly label: string
+  /** Whether it was found in what was asked or answered. */
+  readonly where: 'asked' | 'answered'
+  /** The text around the match. */
+  readonly before: string
+  readonly match: string
+  readonly after: string
+}
+
 /** The response of each `/api/...`. */
 export interface Answers {
   readonly moment: MomentView
@@ -336,6 +595,13 @@ export interface Answers {
   readonly body: BodyView
   readonly timeline: TimelineView
   readonly overview: OverviewView
+  readonly run: RunPageView | null
+  readonly steps: StepPage
+  readonly step: StepDetails | null
+  readonly conversation: ConversationView | null
+  readonly summary: SummaryView
+  readonly search: SearchView
+  readonly actors: ActorsPage
   readonly names: NamesView
   readonly files: FilesView
   readonly file: FileView

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { Observable } from 'rxjs'
 import type { Agent } from '../actors/agent/agent.ts'
-import { foldFact, foldStream } from '../actors/engine/history.ts'
+import type { Rejection } from '../actors/agent/tasks/held.ts'
+import { foldFact } from '../actors/engine/history.ts'
 import { AgentNotFoundError } from '../events/errors/agent.ts'
 import { RunNotFoundError } from '../events/errors/run.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
@@ -13,13 +14,8 @@ import { nearestName } from '../events/nearest-name.ts'
 import { checkArgument } from '../events/options/decoding.ts'
 import type { KnownKeys } from '../events/options/known-keys.ts'
 import { checkLanding, LANDING_OPTIONS, type StepLanding } from '../events/options/landing.ts'
-import {
-  hasEnded,
-  type LandingSnapshot,
-  type LandingStatus,
-  landingKind,
-  type QueuedEntry,
-} from './machine.ts'
+import { type FoldedQueue, foldedQueues, LANDING_STREAMS } from './folded-queues.ts'
+import { hasEnded, type LandingStatus, landingKind, type QueuedEntry } from './machine.ts'
 import { isAtRest, type LandingEnvironment, LandingQueue, worktreeOf } from './queue.ts'
 
 /** The work of one agent on its way to a branch. */
@@ -50,20 +46,11 @@ export interface LandingsEnvironment extends LandingEnvironment {
   readonly agentsOf: (run: string) => Promise<readonly string[]>
 }
 
-const STREAMS = `${landingKind.kind}/`
-
-interface FoldedQueue {
-  readonly stream: string
-  readonly snapshot: LandingSnapshot
-  readonly version: number
-}
-
 type Requested = Extract<LandingFact, { type: 'LandingRequested' }>['data']
 
 export class Landings {
   readonly #environment: LandingsEnvironment
   readonly #queues = new Map<string, Promise<LandingQueue>>()
-  readonly #seen = new Map<string, FoldedQueue>()
   #isClosed = false
 
   constructor(environment: LandingsEnvironment) {
@@ -101,7 +88,8 @@ export class Landings {
   /** All entries, queue by queue: those that have ended only for a while. */
   async list(): Promise<readonly LandingEntry[]> {
     const entries: LandingEntry[] = []
-    for (const { snapshot } of await this.#folded()) entries.push(...snapshot.context.entries.map(entryOf))
+    for (const { snapshot } of await foldedQueues(this.#environment.store))
+      entries.push(...snapshot.context.entries.map(entryOf))
     return entries
   }
 
@@ -136,10 +124,13 @@ export class Landings {
   /**
    * Takes an entry out of its queue, or gives up one that was set aside. Others that have ended stay as they are. Throws
    * LandingNotFoundError.
+   *
+   * @param decision Who decides that, and why: the log has it.
    */
-  async cancel(name: string): Promise<LandingEntry> {
+  async cancel(name: string, { by, reason }: Rejection = {}): Promise<LandingEntry> {
+    const decision = defined({ by: by || undefined, reason: reason || undefined })
     const { stream } = await this.#found(name)
-    await (await this.#queue(stream.slice(STREAMS.length))).cancel(name)
+    await (await this.#queue(stream.slice(LANDING_STREAMS.length))).cancel(name, decision)
     const { entry } = await this.#found(name)
     // Its target is being moved.
     return hasEnded(entry) ? entry : this.settled(name)
@@ -148,8 +139,8 @@ export class Landings {
   /** Resumes the queues that are not empty. */
   async resume(): Promise<void> {
     const { store } = this.#environment
-    for await (const { stream } of store.streams({ prefix: STREAMS, open: true }))
-      await this.#queue(stream.slice(STREAMS.length))
+    for await (const { stream } of store.streams({ prefix: LANDING_STREAMS, open: true }))
+      await this.#queue(stream.slice(LANDING_STREAMS.length))
   }
 
   /** Resolves when the queues of this process have nothing to do but to wait for agents that are held. */
@@ -212,23 +203,9 @@ export class Landings {
     return { queue, entry: `${agent.id}-${key}`, agent: agent.id, repo, branch, head, target, ...wanted }
   }
 
-  /** All queues as they are now. Only those that have changed since they were last looked at are folded again. */
-  async #folded(): Promise<readonly FoldedQueue[]> {
-    const { store } = this.#environment
-    const folded: FoldedQueue[] = []
-    for await (const { stream, version } of store.streams({ prefix: STREAMS })) {
-      const known = this.#seen.get(stream)
-      const isCurrent = known !== undefined && known.version >= version
-      const queue = isCurrent ? known : { stream, ...(await foldStream(landingKind, store, stream)) }
-      this.#seen.set(stream, queue)
-      folded.push(queue)
-    }
-    return folded
-  }
-
   async #found(name: string): Promise<{ readonly entry: LandingEntry; readonly stream: string }> {
     const names: string[] = []
-    for (const { stream, snapshot } of await this.#folded())
+    for (const { stream, snapshot } of await foldedQueues(this.#environment.store))
       for (const queued of snapshot.context.entries) {
         if (queued.entry === name) return { entry: entryOf(queued), stream }
         names.push(queued.entry)
@@ -241,13 +218,13 @@ export class Landings {
     const { store } = this.#environment
     const after = await store.head()
     const queues = new Map<string, FoldedQueue>()
-    for (const folded of await this.#folded()) {
+    for (const folded of await foldedQueues(store)) {
       queues.set(folded.stream, folded)
       yield* folded.snapshot.context.entries.map(entryOf)
     }
     for await (const recorded of store.follow({ after, signal })) {
       const { stream, version } = recorded
-      if (!stream.startsWith(STREAMS)) continue
+      if (!stream.startsWith(LANDING_STREAMS)) continue
       const known = queues.get(stream) ?? { snapshot: landingKind.fold.initial, version: 0 }
       if (version <= known.version) continue
       const next = foldFact(landingKind.live, known.snapshot, landingKind, recorded) ?? known.snapshot

@@ -194,14 +194,19 @@ export const landingChanges: {
     ...without(context, entry),
     ...changed(context, [entry], () => ({ status: 'set-aside', reason, mending: null })),
   }),
-  LandingCancelled: (context, { entry }) => {
+  LandingCancelled: (context, { entry, ...decision }) => {
     const others = context.attempt?.entries.includes(entry) ? over(context) : context
+    const reason = decisionWords(decision) || null
     return {
       ...without(others, entry),
-      ...changed(others, [entry], () => ({ status: 'cancelled', reason: null, mending: null })),
+      ...changed(others, [entry], () => ({ status: 'cancelled', reason, mending: null })),
     }
   },
 }
+
+/** `by ada: not needed`; empty if neither is known. */
+const decisionWords = ({ by, reason }: { readonly by?: string; readonly reason?: string }): string =>
+  [...(by ? [`by ${by}`] : []), ...(reason ? [reason] : [])].join(': ')
 
 const landing = setup({
   types: {} as { context: LandingContext; events: Identified<LandingFact> },
@@ -363,5 +368,5 @@ export const landingKind = defineKind<typeof landingMachine, LandingEffect>(
       info: { entries: entries.length, open: entries.filter((entry) => !hasEnded(entry)).length },
     }),
   },
-  [landingChanges, changed, over, without, failed, endOf, hasEnded, FINAL],
+  [landingChanges, changed, over, without, failed, endOf, hasEnded, FINAL, decisionWords],
 )

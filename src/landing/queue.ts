@@ -1,5 +1,6 @@
 /** One landing queue at work: what its state asks for is done by git and by agents, and becomes the next facts. */
 import type { Agent } from '../actors/agent/agent.ts'
+import type { Rejection } from '../actors/agent/tasks/held.ts'
 import type { ActorEnvironment, EventSourcedActor } from '../actors/engine/actor.ts'
 import type { EffectContext } from '../actors/engine/effects.ts'
 import { Life } from '../actors/engine/life.ts'
@@ -83,14 +84,14 @@ export class LandingQueue {
   }
 
   /** Takes an entry out of the queue, or gives up one that was set aside; not once its target may have moved. */
-  async cancel(entry: string): Promise<void> {
+  async cancel(entry: string, decision: Rejection): Promise<void> {
     const mending = this.context.entries.find((one) => one.entry === entry)?.mending
     const recorded = await this.#life.decide(({ value, context }) => {
       const isMoving = value === 'moving' && context.attempt?.entries.includes(entry)
       const found = context.entries.find((one) => one.entry === entry)
       return isMoving || !found || !mayBeCancelled(found)
         ? []
-        : [{ type: 'LandingCancelled', data: { entry } }]
+        : [{ type: 'LandingCancelled', data: { entry, ...decision } }]
     })
     if (recorded.length === 0 || !mending) return
     const found = this.context.entries.find((one) => one.entry === entry)

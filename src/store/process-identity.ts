@@ -12,9 +12,12 @@ export interface HostProcess {
 /** `unknown`: its pid means nothing here, because it runs in another pid namespace (another container). */
 export type Liveness = 'alive' | 'dead' | 'unknown'
 
-export const thisProcess = (): HostProcess => ({
-  pid: process.pid,
-  started: startOf(process.pid),
+export const thisProcess = (): HostProcess => hostProcess(process.pid)
+
+/** A process of this machine that is running now. */
+export const hostProcess = (pid: number): HostProcess => ({
+  pid,
+  started: startOf(pid),
   pidNamespace: namespaceOf('pid'),
 })
 

@@ -22,7 +22,15 @@ test('Work that was set aside is in the inbox until it lands, or is given up', a
   await expect(orchestrator.inbox.deny(`landing:${first?.entry}`)).rejects.toThrow(
     /queued again as dev-.*landed/,
   )
-  await orchestrator.inbox.deny(`landing:${second?.entry}`)
+  const decision = { by: 'ada', reason: 'not needed' }
+  await orchestrator.inbox.deny(`landing:${second?.entry}`, decision)
   expect(await orchestrator.inbox()).toEqual([])
-  await expect(orchestrator.inbox.deny(`landing:${second?.entry}`)).rejects.toThrow(/it is cancelled/)
+  // Who gave it up, and why, is in the log, and whoever comes later hears it.
+  await expect(orchestrator.inbox.deny(`landing:${second?.entry}`)).rejects.toThrow(
+    /it is cancelled by ada: not needed/,
+  )
+  const given = []
+  for await (const { type, data } of orchestrator.store.readAll())
+    if (type === 'LandingCancelled') given.push(data)
+  expect(given).toEqual([{ entry: second?.entry, ...decision }])
 })

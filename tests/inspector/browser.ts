@@ -41,8 +41,22 @@ atEndOfFile(async () => {
   await (await ended)?.close()
 })
 
-/** Opens the page in a new window, and fails the test at its end if the page had errors, warnings or dialogs. */
+/** The log, or another place of the inspector at this URL. */
+export function placeAt(url: string, address = '/log'): string {
+  const place = new URL(address, url)
+  for (const [name, value] of new URL(url).searchParams) place.searchParams.set(name, value)
+  return place.href
+}
+
+/** Opens the log in a new window, and fails the test at its end if the page had errors, warnings or dialogs. */
 export async function openPage(url: string, options: { readonly dark?: boolean } = {}): Promise<Page> {
+  const page = await openPlace(placeAt(url), options)
+  await page.locator('.fact .type').first().waitFor()
+  return page
+}
+
+/** The same for any place. */
+export async function openPlace(url: string, options: { readonly dark?: boolean } = {}): Promise<Page> {
   browser ??= launchChromium()
   const context = await (await browser).newContext({
     viewport: { width: 1440, height: 900 },
@@ -64,7 +78,6 @@ export async function openPage(url: string, options: { readonly dark?: boolean }
   })
   page.setDefaultTimeout(30_000)
   await page.goto(url)
-  await page.locator('.fact .type').first().waitFor()
   return page
 }
 

@@ -1,15 +1,17 @@
 /** A git that was killed while it moved a branch with its tree: what it has left is taken back, and then the branch moves. */
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, rmSync } from 'node:fs'
 import { chmod, mkdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { WorkspaceError } from '../../src/events/errors/workspace.ts'
+import { landingOperations } from '../../src/workspaces/files/landing.ts'
 import { repository } from './kit.ts'
 
 /** What stands in for the git that moves a tree, once. It is killed, unless `problem` says why it ends by itself. */
 const dying = vi.hoisted(() => ({
-  instead: undefined as ((directory: string) => Promise<void>) | undefined,
+  instead: undefined as ((directory: string, onStart?: (pid: number) => void) => Promise<void>) | undefined,
   problem: undefined as string | undefined,
 }))
 
@@ -23,7 +25,7 @@ vi.mock('../../src/workspaces/files/git.ts', async (original) => {
       const retryable = dying.problem === undefined
       Object.assign(dying, { instead: undefined, problem: undefined })
       const path = call.directory ?? ''
-      await instead(path)
+      await instead(path, call.onStart)
       throw new WorkspaceError({ path, problem, retryable })
     },
   }
@@ -146,3 +148,51 @@ test('a lock that another git takes while ours cannot move the tree is waited fo
   expect(seen.slice(0, 2)).toEqual([true, true])
   expect(at('new/b.txt')).toBe('new')
 })
+
+test.each<[whose: string, git: 'dead' | 'unknown', isAnotherAtWork: boolean, isRemoved: boolean]>([
+  ['ours, which is dead', 'dead', false, true],
+  ['ours, or of another one that is at work there', 'dead', true, false],
+  ['nobody knows which', 'unknown', false, false],
+])(
+  'after a crash, a lock is removed only if it is that of a git of ours that is dead: %s',
+  async (_, ended, isAnotherAtWork, isRemoved) => {
+    const { repo, base, git } = await world()
+    const hurried = {
+      ...systemClock,
+      after: (delayMs: number, then: () => void) => systemClock.after(delayMs / 50, then),
+    }
+    const [tip, head] = ['main', 'claude-agents/dev'].map((name) => git('rev-parse', name)) as [
+      string,
+      string,
+    ]
+    const work = { entry: 'dev-1', agent: 'dev', branch: 'claude-agents/dev', head, squash: false }
+    const crashing = landingOperations(base, hurried)
+    const [merged] = (await crashing.merge(repo, tip, [work])).commits
+    const move = {
+      repo,
+      target: 'main',
+      tip,
+      commit: merged?.commit ?? '',
+      heads: [tip, head],
+      name: 'dev-1',
+    }
+    await new Promise<void>((resolve) => {
+      dying.instead = async (directory, onStart) => {
+        if (ended === 'dead') onStart?.(spawnSync('true').pid)
+        await locked('index.lock')(directory)
+        resolve()
+        return new Promise(() => {})
+      }
+      void crashing.move(move)
+    })
+    if (isAnotherAtWork) {
+      const other = spawn('git', ['cat-file', '--batch'], { cwd: repo, stdio: ['pipe', 'ignore', 'ignore'] })
+      onTestFinished(() => void other.kill())
+    }
+    const moved = await landingOperations(base, hurried).move(move)
+    expect(existsSync(join(repo, '.git/index.lock'))).toBe(!isRemoved)
+    expect(moved).toMatchObject(
+      isRemoved ? { branch: 'main', advice: null } : { branch: 'claude-agents/landed/main' },
+    )
+  },
+)

@@ -2,8 +2,10 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { DraftChange } from '../../src/actors/agent/tasks/channel.ts'
 import { AuthenticationError } from '../../src/events/errors/call.ts'
+import { Orchestrator } from '../../src/orchestrator.ts'
+import { memoryStore } from '../../src/store/memory-store.ts'
 import { all } from '../../src/testing/contract/kit.ts'
-import type { ScriptedRunnerOptions } from '../../src/testing/scripted-runner.ts'
+import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { until } from '../actors/world.ts'
 import { served } from '../owner/kit.ts'
@@ -134,6 +136,24 @@ describe.each(['own', 'remote'] as const)('An agent of the %s orchestrator', (wh
     leaving.abort()
     await reading
   })
+})
+
+test('A task of an agent that lives elsewhere is not begun by a process that waits for it', async () => {
+  const store = memoryStore()
+  const runner = scriptedRunner()
+  const there = await Orchestrator.open({ store, runner })
+  const agent = await there.createAgent(A)
+  await agent.halt()
+  await agent.accept('x', { taskId: 'one' })
+  const call = () => {
+    throw new Error('nothing is asked there')
+  }
+  const here = await Orchestrator.open({ store, runner, placement: { owns: () => false, call } })
+  const coming = (await here.agent('a')).reply('one')
+  expect(await here.recover()).toEqual([])
+  expect(runner.calls).toEqual([])
+  await agent.cancel('one', 'enough')
+  await expect(coming).rejects.toMatchObject({ _tag: 'TaskCancelledError' })
 })
 
 test('An agent that lives elsewhere refuses what works only there, and says so', async () => {

@@ -47,6 +47,8 @@ export class Agent implements AgentRef {
   readonly #loadedAt: number
   readonly #supervision = new AgentSupervision()
   #started = false
+  /** Whether another process runs its tasks. */
+  readonly #isElsewhere: boolean
   /** Whether a user has its machine: it may be subscribed to. */
   #isWatched = false
   #stopReviews = () => {}
@@ -58,6 +60,7 @@ export class Agent implements AgentRef {
     // A handle that a user still holds of a removed agent is none of those in use.
     this.#used = () => void (this.#life.closed || used(this))
     this.#loadedAt = environment.clock.now()
+    this.#isElsewhere = environment.store.forReading === true || !environment.owns(id)
     this.#supervision.observe(this.#life)
     this.#life.woken = this.#used
     this.#life.observe(this.#used)
@@ -266,7 +269,7 @@ export class Agent implements AgentRef {
   }
 
   start(): void {
-    if (this.#started || this.#environment.store.forReading) return
+    if (this.#started || this.#isElsewhere) return
     this.#started = true
     this.#reportOpenTasks()
     this.#work()
@@ -314,7 +317,10 @@ export class Agent implements AgentRef {
 
   get #tasks(): AgentTasks {
     this.#tasksHere ??= new AgentTasks(this.id, this.#life, this.#environment, {
-      start: () => this.start(),
+      start: () => {
+        this.start()
+        return this.#started
+      },
       endTasks: (decide) => this.endTasks(decide),
       settled: this.#used,
     })

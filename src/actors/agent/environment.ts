@@ -20,6 +20,8 @@ export interface AgentEnvironment extends ActorEnvironment {
   readonly runner: AgentRunner
   /** Says whether a call may begin. */
   readonly admission: Admission
+  /** Whether an agent lives in this process. */
+  readonly owns: (agent: string) => boolean
   readonly baseDir: string
   /** Where this process runs. */
   readonly place: () => Place

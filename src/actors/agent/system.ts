@@ -86,13 +86,18 @@ export class AgentSystem {
   readonly #changes = new Mailbox()
 
   constructor(
-    environment: Omit<AgentEnvironment, 'swept' | 'isSwept'>,
+    environment: Omit<AgentEnvironment, 'owns' | 'swept' | 'isSwept'>,
     maxAgents: number,
     defaults: AgentDefaults,
     residence: Residence,
     placement: Placement,
   ) {
-    this.#environment = { ...environment, swept: () => this.#swept(), isSwept: () => this.#isSwept }
+    this.#environment = {
+      ...environment,
+      owns: (id) => placement.owns(id),
+      swept: () => this.#swept(),
+      isSwept: () => this.#isSwept,
+    }
     const used = (agent: Agent) => this.#here.used(agent.id, agent)
     this.#here = new Registry((id) => Agent.load(id, this.#environment, used), environment.clock, residence)
     this.#placement = placement
@@ -210,7 +215,9 @@ export class AgentSystem {
     await this.#swept()
     const agents: Agent[] = []
     for await (const { stream } of this.#environment.store.streams({ prefix: AGENT_STREAMS, open: true })) {
-      const agent = await this.#here.get(agentIdOf(stream))
+      const id = agentIdOf(stream)
+      if (!this.#placement.owns(id)) continue
+      const agent = await this.#here.get(id)
       agent.start()
       agents.push(agent)
     }

@@ -1,12 +1,14 @@
 /** `land`: queues the work of agents for a branch, and watches it until it has landed or was set aside. */
 import { randomUUID } from 'node:crypto'
 import { type Command, Option } from 'commander'
+import type { Rejection } from '../../actors/agent/tasks/held.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { LandingNotFoundError } from '../../events/errors/workspace.ts'
 import { defined } from '../../events/json.ts'
 import type { LandingEntry, LandOptions } from '../../landing/landings.ts'
 import { requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { userName } from '../held/commands.ts'
 import { readStore, type Session, withSession, withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import type { Terminal } from '../terminal/output.ts'
@@ -24,23 +26,34 @@ export function landCommand(command: Command): void {
       new Option('--status', 'only list what is queued, and what has ended lately').conflicts(['cancel']),
     )
     .option('--cancel <entry>', 'only take this entry out of the queue')
+    .option('--by <name>', 'who cancels it (default: your user name)')
+    .option('--reason <text>', 'why it is cancelled')
     .action(withGlobals(land))
 }
 
 interface LandWords extends Pick<LandOptions, 'into' | 'gate' | 'squash'> {
   readonly status?: boolean
   readonly cancel?: string
+  readonly by?: string
+  readonly reason?: string
 }
 
 function land(globals: GlobalOptions, names: readonly string[], words: LandWords): Promise<void> {
-  const { status, cancel, ...options } = words
+  const { status, cancel, by, reason, ...options } = words
+  if (cancel === undefined && (by ?? reason) !== undefined)
+    throw new InvalidInputError({
+      what: by === undefined ? '--reason' : '--by',
+      problem: 'only --cancel takes it',
+    })
   if (status || cancel !== undefined) {
     if (names.length > 0)
       throw new InvalidInputError({
         what: status ? '--status' : '--cancel',
         problem: 'nothing is queued by it, so it takes no agent and no run',
       })
-    return status ? show(globals) : cancelled(globals, cancel ?? '')
+    return status
+      ? show(globals)
+      : cancelled(globals, cancel ?? '', defined({ by: by ?? userName(), reason }))
   }
   const [first] = names
   if (first === undefined)
@@ -61,9 +74,9 @@ function show(globals: GlobalOptions) {
   )
 }
 
-function cancelled(globals: GlobalOptions, entry: string) {
+function cancelled(globals: GlobalOptions, entry: string, decision: Rejection) {
   const work = async ({ orchestrator, terminal }: Session) =>
-    print(terminal, await orchestrator.landings.cancel(entry))
+    print(terminal, await orchestrator.landings.cancel(entry, decision))
   return withStore(globals, work, () => new LandingNotFoundError({ entry, nearest: null }), 'change')
 }
 

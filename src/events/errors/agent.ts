@@ -80,7 +80,7 @@ export class UnlandedWorkError extends defineError(
         : `may have work that is not landed: ${problem}`
     return {
       message: sentence(`Agent ${quoted(agent)} was not removed. It ${what}`),
-      hint: `Look at it: claude-agents agent diff ${agent}. Merge its branch ${branch}, or keep the work under a ref and remove the agent: claude-agents agent remove ${agent} --force (in code: { force: true }).`,
+      hint: `Look at it: claude-agents agent diff ${agent}. Merge its branch ${branch}, or keep the work under a ref and remove the agent: claude-agents agent remove ${agent} --force (in code: { force: true }). Do that as well if you have taken the work over in another form and changed it since.`,
     }
   },
 ) {}

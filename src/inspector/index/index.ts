@@ -91,7 +91,7 @@ export class LogIndex {
     if (this.broken.length < MOST_BROKEN_RECORDS) {
       this.broken.push({ position: this.position + 1, problem })
     }
-    const nothing = { stream: null, version: 0, status: '', atMs: 0, measures: nothingMeasured }
+    const nothing = { stream: null, version: 0, status: '', atMs: 0, measures: nothingMeasured, spentUsd: 0 }
     this.table.push({ type: UNREADABLE, ...nothing })
   }
 

@@ -38,21 +38,22 @@ export function actorRows(
   position: number,
   text: string,
 ): { readonly actors: readonly ActorRow[]; readonly more: number } {
-  const kinds = new Map<string, { readonly track: StreamTrack; readonly last: number }[]>([
+  const kinds = new Map<string, ListedTrack[]>([
     ['agent', []],
     ['run', []],
   ])
   for (const track of index.tracks) {
     const last = track.lastUpTo(position)
-    if (last === 0 || !track.name.includes(text)) continue
+    if (last === 0 || !isNamed(track, text)) continue
     const kind = kinds.get(track.actorKind) ?? []
     kinds.set(track.actorKind, kind)
-    kind.push({ track, last })
+    kind.push({ track, last, isGone: index.table.status(last) === 'absent' })
   }
   const actors: ActorRow[] = []
   let more = 0
   for (const [kind, rows] of kinds) {
-    rows.sort((a, b) => b.last - a.last)
+    // Removed agents last: what is listed is bounded.
+    rows.sort((a, b) => Number(a.isGone) - Number(b.isGone) || b.last - a.last)
     const shown = rows.slice(0, LISTED_ACTORS)
     if (kind === 'agent') shown.sort((a, b) => (a.track.id < b.track.id ? -1 : 1))
     actors.push(...shown.map(({ track, last }) => actorRow(index, track, last)))
@@ -61,12 +62,25 @@ export function actorRows(
   return { actors, more }
 }
 
-function actorRow({ table }: LogIndex, { name, actorKind, id }: StreamTrack, last: number): ActorRow {
+interface ListedTrack {
+  readonly track: StreamTrack
+  readonly last: number
+  readonly isGone: boolean
+}
+
+/** Whether a text is part of an actor's name, or of its label. */
+export const isNamed = ({ name, label, asked }: StreamTrack, text: string): boolean =>
+  text === '' || name.includes(text) || `${label} ${asked}`.toLowerCase().includes(text.toLowerCase())
+
+export function actorRow({ table }: LogIndex, track: StreamTrack, last: number): ActorRow {
+  const { name, actorKind, id, label, asked } = track
   const status = table.status(last)
   return {
     stream: name,
     kind: actorKind,
     id,
+    label,
+    asked,
     status,
     tone: toneOfStatus(status),
     ...table.measures(last),

@@ -1,15 +1,17 @@
 /** Searches: by type and stream through the index alone, by text through the log, one piece per request. */
 import { Mailbox } from '../../actors/engine/mailbox.ts'
+import type { Recorded } from '../../events/envelope.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { type Column, counts } from './columns.ts'
 import type { LogIndex } from './index.ts'
 import { readLogEntries } from './reading.ts'
+import { hasTexts, textsOf } from './texts.ts'
 import { toneOfType } from './tones.ts'
 
 export interface Filter {
   /** Anywhere in the fact; case does not matter. */
   readonly text: string
-  /** A type, or `problems` for all types that report one. */
+  /** A type, `problems` for all types that report one, or `texts` for those with prompts and answers: only these are searched. */
   readonly type: string
   readonly stream: string
 }
@@ -19,6 +21,7 @@ export const isEmpty = ({ text, type, stream }: Filter): boolean =>
 
 /** Facts that one request searches for a text; the next request continues. */
 const FACTS_PER_REQUEST = 4000
+const CHARACTERS_PER_REQUEST = 64_000_000
 
 export class Matches {
   readonly #filter: Filter
@@ -46,27 +49,40 @@ export class Matches {
     const to = text === '' ? head : Math.min(head, this.searchedTo + FACTS_PER_REQUEST)
     const candidates = this.#candidates(this.searchedTo + 1, to)
     if (text === '') for (const position of candidates) this.positions.push(position)
-    else await this.#read(candidates, text.toLowerCase())
+    else if (!(await this.#read(candidates, text.toLowerCase()))) return
     this.searchedTo = to
   }
 
-  async #read(candidates: readonly number[], text: string): Promise<void> {
+  /** Whether all of them were read. */
+  async #read(candidates: readonly number[], text: string): Promise<boolean> {
     const [first, last] = [candidates[0], candidates.at(-1)]
-    if (first === undefined || last === undefined) return
+    if (first === undefined || last === undefined) return true
+    const { type } = this.#filter
+    let left = CHARACTERS_PER_REQUEST
     const wanted = candidates.length === last - first + 1 ? null : new Set(candidates)
     for await (const { position, recorded } of readLogEntries(this.#store, first, last)) {
       if (!recorded || (wanted && !wanted.has(position))) continue
-      const { type, stream, data, correlationId } = recorded
-      const whole = `${type} ${stream} ${correlationId} ${JSON.stringify(data)}`
-      if (whole.toLowerCase().includes(text)) this.positions.push(position)
+      const texts =
+        type === 'texts' ? (await textsOf(this.#store, recorded)).map(([one]) => one) : [whole(recorded)]
+      if (texts.some((one) => one.toLowerCase().includes(text))) this.positions.push(position)
+      for (const { length } of texts) left -= length
+      this.searchedTo = position
+      if (left < 0) return false
     }
+    return true
   }
 
   #candidates(from: number, to: number): readonly number[] {
     const { type, stream } = this.#filter
     const { table } = this.#index
     const accepts = table.types.all.map((name) =>
-      type === '' ? true : type === 'problems' ? toneOfType(name) === 'bad' : name === type,
+      type === ''
+        ? true
+        : type === 'problems'
+          ? toneOfType(name) === 'bad'
+          : type === 'texts'
+            ? hasTexts(name)
+            : name === type,
     )
     const track = stream === '' ? undefined : this.#index.track(stream)
     const found: number[] = []
@@ -84,6 +100,9 @@ export class Matches {
     return found
   }
 }
+
+const whole = ({ type, stream, data, correlationId }: Recorded): string =>
+  `${type} ${stream} ${correlationId} ${JSON.stringify(data)}`
 
 const KEPT_SEARCHES = 6
 

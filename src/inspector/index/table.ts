@@ -1,4 +1,4 @@
-/** One row of numbers for each fact of the log, 56 bytes: its stream and type, and the state of its actor after it. */
+/** One row of numbers for each fact of the log, 68 bytes: its stream and type, and the state of its actor after it. */
 import { counts, reals, words } from './columns.ts'
 import { Names } from './names.ts'
 import { markOf, UNREADABLE } from './tones.ts'
@@ -24,6 +24,8 @@ export interface FactRow {
   readonly status: string
   readonly atMs: number
   readonly measures: Measures
+  /** What an agent has spent more than before it. */
+  readonly spentUsd: number
 }
 
 const NO_STREAM = 0xffffffff
@@ -45,6 +47,8 @@ export class FactTable {
   readonly #calls = counts()
   readonly #retries = counts()
   readonly #failures = counts()
+  readonly #answers = counts()
+  readonly #spent = reals()
 
   constructor() {
     this.types.numberOf(UNREADABLE)
@@ -56,11 +60,13 @@ export class FactTable {
     return this.#stream.length
   }
 
-  push({ stream, version, type, status, atMs, measures }: FactRow): void {
+  push({ stream, version, type, status, atMs, measures, spentUsd }: FactRow): void {
     const last = this.length - 1
     this.#calls.push(this.#calls.at(last) + Number(type === 'CallStarted'))
     this.#retries.push(this.#retries.at(last) + Number(type === 'RetryScheduled'))
     this.#failures.push(this.#failures.at(last) + Number(markOf(type) === 'failure'))
+    this.#answers.push(this.#answers.at(last) + Number(type === 'CallSucceeded'))
+    this.#spent.push(this.#spent.at(last) + spentUsd)
     this.#version.push(version)
     this.#type.push(this.types.numberOf(type))
     this.#status.push(this.statuses.numberOf(status))
@@ -98,6 +104,10 @@ export class FactTable {
       costUsd: this.#cost.at(row),
     }
   }
+
+  /** How many answers there were up to a position, and what was spent. */
+  answers = (position: number): number => this.#answers.at(position - 1)
+  spentUsd = (position: number): number => this.#spent.at(position - 1)
 
   /** The totals of the log up to a position. */
   counted(position: number): { calls: number; retries: number; failures: number } {

@@ -1,7 +1,8 @@
 /** The log as lanes: the states of each actor and what happened to it, with one column per pixel. */
 import type { Lane, MarkKind, OverviewView, TimelineView } from '../view.ts'
 import type { LogIndex } from './index.ts'
-import { markOf, toneOfStatus, toneOfType, weightOfStatus } from './tones.ts'
+import { isNamed } from './moment.ts'
+import { isEnded, markOf, toneOfStatus, toneOfType, weightOfStatus } from './tones.ts'
 import type { StreamTrack } from './track.ts'
 
 export interface TimelineRange {
@@ -9,24 +10,35 @@ export interface TimelineRange {
   readonly to: number
   readonly axis: 'order' | 'time'
   readonly columns: number
-  /** Only streams whose name contains this have a lane. */
+  /** Only actors with this in their name or label have a lane. */
   readonly text: string
+  /** Only this actor has a lane, and those that it works with; all if it is empty. */
+  readonly stream: string
+  /** Whether copies of agents have a lane that were removed by the end of the range. */
+  readonly withRemoved: boolean
   /** The number of lanes to return, from `firstLane`. */
   readonly lanes: number
   readonly firstLane: number
 }
 
 export function timeline(index: LogIndex, range: TimelineRange): TimelineView {
-  const { from, to, axis, columns, text, lanes, firstLane } = range
+  const { from, to, axis, columns, text, stream, lanes, firstLane, withRemoved } = range
   const fromMs = index.table.time(from)
   const toMs = Math.max(index.table.time(to), fromMs + 1)
   const columnOf =
     axis === 'time'
       ? (position: number) => ((index.table.time(position) - fromMs) / (toMs - fromMs)) * columns
       : (position: number) => ((position - from) / (to - from + 1)) * columns
-  const tracks = index.tracks
-    .filter((track) => track.name.includes(text) && isInRange(track, index, from, to))
-    .sort((a, b) => order(a) - order(b) || a.number - b.number)
+  const chosen = index.track(stream)
+  const found = index.tracks.filter(
+    (track) =>
+      isNamed(track, text) &&
+      (stream === '' || isRelated(track, chosen)) &&
+      isInRange(track, index, from, to),
+  )
+  const tracks = (withRemoved ? found : found.filter((track) => !isRemovedCopy(track, index, to))).sort(
+    (a, b) => order(a) - order(b) || a.number - b.number,
+  )
   return {
     from,
     to,
@@ -41,6 +53,7 @@ export function timeline(index: LogIndex, range: TimelineRange): TimelineView {
       ),
     statuses: index.table.statuses.all.map((name) => ({ name, tone: toneOfStatus(name) })),
     moreLanes: Math.max(0, tracks.length - firstLane - lanes),
+    removedLanes: found.length - tracks.length,
     positions:
       axis === 'order'
         ? []
@@ -54,6 +67,12 @@ export function timeline(index: LogIndex, range: TimelineRange): TimelineView {
 /** Runs above the agents that they ask. */
 const order = ({ actorKind }: StreamTrack) => (actorKind === 'run' ? 0 : actorKind === 'agent' ? 1 : 2)
 
+const isRelated = (track: StreamTrack, chosen: StreamTrack | undefined): boolean =>
+  track === chosen || track.workers.has(chosen?.name ?? '') || (chosen?.workers.has(track.name) ?? false)
+
+const isRemovedCopy = (track: StreamTrack, { table }: LogIndex, at: number): boolean =>
+  track.isCopy && table.status(track.lastUpTo(at)) === 'absent'
+
 /** Whether an actor has a fact in the range, or is an agent that exists at its end. */
 function isInRange(track: StreamTrack, { table }: LogIndex, from: number, to: number): boolean {
   const last = track.lastUpTo(to)
@@ -64,10 +83,12 @@ function isInRange(track: StreamTrack, { table }: LogIndex, from: number, to: nu
 const CROWDED_FROM = 0.25
 const COLUMNS_PER_CELL = 3
 const COLUMNS_PER_MARK = 3
+/** A run's bar ends where the run did, in the colour of how it ended. */
+const ENDING_COLUMNS = 4
 
 function lane(
   { table }: LogIndex,
-  { name, actorKind, positions }: StreamTrack,
+  { name, actorKind, label, asked, positions }: StreamTrack,
   { from, to, columns }: TimelineRange,
   columnOf: (position: number) => number,
 ): Lane {
@@ -77,19 +98,25 @@ function lane(
   const cells = new Cells(table.statuses.all, columns, crowded ? COLUMNS_PER_CELL : 1)
   const marks = new Marks(crowded)
   let status = first === 0 ? 0 : table.statusNumber(positions.at(first - 1))
-  let since = 0
+  // A run that ended before the range has nothing in it.
+  let since = -ENDING_COLUMNS
+  const paintUntil = (column: number) => {
+    const isOver = actorKind === 'run' && isEnded(table.statuses.nameOf(status))
+    const end = isOver ? Math.min(column, since + ENDING_COLUMNS) : column
+    if (end > 0) cells.paint(Math.max(0, since), end, status)
+  }
   for (let at = first; at < end; at++) {
     const position = positions.at(at)
     const column = columnOf(position)
     marks.add(markOf(table.type(position)), column)
     const next = table.statusNumber(position)
     if (next === status) continue
-    cells.paint(since, column, status)
+    paintUntil(column)
     status = next
     since = column
   }
-  cells.paint(since, columns, status)
-  return { stream: name, kind: actorKind, crowded, spans: cells.spans(), ...marks.view() }
+  paintUntil(columns)
+  return { stream: name, kind: actorKind, label, asked, crowded, spans: cells.spans(), ...marks.view() }
 }
 
 /** A lane's cells. Where several states fall on one, the one that needs most attention wins. */

@@ -29,6 +29,9 @@ const STATUS_TONES: Readonly<Record<string, Tone>> = {
 
 export const toneOfStatus = (status: string): Tone => STATUS_TONES[status] ?? 'plain'
 
+/** Whether a run in this state goes no further by itself. */
+export const isEnded = (status: string): boolean => /^(succeeded|failed|cancelled)$/.test(status)
+
 const WEIGHTS: Readonly<Record<Tone, number>> = { plain: 1, good: 2, call: 3, warn: 4, bad: 5 }
 
 /** Where one pixel covers several states, the one with the largest weight is drawn. */

@@ -8,9 +8,10 @@ import type { Recorded } from '../../events/envelope.ts'
 import { kindOf } from '../../history/kinds.ts'
 import type { RunContext } from '../../patterns/runs/machine.ts'
 import type { EventStore } from '../../store/event-store.ts'
+import { brief, isReference, unmarked } from '../text.ts'
 import { counts } from './columns.ts'
 import { FilesTrack } from './files-track.ts'
-import { type Measures, nothingMeasured } from './table.ts'
+import { type FactRow, type Measures, nothingMeasured } from './table.ts'
 import { UNKNOWN } from './tones.ts'
 
 /** Any state is folded from at most this many facts. */
@@ -27,6 +28,14 @@ export class StreamTrack {
   damage: { readonly version: number; readonly problem: string } | null = null
   /** What is known of an agent's files; null for everything else. */
   readonly files: FilesTrack | null
+  /** What people call it: a run by the name of its workflow, everything else by its id. */
+  label: string
+  /** The beginning of what a run was asked; empty for everything else. */
+  asked = ''
+  /** The streams of the agents that a run has asked. */
+  readonly workers = new Set<string>()
+  /** What it was forked from. */
+  origin: { readonly stream: string; readonly version: number | null } | null = null
   #version = 0
   #state: PlainState | undefined
   readonly #checkpoints: PlainState[] = []
@@ -37,6 +46,7 @@ export class StreamTrack {
     this.number = number
     this.kind = kindOf(name, kinds)
     this.files = this.actorKind === 'agent' ? new FilesTrack() : null
+    this.label = this.id
   }
 
   get actorKind(): string {
@@ -53,9 +63,11 @@ export class StreamTrack {
   }
 
   /** Adds a fact and returns the actor's state after it. */
-  add(recorded: Recorded): { readonly status: string; readonly measures: Measures } {
+  add(recorded: Recorded): Pick<FactRow, 'status' | 'measures' | 'spentUsd'> {
+    const before = this.#measures.costUsd
     this.positions.push(recorded.position)
     this.files?.add(recorded)
+    this.#describe(recorded)
     const missing = recorded.version !== this.#version + 1
     this.#version = recorded.version
     if (missing) this.#markDamaged(recorded.version, 'A fact before this one cannot be read.')
@@ -68,7 +80,46 @@ export class StreamTrack {
         this.#markDamaged(recorded.version, (error as Error).message)
       }
     }
-    return { status: this.damage ? UNKNOWN : statusOf(this.#state), measures: this.#measures }
+    return {
+      status: this.damage ? UNKNOWN : statusOf(this.#state),
+      measures: this.#measures,
+      // What runs spend is spent by their agents.
+      spentUsd: this.actorKind === 'agent' ? Math.max(0, this.#measures.costUsd - before) : 0,
+    }
+  }
+
+  /** The position of its last fact. */
+  get last(): number {
+    return this.positions.at(this.positions.length - 1)
+  }
+
+  /** The tasks that an agent has not begun, now. */
+  get queue(): AgentContext['queue'] {
+    const { queue = [] } = (this.#state?.context ?? {}) as Partial<AgentContext>
+    return queue
+  }
+
+  /** A copy of an agent in a pool. */
+  get isCopy(): boolean {
+    return this.actorKind === 'agent' && this.id.includes('.')
+  }
+
+  #describe({ type, data }: Recorded): void {
+    if (type === 'StepScheduled') this.workers.add(`agent/${data.worker}`)
+    if (type === 'RunStarted') {
+      const { name, prompt, forkedFrom } = data as {
+        name?: unknown
+        prompt?: unknown
+        forkedFrom?: { run: string }
+      }
+      this.label = brief(String(name ?? this.id), 80)
+      this.asked = unmarked(textBegin(prompt), 80)
+      if (forkedFrom) this.origin = { stream: `run/${forkedFrom.run}`, version: null }
+    }
+    if (type === 'AgentCreated') {
+      const { forkedFrom } = data as { forkedFrom?: { agent: string; version: number } }
+      this.origin = forkedFrom ? { stream: `agent/${forkedFrom.agent}`, version: forkedFrom.version } : null
+    }
   }
 
   /** The last checkpoint up to a version; the initial state, as undefined at version 0, if there is none. */
@@ -136,3 +187,7 @@ function measuresOf(kind: string, state: PlainState | undefined): Measures | und
 
 type AgentCounts = Pick<AgentContext, 'queue' | 'current' | 'totals'>
 type RunCounts = Pick<RunContext, 'steps' | 'done' | 'costUsd'>
+
+/** A long text is beside the log, and not read for a label. */
+const textBegin = (body: unknown): string =>
+  typeof body === 'string' ? body : isReference(body) ? '(a long text)' : ''

@@ -1,18 +1,17 @@
 /** Starts the page. */
 import { render } from 'preact'
-import { App } from './app.tsx'
-import { listenToKeys } from './keyboard.ts'
-import { followGrowth } from './live.ts'
-import { startLoading } from './loading.ts'
+import { App } from './shell/app.tsx'
+import { listenToKeys } from './shell/keyboard.ts'
+import { followGrowth } from './shell/live.ts'
+import { listenToAddress } from './shell/router.ts'
 import './styles/theme.css'
 import './styles/layout.css'
 import './styles/parts.css'
-import './theme.ts'
+import './styles/reading.css'
+import './shell/theme.ts'
 
-// The cookie carries the key now: remove it from the URL, where a screenshot would show it.
-history.replaceState(null, '', '/')
+listenToAddress()
 const root = document.getElementById('page')
 if (root) render(<App />, root)
-startLoading()
 followGrowth()
 listenToKeys()

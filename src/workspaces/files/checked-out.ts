@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
-import { git } from './git.ts'
+import { type GitCall, git } from './git.ts'
 import { type EntryChange, entryChange } from './git-output.ts'
 import type { FilesRepository } from './repository.ts'
 import type { UserRepository } from './worktree.ts'
@@ -90,13 +90,22 @@ export async function hindrance(
 /** Attributes that let the files of a tree differ from what is committed. */
 const CONVERSIONS = ['filter', 'eol', 'ident', 'working-tree-encoding']
 
+interface BroughtAlong extends Required<Pick<GitCall, 'onStart'>> {
+  readonly target: string
+  readonly commit: string
+  readonly at: Date
+}
+
 /** Moves the branch that a clean tree has checked out, with its index and its files: all of it, or nothing. */
-export async function bringAlong(directory: string, target: string, commit: string, at: Date): Promise<void> {
+export async function bringAlong(
+  directory: string,
+  { target, commit, at, onStart }: BroughtAlong,
+): Promise<void> {
   const { settings, ...tree } = await inTree(directory)
   const safely = ['--no-verify-signatures', '--no-autostash', '--no-overwrite-ignore', '--no-stat', '--quiet']
   await git(['merge', '--ff-only', ...safely, commit], {
     ...tree,
-    by: { author: OWN_NAME, at },
+    ...{ onStart, by: { author: OWN_NAME, at } },
     settings: { ...settings, [`branch.${target}.mergeoptions`]: '' },
   })
 }

@@ -16,7 +16,7 @@ import { NO_FILES } from '../../events/agent-facts.ts'
 import { codeOf } from '../../events/errors/phrases.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { type Directory, openDirectory, SWAPPED } from '../inputs/directory.ts'
-import { type Author, PieceReader, signatureOf, type WorkingTree } from './git.ts'
+import { type Author, type GitInput, PieceReader, signatureOf, type WorkingTree } from './git.ts'
 import { type EntryChange, entryChange, type GitEntry, lineCounts, snapshotFile } from './git-output.ts'
 import {
   caseClash,
@@ -254,10 +254,13 @@ export class FileHistory {
       yield first.value
       yield* commands
     })()
-    const output = await this.#repository.git(['fast-import', '--quiet', '--done'], { input })
+    const output = await this.#import(input)
     const [commit = '', root040000 = ''] = output.toString().split('\n')
     const tree = / tree (\w+)/.exec(root040000)?.[1] ?? NO_FILES
-    await this.#noteChanges(changes, { commit, tree, stamps: Object.fromEntries(inner) })
+    await this.#noteChanges(changes, { commit, tree, stamps: Object.fromEntries(inner) }).catch(() => {
+      // The snapshot is there. What is kept beside it is made again by the next one.
+      this.#mark = undefined
+    })
     return this.#outcome({ commit, tree }, changes)
   }
 
@@ -368,14 +371,25 @@ export class FileHistory {
     if (this.#ignoring === undefined || rules.length === 0 || gone.length === 0) return new Set()
     for (const { path, to } of rules) {
       if (to === undefined) await removeFileAt(root, path)
-      // What is in its way is removed with the rest.
-      else if (!isSubmodule(to)) await this.#writeAll(root, [{ path, to }]).catch(() => {})
+      else if (!isSubmodule(to))
+        await this.#writeAll(root, [{ path, to }]).catch((error) => {
+          // What is in its way is removed with the rest.
+          if (!(error instanceof WorkspaceError) || error.retryable) throw error
+        })
     }
-    const input = [Buffer.from(gone.map(({ path }) => `${path}\0`).join(''), 'latin1')]
-    const asking = [...this.#ignoring, 'check-ignore', '-z', '--stdin', '--no-index']
+    // A path that is no pathspec: one with a step before it has no magic.
+    const input = [Buffer.from(gone.map(({ path }) => `./${path}\0`).join(''), 'latin1')]
+    const asking = [
+      '--no-literal-pathspecs',
+      ...this.#ignoring,
+      'check-ignore',
+      '-z',
+      '--stdin',
+      '--no-index',
+    ]
     // It says by its exit code that nothing is ignored.
-    const found = await this.#repository.git(asking, { tree: this.#tree, input }).catch(() => Buffer.alloc(0))
-    return new Set(fieldsOf(found))
+    const found = await this.#repository.git(asking, { tree: this.#tree, input, mayBeOne: true })
+    return new Set(fieldsOf(found).map((path) => path.slice('./'.length)))
   }
 
   /** null if nothing is there that can be seen: a directory may have become a file. */
@@ -394,7 +408,7 @@ export class FileHistory {
     const { commit, tree } = await this.save(message, by)
     if (tree !== NO_FILES) {
       const input = [Buffer.from(`${this.#commitHeader(message, by, commit)}deleteall\ndone\n`)]
-      await this.#repository.git(['fast-import', '--quiet', '--done'], { input })
+      await this.#import(input)
     }
     this.#mark = undefined
     await rm(this.#own, { recursive: true, force: true })
@@ -473,9 +487,6 @@ export class FileHistory {
     this.#ahead.clear()
     await this.#repository.prepare()
     await mkdir(this.#own, { recursive: true })
-    // Nobody else writes here: locks are those of a process that was killed.
-    for (const locked of [this.#tree.index, join(this.#repository.path, this.ref)])
-      await rm(`${locked}.lock`, { force: true })
     const refs = await this.#repository.git(['for-each-ref', '--format=%(objectname) %(tree)', this.ref])
     const [commit = '', tree = ''] = refs.toString().trim().split(' ')
     if (commit === '') {
@@ -487,7 +498,7 @@ export class FileHistory {
     if (this.#mark?.commit === commit && existsSync(this.#tree.index)) return this.#mark
     // The index is not of this snapshot: it was left by a crash, or is not there at all.
     await rm(this.#tree.index, { force: true })
-    await this.#repository.git(['read-tree', commit], { tree: this.#tree })
+    await this.#indexing(['read-tree', commit])
     await this.#refresh()
     this.#mark = { commit, tree, stamps: {} }
     return this.#mark
@@ -641,13 +652,30 @@ export class FileHistory {
     // A file may have become a directory: what is gone is told first.
     const input = [...lines.filter(isGone), ...lines.filter((line) => !isGone(line))]
     const command = ['update-index', '-z', '--index-info']
-    await this.#repository.git(command, { tree: this.#tree, input: [Buffer.from(input.join(''), 'latin1')] })
+    await this.#indexing(command, [Buffer.from(input.join(''), 'latin1')])
   }
 
   /** Lets git look at the files that it knows only by content. It says by its exit code that files differ. */
   async #refresh(): Promise<void> {
+    await this.#unlock(this.#tree.index)
     await this.#inTree(['update-index', '-q', '--refresh']).catch(() => {})
     this.#unknown = 0
+  }
+
+  async #indexing(command: readonly string[], input: GitInput = []): Promise<void> {
+    await this.#unlock(this.#tree.index)
+    await this.#repository.git(command, { tree: this.#tree, input })
+  }
+
+  /** Moves the ref to what is imported. Returns what that prints. */
+  async #import(input: GitInput): Promise<Buffer> {
+    await this.#unlock(join(this.#repository.path, this.ref))
+    return this.#repository.git(['fast-import', '--quiet', '--done'], { input })
+  }
+
+  /** Nothing else writes here, and one at a time: a lock is that of a git that was killed. */
+  #unlock(file: string): Promise<void> {
+    return rm(`${file}.lock`, { force: true })
   }
 
   /** A command that looks at the files. Git would wait, for ever, for the writer of a pipe that an agent made of these. */

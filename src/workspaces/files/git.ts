@@ -36,13 +36,15 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   GIT_ALLOW_PROTOCOL: '',
 }
 
+export type GitInput = AsyncIterable<Buffer> | Iterable<Buffer>
+
 export interface GitCall {
   /** The repository: the only one that git looks at. */
   readonly repository: string
   /** Where it runs. Default: the repository. */
   readonly directory?: string
   /** Sent to its standard input. */
-  readonly input?: AsyncIterable<Buffer> | Iterable<Buffer>
+  readonly input?: GitInput
   /** The tree that it works on, with an index of that tree; default: that of the repository. */
   readonly tree?: Pick<WorkingTree, 'directory'> & Partial<WorkingTree>
   /** The objects of another repository that can be read as well. */
@@ -54,6 +56,8 @@ export interface GitCall {
   /** Who commits, and when. Default: nobody can. */
   readonly by?: Author
   readonly signal?: AbortSignal
+  /** Called at once when it runs. */
+  readonly onStart?: (pid: number) => void
 }
 
 export interface Author {
@@ -153,7 +157,17 @@ interface Ended {
 
 /** Starts git, and notes how it ends, from its first moment on. */
 async function started(command: readonly string[], call: GitCall) {
-  const { repository, directory = repository, input, tree, reading, by, settings = {}, signal } = call
+  const {
+    repository,
+    directory = repository,
+    input,
+    tree,
+    reading,
+    by,
+    settings = {},
+    signal,
+    onStart,
+  } = call
   const start = () => {
     const child = spawn('git', [...SETTINGS, ...command], {
       cwd: directory,
@@ -172,6 +186,7 @@ async function started(command: readonly string[], call: GitCall) {
       stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       windowsHide: true,
     })
+    if (child.pid !== undefined) onStart?.(child.pid)
     return { child, ended: endOf(child, command, call) }
   }
   return (await spawnWhenPossible(start, signal ? { signal } : {})).child

@@ -8,7 +8,7 @@
  * S3. Nothing of the repository is executed, also not when its files are brought along.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type Clock, pause } from '../../clock.ts'
@@ -16,6 +16,7 @@ import { describeError } from '../../events/errors/base.ts'
 import { shellWord } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
+import { type HostProcess, hostProcess, livenessOf } from '../../store/process-identity.ts'
 import { removeFrom } from '../lifecycle.ts'
 import {
   bringAlong,
@@ -27,7 +28,8 @@ import {
   treeWith,
 } from './checked-out.ts'
 import { type GateOutcome, runGate } from './gate.ts'
-import { git, gitAnswer } from './git.ts'
+import { type GitCall, git, gitAnswer } from './git.ts'
+import { isGitAtWork } from './git-at-work.ts'
 import { type MergedEntries, type MergedWork, mergeWork, mergingPath, mergingRepository } from './merge.ts'
 import { FilesRepository } from './repository.ts'
 import {
@@ -105,10 +107,13 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
   }
   const at = ({ common }: UserRepository) => ({ repository: common, directory: common })
   /** Only if it is still at `from`. */
-  const moveRef = (repository: UserRepository, ref: string, commit: string, from: string) =>
+  const moveRef = (
+    repository: UserRepository,
+    { ref, commit, from, ...call }: MovedRef & Pick<GitCall, 'onStart'>,
+  ) =>
     git(['update-ref', '-m', `${OWN_NAME}: landing`, ref, commit, from], {
       ...at(repository),
-      by: { author: OWN_NAME, at: new Date(clock.now()) },
+      ...{ ...call, by: { author: OWN_NAME, at: new Date(clock.now()) } },
     })
 
   /** Whether the git of a move that this process began was killed: one that ends by itself removes its locks. */
@@ -117,29 +122,41 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
     join(ours.path, `moving-${createHash('sha256').update(`${common} ${target}`).digest('hex').slice(0, 16)}`)
 
   /** A git that is killed on its way leaves locks, and a tree that is half moved: the next one is told. */
-  async function announced(repository: UserRepository, begun: BegunMove, work: () => Promise<unknown>) {
+  async function announced(
+    repository: UserRepository,
+    begun: BegunMove,
+    work: (onStart: (pid: number) => void) => Promise<unknown>,
+  ) {
     const file = fileOf(repository, begun.target)
     await writeFile(file, JSON.stringify(begun))
-    await work().catch((error) => {
+    const since = statSync(file).mtimeMs
+    const started = (pid: number) => {
+      writeFileSync(`${file}.new`, JSON.stringify({ ...begun, since, by: hostProcess(pid) }))
+      renameSync(`${file}.new`, file)
+    }
+    await work(started).catch((error) => {
       killedHere.set(file, error instanceof WorkspaceError && error.retryable)
       throw error
     })
     await rm(file)
   }
 
-  /** Takes back what was begun and not seen to end. Throws while another git is at it, or may still be. */
-  async function takeUp(repository: UserRepository, target: string, isLast: boolean): Promise<void> {
+  /** Takes back what was begun and not seen to end. Throws while another git is at it, or ours may still be. */
+  async function takeUp(repository: UserRepository, target: string): Promise<void> {
     const file = fileOf(repository, target)
     const begun = begunIn(file)
     if (!begun) return
     const found = await treeWith(repository, target)
     const tree = found?.directory === begun.directory ? found : null
-    const since = statSync(file).mtimeMs
+    const { since = statSync(file).mtimeMs, by } = begun
     for (const lock of locksOf(repository, target, tree)) {
       const stats = statSync(lock, { throwIfNoEntry: false })
       if (!stats || stats.mtimeMs < since) continue
-      if (!(killedHere.get(file) ?? isLast))
-        throw new WorkspaceError({ path: lock, problem: 'another git may be at work' })
+      const isDead = killedHere.get(file) ?? (by !== undefined && livenessOf(by) === 'dead')
+      // Ours was killed: unless it had no lock yet, or none any more, no other git can have made one since.
+      const another = isGitAtWork([repository.common, ...(tree ? [tree.directory, tree.own] : [])], base)
+      if (!isDead || (another ?? !killedHere.has(file)))
+        throw new WorkspaceError({ path: lock, problem: 'another git may be at work', hint: UNLOCK })
       await rm(lock, { force: true })
     }
     const now = await refAt(repository.common, `refs/heads/${target}`)
@@ -167,7 +184,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
     // Nothing else makes this branch.
     await rm(join(common, `${ref}.lock`), { force: true })
     const from = isFree ? before : await refAt(common, ref)
-    if (from !== commit) await moveRef(repository, ref, commit, from ?? '')
+    if (from !== commit) await moveRef(repository, { ref, commit, from: from ?? '' })
     const take = `git -C ${shellWord(directory)} merge ${shellWord(beside)}`
     const advice = `${target} is checked out in ${directory}, and ${why}: the work is on the branch ${beside}. To take it over: ${take}`
     return { outcome: 'moved', branch: beside, advice }
@@ -270,7 +287,7 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
       const moved = { outcome: 'moved', branch: target, advice: null } as const
       for (let tries = 1; ; tries += 1) {
         try {
-          await takeUp(repository, target, tries === TRIES)
+          await takeUp(repository, target)
           const now = await refAt(common, ref)
           if (now !== null && (await isAncestor(common, commit, now))) return moved
           if (now !== tip) return { outcome: 'missed' }
@@ -278,10 +295,13 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
           const tree = await treeWith(repository, target)
           const problem = tree && (await hindrance(tree, move, ours, base))
           if (tree && problem) return await offered(repository, move, tree, problem)
-          await announced(repository, { target, tip, commit, directory: tree?.directory ?? null }, () =>
-            tree
-              ? bringAlong(tree.directory, target, commit, new Date(clock.now()))
-              : moveRef(repository, ref, commit, tip),
+          await announced(
+            repository,
+            { target, tip, commit, directory: tree?.directory ?? null },
+            (onStart) =>
+              tree
+                ? bringAlong(tree.directory, { target, commit, at: new Date(clock.now()), onStart })
+                : moveRef(repository, { ref, commit, from: tip, onStart }),
           )
         } catch (error) {
           // Another git is at it, in this repository or in this tree.
@@ -302,7 +322,19 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
 /** A move that git was told to make. `directory`: the tree that moves with the branch; null if there is none. */
 interface BegunMove extends Pick<TargetMove, 'target' | 'tip' | 'commit'> {
   readonly directory: string | null
+  /** The git that does it, once it runs, and when the move was announced, as the time of a file. */
+  readonly by?: HostProcess
+  readonly since?: number
 }
+
+interface MovedRef {
+  readonly ref: string
+  readonly commit: string
+  /** Empty if it is new. */
+  readonly from: string
+}
+
+const UNLOCK = 'If no git is running there, remove that file.'
 
 /** undefined if none was begun; a kill may have cut off the file, before git was told. */
 function begunIn(file: string): BegunMove | undefined {

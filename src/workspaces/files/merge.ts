@@ -151,7 +151,7 @@ export async function commitTree(
   return (await repository.git(command, { input: [Buffer.from(message)], by })).toString().trim()
 }
 
-async function treeOf(repository: FilesRepository, commit: string): Promise<string> {
+export async function treeOf(repository: FilesRepository, commit: string): Promise<string> {
   return (await repository.git(['rev-parse', '--verify', `${commit}^{tree}`])).toString().trim()
 }
 

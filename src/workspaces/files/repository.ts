@@ -9,8 +9,8 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { GitNotInstalled, SnapshotMissing } from '../../events/errors/workspace.ts'
-import { type GitCall, git, gitPieces } from './git.ts'
+import { SnapshotMissing } from '../../events/errors/workspace.ts'
+import { type GitCall, git, gitAnswer, gitPieces } from './git.ts'
 
 /** No attribute of a tree rewrites the bytes of a file. */
 const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
@@ -134,13 +134,8 @@ export class FilesRepository {
 
   /** Throws SnapshotMissing if it is not there. */
   async assertHas(commit: string): Promise<void> {
-    const found = existsSync(this.path) && this.git(['cat-file', '-e', `${commit}^{tree}`])
-    if (!found) throw new SnapshotMissing({ path: this.path, commit })
-    await found.catch((cause) => {
-      throw cause instanceof GitNotInstalled
-        ? cause
-        : new SnapshotMissing({ path: this.path, commit }, { cause })
-    })
+    const isThere = existsSync(this.path) && (await this.#says(['cat-file', '-e', `${commit}^{tree}`]))
+    if (!isThere) throw new SnapshotMissing({ path: this.path, commit })
   }
 
   /**
@@ -175,6 +170,14 @@ export class FilesRepository {
     return git(command, { ...options, repository: this.path })
   }
 
+  /** What git prints; null if it says by its exit code that there is nothing. Throws if it was killed, and GitNotInstalled. */
+  answer(
+    command: readonly string[],
+    options: Omit<GitCall, 'repository' | 'directory'> = {},
+  ): Promise<Buffer | null> {
+    return gitAnswer(command, { ...options, repository: this.path })
+  }
+
   async #copySince(commit: string, known: readonly string[], source: Source): Promise<void> {
     const at = { repository: source.common, directory: source.common }
     const listing = ['rev-list', '--objects', '--boundary', '--ignore-missing', commit, '--not', ...known]
@@ -207,11 +210,15 @@ export class FilesRepository {
   }
 
   #has(commit: string): Promise<boolean> {
-    return succeeds(this.git(['cat-file', '-e', commit]))
+    return this.#says(['cat-file', '-e', commit])
   }
 
   #isAncestor(commit: string, of: string): Promise<boolean> {
-    return succeeds(this.git(['merge-base', '--is-ancestor', commit, of]))
+    return this.#says(['merge-base', '--is-ancestor', commit, of])
+  }
+
+  async #says(command: readonly string[]): Promise<boolean> {
+    return (await this.answer(command)) !== null
   }
 }
 
@@ -219,9 +226,3 @@ export class FilesRepository {
 const leftRef = (ref: string, commit: string) => `${ref.replace(/^refs\/\w+/, 'refs/left')}/${commit}`
 
 const linesOf = (oids: readonly string[]): Buffer => Buffer.from(oids.map((oid) => `${oid}\n`).join(''))
-
-const succeeds = (done: Promise<unknown>): Promise<boolean> =>
-  done.then(
-    () => true,
-    () => false,
-  )

@@ -41,9 +41,7 @@ export async function wholeSnapshots(
   const isWhole = async (commits: readonly string[]) => {
     const input = [Buffer.from(commits.map((commit) => `${commit}\n`).join(''))]
     // It prints what is missing, and fails if that is a commit.
-    const missing = await repositoryOf(baseDir)
-      .git(walk, { input })
-      .catch(() => null)
+    const missing = await repositoryOf(baseDir).answer(walk, { input })
     return missing?.length === 0
   }
   if (await isWhole(kept.refs.map(([, commit]) => commit))) return { whole: kept, broken: [] }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { GitNotInstalled } from '../../events/errors/workspace.ts'
 import { FileHistory } from './file-history.ts'
-import { mergingPath, mergingRepository, squashedWork } from './merge.ts'
+import { mergeTrees, mergingPath, mergingRepository, squashedWork, treeOf } from './merge.ts'
 import { branchRef, type OpenHistories } from './open-histories.ts'
 import { type FilesPlace, hasNothing, hasWorktree, isGone, type RepositoryPlace } from './place.ts'
 import type { FilesRepository } from './repository.ts'
@@ -14,6 +14,7 @@ import {
   keepCommit,
   releaseWorktree,
   tipsOf,
+  userBranches,
   type WorktreePlace,
 } from './worktree.ts'
 
@@ -49,7 +50,10 @@ export async function releaseFiles(open: OpenHistories, place: FilesPlace): Prom
   let kept: KeptWork | null = null
   if (hasWorktree(place)) {
     if (await isBegun(open, place)) kept = await keepWork(open, place)
-    const repository = await open.repositoryOf(place.workspace).catch(() => null)
+    const repository = await open.repositoryOf(place.workspace).catch((error) => {
+      if (error instanceof InvalidInputError) return null
+      throw error
+    })
     if (repository) await releaseWorktree(repository, directories.workspace)
     // A new agent of the same id does not continue from there.
     await open.snapshotsIn(directories).leave(branchRef(agent))
@@ -74,8 +78,11 @@ async function workOf(open: OpenHistories, place: RepositoryPlace) {
     const worktree = { ...workspace, repository, directory: directories.workspace }
     const tips = await tipsOf(worktree)
     const tip = tips.head ?? tips.branch ?? workspace.commit
-    const landed = await landedWork(worktree, tip, open.snapshotsIn(directories))
-    const commits = await countUnlanded(worktree, [tip, tips.branch ?? tip], landed)
+    const ours = open.snapshotsIn(directories)
+    const both = [tip, tips.branch ?? tip]
+    const counted = await countUnlanded(worktree, both, await landedWork(worktree, tip, ours))
+    const isTaken = counted > 0 && (await isTakenOver(worktree, both, ours, open.by(place.agent).at))
+    const commits = isTaken ? 0 : counted
     const { length: files } = await history.changes(tip, saved.commit)
     return { repository: repo, branch, commits, files, found: { history, saved, worktree, tip } }
   } catch (error) {
@@ -96,6 +103,35 @@ async function landedWork(
   for (const { work, as } of await squashedWork(merging, tip))
     if (await isOnAnother(worktree, as)) landed.push(work)
   return landed
+}
+
+/** How many branches are looked at. */
+const MOST_BRANCHES = 10
+
+/**
+ * Whether the user has taken over what the commits changed, in whatever form: squashed, rebased, picked. A branch has it if
+ * merging it there changes nothing.
+ */
+async function isTakenOver(
+  worktree: WorktreePlace,
+  tips: readonly string[],
+  ours: FilesRepository,
+  at: Date,
+): Promise<boolean> {
+  const merging = await mergingRepository(ours, worktree.repository)
+  const base = await treeOf(merging, worktree.commit)
+  const branches = await userBranches(worktree, MOST_BRANCHES)
+  const isTaken = async (tip: string) => {
+    // Commits without a change are in no other form.
+    if ((await treeOf(merging, tip)) === base) return false
+    for (const branch of branches) {
+      const { tree, conflicts } = await mergeTrees(merging, branch, tip, at)
+      if (conflicts.length === 0 && tree === (await treeOf(merging, branch))) return true
+    }
+    return false
+  }
+  for (const tip of new Set(tips)) if (!(await isTaken(tip))) return false
+  return true
 }
 
 /** Keeps the work that is not landed in the repository, or where the snapshots are if that is not there. */

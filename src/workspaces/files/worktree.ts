@@ -106,17 +106,15 @@ export async function commitOf(
   name: string,
   what: 'base' | 'commit' = 'base',
 ): Promise<string> {
-  try {
-    const command = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]
-    return (await git(command, { repository: gitDirectory(path, common), directory: path })).toString().trim()
-  } catch (cause) {
-    const hint =
-      name === 'HEAD'
-        ? 'The repository has no commit yet. Make one first.'
-        : 'Name a branch, a tag or a commit.'
-    const problem = `there is no such commit in ${path}`
-    throw new InvalidInputError({ what: `The ${what} ${name}`, problem, hint }, { cause })
-  }
+  const command = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]
+  const found = await gitAnswer(command, { repository: gitDirectory(path, common), directory: path })
+  if (found) return found.toString().trim()
+  const hint =
+    name === 'HEAD'
+      ? 'The repository has no commit yet. Make one first.'
+      : 'Name a branch, a tag or a commit.'
+  const problem = `there is no such commit in ${path}`
+  throw new InvalidInputError({ what: `The ${what} ${name}`, problem, hint })
 }
 
 /** Of the working tree at that path, whose HEAD is its own. */
@@ -370,9 +368,28 @@ export async function isOnAnother(
 ): Promise<boolean> {
   const asking = ['for-each-ref', '--format=%(refname)', `--contains=${commit}`, 'refs/heads', 'refs/remotes']
   // It fails where the repository does not have the commit.
-  const found = git([...asking, 'refs/tags'], { repository: common, directory: common })
-  const refs = (await found.catch(() => Buffer.alloc(0))).toString().split('\n').filter(Boolean)
+  const found = await gitAnswer([...asking, 'refs/tags'], { repository: common, directory: common })
+  const refs = (found ?? '').toString().split('\n').filter(Boolean)
   return refs.some((ref) => ref !== `refs/heads/${branch}`)
+}
+
+/** What the branches are at that came after the base and are no agent's, the newest ones. */
+export async function userBranches(
+  { repository: { common }, commit }: Pick<WorktreePlace, 'repository' | 'commit'>,
+  most: number,
+): Promise<readonly string[]> {
+  const at = { repository: common, directory: common }
+  const lines = async (...command: string[]) =>
+    String(await git(['for-each-ref', ...command], at)).split('\n')
+  const pins = await lines('--format=%(refname)', PINS)
+  const agents = new Set(pins.map((pin) => pin.replace(PINS, 'refs/heads/')))
+  const format = ['--sort=-committerdate', '--format=%(objectname) %(refname)']
+  const branches = await lines(...format, `--contains=${commit}`, 'refs/heads', 'refs/remotes')
+  const tips = branches.flatMap((line) => {
+    const [tip = '', ref = ''] = line.split(' ')
+    return tip === '' || agents.has(ref) ? [] : [tip]
+  })
+  return [...new Set(tips)].slice(0, most)
 }
 
 /** Keeps a commit that is in a repository of ours under a ref of the user's. Returns the name of the ref. */
@@ -410,7 +427,8 @@ export async function removeLocks({
 }
 
 /** What keeps the commits that an agent began from. */
-const pinOf = (branch: string): string => `refs/claude-agents/base/${branch}`
+const pinOf = (branch: string): string => `${PINS}${branch}`
+const PINS = 'refs/claude-agents/base/'
 
 /** Lets the index of a worktree have what a commit has, by default its HEAD, without looking at the files. */
 export async function resetIndex(directory: string, commit = 'HEAD'): Promise<void> {

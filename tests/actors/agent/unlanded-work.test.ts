@@ -1,7 +1,7 @@
 /** Work on a repository that is nowhere else: no removal loses it. With real git. */
 import { lstat, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import type { Recorded } from '../../../src/events/envelope.ts'
 import { parallel, pool } from '../../../src/index.ts'
 import { factsOf, filesWorld, git, touch, visibleFiles } from './files-world.ts'
@@ -61,6 +61,62 @@ test('work that landed as one commit is landed, and what came after it is not', 
   await expect(orchestrator.removeAgent('dev')).rejects.toMatchObject({ details: { commits: 3, files: 0 } })
   git(repo, 'branch', 'kept', landed)
   expect(await orchestrator.removeAgent('dev')).toEqual({ id: 'dev', kept: null })
+})
+
+/** An agent that has changed a file and made two, on a repository whose tree is clean. */
+async function withWork() {
+  const { repo, open } = await filesWorld(async (workspace, prompt) => {
+    if (prompt === 'change') await writeFile(join(workspace, 'a.txt'), 'changed\n')
+    return touch(workspace, prompt, 1)
+  })
+  git(repo, 'checkout', '-q', '--', 'a.txt')
+  const orchestrator = await open()
+  onTestFinished(() => orchestrator.close())
+  const agent = await orchestrator.createAgent(dev(repo))
+  for (const prompt of ['change', 'one']) await agent.ask(prompt)
+  const user = (...command: string[]) => git(repo, ...command)
+  // The branch is no longer where the work began.
+  await writeFile(join(repo, 'other.txt'), 'by the user\n')
+  user('add', '-A')
+  user('commit', '-qm', 'other')
+  return { orchestrator, user }
+}
+
+test.each<[how: string, take: (user: (...command: string[]) => string) => void]>([
+  [
+    'squashed',
+    (user) => {
+      user('merge', '-q', '--squash', 'claude-agents/dev')
+      user('commit', '-qm', 'squashed')
+    },
+  ],
+  ['picked', (user) => user('cherry-pick', '--allow-empty', 'main~1..claude-agents/dev')],
+  [
+    'rebased, and gone on with',
+    (user) => {
+      user('switch', '-q', '--detach', 'claude-agents/dev')
+      user('rebase', '-q', 'main')
+      user('switch', '-q', '-C', 'main')
+      user('rm', '-q', 'other.txt')
+      user('commit', '-qm', 'without it')
+    },
+  ],
+])('work that the user has taken over by hand is landed: %s', async (_, take) => {
+  const { orchestrator, user } = await withWork()
+  take(user)
+  expect(await orchestrator.removeAgent('dev')).toEqual({ id: 'dev', kept: null })
+})
+
+test('work that the user has taken over in part, or has taken back, is not landed', async () => {
+  const { orchestrator, user } = await withWork()
+  const isRefused = () =>
+    expect(orchestrator.removeAgent('dev')).rejects.toMatchObject({ details: { commits: 2, files: 0 } })
+  await isRefused()
+  user('cherry-pick', 'claude-agents/dev~1')
+  await isRefused()
+  user('cherry-pick', 'claude-agents/dev')
+  user('revert', '--no-edit', 'HEAD')
+  await isRefused()
 })
 
 test('an agent that has left its branch is not removed while its own commits are on no branch', async () => {

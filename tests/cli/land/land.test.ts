@@ -60,6 +60,18 @@ test('land prints a line whenever an entry changes, and exits with 1 if one was 
   expect((await run(['land', '--status'])).stdout).toMatch(/^ENTRY +AGENT +STATUS +INTO +REASON/)
   const cancelled = await run(['land', '--cancel', entry, '--json'])
   expect(cancelled.values).toMatchObject([{ entry, status: 'landed' }])
+  const givenUp = [
+    'land',
+    '--cancel',
+    String(failed.values.at(-1)?.entry),
+    '--by',
+    'ada',
+    '--reason',
+    'not needed',
+  ]
+  expect((await run([...givenUp, '--json'])).values).toMatchObject([
+    { status: 'cancelled', reason: 'by ada: not needed' },
+  ])
 })
 
 test('work that waits beside its branch is not said to be on it', async () => {
@@ -102,6 +114,7 @@ test('land refuses what it cannot do, and says what to type', async () => {
   expect(await run(['land'])).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('land --status') })
   expect(await run(['land', 'dev', '--status'])).toMatchObject({ exitCode: 2 })
   expect(await run(['land', '--status', '--cancel', 'x'])).toMatchObject({ exitCode: 2 })
+  expect(await run(['land', 'dev', '--reason', 'x'])).toMatchObject({ exitCode: 2 })
   expect(await run(['land', 'dve'])).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('"dev"') })
   expect(await run(['land', 'nope'])).toMatchObject({
     exitCode: 1,

@@ -5,9 +5,12 @@ import { copyFile, readFile, rename, rm, symlink, writeFile } from 'node:fs/prom
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { StoreLockLost } from '../../../src/events/errors/store.ts'
+import { Orchestrator } from '../../../src/orchestrator.ts'
 import { verifyStore } from '../../../src/store/care/verification.ts'
 import { lockStore } from '../../../src/store/level/lock.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
+import { memoryStore } from '../../../src/store/memory-store.ts'
+import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { all, counted, faultyDatabase } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
@@ -62,6 +65,20 @@ test('Another process is refused while the owner lives, even if the lock files a
   await expect(levelStore(directory)).rejects.toMatchObject({ _tag: 'StoreInUse', pid: null })
   await expect(verifyStore(directory)).rejects.toMatchObject({ _tag: 'StoreInUse', pid: null })
   await killed(owner)
+  await using store = await levelStore(directory)
+  expect(await store.head()).toBe(1)
+})
+
+test('Another process is refused a base directory also where its log is elsewhere: the calls there would be taken for its own', async () => {
+  const directory = await temporaryDirectory()
+  const owner = await ownerProcess(directory)
+  const runner = { ...scriptedRunner(), sweep: async () => 0 }
+  const open = () => Orchestrator.open({ baseDir: directory, store: memoryStore(), runner })
+  await expect(open()).rejects.toMatchObject(inUse(owner.pid))
+  await killed(owner)
+  const orchestrator = await open()
+  await expect(levelStore(directory)).rejects.toMatchObject(inUse(process.pid))
+  await orchestrator.close()
   await using store = await levelStore(directory)
   expect(await store.head()).toBe(1)
 })

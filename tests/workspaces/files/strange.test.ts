@@ -2,12 +2,14 @@
 import { existsSync, mkdtempSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { execaSync } from 'execa'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
+import { WorkspaceError } from '../../../src/events/errors/workspace.ts'
 import { filesOperations } from '../../../src/workspaces/files/operations.ts'
 import type { FilesPlace } from '../../../src/workspaces/files/place.ts'
+import { isLong } from '../../repetitions.ts'
 
 const user = (cwd: string, ...command: string[]) =>
   execaSync('git', ['-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command], { cwd }).stdout
@@ -85,6 +87,114 @@ test('locks that a killed process left do not stop the next one', async () => {
   await writeFile(join(base, 'files.git/agents/dev/index.lock'), '')
   await writeFile(join(base, 'files.git/refs/agents/dev.lock'), '')
   expect(await another().save(at, 'second')).toMatchObject({ added: 1 })
+})
+
+/** Kills the git of ours that is started as the `victim`th one, which has locked what it writes. */
+async function deadlyGit(folder: string) {
+  const [bin, count] = [join(folder, 'bin'), join(folder, 'started')]
+  const real = execaSync('sh', ['-c', 'command -v git']).stdout
+  await mkdir(bin)
+  await writeFile(
+    join(bin, 'git'),
+    `#!/bin/sh
+[ -n "$GIT_DIR" ] || exec '${real}' "$@"
+echo "$*" >> '${count}'
+if [ "$(wc -l < '${count}')" -eq "$(cat '${count}.victim')" ]; then
+  case "$*" in
+    *update-index*|*read-tree*) : > "$GIT_INDEX_FILE.lock" ;;
+    *fast-import*) mkdir -p "$GIT_DIR/refs/agents" && : > "$GIT_DIR/refs/agents/dev.lock" ;;
+  esac
+  kill -KILL $$
+fi
+exec '${real}' "$@"
+`,
+    { mode: 0o755 },
+  )
+  const { PATH } = process.env
+  onTestFinished(() => {
+    process.env.PATH = PATH
+  })
+  /** How many were started. */
+  return async (victim: number, work: () => Promise<void>) => {
+    await writeFile(count, '')
+    await writeFile(`${count}.victim`, String(victim))
+    process.env.PATH = `${bin}${delimiter}${PATH}`
+    try {
+      await work()
+    } catch (error) {
+      const died = (await readFile(count, 'utf8')).split('\n')[victim - 1]
+      throw new Error(`after a kill of: git ${died}`, { cause: error })
+    } finally {
+      process.env.PATH = PATH
+    }
+    return (await readFile(count, 'utf8')).split('\n').length - 1
+  }
+}
+
+test('a git that is killed has said nothing: whichever it is, what it was for is done again, with the same outcome', async () => {
+  const { folder, base, repo, workspace, place } = await world()
+  const counted = await deadlyGit(folder)
+  let died = 0
+  const work = async () => {
+    await rm(base, { recursive: true, force: true })
+    user(repo, 'worktree', 'prune')
+    user(repo, 'branch', '-f', 'claude-agents/dev', 'main')
+    user(repo, 'branch', '-D', 'claude-agents/dev')
+    const files = another()
+    const again = async <T>(step: () => Promise<T>): Promise<T> => {
+      try {
+        return await step()
+      } catch (error) {
+        if (!(error instanceof WorkspaceError && error.retryable)) throw error
+        died += 1
+        return step()
+      }
+    }
+    const at = await again(() => place())
+    const first = await again(() => files.save(at, 'first'))
+    await mkdir(join(workspace, 'build'))
+    await writeFile(join(workspace, 'build/x'), 'built\n')
+    // Of 70 new files, git is asked to note the times.
+    for (let index = 0; index < 70; index++) await writeFile(join(workspace, `n${index}`), `${index}`)
+    await writeFile(join(workspace, '.gitignore'), '')
+    const second = await again(() => files.save(at, 'second'))
+    expect(second).toMatchObject({ added: 71, changed: 1, removed: 0 })
+    await again(() =>
+      files.restore(
+        at,
+        () => first.commit,
+        'undo',
+        async (restored) => restored,
+      ),
+    )
+    // What is ignored again is not touched.
+    expect(await filesIn(workspace)).toEqual(['.gitignore', 'a.txt', 'build'])
+    expect(await readFile(join(workspace, 'build/x'), 'utf8')).toBe('built\n')
+    await writeFile(join(workspace, 'a.txt'), 'two\n')
+    const third = await again(() => files.save(at, 'third'))
+    expect(third).toMatchObject({ added: 0, changed: 1, removed: 0 })
+    expect(await again(() => files.commit(at, third, 'work'))).not.toBeNull()
+    expect(user(repo, 'diff', '--name-only', 'main', 'claude-agents/dev')).toBe('a.txt')
+  }
+  const all = await counted(0, work)
+  expect(all).toBeGreaterThan(20)
+  const every = isLong ? 1 : 8
+  for (let victim = 1; victim <= all; victim += every) await counted(victim, work)
+  expect(died).toBeGreaterThan(all / every / 2)
+})
+
+test('what the rules of a snapshot ignore is not touched when it is brought back, whatever its name', async () => {
+  const { repo, workspace, place } = await world()
+  await writeFile(join(repo, '.gitignore'), '*.log\n')
+  user(repo, 'commit', '-qam', 'rules')
+  const at = await place()
+  const { commit } = await another().save(at, 'first')
+  await writeFile(join(workspace, '.gitignore'), '')
+  const ignored = [':(glob)x.log', ':!y.log', '*.log', ' z.log', '\n.log', '-.log']
+  for (const name of [...ignored, ':(glob)x', '*']) await writeFile(join(workspace, name), name)
+  expect(await another().save(at, 'second')).toMatchObject({ added: 8 })
+  await restore(at, commit)
+  expect(await filesIn(workspace)).toEqual([...ignored, '.gitignore', 'a.txt'].sort())
 })
 
 test('an index that is gone is made again, and does not hide what was removed', async () => {

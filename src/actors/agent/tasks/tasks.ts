@@ -40,8 +40,8 @@ type AcceptedTexts = Pick<Accepted, 'prompt' | 'textInput'>
 
 /** What an agent does for its tasks. */
 interface AgentDoes {
-  /** Called once a task is valid. */
-  readonly start: () => void
+  /** Called once a task is valid. Returns whether this process works on it. */
+  readonly start: () => boolean
   /** Takes a decision by which tasks end. */
   readonly endTasks: (decide: () => Promise<readonly Recorded[]>) => Promise<readonly Recorded[]>
   /** Called when an ask has ended. */
@@ -120,7 +120,7 @@ export class AgentTasks {
 
   /** Waits for the reply to an accepted task. Throws the error that ended the task otherwise, and TaskNotFoundError. */
   async reply(taskId: string, listeners: HoldListeners): Promise<Reply> {
-    this.#agentDoes.start()
+    const isHere = this.#agentDoes.start()
     const caller = this.#caller(taskId, listeners)
     try {
       await this.#life.use()
@@ -131,7 +131,7 @@ export class AgentTasks {
       if (!known) throw new TaskNotFoundError({ taskId, agent: this.#agent })
       if (!known.outcome && this.#refusal) throw this.#refusal
       const { store } = this.#environment
-      const coming = () => (store.forReading ? outcomeElsewhere(known.accepted, store) : caller.outcome())
+      const coming = () => (isHere ? caller.outcome() : outcomeElsewhere(known.accepted, store))
       return await this.#reply(known.outcome ?? (await coming()))
     } finally {
       caller.leave()

@@ -1,0 +1,234 @@
+/** An agent's conversation at a version: its turns with what was asked, answered, tried and changed, and what else happened to it. */
+
+import type { Recorded } from '../events/envelope.ts'
+import { ClaudeAgentError } from '../events/errors/base.ts'
+import type { Json } from '../events/json.ts'
+import type { EventStore } from '../store/event-store.ts'
+import { textView } from './facts.ts'
+import { changesFiles } from './files.ts'
+import type { LogIndex } from './index/index.ts'
+import { toneOfStatus, toneOfType } from './index/tones.ts'
+import { foldTo, type StreamTrack } from './index/track.ts'
+import { forksOf } from './run.ts'
+import { callsIn } from './sessions.ts'
+import { bounded, brief, visible } from './text.ts'
+import type { ConversationEvent, ConversationView, TurnView } from './view.ts'
+
+/** Turns of one request; earlier ones are asked for with `before`. */
+const TURNS = 20
+/** How many facts are read to find them, and how many after them to tell how they ended. */
+const FACTS_READ = 2000
+
+/** What happened to the agent between its turns. */
+const EVENTS =
+  /^(Agent(Created|Configured|Reset|Restarted|Stopped|Removed)|SessionLost|ConversationCut|FilesRestored)$/
+
+/**
+ * null if the agent did not exist, or is not in the index yet. A version of 0 is the newest one; `before` is the version
+ * up to which turns are listed, 0 for that of the conversation.
+ */
+export async function conversationAt(
+  store: EventStore,
+  index: LogIndex,
+  id: string,
+  version: number,
+  before: number,
+): Promise<ConversationView | null> {
+  const track = index.track(`agent/${id}`)
+  if (!track) return null
+  const newestVersion = index.table.version(track.lastUpTo(index.position))
+  const shown = version === 0 ? newestVersion : Math.min(version, newestVersion)
+  const last = before === 0 ? shown : Math.min(before, shown)
+  const first = await beginOfTurns(store, track.name, last)
+  const facts: Recorded[] = []
+  const to = Math.min(shown, last + FACTS_READ)
+  for await (const recorded of store.read(track.name, { after: first - 1, to })) facts.push(recorded)
+  const position = positionOf(track, shown)
+  const status = index.table.status(position)
+  const { load, done, tokens, costUsd } = index.table.measures(position)
+  return {
+    stream: track.name,
+    id,
+    status,
+    tone: toneOfStatus(status),
+    version: shown,
+    newestVersion,
+    position,
+    open: load,
+    answers: done,
+    tokens,
+    costUsd,
+    config: await configAt(store, track, shown),
+    forkedFrom: originOf(track),
+    forks: forksOf(index, track.name),
+    entries: await entriesIn(store, index, facts, last),
+    before: first > 1 ? first - 1 : null,
+  }
+}
+
+const positionOf = (track: StreamTrack, version: number): number => track.positions.at(version - 1)
+
+const originOf = ({ origin }: StreamTrack): ConversationView['forkedFrom'] =>
+  origin && { id: origin.stream.slice('agent/'.length), version: origin.version ?? 0 }
+
+/** The version with which the last turns up to a version begin. */
+async function beginOfTurns(store: EventStore, stream: string, last: number): Promise<number> {
+  let turns = 0
+  let read = 0
+  for await (const { type, version } of store.read(stream, { to: last, direction: 'backwards' })) {
+    if (type === 'TaskAccepted' && ++turns === TURNS) return version
+    if (++read === FACTS_READ) return version
+  }
+  return 1
+}
+
+async function configAt(store: EventStore, track: StreamTrack, version: number): Promise<Json> {
+  try {
+    const state = await foldTo(store, track, version)
+    return bounded((state?.context as { config?: unknown } | undefined)?.config ?? null, 'config').data
+  } catch (error) {
+    if (error instanceof ClaudeAgentError) return null
+    throw error
+  }
+}
+
+async function entriesIn(
+  store: EventStore,
+  index: LogIndex,
+  facts: readonly Recorded[],
+  last: number,
+): Promise<ConversationView['entries']> {
+  const ofTask = new Map<string, Recorded[]>()
+  const entries: (ConversationEvent | Recorded)[] = []
+  for (const recorded of facts) {
+    const { type, data, version } = recorded
+    if (EVENTS.test(type) && version <= last) entries.push(eventOf(recorded))
+    const { taskId } = data as { taskId?: unknown }
+    if (typeof taskId !== 'string') continue
+    if (type === 'TaskAccepted' && version <= last) {
+      ofTask.set(taskId, [recorded])
+      entries.push(recorded)
+    } else ofTask.get(taskId)?.push(recorded)
+  }
+  return Promise.all(
+    entries.map((entry) =>
+      'stream' in entry
+        ? turnOf(store, index, ofTask.get(String(entry.data.taskId)) ?? [entry])
+        : Promise.resolve(entry),
+    ),
+  )
+}
+
+function eventOf({ type, position, version, at, data }: Recorded): ConversationEvent {
+  const { reason, because } = data as { reason?: unknown; because?: unknown }
+  const detail = [reason, because].find((one) => typeof one === 'string')
+  return {
+    ...{ kind: 'event', type: visible(type), tone: toneOfType(type), position, version, at },
+    detail: typeof detail === 'string' ? brief(detail, 300) : '',
+  }
+}
+
+const STATES: Readonly<Record<string, TurnView['state']>> = {
+  TaskAccepted: 'waiting',
+  TaskHeld: 'held',
+  TaskApproved: 'waiting',
+  CallStarted: 'running',
+  RetryScheduled: 'retrying',
+  CallSucceeded: 'succeeded',
+  TaskFailed: 'failed',
+  TaskCancelled: 'cancelled',
+}
+
+const ENDS = new Set<TurnView['state']>(['succeeded', 'failed', 'cancelled'])
+const MOST_TOOLS = 50
+
+/** A turn, from the facts of its task. The first of them accepted it. */
+async function turnOf(
+  store: EventStore,
+  index: LogIndex,
+  [accepted, ...rest]: readonly [Recorded, ...Recorded[]] | readonly Recorded[],
+): Promise<TurnView> {
+  if (!accepted) throw new RangeError('a turn has facts')
+  const facts = [accepted, ...rest]
+  const ending = facts.find(({ type }) => ENDS.has(STATES[type] ?? 'waiting')) ?? null
+  const latest = ending ?? facts.findLast(({ type }) => STATES[type] !== undefined) ?? accepted
+  const state = STATES[latest.type] ?? 'waiting'
+  const calls = callsIn(facts)
+  const { runId } = accepted.data as { runId?: unknown }
+  const run = typeof runId === 'string' ? runId : null
+  const end = (ending?.data ?? {}) as EndOfTurn
+  const saved = facts.findLast(({ type, data }) => type === 'FilesSaved' && data.when === 'after')
+  const { changed = 0, added = 0, removed = 0 } = (saved?.data ?? {}) as Partial<Record<string, number>>
+  const startedAt = facts.find(({ type }) => type === 'CallStarted')?.at ?? null
+  return {
+    kind: 'turn',
+    taskId: String(accepted.data.taskId),
+    number: ending?.type === 'CallSucceeded' ? numberOf(index, ending) : null,
+    state,
+    at: accepted.at,
+    startedAt,
+    endedAt: ending?.at ?? null,
+    position: accepted.position,
+    version: accepted.version,
+    endPosition: ending?.position ?? null,
+    endVersion: ending?.version ?? null,
+    run: run === null ? null : { id: run, label: index.track(`run/${run}`)?.label ?? run },
+    prompt: await textView(store, accepted, 'data.prompt'),
+    textInput: await textView(store, accepted, 'data.textInput'),
+    answer: ending && (await textView(store, ending, 'data.text')),
+    note: noteOf(latest),
+    costUsd: calls.reduce((sum, call) => sum + call.costUsd, 0),
+    tokens: end.tokens ?? (end.usage?.inputTokens ?? 0) + (end.usage?.outputTokens ?? 0),
+    model: typeof end.model === 'string' ? visible(end.model) : null,
+    calls,
+    tools: toolsIn(facts),
+    files:
+      changed > 0 && ending && changesFiles(index, ending.position)
+        ? { position: ending.position, changed, added, removed }
+        : null,
+  }
+}
+
+interface EndOfTurn {
+  readonly tokens?: number
+  readonly usage?: { readonly inputTokens?: number; readonly outputTokens?: number }
+  readonly model?: unknown
+}
+
+const numberOf = (index: LogIndex, { position }: Recorded): number | null =>
+  position <= index.position ? index.table.measures(position).done : null
+
+/** Why it waits, or how it ended other than with an answer. */
+function noteOf({ type, data }: Recorded): string | null {
+  const { error, reason, hold } = data as {
+    error?: { tag?: unknown; message?: unknown }
+    reason?: unknown
+    hold?: { reason?: unknown; note?: unknown; said?: unknown }
+  }
+  if (type === 'CallSucceeded') return null
+  if (error) return brief(`${error.tag}: ${error.message}`, 2000)
+  if (hold)
+    return brief(
+      [hold.reason, hold.note, hold.said].filter((part) => typeof part === 'string').join(': '),
+      500,
+    )
+  return typeof reason === 'string' ? brief(reason, 500) : null
+}
+
+/** The uses of tools that the log knows: those that were denied, and those that a person decided on. */
+function toolsIn(facts: readonly Recorded[]): TurnView['tools'] {
+  const tools = facts.flatMap(({ type, data, position }) => {
+    const denials = Array.isArray(data.permissionDenials) ? data.permissionDenials : []
+    const named = typeof data.tool === 'string' ? [{ tool: data.tool, input: data.input, what: type }] : []
+    const denied = denials.map((one) => ({ ...(one as { tool: unknown; input: unknown }), what: 'denied' }))
+    return [...denied, ...named].map(({ tool, input, what }) => ({
+      tool: brief(String(tool), 100),
+      input: visible(
+        (typeof input === 'string' ? input : JSON.stringify(input ?? null, null, 2)).slice(0, 4000),
+      ),
+      what: visible(what),
+      position,
+    }))
+  })
+  return tools.slice(0, MOST_TOOLS)
+}

@@ -1,0 +1,47 @@
+/** Numbers, amounts and times as the page shows them. */
+
+export const number = (value: number): string => value.toLocaleString('en')
+
+const SMALLEST_SHOWN = 0.0001
+
+export const usd = (value: number): string =>
+  value === 0 ? '$0' : value < SMALLEST_SHOWN ? '<$0.0001' : `$${value.toFixed(value < 1 ? 4 : 2)}`
+
+export function tokens(value: number): string {
+  if (value < 10_000) return number(value)
+  return value < 1_000_000 ? `${(value / 1000).toFixed(1)}k` : `${(value / 1_000_000).toFixed(2)}M`
+}
+
+export function timeSpan(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`
+  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
+  if (ms < 86_400_000) return `${Math.floor(ms / 3_600_000)} h ${Math.round((ms % 3_600_000) / 60_000)} min`
+  return `${(ms / 86_400_000).toFixed(1)} days`
+}
+
+export function size(amount: number, unit: 'characters' | 'bytes' = 'characters'): string {
+  if (amount < 1000) return `${amount} ${amount === 1 ? unit.slice(0, -1) : unit}`
+  return amount < 1_000_000 ? `${(amount / 1000).toFixed(0)} KB` : `${(amount / 1_000_000).toFixed(1)} MB`
+}
+
+export const several = (count: number, one: string, many = `${one}s`): string =>
+  `${number(count)} ${count === 1 ? one : many}`
+
+const local = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat('en-GB', options)
+const CLOCK = local({ hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 })
+const MINUTE = local({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })
+const DAY = local({ day: 'numeric', month: 'short', year: 'numeric' })
+
+const WEEKDAY = local({ weekday: 'short', day: 'numeric', month: 'short' })
+
+/** In the reader's own time zone. */
+export const clock = (at: string | number): string => (at === '' ? '' : CLOCK.format(new Date(at)))
+export const minute = (at: string | number): string => MINUTE.format(new Date(at))
+export const dayName = (at: number): string => WEEKDAY.format(new Date(at))
+export const day = (at: string | number): string => (at === '' ? '' : DAY.format(new Date(at)))
+
+/** Whether a person chose an id: one that was generated says nothing to anyone. */
+export const isChosenId = (id: string): boolean => !/^[0-9a-f]{8}-[0-9a-f-]{27}$|^[0-9a-f]{24,}$/.test(id)
+
+export const streamTitle = (stream: string): string => stream.slice(stream.indexOf('/') + 1)
