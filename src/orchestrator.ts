@@ -289,14 +289,16 @@ export class Orchestrator implements AsyncDisposable {
    */
   static async open(options: OrchestratorOptions = {}): Promise<Orchestrator> {
     checkOptions(options)
-    const { resume = 'at-once', notify, clock } = options
+    const { resume = options.cluster ? 'on-demand' : 'at-once', notify, clock } = options
     if (notify !== undefined) (await import('./events/options/notify.ts')).checkReceivers(notify)
     const logger = hostLogger(options.logger)
     const baseDir = absolutePath(options.baseDir ?? ORCHESTRATOR.baseDir.fallback)
     const lost = new AbortController()
     const onLost = (error: StoreLockLost) => lost.abort(error)
-    const store = options.store ?? (await levelStore(baseDir, defined({ clock, logger, onLost })))
-    const orchestrator = new Orchestrator(options, baseDir, store)
+    const cluster = options.cluster && (await (await import('./cluster/cluster.ts')).joinCluster(options.cluster))
+    const store =
+      options.store ?? cluster?.store ?? (await levelStore(baseDir, defined({ clock, logger, onLost })))
+    const orchestrator = new Orchestrator({ ...options, ...cluster }, baseDir, store)
     if (options.store) await orchestrator.#lockDirectory(options.runner)
     const loss = store.lost ?? lost.signal
     loss.addEventListener('abort', () => {
@@ -308,7 +310,7 @@ export class Orchestrator implements AsyncDisposable {
     })
     try {
       if (notify && notify.length > 0) await orchestrator.#notify(notify)
-      if (options.serve !== false && !options.store)
+      if (options.serve !== false && !options.store && !cluster)
         orchestrator.#socket = await serveOthers({
           ...{ baseDir, store, logger, system: orchestrator },
           prepare: orchestrator.#declare,
@@ -558,6 +560,11 @@ export class Orchestrator implements AsyncDisposable {
     const removed = await this.#open.#agents.remove(id, options)
     this.#supervisors.agentRemoved(id)
     return removed
+  }
+
+  /** Ends what this process does for an agent, and records nothing: it lives in another one from now on. */
+  async releaseAgent(id: string): Promise<void> {
+    await this.#agents.release(id)
   }
 
   /** Removes all agents, except those with work that is not landed: then it throws the first UnlandedWorkError. */

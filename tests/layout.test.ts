@@ -33,6 +33,7 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
   [/^inbox\//, 'inbox', 4],
   [/^owner\//, 'owner', 4],
   [/^remote\//, 'remote', 4],
+  [/^cluster\//, 'cluster', 4],
   [/^inspector\/page\//, 'inspector/page', 5],
   [/^inspector\//, 'inspector', 4],
   [/^testing\//, 'testing', 4],
@@ -42,7 +43,8 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
 ]
 
 const LIBRARIES: Readonly<Record<string, RegExp>> = {
-  effect: /^(events|store|claude|config)\/|^schedules\/facts\.ts/,
+  effect: /^(events|store|claude|config|cluster)\/|^schedules\/facts\.ts/,
+  '@effect': /^cluster\//,
   level: /^store\//,
   'classic-level': /^store\//,
   pg: /^store\/postgres\//,

@@ -194,6 +194,12 @@ export class AgentSystem {
     })
   }
 
+  /** Ends what this process does for an agent, and records nothing. Its next use folds it afresh. */
+  async release(id: string): Promise<void> {
+    await this.#here.peek(id)?.close()
+    this.#here.forget(id)
+  }
+
   /** Removes an agent's copies that have no tasks and are not used. */
   async removeCopies(id: string, isUsed: (copy: string) => boolean): Promise<void> {
     return this.#changes.post(async () => {
