@@ -1,30 +1,55 @@
-/** A log in which this process writes to the streams that it has claimed only as long as nothing else has claimed them since. */
+/** A log in which this process writes to the streams that it has claimed, as long as nothing else has claimed them since. */
 import { Fenced } from '../events/errors/store.ts'
-import { defined } from '../events/json.ts'
+import type { AppendOptions, StreamAppend } from '../store/event-store.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 
 export interface ClaimedLog {
   readonly store: ChainedStore
-  /** Fences earlier writers of the stream. What is read from now on is all that they have written. */
+  /** The tokens of the streams that are claimed here. */
+  readonly tokens: ReadonlyMap<string, string>
+  /** Fences other writers of the stream. What is read from now on is all that they have written. */
   claim(stream: string): Promise<void>
   /** *Contract:* nothing writes to the stream here any more. */
   release(stream: string): void
 }
 
+/**
+ * The claim on the execution of a run. It is none on the stream of the run, where workers record what a call has cost that
+ * was known late.
+ */
+export const executionOf = (run: string) => `execution/${run}`
+
 export function withClaims(store: ChainedStore): ClaimedLog {
   const tokens = new Map<string, string>()
-  /** An append without a token is not checked: where agents have one owner, nothing else writes to their streams. */
-  const claimed = <T extends object>(stream: string, append: T) => {
+  /** An append with its token, and one of nothing with the token of what it depends on: both are checked, or none is written. */
+  const claimed = (append: StreamAppend): readonly StreamAppend[] => {
+    const { stream } = append
     const token = tokens.get(stream)
-    if (token === undefined && stream.startsWith('agent/')) throw new Fenced({ stream })
-    return { ...defined({ token }), ...append }
+    if (token !== undefined) return [{ token, ...append }]
+    if (stream.startsWith('agent/')) throw new Fenced({ stream })
+    const execution = executionOf(stream.slice('run/'.length))
+    const executing = stream.startsWith('run/') ? tokens.get(execution) : undefined
+    return executing === undefined ? [append] : [append, { stream: execution, facts: [], token: executing }]
+  }
+  const appendAll: ChainedStore['appendAll'] = async (appends) => {
+    const groups = appends.map(claimed)
+    const written = await store.appendAll(groups.flat())
+    let end = 0
+    return groups.map(({ length }) => {
+      end += length
+      return written[end - length] ?? []
+    })
   }
   return {
     store: {
       ...store,
-      append: async (stream, facts, options = {}) => store.append(stream, facts, claimed(stream, options)),
-      appendAll: async (appends) => store.appendAll(appends.map((append) => claimed(append.stream, append))),
+      appendAll,
+      async append(stream, facts, options: AppendOptions = {}) {
+        const [written = []] = await appendAll([{ ...options, stream, facts }])
+        return written
+      },
     },
+    tokens,
     async claim(stream) {
       if (!store.claim) throw new Error('this store has no claims')
       tokens.set(stream, await store.claim(stream))

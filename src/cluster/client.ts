@@ -1,8 +1,8 @@
 /** The way to agents that live in workers: a request is sent to where its agent is, and again when that has moved. */
 import { randomUUID } from 'node:crypto'
-import * as Effect from 'effect/Effect'
 import type { Sharding } from 'effect/cluster/Sharding'
-import * as ManagedRuntime from 'effect/ManagedRuntime'
+import * as Effect from 'effect/Effect'
+import type * as ManagedRuntime from 'effect/ManagedRuntime'
 import * as Stream from 'effect/Stream'
 import type { Placement } from '../actors/agent/ref.ts'
 import type { AskOptions } from '../actors/agent/tasks/ask-options.ts'
@@ -49,7 +49,9 @@ export class ClusterClient {
     const request: EntityCommand = { method, args: given }
     for await (const line of this.#tried(async () => {
       const answer = await this.#runtime.runPromise(
-        Effect.flatMap(agentEntity.client, (clientFor) => clientFor(agent).Command({ request: JSON.stringify(request) })),
+        Effect.flatMap(agentEntity.client, (clientFor) =>
+          clientFor(agent).Command({ request: JSON.stringify(request) }),
+        ),
         { signal: this.#closing.signal },
       )
       return [answer]
@@ -92,7 +94,6 @@ export class ClusterClient {
         }
       } catch (error) {
         if (error instanceof Told) throw error.error
-        if (process.env.CLUSTER_DEBUG) console.error('again:', error)
       }
       await pause(systemClock, AGAIN_MS, signal)
     }
@@ -107,14 +108,18 @@ class Told {
   }
 }
 
+/** What is about an agent, and is not a method of its own. */
+const OTHER_COMMANDS: readonly string[] = [...LIFE_COMMANDS, 'copyAgent']
+
 /** All agents live in workers. */
 export const clusterPlacement = (client: ClusterClient): Placement => ({
   owns: () => false,
   call(agent, method, args) {
-    if (method === 'ask') return clusterAsk(client, agent, args[0] as string, args[1] as AskOptions | undefined)
+    if (method === 'ask')
+      return clusterAsk(client, agent, args[0] as string, args[1] as AskOptions | undefined)
     if (method === 'accept') return clusterAccept(client, agent, args[0] as string, args[1] as AskOptions)
     if (method === 'drafts') return client.drafts(agent) as AsyncGenerator<DraftChange>
-    if (!AGENT_COMMANDS.includes(method) && !LIFE_COMMANDS.includes(method))
+    if (!AGENT_COMMANDS.includes(method) && !OTHER_COMMANDS.includes(method))
       throw new InvalidInputError({ what: `agent.${method}`, problem: 'it works only where the agent lives' })
     return client.command(agent, method, args)
   },
@@ -150,7 +155,11 @@ function clusterAsk(
     signal?.addEventListener('abort', abort, { once: true })
     const forget = interest?.whenAborted(abort)
     try {
-      for await (const line of client.ask(agent, { taskId, task: input, options: given }) as AsyncGenerator<Line>) {
+      for await (const line of client.ask(agent, {
+        taskId,
+        task: input,
+        options: given,
+      }) as AsyncGenerator<Line>) {
         if ('reply' in line) return line.reply
         if ('message' in line) channel.tell(taskId, { type: 'message', message: line.message })
         if ('held' in line) callListener(() => listeners.onHeld?.(line.held))

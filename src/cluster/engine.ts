@@ -8,11 +8,8 @@ import * as Option from 'effect/Option'
 import * as Redacted from 'effect/Redacted'
 import { defined } from '../events/json.ts'
 import { addressOf } from '../store/postgres/database.ts'
-
-export interface Address {
-  readonly host: string
-  readonly port: number
-}
+import { FORGOTTEN_AFTER_MS } from './members.ts'
+import type { Address } from './options.ts'
 
 export interface EngineOptions {
   readonly database: string
@@ -26,7 +23,7 @@ export interface EngineOptions {
 /** The same in all processes of a cluster. */
 const SHARDS = 64
 /** After that, a worker that does not answer loses its agents. */
-const LOCK_EXPIRY_MS = 15_000
+export const LOCK_EXPIRY_MS = FORGOTTEN_AFTER_MS
 
 export async function engineLayer({ database, advertise, listen, drainMs }: EngineOptions) {
   const { user, password, host, port, ...where } = await addressOf(database)

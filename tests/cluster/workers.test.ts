@@ -1,72 +1,107 @@
 /** Agents that live in several workers, as real processes with a real PostgreSQL. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { expect, onTestFinished, test, vi } from 'vitest'
-import { Orchestrator } from '../../src/orchestrator.ts'
-import { newDatabase } from '../postgres/database.ts'
-import { temporaryDirectory } from '../store/temporary.ts'
+import { readFileSync } from 'node:fs'
+import { describe, expect, test, vi } from 'vitest'
+import type { Orchestrator } from '../../src/orchestrator.ts'
+import { sequential } from '../../src/patterns/sequential.ts'
+import { hasPostgres, query } from '../postgres/database.ts'
+import { audit, IDS, isNewNode, startCluster } from './kit.ts'
 
-const NODE = process.env.CLUSTER_NODE ?? process.execPath
-
-async function cluster() {
-  const database = await newDatabase()
-  const folder = await temporaryDirectory()
-  const calls = join(folder, 'calls')
-  const worker = async (name: string, seconds = '1') => {
-    const program = join(import.meta.dirname, 'fixtures/worker.mjs')
-    const child = spawn(NODE, [program, database, join(folder, name), calls, seconds], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    onTestFinished(() => void child.kill('SIGKILL'))
-    const [line] = await once(createInterface({ input: child.stdout }), 'line')
-    expect(JSON.parse(line)).toMatchObject({ ready: true })
-    return child
-  }
-  const client = async () => {
-    const orchestrator = await Orchestrator.open({ cluster: { database }, baseDir: join(folder, 'client') })
-    onTestFinished(() => orchestrator.close())
-    return orchestrator
-  }
-  const starts = async () => (await readFile(calls, 'utf8').catch(() => '')).split('\n').filter(Boolean)
-  return { worker, client, starts }
+const create = (team: Orchestrator, ids = IDS) =>
+  Promise.all(ids.map((id) => team.createAgent({ id, systemPrompt: 'You help.' })))
+const askAll = async (team: Orchestrator, taskId: string, ids = IDS) => {
+  const agents = await Promise.all(ids.map((id) => team.agent(id)))
+  return agents.map((agent) => agent.ask('x', { taskId }))
 }
-const ended = (child: ChildProcess) => once(child, 'exit')
-const IDS = Array.from({ length: 8 }, (_, index) => `a${index}`)
+const texts = async (tasks: readonly PromiseLike<{ text: string }>[]) =>
+  (await Promise.all(tasks)).map(({ text }) => text)
+const fine = (ids: readonly string[] = IDS) => ids.map(() => 'fine')
+const placesOf = async (url: string) =>
+  query<{ name: string; agents: number }>(url, 'select name, agents from claude_agents.workers order by name')
 
-test('kill -9 of a worker: the other one takes over its agents; a call in flight is started once more, and the log says so', async () => {
-  const { worker, client, starts } = await cluster()
-  const one = await worker('one')
-  await worker('two')
-  const team = await client()
-  for (const id of IDS) await team.createAgent({ id, systemPrompt: 'x' })
-  const tasks = (await Promise.all(IDS.map((id) => team.agent(id)))).map((agent) => agent.ask('x', { taskId: 't' }))
-  await vi.waitFor(async () => expect(await starts()).toHaveLength(IDS.length), { timeout: 30_000 })
-  one.kill('SIGKILL')
-  const replies = await Promise.all(tasks)
-  expect(replies.map(({ text }) => text)).toEqual(IDS.map(() => 'fine'))
-  const types: string[] = []
-  for await (const { type } of team.history.log()) types.push(type)
-  const count = (type: string) => types.filter((one) => one === type).length
-  expect(count('TaskAccepted')).toBe(IDS.length)
-  expect(count('CallSucceeded')).toBe(IDS.length)
-  expect((await starts()).length).toBe(IDS.length + count('CallOutcomeUnknown'))
+describe.skipIf(!hasPostgres || !isNewNode)('Agents in several workers', { timeout: 240_000 }, () => {
+  test('after kill -9 of one, the other has its agents: a call in flight begins once more, and the log says so', async () => {
+    const cluster = await startCluster()
+    const one = await cluster.worker('one')
+    await cluster.worker('two')
+    const team = await cluster.client()
+    await create(team)
+    const tasks = await askAll(team, 'first')
+    await cluster.started(IDS.length)
+    one.child.kill('SIGKILL')
+    expect(await texts(tasks)).toEqual(fine())
+    // Nobody waits for these.
+    for (const id of IDS) await (await team.agent(id)).accept('left', { taskId: 'left' })
+    const replies = await Promise.all(IDS.map(async (id) => (await team.agent(id)).reply('left')))
+    expect(replies.map(({ text }) => text)).toEqual(fine())
+    await audit(team, cluster, 2 * IDS.length)
+  })
+
+  test('one that is drained hands its agents over once their calls have ended: none begins twice', async () => {
+    const cluster = await startCluster()
+    const one = await cluster.worker('one')
+    await cluster.worker('two')
+    const team = await cluster.client()
+    await create(team)
+    const first = await askAll(team, 'first')
+    await cluster.started(IDS.length)
+    one.child.kill('SIGTERM')
+    await cluster.worker('three')
+    expect(await texts(first)).toEqual(fine())
+    expect(await texts(await askAll(team, 'second'))).toEqual(fine())
+    await one.exited
+    expect((await placesOf(cluster.url)).map(({ name }) => name)).toEqual(['three', 'two'])
+    expect((await audit(team, cluster, 2 * IDS.length)).extra).toBe(0)
+  })
+
+  test('one that is frozen until it was replaced wakes up fenced: it ends its calls, and writes nothing', async () => {
+    const cluster = await startCluster()
+    const one = await cluster.worker('one', '60')
+    const team = await cluster.client()
+    await create(team, ['a0'])
+    const [task] = await askAll(team, 'first', ['a0'])
+    await cluster.started(1)
+    await vi.waitFor(async () => expect(await processOf(team, 'a0')).toBeDefined(), { timeout: 30_000 })
+    const process = await processOf(team, 'a0')
+    one.child.kill('SIGSTOP')
+    await cluster.worker('two')
+    expect((await task)?.text).toBe('fine')
+    const before = await team.store.head()
+    one.child.kill('SIGCONT')
+    await vi.waitFor(() => expect(isRunning(process)).toBe(false), { timeout: 30_000 })
+    expect(await team.store.head()).toBe(before)
+    const { counts, extra } = await audit(team, cluster, 1)
+    expect([extra, counts.CallOutcomeUnknown]).toEqual([1, 1])
+  })
+
+  test('a run of a client: its steps are asked in the workers, and another client that resumes it ends its execution', async () => {
+    const cluster = await startCluster()
+    await cluster.worker('one')
+    await cluster.worker('two')
+    const team = await cluster.client()
+    await create(team, ['a0', 'a1'])
+    const workflow = sequential(['a0', 'a1'])
+    const { text } = await team.run(workflow, 'x', { id: 'r1' })
+    expect(text).toBe('fine')
+    const [first] = [team.run(workflow, 'x', { id: 'r2' })]
+    first.catch(() => {})
+    await cluster.started(3)
+    const other = await cluster.client()
+    expect((await other.runs.resume('r2', workflow)).text).toBe('fine')
+    await expect(first).rejects.toThrow()
+    await audit(team, cluster, 4)
+  })
 })
 
-test('a worker that is drained hands its agents over once their calls have ended, and no call is started twice', async () => {
-  const { worker, client, starts } = await cluster()
-  const one = await worker('one')
-  await worker('two')
-  const team = await client()
-  for (const id of IDS) await team.createAgent({ id, systemPrompt: 'x' })
-  const first = (await Promise.all(IDS.map((id) => team.agent(id)))).map((agent) => agent.ask('x'))
-  await vi.waitFor(async () => expect(await starts()).toHaveLength(IDS.length), { timeout: 30_000 })
-  one.kill('SIGTERM')
-  await Promise.all(first)
-  const second = (await Promise.all(IDS.map((id) => team.agent(id)))).map((agent) => agent.ask('y'))
-  await Promise.all(second)
-  await ended(one)
-  expect((await starts()).length).toBe(2 * IDS.length)
-})
+async function processOf(team: Orchestrator, id: string): Promise<number | undefined> {
+  for await (const { type, data } of team.store.read(`agent/${id}`))
+    if (type === 'ProcessStarted') return Number(data.pid)
+  return undefined
+}
+
+function isRunning(pid: number | undefined): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
