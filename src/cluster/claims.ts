@@ -33,7 +33,10 @@ export function withClaims(store: ChainedStore): ClaimedLog {
   }
   const appendAll: ChainedStore['appendAll'] = async (appends) => {
     const groups = appends.map(claimed)
-    const written = await store.appendAll(groups.flat())
+    const written = await store.appendAll(groups.flat()).catch((error: unknown) => {
+      const [, run] = (error instanceof Fenced && /^execution\/(.*)/.exec(error.details.stream)) || []
+      throw run === undefined ? error : new Fenced({ stream: `run/${run}` }, { cause: error })
+    })
     let end = 0
     return groups.map(({ length }) => {
       end += length

@@ -7,9 +7,9 @@ import * as Logger from 'effect/Logger'
 import * as Option from 'effect/Option'
 import * as Redacted from 'effect/Redacted'
 import { defined } from '../events/json.ts'
-import { addressOf } from '../store/postgres/database.ts'
-import { FORGOTTEN_AFTER_MS } from './members.ts'
+import { serverAddress } from '../store/postgres/database.ts'
 import type { Address } from './options.ts'
+import { FORGOTTEN_AFTER_MS } from './worker-table.ts'
 
 export interface EngineOptions {
   readonly database: string
@@ -26,7 +26,7 @@ const SHARDS = 64
 export const LOCK_EXPIRY_MS = FORGOTTEN_AFTER_MS
 
 export async function engineLayer({ database, advertise, listen, drainMs }: EngineOptions) {
-  const { user, password, host, port, ...where } = await addressOf(database)
+  const { user, password, host, port, ...where } = await serverAddress(database)
   const socket = host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port }
   const address = (at: Address | undefined) =>
     Option.map(Option.fromUndefinedOr(at), ({ host, port }) => RunnerAddress.make(host, port))

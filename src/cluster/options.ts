@@ -35,7 +35,7 @@ export interface WorkerOptions extends ClusterOptions {
 }
 
 /** A worker that serves. */
-export interface Worker extends AsyncDisposable {
+export interface ClusterWorker extends AsyncDisposable {
   readonly name: string
   readonly listen: string
   /** How many agents live in it. */

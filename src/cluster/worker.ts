@@ -14,7 +14,7 @@ import * as Stream from 'effect/Stream'
 import type { Placement } from '../actors/agent/ref.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { pause, steadyTime, systemClock } from '../clock.ts'
-import { WorkerNameTaken } from '../events/errors/cluster.ts'
+import { WorkerNameTaken } from '../events/errors/owner.ts'
 import { codeOf } from '../events/errors/phrases.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { checkId } from '../events/ids.ts'
@@ -28,9 +28,9 @@ import { withClaims } from './claims.ts'
 import { ClusterClient, clusterPlacement } from './client.ts'
 import { engineLayer, LOCK_EXPIRY_MS } from './engine.ts'
 import { agentEntity } from './entity.ts'
-import { Members } from './members.ts'
-import { addressFrom, addressText, isLoopback, type Worker, type WorkerOptions } from './options.ts'
+import { addressFrom, addressText, type ClusterWorker, isLoopback, type WorkerOptions } from './options.ts'
 import { Residents, type WorkerSystem } from './residents.ts'
+import { WorkerTable } from './worker-table.ts'
 
 interface ClosableSystem extends WorkerSystem {
   readonly failed: Promise<Error>
@@ -60,14 +60,14 @@ const NAME_TRIES = 20
 export async function openClusterWorker<System extends ClosableSystem>(
   type: WorkerClass<System>,
   { database, drainMs = DRAIN_MS, ...options }: WorkerOptions,
-): Promise<Worker> {
+): Promise<ClusterWorker> {
   const { listen, advertise } = await addresses(options)
   const name = options.name === undefined ? addressText(advertise) : checkId('worker', options.name)
   const logger = hostLogger(options.logger)
   const log = withClaims(await postgresStore(database, { access: 'shared', logger }))
   const { store } = log
   const me = { name, epoch: store.epoch }
-  const members = await Members.at(database)
+  const members = await WorkerTable.at(database)
   const cleanUp = async () => {
     await members.leave(name, me.epoch).catch(() => {})
     await members.close()
@@ -165,7 +165,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
     await members.close()
     await system.close()
   }
-  const worker: Worker = {
+  const worker: ClusterWorker = {
     name,
     listen: addressText(listen),
     ended,
@@ -182,7 +182,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
   return worker
 }
 
-async function replaced(members: Members, worker: string): Promise<Error> {
+async function replaced(members: WorkerTable, worker: string): Promise<Error> {
   const other = (await members.list()).find((member) => member.worker === worker)
   return new WorkerNameTaken({ worker, address: other?.address ?? 'another address' })
 }
@@ -222,12 +222,12 @@ async function addresses({
   return { listen: own, advertise: advertise === undefined ? own : addressFrom('advertise', advertise) }
 }
 
-async function join(members: Members, { name, epoch }: { name: string; epoch: number }, address: string) {
+async function join(members: WorkerTable, { name, epoch }: { name: string; epoch: number }, address: string) {
   for (let attempt = 1; ; attempt++) {
     try {
       return await members.join(name, address, epoch)
     } catch (error) {
-      if (attempt === NAME_TRIES || !(error instanceof WorkerNameTaken)) throw members.notOpened(error)
+      if (attempt === NAME_TRIES || !(error instanceof WorkerNameTaken)) throw error
       await pause(systemClock, BEAT_MS)
     }
   }

@@ -255,9 +255,11 @@ const notAUrl = () =>
   })
 
 /** What a URL comes to, for another library. */
-export async function addressOf(url: string) {
+export async function serverAddress(url: string) {
   const library = await loadLibrary()
-  const { user, password, host, port, database, ssl } = new library.Client({ connectionString: checkUrl(url) })
+  const { user, password, host, port, database, ssl } = new library.Client({
+    connectionString: checkUrl(url),
+  })
   return { user, password: password ?? undefined, host, port, database, ssl: ssl !== false }
 }
 

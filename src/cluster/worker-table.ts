@@ -1,10 +1,11 @@
 /** The workers of a cluster, in a table of its database: each says every second that it lives, and hears what is asked of it. */
-import { WorkerNameTaken, WorkerNotFound } from '../events/errors/cluster.ts'
+import { WorkerNameTaken, WorkerNotFound } from '../events/errors/owner.ts'
+import { codeOf } from '../events/errors/phrases.ts'
 import { nearestName } from '../events/nearest-name.ts'
 import { PostgresDatabase } from '../store/postgres/database.ts'
 
 /** A worker, as `cluster workers` lists it. */
-export interface Member {
+export interface WorkerRow {
   readonly worker: string
   readonly address: string
   /** How many agents live in it. */
@@ -28,8 +29,9 @@ const IS_THERE = `seen > now() - interval '${FORGOTTEN_AFTER_MS} ms'`
 /** A heartbeat is not repeated: the next one follows. */
 const PATIENCE_MS = 1
 const CONNECTIONS = 2
+const UNDEFINED_TABLE = '42P01'
 
-export class Members {
+export class WorkerTable {
   readonly #database: PostgresDatabase
   readonly #table: string
 
@@ -38,17 +40,28 @@ export class Members {
     this.#table = `${database.schema}.workers`
   }
 
-  static async at(url: string, patienceMs = PATIENCE_MS): Promise<Members> {
-    return new Members(await PostgresDatabase.at(url, { connections: CONNECTIONS, patienceMs }))
+  static async at(url: string, patienceMs = PATIENCE_MS): Promise<WorkerTable> {
+    return new WorkerTable(await PostgresDatabase.at(url, { connections: CONNECTIONS, patienceMs }))
   }
 
-  async list(): Promise<readonly Member[]> {
-    return this.#database.rows<Member>(
-      'workers',
-      `select name as worker, address, agents, draining,
-         to_char(since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as since
-         from ${this.#table} where ${IS_THERE} order by name`,
+  /** Whether a database has workers. What is wrong with it is told by what uses it then. */
+  static async areIn(url: string): Promise<boolean> {
+    await using members = await WorkerTable.at(url)
+    return members.list().then(
+      ({ length }) => length > 0,
+      () => false,
     )
+  }
+
+  /** None in a database that never had one. */
+  async list(): Promise<readonly WorkerRow[]> {
+    const workers = `select name as worker, address, agents,
+      to_char(since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as since, draining
+      from ${this.#table} where ${IS_THERE} order by name`
+    return this.#database.rows<WorkerRow>('workers', workers).catch((error) => {
+      if (codeOf(error.cause) === UNDEFINED_TABLE) return []
+      throw error.cause === undefined ? error : this.#database.notOpened(error.cause)
+    })
   }
 
   /** @throws WorkerNameTaken */
@@ -94,7 +107,7 @@ export class Members {
   }
 
   /** Asks a worker to hand its agents over and to end. Throws WorkerNotFound. */
-  async drain(name: string): Promise<Member> {
+  async drain(name: string): Promise<WorkerRow> {
     const all = await this.list()
     const member = all.find(({ worker }) => worker === name)
     if (!member) {
@@ -106,11 +119,6 @@ export class Members {
     }
     await this.#database.rows('drain', `update ${this.#table} set draining = true where name = $1`, [name])
     return member
-  }
-
-  /** What an error of `pg` means to one who has just begun to use the database. */
-  notOpened(error: unknown): unknown {
-    return this.#database.notOpened(error)
   }
 
   close(): Promise<void> {
