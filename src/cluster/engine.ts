@@ -58,7 +58,7 @@ export async function engineLayer({ database, advertise, listen, drainMs }: Engi
           ...socket,
           ...(password === undefined ? {} : { password: Redacted.make(password) }),
           maxConnections: 4,
-          applicationName: `claude-agents cluster ${process.pid}`,
+          applicationName: `claude-agents ${process.pid} cluster`,
         }),
       ),
     ),

@@ -70,7 +70,7 @@ export class Residents {
     this.#lost.delete(id)
   }
 
-  /** Ends the work of agents at once: their calls are terminated, and whoever waits for them asks again. */
+  /** Ends the work of agents at once: their calls are terminated, and those who wait for them ask again. */
   async lose(ids: Iterable<string> = this.#here): Promise<void> {
     await Promise.all(
       [...ids].map(async (id) => {

@@ -25,7 +25,7 @@ export function workerCommand(command: Command): void {
     .option('--name <name>', 'its name in the cluster (default: where the others reach it)')
     .option(
       '--drain <seconds>',
-      'seconds that an agent may take to end its work before it moves (default: 900)',
+      'seconds that an agent may take to end its work before it moves (default: 15 minutes)',
       zeroOrMore,
     )
     .action(withGlobals(work))

@@ -26,7 +26,7 @@ import {
   targetWords,
 } from './target.ts'
 import { type WatchView, watchView } from './watch-view.ts'
-import type { StoreOwner } from './watched-store.ts'
+import type { OwnerPid } from './watched-store.ts'
 
 const ofAgent = () => new Option('--agent <id>', 'agent of the task, if several agents have one with this id')
 
@@ -191,7 +191,7 @@ function reviewer(
 /** Reads the store as it is now. */
 async function looked<Result>(
   globals: GlobalOptions,
-  read: (orchestrator: Orchestrator, owner: StoreOwner) => Promise<Result>,
+  read: (orchestrator: Orchestrator, owner: OwnerPid) => Promise<Result>,
 ): Promise<Result> {
   const { watchStore } = await import('./watched-store.ts')
   return watchStore(globals).look(read)
@@ -200,7 +200,7 @@ async function looked<Result>(
 /** Why a target does not go on, and what to do about it; null if it does. */
 async function hindrance(
   orchestrator: Orchestrator,
-  owner: StoreOwner,
+  owner: OwnerPid,
   target: Target,
 ): Promise<string | null> {
   const name = targetWords(target)

@@ -15,7 +15,7 @@ import { type Terminal, terminal } from '../terminal/output.ts'
 import { showScreen } from '../terminal/screen.ts'
 import { type Cell, type TableScreen, table } from '../terminal/table.ts'
 import { inert, widthOf } from '../terminal/text.ts'
-import type { StoreOwner } from './watched-store.ts'
+import type { OwnerPid } from './watched-store.ts'
 
 export function topCommand(command: Command): void {
   command
@@ -39,7 +39,7 @@ interface View {
   readonly agents: readonly AgentInfo[]
   readonly runs: number
   readonly accounts: readonly AccountInfo[]
-  readonly owner: StoreOwner
+  readonly owner: OwnerPid
 }
 
 async function top(globals: GlobalOptions, options: TopOptions): Promise<void> {
@@ -57,7 +57,7 @@ async function top(globals: GlobalOptions, options: TopOptions): Promise<void> {
   }
 }
 
-const viewOf = async (orchestrator: Orchestrator, owner: StoreOwner): Promise<View> => ({
+const viewOf = async (orchestrator: Orchestrator, owner: OwnerPid): Promise<View> => ({
   agents: await orchestrator.agents(),
   runs: (await orchestrator.runs.list({ open: true })).filter(({ status }) => status === 'running').length,
   accounts: await orchestrator.accounts.list(),

@@ -10,14 +10,14 @@ import { placeOfLog } from '../existing-store.ts'
 import type { GlobalOptions } from '../global-options.ts'
 
 /** The pid of the process that has the store open, null if none has; undefined in a database, where that is not known. */
-export type StoreOwner = number | null | undefined
+export type OwnerPid = number | null | undefined
 
 export interface WatchedStore {
   /**
    * Calls `read` with the store and returns its result. While no process has the store open and nothing has been written,
    * returns the last result without opening the store.
    */
-  look<Result>(read: (orchestrator: Orchestrator, owner: StoreOwner) => Promise<Result>): Promise<Result>
+  look<Result>(read: (orchestrator: Orchestrator, owner: OwnerPid) => Promise<Result>): Promise<Result>
 }
 
 /** Before another process is looked for, when the one that was asked has ended. */
