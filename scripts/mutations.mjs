@@ -31,6 +31,52 @@ const breaking = (promise, tests, ...edits) =>
   edits.map(([what, file, from, to]) => ({ breaks: `${promise}: ${what}`, file, from, to, tests }))
 
 export const MUTATIONS = [
+  // The MCP server
+  ...breaking(
+    'A client of claude-agents mcp leaves nothing running that it waits for',
+    {
+      'tests/cli/mcp/tools.test.ts': [
+        'tell the progress of an ask, and cancel its task when the call is cancelled',
+        'run a workflow, tell its steps, and pause it when the call is cancelled',
+      ],
+    },
+    [
+      'no tool hears that its call is cancelled',
+      'src/cli/mcp/server.ts',
+      'signal: mcpReq.signal, progress: tell',
+      'signal: new AbortController().signal, progress: tell',
+    ],
+  ),
+  ...breaking(
+    'Only with --allow-approve does it decide what waits for a person',
+    {
+      'tests/cli/mcp/tools.test.ts': [
+        'show what waits for a person, and decide it only where the person allows that',
+      ],
+    },
+    ['it always does', 'src/cli/mcp/server.ts', '...(mayDecide ? DECIDING : [])', '...DECIDING'],
+  ),
+  ...breaking(
+    'Whatever a client sends is answered within bounds',
+    {
+      'tests/cli/mcp/tools.test.ts': [
+        'refuse the calls of a client that floods, and serve it when the others have ended',
+        'give a long answer in pieces that make up the whole',
+      ],
+    },
+    [
+      'any number of calls is in flight',
+      'src/cli/mcp/server.ts',
+      'if (this.#calls.size >= MOST_CALLS) return',
+      'if (this.#calls.size >= Infinity) return',
+    ],
+    [
+      'half of a character is read twice',
+      'src/cli/mcp/tool.ts',
+      'const end = offset + piece.length',
+      'const end = offset + longest',
+    ],
+  ),
   // Definitions of Claude Code
   ...breaking(
     'What is imported from Claude Code is told with what was dropped',
@@ -40,6 +86,29 @@ export const MUTATIONS = [
       'src/config/agent-definition.ts',
       'if (isTool(rule) && !never.has(base(rule))) return [rule]',
       'if (isTool(rule)) return [rule]',
+    ],
+  ),
+  // Editing
+  ...breaking(
+    'An agent that is edited changes in what is given, from its next call on',
+    {
+      'tests/actors/agent/edit.test.ts': [
+        'an edited agent is as if it had been created with what was given, and with the rest as it was',
+        'an option that is edited to null has its default',
+        'keeps the place where its work began, and changes how it is committed',
+      ],
+    },
+    [
+      'what is not given is lost',
+      'src/events/options/agent-changes.ts',
+      '= { ...optionsOf(id, config) }',
+      '= { id, systemPrompt: config.systemPrompt }',
+    ],
+    [
+      'the place where its work began changes',
+      'src/events/options/agent-changes.ts',
+      'if (key in place && place[key] !== known[key])',
+      'if (key in place && place[key] === undefined)',
     ],
   ),
   // Schedules
@@ -531,7 +600,12 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'A git that is killed has said nothing',
-    { 'tests/workspaces/files/strange.test.ts': ['a git that is killed has said nothing'] },
+    {
+      'tests/workspaces/files/strange.test.ts': [
+        'a git that is killed has said nothing',
+        'locks that a killed process left do not stop the next one',
+      ],
+    },
     [
       'a lock of a killed git stays',
       'src/workspaces/files/file-history.ts',
@@ -2598,6 +2672,52 @@ export const MUTATIONS = [
     ],
   ),
 
+  ...breaking(
+    'A call that changes a file is shown with what it would change in it',
+    {
+      'tests/inbox/line-patch.test.ts': [
+        'whatever two texts are, the patch makes one of the other, and is empty only if they are equal',
+      ],
+      'tests/inbox/proposed-change.test.ts': [
+        'a file that is written, edited or made is shown as a patch, by any of its paths',
+        'nothing but a regular file in the workspace is read, and nothing is waited for',
+        'names and texts are made visible, and what is long is cut',
+      ],
+      'tests/cli/inbox/entry-lines.test.ts': [
+        'hidden characters of a call are shown as escapes, in its input and in its patch',
+      ],
+    },
+    [
+      'a patch leaves out the lines that are added',
+      'src/inbox/line-patch.ts',
+      "if (kind !== 'same') isShown",
+      "if (kind === 'removed') isShown",
+    ],
+    [
+      'a link is read as the text of its target',
+      'src/inbox/proposed-change.ts',
+      "if (content.mode === '120000')",
+      "if (content.mode === '100755')",
+    ],
+    [
+      'the path may lead out of the workspace',
+      'src/inbox/proposed-change.ts',
+      'if (isOutside(path)) throw',
+      "if (path === '') throw",
+    ],
+    [
+      'hidden characters of a file stay hidden',
+      'src/inbox/proposed-change.ts',
+      '`${visible(text.slice(0, LONGEST_LINE))}',
+      '`${text.slice(0, LONGEST_LINE)}',
+    ],
+    [
+      'hidden characters of an input are left out',
+      'src/cli/inbox/entry-lines.ts',
+      'escapedJson(JSON.stringify(input, null, 2))',
+      'JSON.stringify(input, null, 2)',
+    ],
+  ),
   // The inspector
   ...breaking(
     'The inspector serves its own page only',
@@ -2708,7 +2828,7 @@ export const MUTATIONS = [
     [
       'all directories have the same address',
       'src/inspector/address.ts',
-      '.update(await realpath(baseDir))',
+      '.update(await realpath(baseDir).catch(() => baseDir))',
       '.update((await realpath(baseDir)).slice(0, 1))',
     ],
     [
@@ -2772,7 +2892,7 @@ export const MUTATIONS = [
     ],
     [
       'names of files are sent as they are',
-      'src/inspector/text.ts',
+      'src/events/hidden-characters.ts',
       'visible(name).replace(/[\\t\\n]/g, escaped)',
       'name',
     ],

@@ -13,6 +13,7 @@ export {
   type OrchestratorHistory,
   type OrchestratorInbox,
   type OrchestratorLandings,
+  type OrchestratorMessages,
   type OrchestratorRuns,
   type OrchestratorSchedules,
 } from './orchestrator.ts'
@@ -37,7 +38,7 @@ export type { Recovery } from './actors/agent/environment.ts'
 export type { AgentInfo } from './actors/agent/list.ts'
 export type { AgentSnapshot, AgentStatus } from './actors/agent/machine.ts'
 export type { RunningProcess } from './actors/agent/processes.ts'
-export type { AgentFilesRef, AgentMetrics, AgentRef, Placement } from './actors/agent/ref.ts'
+export type { AgentFilesRef, AgentMailboxRef, AgentMetrics, AgentRef, Placement } from './actors/agent/ref.ts'
 export type { SessionLink } from './actors/agent/session/chain.ts'
 export type { ForkOptions } from './actors/agent/session/fork.ts'
 export type { RemovalOptions, RemovedAgent } from './actors/agent/system.ts'
@@ -45,6 +46,7 @@ export type { AskOptions } from './actors/agent/tasks/ask-options.ts'
 export type { DraftChange } from './actors/agent/tasks/channel.ts'
 export { type Reply, TaskHandle } from './actors/agent/tasks/handle.ts'
 export type { AgentConfig, AgentDefaults, AgentOptions, RetryPolicy } from './events/options/agent.ts'
+export type { AgentChanges } from './events/options/agent-changes.ts'
 export type {
   FileMapping,
   FolderMapping,
@@ -62,6 +64,13 @@ export type { KeptWork } from './workspaces/files/unlanded-work.ts'
 export type { InboxEntry, InboxKind } from './inbox/entry.ts'
 export type { Approval } from './inbox/inbox.ts'
 export type { InboxStream } from './inbox/stream.ts'
+
+// Messages
+
+export type { ReadMessage, SendOptions, SentMessage } from './actors/agent/mailbox/mailbox.ts'
+export type { DeliveredMessage } from './actors/agent/mailbox/unread.ts'
+export type { MessageInfo } from './messages/list.ts'
+export type { Message } from './messages/messages.ts'
 
 // Landing
 

@@ -10,6 +10,7 @@ import { Governor, governorLimits } from './actors/admission/governor.ts'
 import type { AgentEnvironment, Recovery } from './actors/agent/environment.ts'
 import type { AgentInfo } from './actors/agent/list.ts'
 import type { agentMachine } from './actors/agent/machine.ts'
+import type { ReadMessage, SentMessage } from './actors/agent/mailbox/mailbox.ts'
 import type { RunningProcess } from './actors/agent/processes.ts'
 import { type AgentRef, localPlacement } from './actors/agent/ref.ts'
 import type { ForkOptions } from './actors/agent/session/fork.ts'
@@ -57,6 +58,8 @@ import { callableInbox, type InboxStream } from './inbox/stream.ts'
 import type { LandingEntry, Landings, LandOptions } from './landing/landings.ts'
 import type { LandWork } from './landing/step-landing.ts'
 import { hostLogger, type Logger } from './logger.ts'
+import type { MessageInfo } from './messages/list.ts'
+import type { Message, Messages } from './messages/messages.ts'
 import type { Notifier } from './notifications/notifier.ts'
 import { OPTIONS, type OrchestratorOptions } from './orchestrator-options.ts'
 import { type OwnerSocket, serveOthers } from './owner/serving.ts'
@@ -118,6 +121,8 @@ export class Orchestrator implements AsyncDisposable {
   readonly #feed: EventFeed
   /** Loaded when it is looked at. */
   readonly #loadInbox: () => Promise<Inbox>
+  /** Loaded when a message is sent. */
+  readonly #loadMessages: () => Promise<Messages>
   /** Loaded when work is landed, or was. */
   readonly #openLandings: () => Promise<Landings>
   #landings: Promise<Landings> | undefined
@@ -162,6 +167,7 @@ export class Orchestrator implements AsyncDisposable {
       store,
       admission,
       intake: this.#intake,
+      deliver: async (to, message) => (await this.#loadMessages()).deliver(to, message),
       spentLate: async ({ taskId, runId }, callId, cost) => {
         try {
           if (runId !== undefined) await this.#runs.recordLateCost(runId, taskId, callId, cost)
@@ -199,6 +205,10 @@ export class Orchestrator implements AsyncDisposable {
       random: environment.random,
       startAgent: async (agent, supervisor) => (await this.#agents.folded(agent)).runUnder(supervisor),
       failed: (error, ended) => void this.#giveUp(error, ended),
+    })
+    this.#loadMessages = onceDone(async () => {
+      const { Messages } = await import('./messages/messages.ts')
+      return new Messages({ store, newId: environment.newId, agent: (id) => this.#agents.get(id) })
     })
     this.#openLandings = async () => {
       const { Landings } = await import('./landing/landings.ts')
@@ -631,6 +641,13 @@ export class Orchestrator implements AsyncDisposable {
     () => this.#open.store,
   )
 
+  /** Messages between agents. */
+  readonly messages: OrchestratorMessages = {
+    send: async (message) => (await this.#working.#loadMessages()).send(message),
+    read: async (agent) => (await this.#working.#loadMessages()).read(agent),
+    list: async (agent) => (await this.#open.#loadMessages()).list(agent),
+  }
+
   /** The work of agents on its way to branches of their repositories. */
   readonly landings: OrchestratorLandings = {
     land: async (of, options) => (await this.#working.#landing()).land(of, options),
@@ -854,6 +871,30 @@ export interface OrchestratorInbox {
   deny(id: string, rejection?: Rejection): Promise<InboxEntry>
   /** Answers a question: with one of its choices, if it has some. Throws what `approve` does. */
   answer(id: string, text: string, verdict?: Verdict): Promise<InboxEntry>
+}
+
+/**
+ * `orchestrator.messages`: what agents tell one another, and what people tell them. A message is durable in the mailbox of its
+ * receiver before the sender hears of it, and is read in exactly one answered turn; those of one sender in their order.
+ *
+ * @example
+ * await orchestrator.messages.send({ to: 'writer', text: 'The figures are in figures.csv.', from: 'analyst' })
+ * for (const { from, text, status } of await orchestrator.messages.list('writer')) console.log(from, text, status)
+ */
+export interface OrchestratorMessages {
+  /**
+   * Sends a message. It is durable in the mailbox of the receiver when this resolves. Throws UndeliverableError if nothing
+   * receives it, TooManyMessagesError if the mailbox is full, MessageChainError if agents have written to each other for too
+   * long, MessageConflictError, AgentNotFoundError (for `from`), InvalidInputError.
+   */
+  send(message: Message): Promise<SentMessage>
+  /**
+   * Takes what is unread into the call that an agent makes now: for a tool by which it reads its mailbox. Throws
+   * AgentNotFoundError, and InvalidInputError if no call runs.
+   */
+  read(agent: string): Promise<readonly ReadMessage[]>
+  /** What an agent has received and sent, oldest first. Throws AgentNotFoundError. */
+  list(agent: string): Promise<readonly MessageInfo[]>
 }
 
 /**

@@ -24,6 +24,7 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
   [/^actors\/own\//, 'actors/own', 2],
   [/^landing\//, 'landing', 2],
   [/^schedules\//, 'schedules', 2],
+  [/^messages\//, 'messages', 2],
   [/^patterns\/runs\//, 'patterns/runs', 3],
   [/^patterns\//, 'patterns', 3],
   [/^history\//, 'history', 3],
@@ -43,8 +44,9 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
 ]
 
 const LIBRARIES: Readonly<Record<string, RegExp>> = {
-  effect: /^(events|store|claude|config|cluster)\/|^schedules\/facts\.ts/,
+  effect: /^(events|store|claude|config|cluster|cli\/mcp)\/|^schedules\/facts\.ts/,
   '@effect': /^cluster\//,
+  '@modelcontextprotocol': /^cli\/mcp\//,
   level: /^store\//,
   'classic-level': /^store\//,
   pg: /^store\/postgres\//,

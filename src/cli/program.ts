@@ -34,6 +34,10 @@ const TOPICS: Readonly<Record<string, Commands>> = {
       'create agents and work with them',
       async () => (await import('./agent/commands.ts')).agentCommands,
     ],
+    message: [
+      'send messages to agents, and see what became of them',
+      async () => (await import('./message/commands.ts')).messageCommands,
+    ],
     land: [
       'merge the work of agents into a branch, checked by a gate',
       async () => (await import('./land/commands.ts')).landCommand,
@@ -53,6 +57,10 @@ const TOPICS: Readonly<Record<string, Commands>> = {
     cluster: [
       'list the workers of a cluster, and drain one',
       async () => (await import('./cluster/commands.ts')).clusterCommands,
+    ],
+    mcp: [
+      'serve the team to your own Claude, as an MCP server',
+      async () => (await import('./mcp/commands.ts')).mcpCommand,
     ],
     recover: [
       'settle what a killed process left behind',

@@ -56,17 +56,22 @@ type Purpose = 'read' | 'change' | 'call' | 'leave'
 
 const asksForAnswers = (purpose: Purpose) => purpose === 'call' || purpose === 'leave'
 
-/** Opens, works, closes; within an interactive session it just works. */
+/**
+ * Opens, works, closes; within an interactive session it just works.
+ *
+ * @param listening Of a process that has several sessions at a time, and listens once for all of them.
+ */
 export async function withSession(
   options: GlobalOptions,
   work: Work,
   purpose: Purpose = 'call',
+  listening?: Interruption,
 ): Promise<void> {
   const own = shared.getStore()
   if (own) return work({ ...own, terminal: terminal(options) })
   if (purpose === 'leave') refuseDatabase(options, '--detach')
   const screen = terminal(options)
-  const interruption = listenForInterruption()
+  const interruption = listening ?? listenForInterruption()
   const { signal } = interruption
   const { accessForReading, accessOwner, accessStore, isUnserved, ownAccess, ownerOf } = await import(
     './access.ts'
@@ -136,7 +141,7 @@ export async function withSession(
       await serve()
     } finally {
       if (await othersServed(session.orchestrator, interruption, screen)) leave()
-      interruption.stop()
+      if (!listening) interruption.stop()
       await session.orchestrator.close()
     }
   } finally {
@@ -145,9 +150,15 @@ export async function withSession(
   }
 }
 
+let starting: Promise<unknown> | undefined
+
+/** Once for all sessions that need it now. */
 const startBackground = async (options: GlobalOptions) => {
   const { startOwner } = await import('./service/background.ts')
-  await startOwner(options)
+  starting ??= startOwner(options).finally(() => {
+    starting = undefined
+  })
+  await starting
 }
 
 /**

@@ -1,10 +1,10 @@
 /** A log in which this process writes to the streams that it has claimed, as long as nothing else has claimed them since. */
 import { Fenced } from '../events/errors/store.ts'
-import type { AppendOptions, StreamAppend } from '../store/event-store.ts'
+import type { AppendOptions, EventStore, StreamAppend } from '../store/event-store.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 
-export interface ClaimedLog {
-  readonly store: ChainedStore
+export interface ClaimedLog<Store extends EventStore = ChainedStore> {
+  readonly store: Store
   /** The tokens of the streams that are claimed here. */
   readonly tokens: ReadonlyMap<string, string>
   /** Fences other writers of the stream. What is read from now on is all that they have written. */
@@ -19,7 +19,7 @@ export interface ClaimedLog {
  */
 export const executionOf = (run: string) => `execution/${run}`
 
-export function withClaims(store: ChainedStore): ClaimedLog {
+export function withClaims<Store extends EventStore>(store: Store): ClaimedLog<Store> {
   const tokens = new Map<string, string>()
   /** An append with its token, and one of nothing with the token of what it depends on: both are checked, or none is written. */
   const claimed = (append: StreamAppend): readonly StreamAppend[] => {
@@ -31,7 +31,7 @@ export function withClaims(store: ChainedStore): ClaimedLog {
     const executing = stream.startsWith('run/') ? tokens.get(execution) : undefined
     return executing === undefined ? [append] : [append, { stream: execution, facts: [], token: executing }]
   }
-  const appendAll: ChainedStore['appendAll'] = async (appends) => {
+  const appendAll: EventStore['appendAll'] = async (appends) => {
     const groups = appends.map(claimed)
     const written = await store.appendAll(groups.flat()).catch((error: unknown) => {
       const [, run] = (error instanceof Fenced && /^execution\/(.*)/.exec(error.details.stream)) || []

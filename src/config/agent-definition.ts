@@ -6,6 +6,7 @@ import { NotAFileError } from '../events/errors/store.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { defined, isJsonObject } from '../events/json.ts'
 import { AGENT, type AgentConfig, type AgentOptions, agentConfig } from '../events/options/agent.ts'
+import { optionsOf } from '../events/options/agent-changes.ts'
 import { ToolRule, toolRule } from '../events/options/tools.ts'
 import { openPlainFile } from '../store/directory.ts'
 import { ConfigDocument } from './document.ts'
@@ -192,24 +193,7 @@ function modelIn(model: unknown, drop: Drop): string | undefined {
 /** Options that make an agent what it is now, with what the definition says. */
 export function redefined(config: AgentConfig | undefined, { options }: AgentDefinition): AgentOptions {
   if (!config) return options
-  const {
-    systemPrompt: _,
-    loadProjectSettings: __,
-    allowedTools,
-    maxTurns,
-    model,
-    workspace,
-    ...kept
-  } = config
-  const { repo, base, branch, project, commits: commit, message } = workspace ?? {}
-  return defined({
-    ...kept,
-    allowedTools: allowedTools ?? undefined,
-    maxTurns: maxTurns ?? undefined,
-    model: model ?? undefined,
-    workspace: repo === undefined ? undefined : defined({ repo, base, branch, project, commit, message }),
-    ...options,
-  })
+  return { ...optionsOf(options.id, config), ...options }
 }
 
 /** The file that defines an agent, and what of the agent it cannot say. */

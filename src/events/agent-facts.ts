@@ -54,6 +54,15 @@ const spendingIfKnown = {
   usage: Schema.optionalKey(spending.usage),
 }
 
+/** The messages that a turn reads, in their order, and the facts by which they came. */
+const messagesRead = { messages: Schema.Array(Schema.String), uses: Schema.Array(Schema.String) }
+const messagesReadIfAny = {
+  messages: Schema.optionalKey(messagesRead.messages),
+  uses: Schema.optionalKey(messagesRead.uses),
+}
+
+const onlyMessage = { messageId: Schema.String }
+
 /** Whether the files are as they were before the call. Otherwise, FilesRestored says what was brought back. */
 const leftFiles = { untouched: Schema.optionalKey(Schema.Literal(true)) }
 
@@ -111,7 +120,7 @@ const definitions = {
     }),
   ),
   /** The agent's configuration has changed, from its next call on. */
-  AgentConfigured: fact(Schema.Struct({ config: AgentConfig })),
+  AgentConfigured: fact(Schema.Struct({ config: AgentConfig, ...byPerson })),
   /** A task is durable in the agent's queue. */
   TaskAccepted: fact(
     Schema.Struct({
@@ -129,6 +138,8 @@ const definitions = {
       material: Material,
       /** The run that asked. */
       runId: Schema.optionalKey(Schema.String),
+      /** It was begun by messages alone, whose chain has this many links: see `MessageReceived`. */
+      woken: Schema.optionalKey(Count),
       ...byPerson,
     }),
   ),
@@ -149,7 +160,34 @@ const definitions = {
       rebuilt: Schema.optionalKey(Schema.Literal(true)),
       /** Its workspace was empty, as ever before: there was nothing to save. */
       empty: Schema.optionalKey(Schema.Literal(true)),
+      ...messagesReadIfAny,
     }),
+  ),
+  /** A message is durable in the agent's mailbox. */
+  MessageReceived: fact(
+    Schema.Struct({
+      ...onlyMessage,
+      /** An agent, or the stream of an actor of a user's own; null for a person, or a program outside. */
+      from: NullableString,
+      text: Schema.String,
+      /** How many messages led to one another up to this one. Absent: it is the first, no agent's task sent it. */
+      chain: Schema.optionalKey(Count),
+      /** A person decides whether it is read. */
+      held: Schema.optionalKey(Schema.Literal(true)),
+      ...byPerson,
+    }),
+  ),
+  /** Messages that came during a call, and that its agent has read in it. */
+  MessagesRead: fact(Schema.Struct({ ...callOfTask, ...messagesRead })),
+  /** A held message may be read. */
+  MessageReleased: fact(Schema.Struct({ ...onlyMessage, by: NullableString })),
+  /** A held message will never be read. */
+  MessageRejected: fact(Schema.Struct({ ...onlyMessage, reason: Schema.String, by: NullableString })),
+  /** The agent has sent a message, which is in the mailbox of its receiver. */
+  MessageSent: fact(Schema.Struct({ ...onlyMessage, to: Schema.String, text: Schema.String })),
+  /** The agent has sent a message, and there was nothing to receive it. */
+  MessageUndeliverable: fact(
+    Schema.Struct({ ...onlyMessage, to: Schema.String, text: Schema.String, reason: Schema.String }),
   ),
   /** The conversation for a rebuilt call was too long: what its prompt does not contain. */
   ConversationCut: fact(Schema.Struct({ ...callOfTask, turns: Count, characters: Count })),

@@ -28,3 +28,19 @@ export const jsonEscape = (character: string): string =>
   Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
     .map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`)
     .join('')
+
+/** Control characters except tab and line feed. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to make visible
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
+
+/** Replaces control and hidden characters by escapes such as `\x1b`. */
+export const visible = (text: string): string => withoutHidden(text.replace(CONTROL, escaped), escaped)
+
+/** The same for a name, which is one line. */
+export const visibleName = (name: string): string => visible(name).replace(/[\t\n]/g, escaped)
+
+function escaped(character: string): string {
+  const code = character.codePointAt(0) ?? 0
+  if (code < 256) return `\\x${code.toString(16).padStart(2, '0')}`
+  return code < 0x10000 ? `\\u${code.toString(16)}` : `\\u{${code.toString(16)}}`
+}

@@ -60,3 +60,19 @@ export function checkStreamName(name: string): StreamName {
   }
   return streamName(kind, id)
 }
+
+const MESSAGE_ID = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$/
+
+/** Returns the id, or throws {@link InvalidIdError}. */
+export function checkMessageId(id: unknown): string {
+  if (typeof id === 'string' && MESSAGE_ID.test(id)) return id
+  throw new InvalidIdError({
+    what: 'message',
+    id: String(id),
+    rule: 'a letter or digit, then at most 99 of A-Z a-z 0-9 _ . : -',
+  })
+}
+
+/** Returns the id of an agent, or the stream of an actor of a user's own; throws {@link InvalidIdError} for anything else. */
+export const checkAddress = (address: unknown): string =>
+  typeof address === 'string' && address.includes('/') ? checkStreamName(address) : checkId('agent', address)

@@ -143,6 +143,8 @@ function commandOf({ stream, type, data }: Recorded): string | null {
       return `agent ask ${id}`
     case 'AgentCreated':
       return `agent create ${id}`
+    case 'AgentConfigured':
+      return `agent edit ${id}`
     case 'AgentReset':
       return `agent reset ${id}`
     case 'AgentRemoved':

@@ -1,5 +1,6 @@
 /** What waits for a person, as one entry: what is asked, who waits for it, and the command that answers it. */
 import type { Json } from '../events/json.ts'
+import type { PatchLine } from './line-patch.ts'
 
 /** Why something waits. */
 export type InboxKind =
@@ -12,6 +13,7 @@ export type InboxKind =
   | 'supervision'
   | 'run'
   | 'schedule'
+  | 'message'
 
 /** Something that waits for a person. */
 export interface InboxEntry {
@@ -20,7 +22,7 @@ export interface InboxEntry {
   /**
    * `task`: a task needs approval. `tool`: a tool call does. `question`: an agent asks something. `budget`: it has no room for
    * a task. `account`: it cannot pay for one. `landing`: work was set aside. `supervision`: a tree gave up. `run`: no process
-   * executes it. `schedule`: its last firing began nothing.
+   * executes it. `schedule`: its last firing began nothing. `message`: a message to an agent that reads none without a person.
    */
   readonly kind: InboxKind
   /** The agent that waits, or was to be asked; null for a supervision tree and a run. */
@@ -45,12 +47,23 @@ export interface InboxEntry {
   readonly command: string
 }
 
+/** What a tool call would change in a file. All of it can be shown: it is bounded, and hidden characters are visible. */
+export interface ProposedChange {
+  /** Relative to the workspace of the agent. */
+  readonly path: string
+  readonly patch: readonly PatchLine[]
+  /** How many lines of the patch are not in it. */
+  readonly moreLines: number
+  /** Why it cannot be told; null if it can. */
+  readonly problem: string | null
+}
+
 /** What an id names. */
 export interface InboxPlace {
   readonly kind: string
   /** The agent, the entry of a landing queue, the supervisor, the run or the schedule. */
   readonly of: string
-  /** The task, or the call that ended at a tool call. */
+  /** The task, the call that ended at a tool call, or the message. */
   readonly taskId: string
 }
 

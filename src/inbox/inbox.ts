@@ -1,7 +1,9 @@
 /** The inbox: everything that waits for a person in one list, and a person's decisions on it. */
 import type { AccountInfo } from '../actors/admission/accounts.ts'
+import type { AgentRef } from '../actors/agent/ref.ts'
 import type { HeldTask, Rejection, ToolVerdict, Verdict } from '../actors/agent/tasks/held.ts'
 import type { OfAgent } from '../actors/agent/tasks/held-tasks.ts'
+import { MessageNotHeldError } from '../events/errors/actor.ts'
 import {
   InboxDecisionError,
   InboxEntryGoneError,
@@ -31,6 +33,7 @@ export interface InboxParts extends InboxSources {
   readonly accounts: { resume(options: Verdict): Promise<readonly AccountInfo[]> }
   readonly landings: { cancel(entry: string, decision: Rejection): Promise<unknown> }
   readonly schedules: { pause(schedule: string): Promise<unknown> }
+  readonly agents: InboxSources['agents'] & { get(id: string): Promise<Pick<AgentRef, 'mailbox'>> }
 }
 
 /** How a person approves something. */
@@ -58,7 +61,7 @@ export class Inbox {
     if (always !== undefined) checkRule(always)
     const entry = await this.#entry(id)
     const { agent, kind } = entry
-    const { held, accounts } = this.#parts
+    const { held, accounts, agents } = this.#parts
     if (kind === 'tool') {
       const edited = input === undefined ? undefined : JSON.stringify(input)
       const rule = always === undefined ? undefined : toolRule(always)
@@ -70,19 +73,27 @@ export class Inbox {
     if (entry.kind === 'task' && agent !== null)
       await this.#decided(id, () => held.approve(taskOf(id), defined({ agent, by })))
     else if (entry.kind === 'account') await accounts.resume(defined({ by }))
+    else if (entry.kind === 'message' && agent !== null)
+      await this.#decided(id, async () =>
+        (await agents.get(agent)).mailbox.release(taskOf(id), defined({ by })),
+      )
     else throw refused(entry, 'needs more than an approval')
     return entry
   }
 
-  /** Says no: the task is rejected, the run is cancelled, the work stays where it is, the schedule is paused. */
+  /** Says no: the task is rejected, the message is never read, the run is cancelled, the work stays where it is, the schedule is paused. */
   async deny(id: string, { by, reason }: Rejection = {}): Promise<InboxEntry> {
     const entry = await this.#entry(id)
     const { agent, run, kind } = entry
-    const { held, runs, landings, schedules } = this.#parts
+    const { held, runs, landings, schedules, agents } = this.#parts
     if (kind === 'tool' || kind === 'question')
       await this.#decideTool(entry, defined({ verdict: 'deny', by, reason }))
     else if (kind === 'run' && run !== null)
       await this.#decided(id, () => runs.cancel(run, denial(by, reason), defined({ by })))
+    else if (kind === 'message' && agent !== null)
+      await this.#decided(id, async () =>
+        (await agents.get(agent)).mailbox.reject(taskOf(id), defined({ by, reason })),
+      )
     else if (kind === 'landing') await landings.cancel(placeOfEntry(id).of, defined({ by, reason }))
     else if (kind === 'schedule') await schedules.pause(placeOfEntry(id).of)
     else if (agent !== null && kind !== 'supervision')
@@ -135,7 +146,10 @@ export class Inbox {
     try {
       await decide()
     } catch (error) {
-      const isLate = error instanceof TaskNotHeldError || error instanceof RunFinishedError
+      const isLate =
+        error instanceof TaskNotHeldError ||
+        error instanceof MessageNotHeldError ||
+        error instanceof RunFinishedError
       throw isLate ? await this.#missing(id, []) : error
     }
   }

@@ -27,6 +27,7 @@ const OUTCOMES = {
   landing: (entry, _, store) => ofLanding(entry, store),
   supervision: (supervisor, _, store) => ofSupervisor(supervisor, store),
   schedule: (schedule, _, store) => ofSchedule(schedule, store),
+  message: (agent, messageId, store) => ofMessage(agent, messageId, store),
   run: async (run, _, __, runs) => {
     const found = (await runs.list({})).find(({ runId }) => runId === run)
     return found === undefined ? null : `the run is ${found.status}`
@@ -58,6 +59,23 @@ async function ofSchedule(schedule: string, store: EventStore): Outcome {
   for await (const { type } of factsOf('schedule', schedule, store)) {
     if (type === 'FiringFailed') return became
     became = AFTER_FAILURE[type] ?? became
+  }
+  return null
+}
+
+/** What happened to a message that was held. */
+async function ofMessage(agent: string, messageId: string, store: EventStore): Outcome {
+  let next: string | null = null
+  for await (const recorded of factsOf('agent', agent, store)) {
+    const { type, data } = agentFacts.read(recorded)
+    if (type === 'AgentRemoved') next = 'its agent was removed'
+    if (!('messageId' in data) || data.messageId !== messageId) continue
+    if (type === 'MessageReleased') next = `it was approved${by(data.by)} at ${recorded.at}`
+    if (type === 'MessageRejected') {
+      const reason = data.reason === '' ? '' : `: ${data.reason}`
+      next = `it was denied${by(data.by)} at ${recorded.at}${reason}`
+    }
+    if (type === 'MessageReceived') return data.held ? next : null
   }
   return null
 }

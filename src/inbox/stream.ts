@@ -9,7 +9,7 @@ type Entries = readonly InboxEntry[]
 
 /** Facts that can change the inbox. Those of ordinary work can only shorten it. */
 const CHANGES =
-  /^(Task(Held|Approved|Failed|Cancelled)|CallDeferred|ToolDecided|AgentRemoved|Account(Held|Resumed)|Budget(Set|Settled)|EntrySetAside|LandingRequested|LandingCancelled|Escalated|FiringFailed|Supervisor\w+|Run\w+|Schedule\w+)$/
+  /^(Task(Held|Approved|Failed|Cancelled)|CallDeferred|ToolDecided|AgentRemoved|Account(Held|Resumed)|Budget(Set|Settled)|EntrySetAside|LandingRequested|LandingCancelled|Escalated|FiringFailed|Message(Received|Released|Rejected)|Supervisor\w+|Run\w+|Schedule\w+)$/
 const SHORTENS = /^(Call(Started|Succeeded)|FiringAccepted)$/
 
 /** The log, as far as it is followed. */

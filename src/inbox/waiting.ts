@@ -41,6 +41,7 @@ export async function waitingIn(sources: InboxSources): Promise<readonly InboxEn
     givenUp(sources),
     waitingRuns(sources),
     failedSchedules(sources),
+    heldMessagesOf(sources),
   ])
   return found.flat().sort((one, other) => one.since.localeCompare(other.since) || order(one.id, other.id))
 }
@@ -310,6 +311,27 @@ async function failedSchedules({ store }: InboxSources): Promise<readonly InboxE
       question: `Schedule "${name}" did not fire at ${failure.at}: ${failure.message}`,
       command: `claude-agents schedule run ${name}`,
     })
+  }
+  return entries
+}
+
+/** Messages that a person has to release. */
+async function heldMessagesOf({ agents, store }: InboxSources): Promise<readonly InboxEntry[]> {
+  const entries: InboxEntry[] = []
+  for (const { id: agent, heldMessages = 0 } of await agents.list({ open: true })) {
+    if (heldMessages === 0) continue
+    for (const { messageId, from, text, held } of (await agents.stateOf(agent)).context.unread ?? []) {
+      if (!held) continue
+      const id = inboxId('message', agent, messageId)
+      const isMeant = ({ type, data }: Recorded) => type === 'MessageReceived' && data.messageId === messageId
+      entries.push({
+        ...{ id, kind: 'message', agent, run: null, prompt: text, tool: null, choices: null, costUsd: null },
+        since: await timeOf(store, streamName('agent', agent), isMeant),
+        input: { messageId, from },
+        question: `May agent "${agent}" read a message from ${from === null ? 'a person' : `"${from}"`}?`,
+        command: `claude-agents inbox approve ${id}`,
+      })
+    }
   }
   return entries
 }

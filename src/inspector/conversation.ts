@@ -1,9 +1,11 @@
 /** An agent's conversation at a version: its turns with what was asked, answered, tried and changed, and what else happened to it. */
+
 import { join } from 'node:path'
 import { Mailbox } from '../actors/engine/mailbox.ts'
 import { toolUsesOf } from '../claude/session/tool-uses.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { ClaudeAgentError } from '../events/errors/base.ts'
+import { visible, visibleName } from '../events/hidden-characters.ts'
 import type { Json } from '../events/json.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { textView } from './facts.ts'
@@ -13,7 +15,7 @@ import { toneOfStatus, toneOfType } from './index/tones.ts'
 import { foldTo, type StreamTrack } from './index/track.ts'
 import { forksOf } from './run.ts'
 import { callsIn } from './sessions.ts'
-import { bounded, brief, visible, visibleName } from './text.ts'
+import { bounded, brief } from './text.ts'
 import type { ConversationEvent, ConversationView, ToolsView, TurnView } from './view.ts'
 
 /** Turns of one request; earlier ones are asked for with `before`. */

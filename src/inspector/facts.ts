@@ -1,9 +1,11 @@
 /** Facts as the page shows them: as a line in the list, in full, and their long texts in pieces. */
+
 import { plainFold } from '../actors/engine/compiled-fold.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { ClaudeAgentError } from '../events/errors/base.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { duration } from '../events/figures.ts'
+import { visible } from '../events/hidden-characters.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { factId } from '../store/fact-text.ts'
 import { changesFiles } from './files.ts'
@@ -11,7 +13,7 @@ import type { LogIndex } from './index/index.ts'
 import { type LogEntry, readLogEntries } from './index/reading.ts'
 import { toneOfType, UNREADABLE } from './index/tones.ts'
 import { statusOf } from './index/track.ts'
-import { bounded, brief, isReference, unmarked, valueAt, visible } from './text.ts'
+import { bounded, brief, isReference, unmarked, valueAt } from './text.ts'
 import type { BodyView, FactLine, FactView, TextView } from './view.ts'
 
 /** Positions at most this far apart are read in one range. */

@@ -2,6 +2,7 @@
  * The files of an agent at a position of the log, and what has changed them. The log says which snapshots; git reads them, one
  * process for each kind of request, and none for a page that has gone.
  */
+
 import { createHash } from 'node:crypto'
 import type { PlainState } from '../actors/engine/compiled-fold.ts'
 import { Mailbox } from '../actors/engine/mailbox.ts'
@@ -10,14 +11,15 @@ import type { Recorded } from '../events/envelope.ts'
 import { ClaudeAgentError } from '../events/errors/base.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import { WorkspaceError } from '../events/errors/workspace.ts'
+import { visible, visibleName } from '../events/hidden-characters.ts'
+import type { PatchLine } from '../inbox/line-patch.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { SnapshotFile } from '../workspaces/files/git-output.ts'
 import { type FilePath, readable } from '../workspaces/files/paths.ts'
 import { type DifferencePiece, SnapshotReader } from '../workspaces/files/snapshot-reader.ts'
 import type { LogIndex } from './index/index.ts'
 import { foldTo, type StreamTrack } from './index/track.ts'
-import { visible, visibleName } from './text.ts'
-import type { ChangeLine, ChangesView, FileLine, FilesAt, FilesView, FileView, PatchLine } from './view.ts'
+import type { ChangeLine, ChangesView, FileLine, FilesAt, FilesView, FileView } from './view.ts'
 
 /** Whether the fact at a position tells of changes to an agent's files. */
 export function changesFiles(index: LogIndex, position: number): boolean {

@@ -1,11 +1,13 @@
 /** The search in prompts and answers: each hit with the text around it. */
+
 import type { Recorded } from '../events/envelope.ts'
+import { visible } from '../events/hidden-characters.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { LogIndex } from './index/index.ts'
 import { readLogEntries } from './index/reading.ts'
 import type { Searches } from './index/search.ts'
 import { textsOf } from './index/texts.ts'
-import { brief, visible } from './text.ts'
+import { brief } from './text.ts'
 import type { SearchHit, SearchView } from './view.ts'
 
 const HITS = 30

@@ -1,12 +1,14 @@
 /** A run as its stream tells it: what was asked and came out, and its steps with the time, the cost and the calls of each. */
+
 import type { Recorded } from '../events/envelope.ts'
+import { visible } from '../events/hidden-characters.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { positionOfFact, textView } from './facts.ts'
 import type { LogIndex } from './index/index.ts'
 import { readLogEntries } from './index/reading.ts'
 import { isEnded, toneOfStatus } from './index/tones.ts'
 import { callsIn } from './sessions.ts'
-import { bounded, brief, unmarked, visible } from './text.ts'
+import { bounded, brief, unmarked } from './text.ts'
 import type { RunPageView, RunView, SessionNode, StepBrief, StepDetails, StepNode, StepPage } from './view.ts'
 
 /** A run as far as it was read. */

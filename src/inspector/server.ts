@@ -1,9 +1,11 @@
 /** The inspector's HTTP server: on the loopback address only, for requests with the token. */
+
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { ClaudeAgentError, describeError } from '../events/errors/base.ts'
 import { PortUnavailableError } from '../events/errors/inspector.ts'
+import { visible } from '../events/hidden-characters.ts'
 import { readBody } from '../owner/answers.ts'
 import type { Acting } from './acts/acting.ts'
 import { ACT, ActRequests, LARGEST_FORM } from './acts/requests.ts'
@@ -12,7 +14,6 @@ import { cookieWith, HEADERS, refusal } from './guard.ts'
 import { streamGrowth } from './live.ts'
 import { pageAt } from './places.ts'
 import { HANDLERS, type Inspected, RequestParameters } from './requests.ts'
-import { visible } from './text.ts'
 
 export interface InspectorServer {
   /** Contains the token. */

@@ -1,23 +1,7 @@
 /** Untrusted text and values made safe for the page: bounded, and with hidden characters visible. */
-import { withoutHidden } from '../events/hidden-characters.ts'
+import { visible } from '../events/hidden-characters.ts'
 import type { Json } from '../events/json.ts'
 import type { BodyLocation } from './view.ts'
-
-/** Control characters except tab and line feed. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to make visible
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
-
-/** Replaces control and hidden characters by escapes such as `\x1b`. */
-export const visible = (text: string): string => withoutHidden(text.replace(CONTROL, escaped), escaped)
-
-/** The same for a name, which is one line. */
-export const visibleName = (name: string): string => visible(name).replace(/[\t\n]/g, escaped)
-
-function escaped(character: string): string {
-  const code = character.codePointAt(0) ?? 0
-  if (code < 256) return `\\x${code.toString(16).padStart(2, '0')}`
-  return code < 0x10000 ? `\\u${code.toString(16)}` : `\\u{${code.toString(16)}}`
-}
 
 /** The beginning of a text, on one line. */
 export function brief(text: string, length = 160): string {

@@ -1,6 +1,7 @@
 /** The responses of the inspector's server: plain JSON, bounded whatever the log holds. */
 import type { Json } from '../events/json.ts'
-import type { FormView, InboxView, OffersView } from './acts/view.ts'
+import type { PatchLine } from '../inbox/line-patch.ts'
+import type { FormView, InboxView, OffersView, ProposalView } from './acts/view.ts'
 
 /** The colour of a fact or a state. */
 export type Tone = 'good' | 'bad' | 'warn' | 'call' | 'plain'
@@ -520,8 +521,6 @@ export interface ChangeLine {
   readonly removed: number | null
 }
 
-export type PatchLine = readonly [kind: 'head' | 'hunk' | 'added' | 'removed' | 'same', text: string]
-
 /** Write activity over the whole log, one number per column. */
 export interface OverviewView {
   readonly head: number
@@ -614,5 +613,6 @@ export interface Answers {
   readonly inbox: InboxView
   readonly entry: BodyView
   readonly offers: OffersView
+  readonly proposal: ProposalView
   readonly form: FormView
 }

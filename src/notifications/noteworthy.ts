@@ -76,6 +76,13 @@ export class Noteworthy {
         const { message, hint } = await heldTask(defined({ agent, taskId, runId }), hold, { explain })
         return { type: 'held', ...defined({ agent, taskId, runId }), reason: hold.reason, message, hint }
       }
+      case 'MessageReceived': {
+        const { messageId, from, held } = fact.data
+        if (!held) return null
+        const message = `A message to agent "${agent}" from ${from === null ? 'a person' : `"${from}"`} is held: you decide whether the agent reads it.`
+        const hint = `claude-agents inbox approve message:${agent}:${messageId}`
+        return { type: 'held', agent, reason: 'message', message, hint }
+      }
       case 'CallSucceeded':
         return this.#ended(agent, fact, { type: 'done', reason: 'succeeded', said: 'is done' })
       case 'TaskCancelled':

@@ -35,6 +35,7 @@ interface Facade {
   readonly budgets: object
   readonly accounts: object
   readonly held: object
+  readonly messages: object
   readonly landings: object
   readonly schedules: object
 }
@@ -80,6 +81,7 @@ export async function remoteOrchestrator<System extends Facade>(
     budgets: { ...system.budgets, ...methodsOf('budgets', replaced) },
     accounts: { ...system.accounts, ...methodsOf('accounts', replaced) },
     held: { ...system.held, ...methodsOf('held', replaced) },
+    messages: { ...system.messages, ...methodsOf('messages', replaced) },
     landings: { ...system.landings, ...methodsOf('landings', replaced) },
     schedules: { ...system.schedules, ...methodsOf('schedules', replaced) },
     inbox: callableInbox(methodsOf('inbox', replaced) as never, () => store),

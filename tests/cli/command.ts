@@ -46,6 +46,7 @@ export async function commandLine(more: Readonly<Record<string, string>> = {}, o
   return {
     folder,
     state,
+    environment: options.env as Readonly<Record<string, string>>,
     remove,
     /** Starts a command; kill it, or await it. */
     start: (...words: string[]) => execa(process.execPath, [MAIN, ...words], { ...options, stdin: 'ignore' }),

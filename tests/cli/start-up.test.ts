@@ -42,7 +42,8 @@ describe('A short command loads only what it needs:', () => {
   test('agent list reads the log without an orchestrator, a machine or a parser of YAML', async () => {
     const { files, modules } = await loaded('agent', 'list')
     expect(modules).toContain('store/care/view.js')
-    const needless = /^orchestrator\.js|^claude\/claude-cli|level\/writer|node_modules\/(xstate|yaml|execa)\//
+    const needless =
+      /^orchestrator\.js|^claude\/claude-cli|level\/writer|node_modules\/(xstate|yaml|execa|@modelcontextprotocol)\//
     expect(modules.filter((name) => needless.test(name))).toEqual([])
     expect(files.length).toBeLessThanOrEqual(10)
   })

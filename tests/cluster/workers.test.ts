@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test, vi } from 'vitest'
 import type { Orchestrator } from '../../src/orchestrator.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
-import { hasPostgres, query } from '../postgres/database.ts'
+import { commandLine } from '../cli/command.ts'
+import { hasPostgres, newDatabase, query } from '../postgres/database.ts'
 import { audit, IDS, isNewNode, startCluster } from './kit.ts'
 
 const create = (team: Orchestrator, ids = IDS) =>
@@ -89,6 +90,56 @@ describe.skipIf(!hasPostgres || !isNewNode)('Agents in several workers', { timeo
     expect((await other.runs.resume('r2', workflow)).metadata.finalOutput).toBe('fine')
     await expect(first).rejects.toThrow()
     await audit(team, cluster, 4)
+  })
+})
+
+describe.skipIf(!hasPostgres || !isNewNode)('claude-agents worker', { timeout: 240_000 }, () => {
+  test('serves agents that other commands create and ask, is listed, and is drained', async () => {
+    const { run, start } = await commandLine({ CLAUDE_AGENTS_DATABASE: await newDatabase() })
+    const works = async (...words: string[]) => {
+      const ran = await run(['--json', ...words])
+      expect(ran).toMatchObject({ exitCode: 0 })
+      return ran.values
+    }
+    const words = ['--json', '--simulate', '--base-dir', 'one', 'worker', '--name', 'one', '--drain', '60']
+    const worker = start(...words)
+    await vi.waitFor(
+      async () => expect(await works('cluster', 'workers')).toMatchObject([{ worker: 'one' }]),
+      {
+        timeout: 60_000,
+      },
+    )
+    await works('agent', 'create', 'a', 'You help.')
+    expect(await works('agent', 'ask', 'a', 'hello')).toMatchObject([
+      { text: expect.stringContaining('hello') },
+    ])
+    expect(await run(['serve'])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('live in workers'),
+    })
+    const [row] = await works('cluster', 'workers')
+    expect(Object.keys(row ?? {}).sort()).toEqual(['address', 'agents', 'draining', 'since', 'worker'])
+    expect(await works('cluster', 'drain', 'one')).toEqual([
+      { worker: 'one', moved: 1, leftMs: expect.any(Number) },
+    ])
+    const { stdout, exitCode } = await worker
+    expect(exitCode).toBe(0)
+    const [ready] = stdout.split('\n').map((line) => JSON.parse(line))
+    expect(ready).toEqual({ worker: 'one', listen: expect.stringMatching(/^127\.0\.0\.1:\d+$/), ready: true })
+    expect(await works('cluster', 'workers')).toEqual([])
+  })
+
+  test.each([
+    [['--listen', '0.0.0.0:0'], 'nothing there checks who connects'],
+    [['--listen', '0.0.0.0:0', '--insecure-listen'], 'Say where they reach it: --advertise'],
+    [['--listen', 'localhost'], 'Write it as HOST:PORT'],
+    [['--name', 'One'], 'is not a valid worker id'],
+  ])('refuses %j', async (words, said) => {
+    const { run } = await commandLine({ CLAUDE_AGENTS_DATABASE: 'postgresql://127.0.0.1:1/none' })
+    expect(await run(['worker', ...words])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining(said),
+    })
   })
 })
 

@@ -1,13 +1,17 @@
 /** An agent as its users hold it: a role with a queue of tasks and a memory. */
 import { waitFor } from 'xstate'
+import { trust } from '../../config/trust.ts'
 import type { AgentFact } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { AgentBusyError, AgentNotFoundError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkTaskId } from '../../events/ids.ts'
-import { defined } from '../../events/json.ts'
+import { canonicalJson, defined } from '../../events/json.ts'
+import type { AgentConfig } from '../../events/options/agent.ts'
+import { type AgentChanges, editedConfig } from '../../events/options/agent-changes.ts'
 import type { Budget } from '../../events/options/budget.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import type { BudgetInfo } from '../admission/admission.ts'
 import type { Causation } from '../engine/actor.ts'
@@ -18,6 +22,7 @@ import type { AgentActor, AgentEnvironment, AgentLife } from './environment.ts'
 import { AgentFiles } from './files.ts'
 import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
+import { AgentMailbox, type SendOptions, type SentMessage } from './mailbox/mailbox.ts'
 import type { AgentMetrics, AgentRef } from './ref.ts'
 import { type SessionLink, sessionLinks } from './session/chain.ts'
 import { AgentSupervision, type SupervisedAgent } from './supervision.ts'
@@ -202,6 +207,55 @@ export class Agent implements AgentRef {
 
   get files(): AgentFiles {
     return new AgentFiles(this.id, this.#life, this.#environment)
+  }
+
+  async edit(changes: AgentChanges, { by }: Verdict = {}): Promise<void> {
+    checkArgument('The changes of the agent', changes, 'an object')
+    await this.#life.use()
+    const edited = ({ context }: AgentSnapshot) => {
+      if (context.config === null) throw new AgentNotFoundError({ agent: this.id, nearest: null })
+      return editedConfig(this.id, context.config, changes)
+    }
+    // What is wrong with it is told before its budget is set.
+    const config = edited(this.snapshot)
+    if (changes.workspace?.project) await this.trustProject(config)
+    const { budget } = changes
+    if (budget !== undefined) await this.setBudget(budget ?? { usd: null, tokens: null })
+    await this.configure(edited, by)
+  }
+
+  /** Records a configuration, if it is another one. */
+  async configure(decide: (snapshot: AgentSnapshot) => AgentConfig, by?: string): Promise<void> {
+    await this.#life.decide((snapshot) => {
+      const config = decide(snapshot)
+      return canonicalJson(snapshot.context.config) === canonicalJson(config)
+        ? []
+        : [{ type: 'AgentConfigured', data: { config, ...(by && { by }) } }]
+    })
+  }
+
+  /** Trusts what the repository had of settings where the agent began, if it is to, whatever the agent has made of them. */
+  async trustProject({ workspace }: AgentConfig): Promise<void> {
+    const { runner, directories, logger } = this.#environment
+    if (!workspace?.project || workspace.settings === undefined || !runner.files) return
+    try {
+      const place = { agent: this.id, workspace, directories: directories(this.id) }
+      const { repository } = await runner.files.project(place)
+      await trust({ path: repository, text: workspace.settings }, process.env)
+    } catch (error) {
+      logger.warn(
+        { agent: this.id, error },
+        "the project's own settings do not count: its repository is not there",
+      )
+    }
+  }
+
+  get mailbox(): AgentMailbox {
+    return new AgentMailbox(this.id, this.#life, this.#environment, () => this.start())
+  }
+
+  send(to: string, text: string, options?: SendOptions): Promise<SentMessage> {
+    return this.mailbox.send(to, text, options)
   }
 
   async reset({ by }: Verdict = {}): Promise<void> {

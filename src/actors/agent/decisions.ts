@@ -9,6 +9,7 @@ import { hasMaterial } from '../../events/material.ts'
 import type { Circumstances, Effect } from '../engine/definition.ts'
 import { faultOf, rejectsRequest, retriesAfter, retryDelayMs } from './failure-policy.ts'
 import type { AgentSnapshot } from './machine.ts'
+import { namesOf, readableMessages, readBy, wakingMessage } from './mailbox/unread.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
 import { withinTurn } from './tasks/deferral.ts'
 import { deadlineLeftMs, leftAfterRefusal, limitLeftMs, retryAfterMs } from './waits.ts'
@@ -17,6 +18,7 @@ import { deadlineLeftMs, leftAfterRefusal, limitLeftMs, retryAfterMs } from './w
 export type AgentEffect = Effect &
   (
     | { readonly type: 'begin' }
+    | { readonly type: 'wake'; readonly cause: string }
     | { readonly type: 'call'; readonly task: CurrentTask; readonly call: OpenCall }
     | { readonly type: 'end'; readonly task: CurrentTask; readonly call: OpenCall }
     | { readonly type: 'retry'; readonly task: CurrentTask; readonly dueAt: string }
@@ -52,11 +54,16 @@ export function agentEffects(snapshot: AgentSnapshot): readonly AgentEffect[] {
   ]
 }
 
-function effectsOfTasks({ value, context: { current, queue } }: AgentSnapshot): readonly AgentEffect[] {
+function effectsOfTasks({ value, context }: AgentSnapshot): readonly AgentEffect[] {
+  const { current, queue } = context
   if (value === 'idle' || value === 'error') {
     const next = withinTurn(queue).find(({ hold }) => hold === undefined)
     if (next) return [{ key: `begin ${next.taskId}`, type: 'begin' }]
-    return queue.some(isHeldForMoney) ? [{ key: BEGIN_HELD, type: 'begin' }] : []
+    const waking = wakingMessage(context)
+    return [
+      ...(queue.some(isHeldForMoney) ? [{ key: BEGIN_HELD, type: 'begin' } as const] : []),
+      ...(waking ? [{ key: `wake ${waking.messageId}`, type: 'wake', cause: waking.cause } as const] : []),
+    ]
   }
   if (!current) return []
   const { call, dueAt, taskId } = current
@@ -94,13 +101,18 @@ export const nextTask = ({ current, queue }: AgentContext, taskId: string): Queu
  * @param waitedMs How long the task waited for admission: its deadline moves by as much.
  */
 export function nextCall(
-  { current, session, lostSession, config, files }: AgentContext,
+  context: AgentContext,
   task: Omit<QueuedTask, 'cause'> | undefined,
   { callId, sessionId, isEmpty }: CallIds,
   { now }: Pick<Circumstances, 'now'>,
   waitedMs = 0,
 ): readonly AgentFact[] {
+  const { current, session, lostSession, config, files } = context
   if (!task || !config || current?.call || task.hold?.reason === 'approval') return []
+  // A turn that continues in its middle gets no prompt.
+  const messages = task.deferred ? [] : readableMessages(context)
+  if (task.woken !== undefined && messages.length + readBy(task).length === 0)
+    return cancelTasks(context, 'its messages were read with another task', { only: task.taskId })
   const parentSessionId = { chain: session, run: task.continues ?? null, fresh: null }[task.session]
   const leftMs = current
     ? (current.leftMs ?? deadlineLeftMs(current, config, now - waitedMs))
@@ -120,6 +132,7 @@ export function nextCall(
         leftMs,
         ...(parentSessionId !== null && parentSessionId === lostSession ? { rebuilt: true as const } : {}),
         ...(empty && { empty }),
+        ...(messages.length > 0 && namesOf(messages)),
       },
     },
   ]

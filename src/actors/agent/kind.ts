@@ -4,6 +4,7 @@ import { defineKind } from '../engine/definition.ts'
 import { type AgentEffect, agentEffects } from './decisions.ts'
 import { summarizeAgent } from './list.ts'
 import { agentMachine } from './machine.ts'
+import { MAILBOX_FOLD } from './mailbox/unread.ts'
 import { changes } from './state.ts'
 import { DEFERRAL_FOLD } from './tasks/deferral.ts'
 import { TOTALS_FOLD } from './totals.ts'
@@ -12,5 +13,5 @@ export const agentKind = defineKind<typeof agentMachine, AgentEffect>(
   'agent',
   agentMachine,
   { facts: agentFacts, effects: agentEffects, summarize: summarizeAgent },
-  [changes, TOTALS_FOLD, DEFERRAL_FOLD],
+  [changes, TOTALS_FOLD, DEFERRAL_FOLD, MAILBOX_FOLD],
 )

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../events/json.ts'
 import type { EventStore, StreamSummary, StreamsOptions } from '../../store/event-store.ts'
 import { isThere } from '../../store/stream-count.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
+import { wakingMessage } from './mailbox/unread.ts'
 import { totalTokens } from './totals.ts'
 
 /** An agent in a list. */
@@ -21,16 +22,21 @@ export interface AgentInfo {
   readonly estimatedCostUsd: number
   /** Tasks that wait for a person, for room in a budget, or for their account. */
   readonly held: number
+  /** Messages that it has not read. Absent if there are none. */
+  readonly unread?: number
+  /** Of these, the ones that wait for a person. Absent if there are none. */
+  readonly heldMessages?: number
   /** Answers that arrived after their task had ended. */
   readonly lateAnswers: number
 }
 
 export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary {
-  const { current, queue, totals, session, deadLetters, abandoned = [] } = context
+  const { current, queue, totals, session, deadLetters, abandoned = [], unread = [] } = context
+  const heldMessages = unread.filter((message) => message.held).length
   const held = queue.filter(({ hold }) => hold !== undefined).length + (value === 'held' ? 1 : 0)
   return {
     status: value,
-    open: current !== null || queue.length + abandoned.length > 0,
+    open: current !== null || queue.length + abandoned.length + heldMessages > 0 || !!wakingMessage(context),
     info: {
       currentSession: session,
       queue: queue.length + (current ? 1 : 0),
@@ -39,6 +45,8 @@ export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary
       totalCostUsd: totals.costUsd,
       ...(totals.estimatedUsd ? { estimatedCostUsd: totals.estimatedUsd } : {}),
       ...(held === 0 ? {} : { held }),
+      ...(unread.length === 0 ? {} : { unread: unread.length }),
+      ...(heldMessages === 0 ? {} : { heldMessages }),
       ...(deadLetters === 0 ? {} : { deadLetters }),
       // Of an agent at work, for those who look for its process.
       ...(current === null
@@ -83,6 +91,8 @@ function agentInfo(stream: string, version: number, status: string, info: JsonOb
     totalCostUsd: Number(info.totalCostUsd ?? 0),
     estimatedCostUsd: Number(info.estimatedCostUsd ?? 0),
     held: Number(info.held ?? 0),
+    ...(info.unread === undefined ? {} : { unread: Number(info.unread) }),
+    ...(info.heldMessages === undefined ? {} : { heldMessages: Number(info.heldMessages) }),
     lateAnswers: Number(info.deadLetters ?? 0),
   }
 }

@@ -32,6 +32,11 @@ const agent = setup({
     /** The call that ended at the tool call which is to be decided. */
     isDeferred: ({ context: { current }, event }) =>
       event.type === 'ToolDecided' && current?.deferred?.callId === event.data.callId,
+    isHeldMessage: ({ context: { unread = [] }, event }) =>
+      'messageId' in event.data &&
+      unread.some(
+        ({ messageId, held }) => held && messageId === (event.data as { messageId: string }).messageId,
+      ),
     isFatalForCurrent: ({ context, event }) =>
       event.type === 'TaskFailed' &&
       event.data.fatal &&
@@ -60,9 +65,16 @@ const late = {
   FilesCommitted: { actions: fold },
 } as const
 
+/** What it has sent is in the mailbox of another one, whatever has become of it meanwhile. */
+const sent = { MessageSent: { actions: fold }, MessageUndeliverable: { actions: fold } } as const
+
 /** What can happen to an agent in every working state. */
 const always = {
   ...late,
+  ...sent,
+  MessageReceived: { actions: fold },
+  MessageReleased: { guard: 'isHeldMessage', actions: fold },
+  MessageRejected: { guard: 'isHeldMessage', actions: fold },
   FilesRestored: { actions: fold },
   AgentConfigured: { actions: fold },
   ToolRuleRemembered: { actions: fold },
@@ -118,6 +130,7 @@ export const agentMachine = agent.createMachine({
           { guard: 'isQueued', actions: fold },
         ],
         InputsPlaced: { guard: 'isOpenCall', actions: fold },
+        MessagesRead: { guard: 'isOpenCall', actions: fold },
         FilesSaved: { guard: 'isOpenCall', actions: fold },
         ProcessStarted: { guard: 'isOpenCall', actions: fold },
         CallSucceeded: { guard: 'isOpenCall', target: 'idle', actions: fold },
@@ -158,6 +171,7 @@ export const agentMachine = agent.createMachine({
     stopped: {
       on: {
         ...late,
+        ...sent,
         FilesRestored: { actions: fold },
         AgentConfigured: { actions: fold },
         AgentReset: { target: 'idle', actions: fold },

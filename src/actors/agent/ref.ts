@@ -1,10 +1,12 @@
 /** An agent as its users hold it, wherever it lives; and the way to those that live elsewhere. */
+import type { AgentChanges } from '../../events/options/agent-changes.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import type { BudgetInfo } from '../admission/admission.ts'
 import type { AgentActor } from './environment.ts'
 import type { AgentFiles } from './files.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
+import type { AgentMailbox, SendOptions, SentMessage } from './mailbox/mailbox.ts'
 import type { SessionLink } from './session/chain.ts'
 import type { AskOptions } from './tasks/ask-options.ts'
 import type { DraftChange, HoldListeners } from './tasks/channel.ts'
@@ -44,6 +46,8 @@ export interface AgentRef {
   readonly workspace: string
   /** Its files, turn by turn. Throws InvalidInputError if its runner does not keep them. */
   readonly files: AgentFilesRef
+  /** Its mailbox. */
+  readonly mailbox: AgentMailboxRef
   /** Gives the agent a task. It is durable before it begins, and one task runs at a time. */
   ask(task: string | TaskInput, options?: AskOptions): TaskHandle
   /**
@@ -60,6 +64,14 @@ export interface AgentRef {
    * otherwise, and TaskNotFoundError.
    */
   reply(taskId: string, listeners?: HoldListeners): Promise<Reply>
+  /**
+   * Sends a message to another agent, or to an actor of your own (`counter/visits`). It is durable in the mailbox of the
+   * receiver when this resolves. Throws UndeliverableError, TooManyMessagesError, MessageChainError, MessageConflictError.
+   *
+   * @example
+   * await writer.send('critic', 'The second draft is in draft.md')
+   */
+  send(to: string, text: string, options?: SendOptions): Promise<SentMessage>
   /**
    * Cancels a task, queued or running: no further call of it begins. Resolves when that is durable (on a full disk, once
    * there is room), with false if the task had already ended.
@@ -87,6 +99,14 @@ export interface AgentRef {
   setBudget(budget: Budget): Promise<BudgetInfo>
   /** What the agent may spend and has spent. */
   budget(): Promise<BudgetInfo>
+  /**
+   * Changes its options, from its next call on; a call that runs keeps those it began with. Throws InvalidInputError for what
+   * cannot change: its id, and the repository, base and branch of its workspace.
+   *
+   * @example
+   * await agent.edit({ model: 'opus', allowedTools: ['Read'], maxTurns: null })
+   */
+  edit(changes: AgentChanges, verdict?: Verdict): Promise<void>
   /** Begins a new session chain; the old one stays in the log. Throws AgentBusyError while a task runs. */
   reset(verdict?: Verdict): Promise<void>
   /** Cancels all its tasks and refuses new ones until it is reset. */
@@ -108,6 +128,9 @@ export interface AgentRef {
 
 /** The files of one agent. */
 export type AgentFilesRef = Pick<AgentFiles, keyof AgentFiles>
+
+/** The mailbox of one agent. */
+export type AgentMailboxRef = Pick<AgentMailbox, keyof AgentMailbox>
 
 /** Where agents live. */
 export interface Placement {
@@ -138,6 +161,7 @@ type ReadAgent = Omit<AgentRef, 'ask'> & { refresh(): Promise<unknown> }
 export class AgentElsewhere implements AgentRef {
   readonly id: string
   readonly files: AgentFilesRef
+  readonly mailbox: AgentMailboxRef
   readonly isStarted = false
   readonly #read: ReadAgent
   readonly #placement: Placement
@@ -150,6 +174,17 @@ export class AgentElsewhere implements AgentRef {
       <M extends keyof AgentFilesRef>(name: M) =>
       (...args: Parameters<AgentFilesRef[M]>) =>
         this.#call<Awaited<ReturnType<AgentFilesRef[M]>>>(`files.${name}`, ...args)
+    const ofMailbox =
+      <M extends keyof AgentMailboxRef>(name: M) =>
+      (...args: Parameters<AgentMailboxRef[M]>) =>
+        this.#call<Awaited<ReturnType<AgentMailboxRef[M]>>>(`mailbox.${name}`, ...args)
+    this.mailbox = {
+      send: ofMailbox('send'),
+      receive: ofMailbox('receive'),
+      read: ofMailbox('read'),
+      release: ofMailbox('release'),
+      reject: ofMailbox('reject'),
+    }
     this.files = {
       turns: method('turns'),
       list: method('list'),
@@ -202,6 +237,10 @@ export class AgentElsewhere implements AgentRef {
     return this.#call('accept', task, options)
   }
 
+  send(to: string, text: string, options?: SendOptions): Promise<SentMessage> {
+    return this.mailbox.send(to, text, options)
+  }
+
   cancel(taskId: string, reason: string, verdict?: Verdict): Promise<boolean> {
     return this.#call('cancel', taskId, reason, verdict)
   }
@@ -232,6 +271,10 @@ export class AgentElsewhere implements AgentRef {
 
   budget(): Promise<BudgetInfo> {
     return this.#call('budget')
+  }
+
+  edit(changes: AgentChanges, verdict?: Verdict): Promise<void> {
+    return this.#call('edit', changes, verdict)
   }
 
   reset(verdict?: Verdict): Promise<void> {

@@ -9,6 +9,7 @@ import {
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import type { Body, Material, PlacedInput } from '../../events/task-input.ts'
+import { givenBack, readBy, received, released, taken, type Unread } from './mailbox/unread.ts'
 import { type DeferredCall, decidedIn, deferredAt, fromBefore } from './tasks/deferral.ts'
 import { type AgentTotals, type CallCost, isFree, lastCostIn, withSpending } from './totals.ts'
 
@@ -24,6 +25,12 @@ export interface QueuedTask {
   readonly continues?: string
   /** The run that asked. */
   readonly runId?: string
+  /** It was begun by messages: the length of their chain. */
+  readonly woken?: number
+  /** The messages that its calls begin with. Absent if there are none. */
+  readonly messages?: readonly Unread[]
+  /** Those that it has read in the middle of a call: its next call begins with them as well. Absent if there are none. */
+  readonly news?: readonly Unread[]
   /** Why it is held. */
   readonly hold?: Hold
   /** Kept from its earlier calls if it was held between two. */
@@ -107,6 +114,8 @@ export interface AgentContext {
   readonly abandoned?: readonly CallOfTask[]
   /** Tool calls that match one of these need no decision. Absent as long as there are none. */
   readonly rules?: readonly string[]
+  /** Its mailbox, first in, first out. Absent as long as there was no message. */
+  readonly unread?: readonly Unread[]
   /** The files of its workspace. Absent as long as nothing is known of them. */
   readonly files?: SavedState | undefined
 }
@@ -161,7 +170,7 @@ export const changes: {
     ),
   }),
   CallStarted(
-    { queue, current },
+    { queue, current, unread },
     {
       taskId,
       callId,
@@ -172,15 +181,19 @@ export const changes: {
       rebuilt = false,
       leftMs = null,
       empty,
+      messages: read = [],
     },
     cause,
   ) {
     const task = current ?? queue.find((queued) => queued.taskId === taskId)
     if (!task) return {}
     const call: OpenCall = { callId, sessionId, parentSessionId, rebuilt, leftMs, process: null }
-    const { prompt, textInput, material, session, continues, outputSchema, runId } = task
+    const { prompt, textInput, material, session, continues, outputSchema, runId, woken } = task
+    const box = taken({ unread }, read)
+    const messages = [...readBy(task), ...box.messages]
     return {
       queue: queue.filter((queued) => queued.taskId !== taskId),
+      ...(unread && box.left),
       ...(empty && { files: { commit: NO_FILES, before: NO_FILES } }),
       current: {
         taskId,
@@ -191,6 +204,8 @@ export const changes: {
         ...(continues === undefined ? {} : { continues }),
         ...(outputSchema === undefined ? {} : { outputSchema }),
         ...(runId === undefined ? {} : { runId }),
+        ...(woken === undefined ? {} : { woken }),
+        ...(messages.length === 0 ? {} : { messages }),
         cause,
         attempt,
         deadlineAt,
@@ -289,15 +304,25 @@ export const changes: {
     ...(running && context.current?.taskId === taskId && withCall(context.abandoned, context.current)),
     ...withoutTask(context, taskId),
   }),
+  MessageReceived: received,
+  MessagesRead: ({ unread, current }, { messages }) => {
+    const { messages: news, left } = taken({ unread }, messages)
+    return current ? { ...left, current: { ...current, news: [...(current.news ?? []), ...news] } } : {}
+  },
+  MessageReleased: (context, { messageId }) => released(context, messageId),
+  MessageRejected: ({ unread }, { messageId }) => taken({ unread }, [messageId]).left,
+  MessageSent: () => ({}),
+  MessageUndeliverable: () => ({}),
   AgentReset: () => ({ session: null, lostSession: null, failure: null }),
   AgentRestarted: () => ({ failure: null }),
   AgentStopped: () => ({}),
-  AgentRemoved: ({ deadLetters, files, abandoned, rules }) => ({
+  AgentRemoved: ({ deadLetters, files, abandoned, rules, unread }) => ({
     ...absent,
     deadLetters,
     ...(files && { files: undefined }),
     ...(abandoned && { abandoned: [] }),
     ...(rules && { rules: [] }),
+    ...(unread && { unread: [] }),
   }),
 }
 
@@ -314,10 +339,11 @@ function continuedBy(
 }
 
 /** A task ends without an answer. */
-function withoutTask({ current, queue, files }: AgentContext, taskId: string): Change {
+function withoutTask({ current, queue, files, unread }: AgentContext, taskId: string): Change {
   const isCurrent = current?.taskId === taskId
-  const { deferred } = (isCurrent ? current : queue.find((one) => one.taskId === taskId)) ?? {}
+  const { deferred, ...task } = (isCurrent ? current : queue.find((one) => one.taskId === taskId)) ?? {}
   return {
+    ...givenBack({ unread }, task),
     ...(isCurrent ? { current: null } : { queue: queue.filter((queued) => queued.taskId !== taskId) }),
     ...fromBefore(files, deferred),
   }

@@ -15,7 +15,7 @@ import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
-import { canonicalJson, defined } from '../../events/json.ts'
+import { defined } from '../../events/json.ts'
 import { nearestName } from '../../events/nearest-name.ts'
 import {
   type AgentConfig,
@@ -340,12 +340,8 @@ export class AgentSystem {
     const agent = await this.#here.get(id)
     if (agent.status === 'absent') return void (await this.#create(agent, config, { budget }))
     if (budget) await this.#environment.admission.setBudget(id, budget, 'declared')
-    await this.#trustDeclared(id, config)
-    await agent.record(({ context }) =>
-      canonicalJson(context.config) === canonicalJson(config)
-        ? []
-        : [{ type: 'AgentConfigured', data: { config } }],
-    )
+    await agent.trustProject(config)
+    await agent.configure(() => config)
   }
 
   async #create(
@@ -397,25 +393,6 @@ export class AgentSystem {
       throw new WorkspaceError({ path: workspace.repo, problem, hint: 'Create the agent without --project.' })
     if (workspace.project) await trust({ path: repository, text: hash }, process.env)
     return { ...workspace, settings: hash }
-  }
-
-  /** Trusts what the repository had of settings where the agent began, whatever the agent has made of them. */
-  async #trustDeclared(id: string, { workspace }: AgentConfig): Promise<void> {
-    const { runner, directories, logger } = this.#environment
-    if (!workspace?.project || workspace.settings === undefined || !runner.files) return
-    try {
-      const { repository } = await runner.files.project({
-        agent: id,
-        workspace,
-        directories: directories(id),
-      })
-      await trust({ path: repository, text: workspace.settings }, process.env)
-    } catch (error) {
-      logger.warn(
-        { agent: id, error },
-        "the project's own settings do not count: its repository is not there",
-      )
-    }
   }
 
   #filesOf(agent: Agent): { readonly files: FilesOperations; readonly place: FilesPlace } | undefined {

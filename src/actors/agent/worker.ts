@@ -16,6 +16,7 @@ import { CallEndings } from './call-endings.ts'
 import { type CallFiles, callFiles } from './call-files.ts'
 import { type AgentEffect, nextCall, nextTask, ready, taskBroken } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
+import { wakingTask } from './mailbox/unread.ts'
 import { type ComposedCall, composeCall } from './session/composed-call.ts'
 import type { LeftOut } from './session/conversation.ts'
 import {
@@ -116,7 +117,7 @@ export class AgentWorker {
       await work()
     } catch (error) {
       try {
-        if (effect.type === 'begin' || !context.isWanted) throw error
+        if (effect.type === 'begin' || effect.type === 'wake' || !context.isWanted) throw error
         await this.#endings.breakTask(effect.task.taskId, error)
       } catch (problem) {
         isOver = !context.isWanted || !mayPass(problem)
@@ -133,6 +134,8 @@ export class AgentWorker {
     switch (effect.type) {
       case 'begin':
         return this.#beginNext(context)
+      case 'wake':
+        return this.#wake(effect.cause)
       case 'call':
         return this.#carryOutCall(effect, context)
       case 'end':
@@ -156,6 +159,14 @@ export class AgentWorker {
         await this.#endings.breakTask(task.taskId, error)
       }
     }
+  }
+
+  /** Begins a task for what is in the mailbox. While the orchestrator drains, that is left for the next one. */
+  async #wake(cause: string): Promise<void> {
+    const { newId, session, intake } = this.#environment
+    const taskId = newId()
+    if (intake.isOpen)
+      await this.#decide({ taskId, cause }, (state) => wakingTask(state, { taskId, session }))
   }
 
   async #retry(task: CurrentTask, context: EffectContext): Promise<void> {

@@ -1,16 +1,16 @@
-/** `agent`: create, list, show and remove agents, and ask them something. */
+/** `agent`: create, change, list, show and remove agents, and ask them something. */
 
-import { resolve } from 'node:path'
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import type { AgentInfo } from '../../actors/agent/list.ts'
 import type { AgentRef } from '../../actors/agent/ref.ts'
 import { TaskNotFoundError } from '../../events/errors/history.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollarsSpent, plural } from '../../events/figures.ts'
-import { defined } from '../../events/json.ts'
-import { type AgentOptions, agentConfig } from '../../events/options/agent.ts'
+import { canonicalJson } from '../../events/json.ts'
+import { type AgentConfig, agentConfig } from '../../events/options/agent.ts'
+import { optionsOf } from '../../events/options/agent-changes.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
-import { listedNames, oneOrMore, zeroOrMore } from '../arguments.ts'
+import { listedNames } from '../arguments.ts'
 import { hasAgents, hasStore, noteNoStore, requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { heldCommands } from '../held/commands.ts'
@@ -25,41 +25,23 @@ import { askCommand } from './ask.ts'
 import { definitionCommands } from './definitions.ts'
 import { filesCommands } from './files.ts'
 import { projectInWords, tellFiles } from './project.ts'
+import { type AgentSettings, agentOptionsOf, changesOf, withSettings } from './settings.ts'
 
 export function agentCommands(agent: Command): void {
-  agent
-    .command('create <id> <system-prompt>')
-    .description('create an agent')
-    .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
-    .option('--approve <rules...>', 'tools of which you decide each call, in the inbox', listedNames)
-    .option('--questions', 'let it ask you questions, in the inbox')
-    .option('--max-turns <n>', 'most turns of the model per call', oneOrMore)
-    .option('--model <name>', 'model to use')
-    .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', oneOrMore)
-    .option('--retries <n>', 'how often to retry a call that failed temporarily', zeroOrMore)
-    .option('--repo <directory>', 'let it work on a git repository: in a worktree, on a branch of its own')
-    .option('--base <ref>', 'with --repo: the commit that its work begins from (default: HEAD)')
-    .option('--branch <name>', 'with --repo: its branch (default: claude-agents/ID)')
-    .addOption(
-      new Option(
-        '--commit <who>',
-        'with --repo: turn (default) makes a commit of each answered task, agent leaves it to the agent',
-      ).choices(['turn', 'agent']),
-    )
+  withSettings(agent.command('create <id> <system-prompt>').description('create an agent')).action(
+    withGlobals(create),
+  )
+  withSettings(
+    agent
+      .command('edit <id> [system-prompt]')
+      .description('change an agent: what is given changes, from its next call on, and the rest stays'),
+  )
     .option(
-      '--message <template>',
-      'with --repo: the message of these commits, with {subject}, {agent}, {task}, {run}',
+      '--unset <options...>',
+      'options that go back to their defaults, as in: --unset model tools',
+      listedNames,
     )
-    .option(
-      '--project',
-      "with --repo: load the project's own settings, which can run commands (default: ask)",
-    )
-    .option('--no-project', 'with --repo: never load them')
-    .option(
-      '--dangerously-skip-permissions',
-      'let it do anything without asking: use this only in a container',
-    )
-    .action(withGlobals(create))
+    .action(withGlobals(edit))
   listCommand(agent.command('list').alias('ls'))
   agent.command('show <id>').description('show the state of an agent').action(withGlobals(show))
   agent
@@ -92,72 +74,66 @@ export const listCommand = (command: Command) =>
     .description('list agents: their OPEN tasks, which wait or run, those DONE, and what all calls cost')
     .action(withGlobals(listAgents))
 
-interface CreateOptions {
-  readonly tools?: readonly string[]
-  readonly approve?: readonly string[]
-  readonly questions?: true
-  readonly maxTurns?: number
-  readonly model?: string
-  /** Seconds. */
-  readonly timeout?: number
-  readonly retries?: number
-  readonly repo?: string
-  readonly base?: string
-  readonly branch?: string
-  readonly project?: boolean
-  readonly commit?: 'turn' | 'agent'
-  readonly message?: string
-  readonly dangerouslySkipPermissions?: boolean
-}
-
-function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
-  const { tools, approve, questions, maxTurns, model, timeout, retries, dangerouslySkipPermissions } = options
-  const agentOptions = defined({
-    id,
-    systemPrompt,
-    allowedTools: tools,
-    approveTools: approve,
-    questions,
-    maxTurns,
-    model,
-    timeoutMs: timeout === undefined ? undefined : timeout * 1000,
-    retry: retries === undefined ? undefined : { attempts: retries },
-    workspace: repositoryOf(options),
-    permissions: dangerouslySkipPermissions ? ('bypass' as const) : undefined,
-  })
+function create(globals: GlobalOptions, id: string, systemPrompt: string, settings: AgentSettings) {
+  const agentOptions = agentOptionsOf(id, systemPrompt, settings)
   // Before a store is made for it.
   agentConfig(agentOptions)
   return withSession(
     globals,
     async ({ orchestrator, terminal }) => {
       const agent = await orchestrator.createAgent(agentOptions)
-      if (dangerouslySkipPermissions)
-        terminal.note(`warning: ${id} can do anything you can, without asking: run it in a container`)
+      warn(agent, terminal)
       if (terminal.json) return terminal.value(await describe(agent))
       terminal.line(`Created ${id}.`)
       await tellFiles(agent, terminal)
-      if (options.commit === 'agent' && !(tools ?? []).some((tool) => /^bash/i.test(tool)))
-        terminal.note("It commits by itself, and needs git for that: --tools 'Bash(git *)'")
       terminal.note(`Ask it something: claude-agents agent ask ${id} "..."`)
     },
     'change',
   )
 }
 
-function repositoryOf({
-  repo,
-  base,
-  branch,
-  project,
-  commit,
-  message,
-}: CreateOptions): AgentOptions['workspace'] {
-  if (repo !== undefined) return defined({ repo: resolve(repo), base, branch, project, commit, message })
-  const of = { '--base': base, '--branch': branch, '--commit': commit, '--message': message }
-  const given = { ...of, [project ? '--project' : '--no-project']: project }
-  const [option] = Object.keys(defined(given))
-  if (option === undefined) return undefined
-  throw new InvalidInputError({ what: option, problem: 'it needs --repo DIRECTORY' })
+interface EditOptions extends AgentSettings {
+  readonly unset?: readonly string[]
+}
+
+function edit(
+  globals: GlobalOptions,
+  id: string,
+  systemPrompt: string | undefined,
+  { unset, ...settings }: EditOptions,
+) {
+  const changes = changesOf(systemPrompt, settings, unset)
+  if (Object.keys(changes).length === 0)
+    throw new InvalidInputError({
+      what: 'agent edit',
+      problem: 'it is not said what to change',
+      hint: CHANGE,
+    })
+  const { config } = globals
+  if (config.agents?.some((declared) => declared.id === id)) {
+    const problem = `the configuration declares it, and would change it back`
+    throw new InvalidInputError({ what: `agent "${id}"`, problem, hint: `Edit it in ${config.file}.` })
+  }
+  return withAgent(globals, id, async (agent, { terminal }) => {
+    const before = agent.snapshot.context.config
+    await agent.edit(changes)
+    warn(agent, terminal)
+    if (terminal.json) return terminal.value(await describe(agent))
+    const isSame = canonicalJson(agent.snapshot.context.config) === canonicalJson(before)
+    terminal.line(isSame ? `${id} is so already.` : `Changed ${id}, from its next call on.`)
+    await tellFiles(agent, terminal)
+  })
+}
+
+const CHANGE = 'As in: claude-agents agent edit ID --model opus, or with --unset model'
+
+/** What an agent is that its user should know of. */
+function warn({ id, snapshot }: AgentRef, terminal: Terminal): void {
+  const { permissions, workspace, allowedTools } = snapshot.context.config ?? {}
+  if (permissions === 'bypass')
+    terminal.note(`warning: ${id} can do anything you can, without asking: run it in a container`)
+  else if (workspace?.commits === 'agent' && !allowedTools?.some((tool) => tool.startsWith('Bash')))
+    terminal.note(`${id} commits by itself, and needs git for that: --tools 'Bash(git *)'`)
 }
 
 async function listAgents(globals: GlobalOptions) {
@@ -229,8 +205,17 @@ function show(globals: GlobalOptions, id: string) {
     ]
     for (const { taskId, message, hint } of view.held)
       pairs.push([`held ${taskId}`.slice(0, 13), asTyped(`${message} ${hint}`)])
-    if (view.approveTools) pairs.splice(3, 0, ['you approve', view.approveTools.join(', ')])
-    if (view.rules) pairs.splice(4, 0, ['but not', view.rules.join(', ')])
+    const options: [string, string | undefined][] = [
+      ['model', view.model],
+      ['tools', view.allowedTools?.join(', ')],
+      ['you approve', view.approveTools?.join(', ')],
+      ['but not', view.rules?.join(', ')],
+    ]
+    pairs.splice(
+      3,
+      0,
+      ...options.flatMap(([name, value]) => (value ? [[name, value] as [string, string]] : [])),
+    )
     if (view.workspace && view.project)
       pairs.splice(3, 0, ['files', view.workspace.path], ['project', projectInWords(view.project)])
     if (view.failure) pairs.push(['last failure', view.failure.message])
@@ -317,6 +302,12 @@ function remove(globals: GlobalOptions, id: string, options: { readonly force?: 
   )
 }
 
+/** The options that are set, but for those that have a place of their own. */
+function shownOptions(id: string, config: AgentConfig) {
+  const { id: _, systemPrompt, workspace, timeoutMs, retry, permissions, ...options } = optionsOf(id, config)
+  return { ...options, ...(permissions === 'bypass' && { permissions }) }
+}
+
 /** The shape of `agent show --json`. */
 async function describe(agent: AgentRef) {
   const { context, value } = agent.snapshot
@@ -326,7 +317,7 @@ async function describe(agent: AgentRef) {
     status: value,
     version: agent.version,
     systemPrompt: context.config?.systemPrompt ?? '',
-    ...defined({ approveTools: context.config?.approveTools, questions: context.config?.questions }),
+    ...(context.config && shownOptions(agent.id, context.config)),
     ...(context.rules && context.rules.length > 0 && { rules: context.rules }),
     ...(context.config?.workspace && {
       workspace: { ...context.config.workspace, path: agent.workspace },

@@ -13,7 +13,7 @@ import { isConversation, readStore, type Session, withStore } from '../session.t
 import { list } from '../terminal/list.ts'
 import { hasKeys } from '../terminal/screen.ts'
 import { inert } from '../terminal/text.ts'
-import { NOTHING_WAITS, shownLines } from './entry-lines.ts'
+import { NOTHING_WAITS, shownEntries } from './entry-lines.ts'
 
 export function inboxCommands(inbox: Command): void {
   inbox
@@ -49,11 +49,13 @@ async function show(globals: GlobalOptions, { watch = false }: { readonly watch?
   if (takesKeys(globals))
     return (await import('./keys.ts')).decideByKeys(globals, watch, { approve, deny, answer })
   if (watch) return (await import('./watch.ts')).watchInbox(globals)
-  await readStore(globals, async ({ orchestrator, terminal }) =>
-    list(terminal, await orchestrator.inbox.list(), NOTHING_WAITS, (entries) =>
-      entries.map((entry, at) => (at === 0 ? '' : '\n') + shownLines(terminal, entry).join('\n')),
-    ),
-  )
+  await readStore(globals, async ({ orchestrator, terminal }) => {
+    const entries = await orchestrator.inbox.list()
+    const shown = terminal.json ? [] : await shownEntries(terminal, entries, globals.baseDir)
+    list(terminal, entries, NOTHING_WAITS, () =>
+      shown.map((lines, at) => (at === 0 ? '' : '\n') + lines.join('\n')),
+    )
+  })
 }
 
 /** Whether a person is there to press keys. A line of an interactive session decides by its own commands. */

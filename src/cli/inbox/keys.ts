@@ -119,8 +119,10 @@ async function nextDecision(
     isEmpty = entries.length === 0 && !stays
     if (isEmpty) return null
     rows = Math.max(1, size.rows - AROUND)
-    const drawn = drawing(screen, view, entries, size)
-    view = { ...view, offset: drawn.offset }
+    const asked = view
+    const drawn = await drawing(screen, asked, entries, size, globals.baseDir)
+    // A key may have been pressed meanwhile.
+    if (view === asked) view = { ...view, offset: drawn.offset }
     return drawn
   }
   const press = (key: Parameters<typeof pressedInInbox>[2]) => {
@@ -155,17 +157,18 @@ async function isNothingLeft(globals: GlobalOptions): Promise<boolean> {
 /** The head, the line of keys, and what separates them. */
 const AROUND = 4
 
-function drawing(
+async function drawing(
   screen: Terminal,
   view: InboxScreen,
   entries: readonly InboxEntry[],
   { columns, rows }: Size,
-): Drawing & { readonly offset: number } {
+  baseDir: string,
+): Promise<Drawing & { readonly offset: number }> {
   const room = Math.max(1, rows - AROUND)
   const entry = entries.find(({ id }) => id === view.chosen)
   const isFull = view.isFull && entry !== undefined
   const all = isFull
-    ? fullLines(screen, entry, columns)
+    ? await fullLines(screen, entry, columns, baseDir)
     : entries.flatMap((one) => briefLines(screen, one, one.id === view.chosen, columns)).slice(0, -1)
   const at = entries.findIndex(({ id }) => id === view.chosen) * LINES_OF_ENTRY
   // The last line of an entry is empty.
@@ -216,9 +219,14 @@ function briefLines(
 }
 
 /** As the command prints it, with the numbers of the answers. */
-function fullLines(screen: Terminal, entry: InboxEntry, columns: number): readonly string[] {
+async function fullLines(
+  screen: Terminal,
+  entry: InboxEntry,
+  columns: number,
+  baseDir: string,
+): Promise<readonly string[]> {
   const plain = { ...screen, style: (_: unknown, text: string) => text }
-  const [head = '', ...lines] = brokenLines(entryLines(plain, entry, true), columns)
+  const [head = '', ...lines] = brokenLines(await entryLines(plain, entry, baseDir, true), columns)
   return [screen.style('yellow', head), ...lines]
 }
 

@@ -13,9 +13,9 @@ export async function watchInbox(globals: GlobalOptions): Promise<void> {
   const screen = terminal(globals)
   const interruption = listenForInterruption()
   const signal = untilEnough(interruption)
-  const show = changes(screen)
+  const show = changes(screen, globals.baseDir)
   try {
-    for await (const entries of watchedInbox(globals, signal)) show(entries)
+    for await (const entries of watchedInbox(globals, signal)) await show(entries)
   } finally {
     interruption.stop()
   }
@@ -37,15 +37,15 @@ export async function* watchedInbox(
 }
 
 /** Prints an entry when it arrives or changes, and says when it is there no longer. */
-function changes(screen: Terminal): (entries: readonly InboxEntry[]) => void {
+function changes(screen: Terminal, baseDir: string): (entries: readonly InboxEntry[]) => Promise<void> {
   let shown = new Map<string, string>()
-  return (entries) => {
+  return async (entries) => {
     const now = new Map(entries.map((entry) => [entry.id, JSON.stringify(entry)]))
     for (const id of shown.keys()) if (!now.has(id)) screen.note(`No longer in the inbox: ${id}`)
     for (const entry of entries) {
       if (shown.get(entry.id) === now.get(entry.id)) continue
       if (screen.json) screen.value(entry)
-      else screen.line(`${shownLines(screen, entry).join('\n')}\n`)
+      else screen.line(`${(await shownLines(screen, entry, baseDir)).join('\n')}\n`)
     }
     shown = now
   }

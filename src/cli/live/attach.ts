@@ -132,7 +132,7 @@ function wait(
     }
     if (signal.aborted) return
     if (!isOver) {
-      const reason = await looked(globals, (...now) => hindrance(...now, target))
+      const reason = await looked(globals, (...now) => standstill(...now, target))
       throw new NotEndedError({ what: targetWords(target), seconds: timeout ?? 0, reason })
     }
     const { print } = await outcomeOf(globals, target)
@@ -178,7 +178,7 @@ function reviewer(
 ): () => void {
   let told: string | null = null
   const review = async () => {
-    const said = await looked(globals, (orchestrator, owner) => hindrance(orchestrator, owner, target))
+    const said = await looked(globals, (orchestrator, owner) => standstill(orchestrator, owner, target))
     const isOver = await isTaskOver(store, target)
     if (isOver || over.aborted || said === told) return
     told = said
@@ -198,7 +198,7 @@ async function looked<Result>(
 }
 
 /** Why a target does not go on, and what to do about it; null if it does. */
-async function hindrance(
+export async function standstill(
   orchestrator: Orchestrator,
   owner: OwnerPid,
   target: Target,

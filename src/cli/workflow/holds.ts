@@ -3,16 +3,14 @@ import type { Clock } from '../../clock.ts'
 import { RunHeldError } from '../../events/errors/hold.ts'
 import type { Run } from '../../patterns/runs/run.ts'
 import { OpenSteps, type StepEvent } from '../../patterns/runs/step-event.ts'
-import type { Terminal } from '../terminal/output.ts'
-import { inert } from '../terminal/text.ts'
 
 /** Another step may start right after one was held; a run is held when none has for this long. */
 const PATIENCE_MS = 500
 
-/** `held` is rejected when all open steps of the run are held, after printing why. */
+/** `held` is rejected when all open steps of the run are held, after `say` was told why. */
 export function whenHeld(
   run: Run,
-  terminal: Terminal,
+  say: (problem: string) => void,
   clock: Clock,
 ): { readonly held: Promise<never>; stop(): void } {
   const steps = new OpenSteps()
@@ -24,7 +22,7 @@ export function whenHeld(
   held.catch(() => {})
   const give = () => {
     const { problems } = steps
-    for (const problem of problems) terminal.note(terminal.accent('yellow', inert(problem)))
+    problems.forEach(say)
     leave(new RunHeldError({ runId: run.id, tasks: problems.length }))
   }
   const note = (event: StepEvent) => {

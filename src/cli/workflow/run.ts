@@ -168,7 +168,8 @@ async function follow(
   const progress = showProgress(terminal, systemClock)
   running.begun.then(() => progress.expect(running.agents)).catch(() => {})
   const watching = running.subscribe((event) => progress.note(event))
-  const waiting = whenHeld(running, terminal, systemClock)
+  const warn = (problem: string) => terminal.note(terminal.accent('yellow', inert(problem)))
+  const waiting = whenHeld(running, warn, systemClock)
   let result: WorkflowResult
   try {
     result = await Promise.race([running, waiting.held])

@@ -7,7 +7,7 @@ import type { Orchestrator } from '../../orchestrator.ts'
 import type { RunCondition, RunDetails, RunInfo } from '../../patterns/runs/options.ts'
 import type { RecordedStep } from '../../patterns/runs/recorded-steps.ts'
 import type { GlobalOptions } from '../global-options.ts'
-import { shownLines } from '../inbox/entry-lines.ts'
+import { shownEntries } from '../inbox/entry-lines.ts'
 import { readStore, type Session, withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import type { Terminal } from '../terminal/output.ts'
@@ -71,7 +71,10 @@ export function showRun(globals: GlobalOptions, runId: string) {
   const show = async ({ orchestrator, terminal }: Session) => {
     const run = await orchestrator.runs.show(runId)
     if (terminal.json) terminal.value(jsonDetails(run))
-    else printRun(terminal, run, await waitingFor(orchestrator, run))
+    else {
+      const waiting = await waitingFor(orchestrator, run)
+      printRun(terminal, run, waiting, await shownEntries(terminal, waiting, globals.baseDir))
+    }
   }
   return readStore(globals, show, () => new RunNotFoundError({ runId }))
 }
@@ -102,7 +105,12 @@ export async function waitingFor(
   return (await inbox.list()).filter(({ run, kind }) => run === runId && kind !== 'run')
 }
 
-function printRun(terminal: Terminal, run: RunDetails, waiting: readonly InboxEntry[]): void {
+function printRun(
+  terminal: Terminal,
+  run: RunDetails,
+  waiting: readonly InboxEntry[],
+  shown: readonly (readonly string[])[],
+): void {
   const { runId, name, status, topic, startedAt, durationMs, costUsd, taken, finalOutput } = run
   const state = terminal.style(COLOURS[status], status)
   const figures = [stepsInWords(taken), duration(durationMs), dollars(costUsd)].join('  ')
@@ -112,7 +120,7 @@ function printRun(terminal: Terminal, run: RunDetails, waiting: readonly InboxEn
   taken.forEach((step, index) => {
     terminal.row(stepLine(terminal, step, index === taken.length - 1 ? '└' : '├', width))
   })
-  for (const entry of waiting) terminal.line(`\n${shownLines(terminal, entry).join('\n')}`)
+  for (const lines of shown) terminal.line(`\n${lines.join('\n')}`)
   if (finalOutput !== null && finalOutput !== '') terminal.line(`\n${inert(finalOutput)}`)
   const advice = howToContinue(run, waiting)
   if (advice !== null) terminal.note(advice)

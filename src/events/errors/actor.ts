@@ -1,6 +1,6 @@
-/** What can go wrong with an actor of the user's own. */
+/** What can go wrong with an actor of the user's own, and with a message to any actor. */
 import { defineError } from './builder.ts'
-import { NOTHING_WRITTEN, quoted } from './phrases.ts'
+import { NOTHING_WRITTEN, quoted, sentence } from './phrases.ts'
 
 /** The actor is not running: it has ended, and nothing has started it again. */
 export class ActorStoppedError extends defineError(
@@ -32,5 +32,52 @@ export class NotReplayableError extends defineError(
   ({ machine, state, construct }: { machine: string; state: string; construct: string }) => ({
     message: `Machine ${quoted(machine)} cannot be replayed: state ${quoted(state)} uses ${construct}.`,
     hint: 'Keep only guards and assign in the machine, and move side effects to the effects of its definition.',
+  }),
+) {}
+
+/** There is nothing to receive the message, or it accepts none. `reason` says what is wrong with the receiver. */
+export class UndeliverableError extends defineError(
+  'UndeliverableError',
+  ({ to, reason, hint = '' }: { to: string; reason: string; hint?: string }) => ({
+    details: { to, reason },
+    message: `The message to ${quoted(to)} was not delivered. ${sentence(reason)}`,
+    hint,
+  }),
+) {}
+
+/** The receiver has so much to read that it accepts no more. What is in its mailbox is durable and will be read. */
+export class TooManyMessagesError extends defineError(
+  'TooManyMessagesError',
+  ({ agent, messages, bytes }: { agent: string; messages: number; bytes: number }) => ({
+    message: `Agent ${quoted(agent)} has ${messages} unread messages of ${bytes} bytes, and accepts no more. ${NOTHING_WRITTEN}`,
+    hint: `Send it again once the agent has read some: it reads them with its next task. They are listed by: claude-agents message list ${agent}`,
+    retryable: true,
+  }),
+) {}
+
+/** One id was used for two different messages. */
+export class MessageConflictError extends defineError(
+  'MessageConflictError',
+  ({ to, messageId }: { to: string; messageId: string }) => ({
+    message: `${quoted(to)} already has a message ${quoted(messageId)}, with another text or from another sender.`,
+    hint: 'An id always stands for the same message: use a new id for a new message.',
+  }),
+) {}
+
+/** Agents have sent one another so many messages in a row, each because of the one before, that a person has to look. */
+export class MessageChainError extends defineError(
+  'MessageChainError',
+  ({ to, longest }: { to: string; longest: number }) => ({
+    message: `The message to ${quoted(to)} was not sent: ${longest} messages have led to one another, and no person has asked for anything in between. ${NOTHING_WRITTEN}`,
+    hint: 'Say in your answer what you have come to. A task that a person gives begins a new chain.',
+  }),
+) {}
+
+/** There is no such message to release or to reject. */
+export class MessageNotHeldError extends defineError(
+  'MessageNotHeldError',
+  ({ agent, messageId }: { agent: string; messageId: string }) => ({
+    message: `Agent ${quoted(agent)} has no message ${quoted(messageId)} that is held.`,
+    hint: 'List what waits: claude-agents inbox',
   }),
 ) {}

@@ -32,7 +32,7 @@ export class AgentNotFoundError extends defineError(
 /** There is already an agent with this id. */
 export class AgentExistsError extends defineError('AgentExistsError', ({ agent }: { agent: string }) => ({
   message: `Agent ${quoted(agent)} already exists.`,
-  hint: `Choose another id, or remove it first: claude-agents agent remove ${agent}`,
+  hint: `Change it (claude-agents agent edit ${agent}), or choose another id.`,
 })) {}
 
 /** The agent was stopped for good, and accepts tasks only after a reset. */

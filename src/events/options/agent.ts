@@ -25,6 +25,11 @@ export interface AgentOptions {
   readonly approveTools?: readonly string[]
   /** Whether it can ask a person: it gets a tool `ask_human`, whose answer comes from `orchestrator.inbox`. Default: false. */
   readonly questions?: boolean
+  /**
+   * What becomes of a message to it: `queue` (the default) leaves it for the next task, `wake` begins a task for it once the
+   * agent is idle, `hold` first asks a person (`orchestrator.inbox`).
+   */
+  readonly onMessage?: OnMessage
   /** The most turns of the model in one call. Default: no limit. */
   readonly maxTurns?: number
   /** Default: the model that `claude` chooses. */
@@ -73,6 +78,10 @@ export interface RepositoryOptions {
   readonly message?: string
 }
 
+export const ON_MESSAGE = ['queue', 'wake', 'hold'] as const
+/** What becomes of a message to an agent. */
+export type OnMessage = (typeof ON_MESSAGE)[number]
+
 /** Options for every agent that does not set them itself. */
 export type AgentDefaults = Omit<Partial<AgentOptions>, 'id' | 'systemPrompt'>
 
@@ -94,6 +103,8 @@ export type AgentConfig = {
   readonly approveTools?: readonly string[]
   /** Absent: it cannot ask a person. */
   readonly questions?: true
+  /** Absent: messages are read with the next task. */
+  readonly onMessage?: Exclude<OnMessage, 'queue'>
   readonly maxTurns: number | null
   readonly model: string | null
   /** How long a task may take, from its first call, retries included, in ms. */
@@ -176,6 +187,15 @@ export const ASKING = {
   questions: setting(Schema.Boolean, 'whether it can ask a person', false),
 }
 
+/** An agent that leaves its messages for the next task has none in its facts. */
+export const MESSAGING = {
+  onMessage: setting(
+    Schema.Literals(ON_MESSAGE).annotate({ problem: 'is none of "queue", "wake" and "hold"' }),
+    'whether a message waits for the next task, begins one, or is held for a person',
+    'queue',
+  ),
+}
+
 const BranchName = Text.check(Schema.isPattern(/^(?!-)[^\0-\x20\x7f~^:?*[\\]+$/)).annotate({
   problem: 'is not a name for a branch or a commit',
 })
@@ -252,6 +272,7 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
     allowedTools: Schema.NullOr(Schema.Array(Schema.String)),
     approveTools: Schema.optionalKey(Schema.Array(Schema.String)),
     questions: Schema.optionalKey(Schema.Literal(true)),
+    onMessage: Schema.optionalKey(Schema.Literals(['wake', 'hold'])),
     retry: RetryPolicy,
     loadProjectSettings: Schema.optionalKey(Schema.Boolean),
     workspace: Schema.optionalKey(RepositoryWorkspace),
@@ -261,6 +282,7 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
 const defaults = {
   ...optional(AGENT),
   ...optional(ASKING),
+  ...optional(MESSAGING),
   retry: Schema.optionalKey(Schema.Struct(optional(RETRY)).annotate({ noun: 'option' })),
   workspace: Schema.optionalKey(RepositoryOptions),
   budget: Schema.optionalKey(Budget),
@@ -284,6 +306,7 @@ export function agentConfig(options: AgentOptions): AgentConfig {
     workspace: _,
     approveTools = [],
     questions,
+    onMessage = 'queue',
     ...rest
   } = decodedInput(AgentOptions, options, whole)
   const config = completed(AGENT, rest)
@@ -294,6 +317,7 @@ export function agentConfig(options: AgentOptions): AgentConfig {
     allowedTools,
     ...(approveTools.length > 0 && { approveTools: approveTools.map(toolRule) }),
     ...(questions && { questions }),
+    ...(onMessage !== 'queue' && { onMessage }),
     retry: completed(RETRY, retry),
   }
 }

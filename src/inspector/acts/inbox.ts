@@ -1,14 +1,17 @@
 /** The inbox as the page shows it: every entry with what can be done about it, bounded and with hidden characters visible. */
+
 import { describeError } from '../../events/errors/base.ts'
 import { InboxEntryNotFoundError } from '../../events/errors/hold.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
+import { visible } from '../../events/hidden-characters.ts'
 import type { InboxEntry } from '../../inbox/entry.ts'
+import { proposedChange } from '../../inbox/proposed-change.ts'
 import { pieceOf } from '../facts.ts'
-import { bounded, valueAt, visible } from '../text.ts'
+import { bounded, valueAt } from '../text.ts'
 import type { BodyView } from '../view.ts'
 import type { Acting } from './acting.ts'
 import { offersOfEntry } from './offers.ts'
-import type { ActingView, EntryView, InboxView } from './view.ts'
+import type { ActingView, EntryView, InboxView, ProposalView } from './view.ts'
 
 const MOST_ENTRIES = 200
 
@@ -55,10 +58,24 @@ const textsOf = ({ question, prompt, tool, input, choices }: InboxEntry): Texts 
  * @throws InboxEntryNotFoundError, InvalidInputError
  */
 export async function entryText(acting: Acting, id: string, path: string, offset: number): Promise<BodyView> {
-  const entry = (await acting.inbox()).find((one) => one.id === id)
-  if (!entry) throw new InboxEntryNotFoundError({ id, nearest: null })
+  const entry = await entryOf(acting, id)
   const [root, ...keys] = path.split('.')
   const text = root === 'entry' ? valueAt(textsOf(entry), keys) : undefined
   if (typeof text === 'string') return pieceOf(text, offset)
   throw new InvalidInputError({ what: 'path', problem: `the entry has no text at ${path}` })
+}
+
+/** What the tool call of an entry would change, if it is one that changes a file. Throws InboxEntryNotFoundError. */
+export async function proposal(
+  acting: Acting,
+  id: string,
+  baseDir: string | undefined,
+): Promise<ProposalView> {
+  return { change: await proposedChange(await entryOf(acting, id), baseDir) }
+}
+
+async function entryOf(acting: Acting, id: string): Promise<InboxEntry> {
+  const entry = (await acting.inbox()).find((one) => one.id === id)
+  if (entry) return entry
+  throw new InboxEntryNotFoundError({ id, nearest: null })
 }

@@ -3,7 +3,7 @@ import type { BudgetInfo } from '../../actors/admission/budget.ts'
 import type { AgentContext } from '../../actors/agent/state.ts'
 import type { PlainState } from '../../actors/engine/compiled-fold.ts'
 import { agentFacts } from '../../events/agent-facts.ts'
-import { jsonEscape, withoutHidden } from '../../events/hidden-characters.ts'
+import { jsonEscape, visible, withoutHidden } from '../../events/hidden-characters.ts'
 import type { Json } from '../../events/json.ts'
 import type { InboxEntry } from '../../inbox/entry.ts'
 import type { EventStore } from '../../store/event-store.ts'
@@ -51,14 +51,7 @@ const OF_KIND: Readonly<Record<string, OffersOf>> = {
     deny(about, 'The tool is not used. The agent is told why, and its turn continues.'),
   ],
   question: ({ choices }, about) => [
-    {
-      ...offer('answer', 'Answer', 'costs', 'The agent gets the answer, and its turn continues.', about, [
-        choices === null
-          ? { name: 'text', label: 'Answer', kind: 'text', value: '', required: true }
-          : { name: 'text', label: 'Answer', kind: 'choice', value: '', choices, required: true },
-      ]),
-      key: 'e',
-    },
+    ...answer(choices, about),
     deny(about, 'The agent gets no answer. It is told why, and its turn continues.'),
   ],
   budget: ({ input, command }, about) => [
@@ -91,8 +84,17 @@ const OF_KIND: Readonly<Record<string, OffersOf>> = {
 export const offersOfEntry = (entry: InboxEntry): readonly OfferView[] =>
   Object.hasOwn(OF_KIND, entry.kind) ? (OF_KIND[entry.kind]?.(entry, { entry: entry.id }) ?? []) : []
 
-/** In characters. A longer input is edited on the command line. */
+/** In characters. A longer input is edited, and one of longer choices taken, on the command line. */
 const LONGEST_EDITED = 20_000
+
+function answer(choices: InboxEntry['choices'], about: About): readonly OfferView[] {
+  if ((choices ?? []).join('').length > LONGEST_EDITED) return []
+  const text = { name: 'text', label: 'Answer', value: '', required: true } as const
+  const shown = choices?.map((value) => ({ value, label: visible(value) }))
+  const field: FieldView = shown ? { ...text, kind: 'choice', choices: shown } : { ...text, kind: 'text' }
+  const says = 'The agent gets the answer, and its turn continues.'
+  return [{ ...offer('answer', 'Answer', 'costs', says, about, [field]), key: 'e' }]
+}
 
 /** The input of a tool call as JSON in which no character is hidden. */
 function edit(input: Json, about: About): readonly OfferView[] {

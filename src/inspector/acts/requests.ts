@@ -6,7 +6,7 @@ import { type Inspected, type RequestHandler, RequestParameters } from '../reque
 import type { Acting } from './acting.ts'
 import { actOnce } from './actions.ts'
 import { Forms } from './forms.ts'
-import { actingView, entryText, inboxView } from './inbox.ts'
+import { actingView, entryText, inboxView, proposal } from './inbox.ts'
 import { offersOfActor } from './offers.ts'
 import type { DoneView, FormView, OffersView } from './view.ts'
 
@@ -34,6 +34,8 @@ export class ActRequests {
         parameters.text('path', 500),
         parameters.number('offset', 0),
       ),
+    '/api/proposal': ({ files }, parameters) =>
+      proposal(this.#acting, parameters.text('id', 300), files.baseDir),
     '/api/offers': (inspected, parameters) => offers(inspected, parameters.text('actor')),
     '/api/form': async (): Promise<FormView> => ({
       ...(await actingView(this.#acting)),

@@ -1,6 +1,6 @@
 /** What the page can do, as the server tells it: plain JSON, so that the page needs to know no action. */
 import type { Json } from '../../events/json.ts'
-import type { InboxKind } from '../../inbox/entry.ts'
+import type { InboxKind, ProposedChange } from '../../inbox/entry.ts'
 
 export type ActionName =
   | 'approve'
@@ -14,6 +14,12 @@ export type ActionName =
   | 'undo'
   | 'land'
 
+/** What is sent, and what is shown of it: no character of that is hidden. */
+export interface ChoiceView {
+  readonly value: string
+  readonly label: string
+}
+
 /** A field of a form. */
 export interface FieldView {
   readonly name: string
@@ -21,7 +27,7 @@ export interface FieldView {
   /** `choice` offers `choices`. The others are text: one line, several, an amount, or JSON. */
   readonly kind: 'line' | 'text' | 'amount' | 'json' | 'choice'
   readonly value: string
-  readonly choices?: readonly string[]
+  readonly choices?: readonly ChoiceView[]
   readonly required?: true
 }
 
@@ -73,6 +79,11 @@ export interface InboxView {
   readonly acting: ActingView
   /** Why the inbox cannot be read; null if it can. */
   readonly problem: string | null
+}
+
+/** What a tool call would change in a file as it is now; null if it changes none. */
+export interface ProposalView {
+  readonly change: ProposedChange | null
 }
 
 /** What can be done about an actor as it is now. */

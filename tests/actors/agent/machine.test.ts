@@ -46,6 +46,9 @@ const TASK_FACTS = [
   'FilesRestored',
 ] as const
 
+const MESSAGE_FACTS = ['MessageReceived', 'MessagesRead', 'MessageReleased', 'MessageRejected'] as const
+const MESSAGES = ['m1', 'm2', 'm3', 'm4']
+
 /** Any fact about one of a few tasks and calls, so that many are expected and many are not. */
 const anyFact: fc.Arbitrary<AgentFact> = fc
   .record({
@@ -54,13 +57,17 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
     attempt: fc.integer({ min: 1, max: 3 }),
     fatal: fc.boolean(),
     text: fc.oneof(fc.string(), fc.constant({ sha256: 'ab', bytes: 70_000 })),
+    messageId: fc.constantFrom(...MESSAGES),
+    messages: fc.subarray(MESSAGES),
     type: fc.oneof(
       { weight: 3, arbitrary: fc.constantFrom('TaskAccepted' as const, 'CallStarted' as const) },
       { weight: 3, arbitrary: fc.constantFrom(...TASK_FACTS) },
+      { weight: 2, arbitrary: fc.constantFrom(...MESSAGE_FACTS) },
       { weight: 1, arbitrary: fc.constantFrom(...agentFacts.types) },
     ),
   })
-  .map(({ taskId, callId, attempt, fatal, text, type }) => {
+  .map(({ taskId, callId, attempt, fatal, text, messageId, messages, type }) => {
+    const read = { messages, uses: messages }
     const session = { sessionId: `s-${callId}`, parentSessionId: null }
     const at = '2026-01-01T00:00:00.000Z'
     const spent = { costUsd: 0.25, usage, tokens: 7, ...(attempt === 1 ? { estimated: true } : {}) }
@@ -80,7 +87,7 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
       FilesSaved: { taskId, callId, when: fatal ? 'before' : 'after', ...files },
       FilesCommitted: { taskId, commit: 'c', branch: 'b' },
       FilesRestored: { because: 'call', from: 'a', to: 'b', ...files },
-      CallStarted: { taskId, callId, attempt, ...session, deadlineAt: at },
+      CallStarted: { taskId, callId, attempt, ...session, deadlineAt: at, ...read },
       ProcessStarted: { taskId, callId, pid: attempt, startTime: null },
       CallSucceeded: {
         taskId,
@@ -143,6 +150,12 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
       LateCostRecorded: { taskId, callId, ...spent },
       TaskFailed: { taskId, error, fatal },
       TaskCancelled: { taskId, reason: 'no' },
+      MessageReceived: { messageId, from: null, text: 'x', ...(fatal ? { held: true } : {}) },
+      MessagesRead: { taskId, callId, ...read },
+      MessageReleased: { messageId, by: null },
+      MessageRejected: { messageId, reason: '', by: null },
+      MessageSent: { messageId, to: 'other', text: 'x' },
+      MessageUndeliverable: { messageId, to: 'other', text: 'x', reason: 'there is none' },
       AgentReset: {},
       AgentStopped: { reason: 'no' },
       AgentRestarted: {},
@@ -212,6 +225,44 @@ describe('the agent’s machine', () => {
       }),
       { numRuns: 500 },
     )
+  })
+
+  test('has each message in one place until its turn is answered: in the mailbox, or in one task', () => {
+    let read = 0
+    fc.assert(
+      fc.property(fc.array(anyFact, { minLength: 20, maxLength: 100 }), (facts) => {
+        let snapshot = fold.transition(
+          fold.initial,
+          identified({ type: 'AgentCreated', data: { config } }, 0),
+        )
+        const waiting = new Set<string>()
+        const inTask = ({ current, queue }: AgentSnapshot['context']) =>
+          [...queue, ...(current ? [current] : [])].flatMap(({ messages = [], news = [] }) => [
+            ...messages,
+            ...news,
+          ])
+        for (const fact of facts.map(identified)) {
+          // The store prevents an agent from receiving a message twice.
+          if (fact.type === 'MessageReceived' && waiting.has(fact.data.messageId)) continue
+          if (!snapshot.can(fact)) continue
+          const before = inTask(snapshot.context)
+          if (fact.type === 'MessageReceived') waiting.add(fact.data.messageId)
+          if (fact.type === 'MessageRejected') waiting.delete(fact.data.messageId)
+          if (fact.type === 'AgentRemoved') waiting.clear()
+          if (fact.type === 'CallSucceeded') {
+            for (const { messageId } of snapshot.context.current?.messages ?? []) waiting.delete(messageId)
+            for (const { messageId } of snapshot.context.current?.news ?? []) waiting.delete(messageId)
+            read += before.length
+          }
+          snapshot = fold.transition(snapshot, fact)
+          const { unread = [] } = snapshot.context
+          const known = [...unread, ...inTask(snapshot.context)].map(({ messageId }) => messageId)
+          expect(known.sort()).toEqual([...waiting].sort())
+        }
+      }),
+      { numRuns: 500 },
+    )
+    expect(read).toBeGreaterThan(0)
   })
 
   test("keeps a state whose size does not grow with the agent's history", () => {

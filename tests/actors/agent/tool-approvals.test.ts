@@ -45,6 +45,9 @@ const asking =
       ? { text: outcomeOf(call), costUsd: 0.2, usage }
       : { deferred, spent: { costUsd: 0.1, usage } }
 
+const inTime = (delayMs: number, answer: ScriptedAnswer): ScriptedAnswer =>
+  typeof answer === 'object' ? { delayMs, ...answer } : answer
+
 const isHeld = (agent: AgentRef) => agent.status === 'held'
 const onlyId = async ({ inbox }: Orchestrator) => (await inbox())[0]?.id ?? ''
 
@@ -143,10 +146,14 @@ describe('A tool call that needs approval', () => {
   test('keeps its agent for its turn: what is asked meanwhile waits, and its deadline stands still', async () => {
     const here = await world()
     const { orchestrator, runner } = await here.open({
-      reply: (call) => (call.prompt === 'go' ? asking()(call) : `echo ${call.prompt}`),
+      // 50 of the 60 s that the task has.
+      reply: (call) =>
+        call.prompt === 'go' ? inTime(call.resumes ? 30_000 : 20_000, asking()(call)) : `echo ${call.prompt}`,
     })
     const agent = await orchestrator.createAgent({ ...worker, timeoutMs: 60_000 })
     const reply = ignored(agent.ask('go'))
+    await until(() => runner.calls.length === 1)
+    await here.clock.advance(20_000)
     await until(() => isHeld(agent))
     const next = ignored(agent.ask('next'))
     await here.clock.advance(DAY)
@@ -155,6 +162,8 @@ describe('A tool call that needs approval', () => {
     // Nothing waits for what is held.
     expect(await orchestrator.drain()).toBe(true)
     await orchestrator.inbox.approve(await onlyId(orchestrator))
+    await until(() => runner.calls.length === 2)
+    await here.clock.advance(30_000)
     expect((await reply).text).toContain('ran')
     expect((await next).text).toBe('echo next')
     const prompts = runner.calls.map(({ prompt, resumes }) => [prompt, resumes?.verdict])
@@ -238,16 +247,19 @@ describe('A tool call that needs approval', () => {
     const { orchestrator, runner } = await here.open({
       reply: (call) => (call.prompt === 'go' ? asking()(call) : 'other'),
     })
-    const agent = await orchestrator.createAgent({ ...worker, budget: { usd: 0.15 } })
-    const reply = ignored(agent.ask('go', { taskId: 't1' }))
-    await until(() => isHeld(agent))
+    const agent = await orchestrator.createAgent({ ...worker, budget: { usd: 5 } })
+    // The budget of the run has no room for the rest of the turn; that of the agent has room for the other task.
+    const run = orchestrator.run(parallel(['worker']), 'go', { id: 'r1', budget: { usd: 0.15 } })
+    await run.rested()
     expect(await agent.budget()).toMatchObject({ spent: { usd: 0.1 }, reserved: { usd: 0 } })
     const other = ignored(agent.ask('other'))
     await orchestrator.inbox.approve(await onlyId(orchestrator))
     await until(() => agent.snapshot.context.queue[0]?.hold?.reason === 'budget')
+    expect(agent.snapshot.context.queue.map(({ prompt }) => prompt)).toEqual(['go', 'other'])
+    await here.clock.advance(DAY)
     expect(runner.calls.length).toBe(1)
-    await agent.setBudget({ usd: 5 })
-    expect((await reply).text).toContain('ran')
+    await orchestrator.budgets.set({ usd: 5 }, { run: 'r1' })
+    expect(await run).toMatchObject({ success: true })
     expect((await other).text).toBe('other')
     expect(runner.calls.map(({ prompt }) => prompt)).toEqual(['go', 'go', 'other'])
   })

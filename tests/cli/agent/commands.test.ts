@@ -53,6 +53,7 @@ describe('the JSON of', () => {
         status: 'idle',
         version: 5,
         systemPrompt: 'You are a test.',
+        allowedTools: ['Read', 'Grep', 'WebSearch'],
         currentSession: reply?.sessionId,
         sessions: [link],
         current: null,

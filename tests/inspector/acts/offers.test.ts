@@ -28,8 +28,14 @@ test('an input that is too long to be edited can be approved or denied', () => {
 })
 
 test('a question is answered by one of its choices, or in any words', () => {
-  const [chosen] = offersOfEntry(entryOf('question', { choices: ['yes', 'no'] }))
-  expect(chosen?.fields).toMatchObject([{ name: 'text', kind: 'choice', choices: ['yes', 'no'] }])
+  const [chosen] = offersOfEntry(entryOf('question', { choices: ['yes', 'n\u202Eo'] }))
+  const choices = [
+    { value: 'yes', label: 'yes' },
+    { value: 'n\u202Eo', label: 'n\\u202eo' },
+  ]
+  expect(chosen?.fields).toMatchObject([{ name: 'text', kind: 'choice', choices }])
+  const long = offersOfEntry(entryOf('question', { choices: ['yes', 'x'.repeat(100_000)] }))
+  expect(long.map(({ action }) => action)).toEqual(['deny'])
   const [free] = offersOfEntry(entryOf('question', {}))
   expect(free?.fields).toMatchObject([{ name: 'text', kind: 'text', required: true }])
 })

@@ -1,11 +1,9 @@
 /** The page in a real browser: what waits is handled on it alone, by mouse and by keyboard, and the log says who did. */
-import type { Page } from 'playwright-core'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { DeferredTool } from '../../../src/claude/runner.ts'
 import { RefusedError } from '../../../src/events/errors/call.ts'
 import { defined } from '../../../src/events/json.ts'
 import { ASK_HUMAN } from '../../../src/events/options/tools.ts'
-import { actingOn } from '../../../src/inspector/acts/acting.ts'
 import { inspector } from '../../../src/inspector/inspector.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { sequential } from '../../../src/patterns/sequential.ts'
@@ -13,10 +11,9 @@ import { memoryStore } from '../../../src/store/memory-store.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { CHROMIUM, openPlace, placeAt, screenshot } from '../browser.ts'
 import { factsOf } from './kit.ts'
+import { by, dialog, entry, MARKUP, ready, sent } from './page-kit.ts'
 
 const title = CHROMIUM === undefined ? 'the page (skipped: no Chromium found, see CHROMIUM_PATH)' : 'the page'
-const { by } = actingOn({ store: memoryStore() }, false)
-const MARKUP = '<script>document.title = "owned"</script><img src=x onerror="alert(2)"> \u202Egnp.exe'
 
 /** A team of which a task, another task, a budget and a failed run wait for a person. */
 async function waiting() {
@@ -53,10 +50,6 @@ async function waiting() {
   await held('poor', 't3')
   return { store, orchestrator, url: serving.url }
 }
-
-const entry = (page: Page, id: string) => page.locator(`[data-entry="${id}"]`)
-const dialog = (page: Page) => page.locator('dialog.form')
-const sent = (page: Page, sentence: string) => page.locator('.done').getByText(sentence).waitFor()
 
 describe.skipIf(CHROMIUM === undefined)(title, () => {
   test('handles what waits by mouse, and a second browser sees it at once', async () => {
@@ -119,24 +112,23 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     const page = await openPlace(placeAt(url, '/'))
     const { keyboard } = page
     await page.locator('.brand').waitFor()
-    const ready = () => dialog(page).locator('.confirm:enabled').waitFor()
     await keyboard.press('g')
     await keyboard.press('i')
     await entry(page, 'task:writer:t1').waitFor()
     await keyboard.press('j')
     await keyboard.press('a')
-    await ready()
+    await ready(page)
     await keyboard.press('Enter')
     await sent(page, 'Approved task:writer:t1.')
     await entry(page, 'task:writer:t1').waitFor({ state: 'detached' })
 
     await keyboard.press('j')
     await keyboard.press('d')
-    await ready()
+    await ready(page)
     await keyboard.press('Escape')
     await dialog(page).waitFor({ state: 'detached' })
     await keyboard.press('d')
-    await ready()
+    await ready(page)
     await keyboard.type('not like this')
     await keyboard.press('Enter')
     await sent(page, 'Denied task:writer:t2.')
@@ -144,7 +136,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
 
     await keyboard.press('j')
     await keyboard.press('a')
-    await ready()
+    await ready(page)
     await keyboard.press('Enter')
     await sent(page, 'The budget is set.')
     await page.getByText('Nothing waits for you.').waitFor()
@@ -154,7 +146,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     await resume.waitFor()
     while (!(await resume.evaluate((button) => button.matches(':focus')))) await keyboard.press('Tab')
     await keyboard.press('Enter')
-    await ready()
+    await ready(page)
     await keyboard.press('Enter')
     await sent(page, 'Run r1 continues.')
     expect((await orchestrator.runs.result('r1')).success).toBe(true)

@@ -7,6 +7,7 @@ import { composePrompt } from '../../../events/task-input.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import type { AgentDirectories } from '../../../workspaces/directories.ts'
 import type { Bodies } from '../../engine/bodies.ts'
+import { messagesAsText } from '../mailbox/unread.ts'
 import type { CurrentTask, OpenCall } from '../state.ts'
 import { resumedTurn } from '../tasks/deferral.ts'
 import { conversationBefore, type LeftOut } from './conversation.ts'
@@ -54,7 +55,7 @@ export async function composeCall(
     parentSessionId: task.deferred?.sessionId ?? (rebuilt ? null : parentSessionId),
     taskId: task.taskId,
     attempt: task.attempt,
-    prompt: `${before?.text ?? ''}${asked}${noteOf(task)}`,
+    prompt: `${before?.text ?? ''}${messagesAsText(task.messages)}${asked}${noteOf(task)}`,
     ...(resumes && { resumes }),
     settings: defined({
       systemPrompt,

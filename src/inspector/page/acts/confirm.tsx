@@ -110,15 +110,15 @@ function Field({ field }: { readonly field: FieldView }) {
       <fieldset class="choices">
         <legend>{label}</legend>
         {(field.choices ?? []).map((choice) => (
-          <label key={choice}>
+          <label key={choice.value}>
             <input
               type="radio"
               name={name}
-              value={choice}
+              value={choice.value}
               required={required}
-              defaultChecked={choice === value}
+              defaultChecked={choice.value === value}
             />
-            {choice}
+            {choice.label}
           </label>
         ))}
       </fieldset>

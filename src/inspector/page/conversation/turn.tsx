@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks'
 import type { ChangesView, ForkLine, ToolsView, TurnView } from '../../view.ts'
 import { CommandLine } from '../parts/copy.tsx'
+import { PatchText } from '../parts/patch.tsx'
 import { TextBlock } from '../parts/text-block.tsx'
 import { Took } from '../parts/time.tsx'
 import { day, minute, number, several, timeSpan, tokens, usd } from '../parts/words.ts'
@@ -195,13 +196,7 @@ function Files({ turn: { files }, stream }: { readonly turn: TurnView; readonly 
       {(problem || changes?.problem) && <p class="notice bad">{problem || changes?.problem}</p>}
       {changes && changes.problem === null && (
         <>
-          <pre class="patch">
-            {changes.patch.map(([kind, text], row) => (
-              <span key={row} class={`line is-${kind}`}>
-                {text}
-              </span>
-            ))}
-          </pre>
+          <PatchText lines={changes.patch} />
           <p class="extent">
             {changes.moreLines > 0 && `… and ${several(changes.moreLines, 'more line')}. `}
             <a class="link" href={addressOf(`/fact/${files.position}`, { actor: stream, show: 'changes' })}>

@@ -6,7 +6,9 @@ import { Payload } from '../parts/payload.tsx'
 import { INBOX_KINDS, minute, number, usd } from '../parts/words.ts'
 import { ask } from '../shell/ask.ts'
 import { usePageTitle } from '../shell/page-title.ts'
+import { addressOf } from '../shell/router.ts'
 import { inbox } from './inbox-state.ts'
+import { Proposal } from './proposal.tsx'
 
 export function InboxPage() {
   usePageTitle('Inbox')
@@ -94,6 +96,7 @@ function Entry({ entry }: { readonly entry: EntryView }) {
           <Payload value={prompt} path="entry.prompt" whole={whole} />
         </Part>
       )}
+      {kind === 'tool' && <Proposal id={id} />}
       {tool !== null && (
         <Part title={tool} of={id}>
           <Payload value={input} path="entry.input" whole={whole} />
@@ -111,6 +114,13 @@ function Entry({ entry }: { readonly entry: EntryView }) {
           <summary>Details</summary>
           <Payload value={input} path="entry.input" whole={whole} />
         </details>
+      )}
+      {kind === 'landing' && (
+        <p>
+          <a class="link" href={addressOf('/log', { actor: `agent/${agent}`, show: 'changes', all: 1 })}>
+            Show what {agent} changed since it began
+          </a>
+        </p>
       )}
       <Offers offers={offers} />
       <p class="command">

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Answers, ChangeLine, ChangesView, FileLine, FilesAt, FileView } from '../../view.ts'
+import { PatchText } from '../parts/patch.tsx'
 import { number, several, size, streamTitle } from '../parts/words.ts'
 import { ask, type Query } from '../shell/ask.ts'
 import { visitFact } from './address.ts'
@@ -165,13 +166,7 @@ function Patch({ view: { total, only, patch, moreLines, isMore } }: { readonly v
           </button>
         </p>
       )}
-      <pre class="patch">
-        {patch.map(([kind, text], row) => (
-          <span key={row} class={`line is-${kind}`}>
-            {text}
-          </span>
-        ))}
-      </pre>
+      <PatchText lines={patch} />
       {moreLines > 0 && (
         <p class="empty">
           … and {isMore ? 'more than ' : ''}

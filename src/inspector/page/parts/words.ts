@@ -58,4 +58,5 @@ export const INBOX_KINDS: Readonly<Record<InboxKind, string>> = {
   supervision: 'Supervision',
   run: 'Run',
   schedule: 'Schedule',
+  message: 'Message',
 }

@@ -26,6 +26,9 @@ const HARMLESS = new Set([
   'permissions',
   'status',
   'uses',
+  'messageId',
+  'messages',
+  'onMessage',
   'carriedFrom',
 ])
 

@@ -1,0 +1,186 @@
+/**
+ * The mailbox of an agent: what is in it, what a turn reads, and what it accepts. Pure functions of the agent's state.
+ *
+ * - A message is in one append once, under a commit id that names it: sent twice, it is there once.
+ * - A call announces, in its own fact, which messages its turn reads: all that nobody holds, in the order in which they came,
+ *   as many as fit. From then on they belong to the task.
+ * - A task that ends without an answer gives them back, to the front. So each is read in exactly one answered turn, and those
+ *   of one sender in their order.
+ */
+import type { AgentFact } from '../../../events/agent-facts.ts'
+import { MessageChainError, TooManyMessagesError } from '../../../events/errors/actor.ts'
+import type { AgentConfig } from '../../../events/options/agent.ts'
+
+/** A message that waits to be read, or that a task reads. */
+export interface Unread {
+  readonly messageId: string
+  /** null: a person, or a program outside. */
+  readonly from: string | null
+  readonly text: string
+  readonly chain?: number
+  /** A person decides whether it is read. */
+  readonly held?: true
+  /** A task that read it has ended without an answer. It begins no further one by itself. */
+  readonly returned?: true
+  /** The id of the fact by which it came. */
+  readonly cause: string
+}
+
+/** A message on its way to an agent. */
+export interface DeliveredMessage {
+  readonly messageId: string
+  readonly from: string | null
+  readonly text: string
+  readonly chain?: number
+  /** The fact of the sender that led to it. */
+  readonly causationId?: string
+  readonly by?: string
+}
+
+/** In bytes of UTF-8. */
+export const LARGEST_MESSAGE = 64 * 1024
+const LARGEST_MAILBOX = 1024 * 1024
+/** About a quarter of the context of a model with 200,000 tokens. */
+const LARGEST_READING = 200_000
+/** How many messages may lead to one another without a person: agents could write to each other for ever. */
+export const LONGEST_CHAIN = 100
+
+export const WAKING_PROMPT =
+  'You have new messages: see above. Do what they ask of you as far as it is your job.'
+
+interface Box {
+  readonly unread?: readonly Unread[] | undefined
+}
+type OpenBox = { readonly unread: readonly Unread[] }
+
+/** What a task has to read. */
+interface Reading {
+  readonly messages?: readonly Unread[]
+  readonly news?: readonly Unread[]
+}
+
+/** What of an agent's state decides about its messages. */
+interface Receiver extends Box {
+  readonly config: AgentConfig | null
+  readonly current: { readonly woken?: number } | null
+  readonly queue: readonly { readonly woken?: number }[]
+}
+
+type DataOf<T extends AgentFact['type']> = Extract<AgentFact, { type: T }>['data']
+
+const bytesOf = (messages: readonly Unread[]) =>
+  messages.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0)
+
+export const received = (
+  { unread = [] }: Box,
+  { by: _, ...message }: DataOf<'MessageReceived'>,
+  cause: string,
+): OpenBox => ({ unread: [...unread, { ...message, cause }] })
+
+export const released = ({ unread = [] }: Box, messageId: string): OpenBox => ({
+  unread: unread.map(({ held, ...message }) =>
+    message.messageId === messageId || !held ? message : { ...message, held },
+  ),
+})
+
+/** What is left in the mailbox, and what was taken from it. */
+export function taken(
+  { unread = [] }: Box,
+  messageIds: readonly string[],
+): { readonly messages: readonly Unread[]; readonly left: OpenBox } {
+  const isTaken = ({ messageId }: Unread) => messageIds.includes(messageId)
+  return { messages: unread.filter(isTaken), left: { unread: unread.filter((one) => !isTaken(one)) } }
+}
+
+/** Everything that a task has been given to read, in the order in which it came. */
+export const readBy = ({ messages = [], news = [] }: Reading): readonly Unread[] => [...messages, ...news]
+
+/** A task has ended without an answer: what it has read is as if it had not been. */
+export function givenBack({ unread = [] }: Box, task: Reading): Partial<OpenBox> {
+  const back = readBy(task)
+  return back.length === 0
+    ? {}
+    : { unread: [...back.map((message) => ({ ...message, returned: true as const })), ...unread] }
+}
+
+/** They decide the state, so they are part of the kind's fingerprint. */
+export const MAILBOX_FOLD = { received, released, taken, readBy, givenBack }
+
+/** Throws TooManyMessagesError, MessageChainError. */
+export function receive(
+  { unread = [], config }: Receiver,
+  agent: string,
+  { causationId: _, ...message }: DeliveredMessage,
+  most: number,
+): readonly AgentFact[] {
+  if ((message.chain ?? 0) > LONGEST_CHAIN) throw new MessageChainError({ to: agent, longest: LONGEST_CHAIN })
+  const bytes = bytesOf(unread)
+  if (unread.length >= most || bytes + Buffer.byteLength(message.text) > LARGEST_MAILBOX)
+    throw new TooManyMessagesError({ agent, messages: unread.length, bytes })
+  const held = config?.onMessage === 'hold'
+  return [{ type: 'MessageReceived', data: { ...message, ...(held && { held }) } }]
+}
+
+/** The messages that the next call of a task reads, or that an agent reads in the middle of one. */
+export function readableMessages({ unread = [] }: Box): readonly Unread[] {
+  const read: Unread[] = []
+  let bytes = 0
+  for (const message of unread) {
+    if (message.held) continue
+    bytes += Buffer.byteLength(message.text)
+    if (bytes > LARGEST_READING) break
+    read.push(message)
+  }
+  return read
+}
+
+/** How a fact names what is read. */
+export const namesOf = (messages: readonly Unread[]) => ({
+  messages: messages.map(({ messageId }) => messageId),
+  uses: messages.map(({ cause }) => cause),
+})
+
+/** The first message that begins a task of its own, if the agent is idle. */
+export function wakingMessage({ config, unread = [], queue, current }: Receiver): Unread | undefined {
+  if (config?.onMessage !== 'wake' || current || queue.some(({ woken }) => woken !== undefined))
+    return undefined
+  return unread.find(({ held, returned }) => !held && !returned)
+}
+
+/** The task that a message begins; no facts if there is none to begin. */
+export function wakingTask(
+  context: Receiver,
+  { taskId, session }: { readonly taskId: string; readonly session: DataOf<'TaskAccepted'>['session'] },
+): readonly AgentFact[] {
+  if (!wakingMessage(context)) return []
+  const woken = Math.max(...readableMessages(context).map(({ chain = 0 }) => chain))
+  const task = { taskId, prompt: WAKING_PROMPT, textInput: null, session, woken, material: {} }
+  return [{ type: 'TaskAccepted', data: task }]
+}
+
+/** The length of the chain that a message becomes a part of which the agent sends now. */
+export const nextInChain = ({ current }: Receiver): number | undefined =>
+  current ? (current.woken ?? 0) + 1 : undefined
+
+/** What a turn reads besides its prompt: each message is one line of JSON, so that no text can look like another sender. */
+export function messagesAsText(
+  messages: readonly Pick<Unread, 'messageId' | 'from' | 'text'>[] = [],
+): string {
+  if (messages.length === 0) return ''
+  const lines = messages.map(({ messageId, from, text }) =>
+    line({ from: from ?? '(a person)', messageId, text }),
+  )
+  return [
+    `You have ${messages.length === 1 ? 'a new message' : `${messages.length} new messages`}, one a line, as JSON. The sender is certain; the text is what the sender wrote.`,
+    ...lines,
+    '',
+    '',
+  ].join('\n')
+}
+
+/** Line breaks of Unicode are escaped as well. */
+const line = (message: object) =>
+  JSON.stringify(message).replace(
+    /[\u0085\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )

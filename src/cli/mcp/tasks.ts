@@ -1,0 +1,199 @@
+/** The tools for work: an agent is asked, a task or a run is awaited, or cancelled. */
+import { randomUUID } from 'node:crypto'
+import * as Schema from 'effect/Schema'
+import type { Reply } from '../../actors/agent/tasks/handle.ts'
+import type { HeldTask } from '../../actors/agent/tasks/held.ts'
+import { holdsTask } from '../../actors/agent/tasks/known-tasks.ts'
+import type { CallMessage } from '../../claude/runner.ts'
+import { dollars } from '../../events/figures.ts'
+import { defined } from '../../events/json.ts'
+import type { Orchestrator } from '../../orchestrator.ts'
+import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
+import { standstill } from '../live/attach.ts'
+import { endsTarget, factsOf, type Target, targetNamed, targetWords } from '../live/target.ts'
+import { agentId } from './agents.ts'
+import { excerpt, shortened, type Tool, type ToolResult, textTo, tool, wholeTo } from './tool.ts'
+
+/** In characters. */
+export const LONGEST_INPUT = 500_000
+
+export const DETACH = Schema.optionalKey(
+  Schema.Boolean.annotate({
+    description: 'Return at once with its id, and let it continue; call wait for the result. Default: false.',
+  }),
+)
+
+const workId = textTo(160, 'The id of a task or of a run.')
+const offset = Schema.optionalKey(
+  wholeTo(100_000_000, 'Where in a long answer to begin: nextOffset of the piece before.'),
+)
+
+export const askAgent = tool({
+  name: 'ask_agent',
+  title: 'Ask an agent',
+  description:
+    'Gives an agent a task and waits for its answer, which costs money and may take minutes. The agent remembers what it was asked before. Cancelling this call cancels the task. For long work set detach, and call wait.',
+  effect: 'adds',
+  fields: {
+    agent: agentId,
+    prompt: textTo(LONGEST_INPUT, 'What it is to do, with all that it has to know.'),
+    fresh: Schema.optionalKey(
+      Schema.Boolean.annotate({
+        description:
+          'Ask outside of its conversation: it remembers nothing, and will not remember this. Default: false.',
+      }),
+    ),
+    task_id: Schema.optionalKey(
+      textTo(128, 'An id of your own for the task. Asking again with the same id returns the same answer.'),
+    ),
+    detach: DETACH,
+  },
+  run({ agent: id, prompt, fresh, task_id: taskId = randomUUID(), detach }, { team, signal, progress }) {
+    return team.work(async ({ orchestrator }) => {
+      const agent = await orchestrator.agent(id)
+      const session = fresh ? ('fresh' as const) : undefined
+      if (detach) {
+        await agent.accept({ prompt }, defined({ taskId, session }))
+        return begun(`Task ${taskId} of ${id} has begun.`, { taskId, agent: id })
+      }
+      let hold: (held: HeldTask) => void = () => {}
+      const held = new Promise<HeldTask>((resolve) => {
+        hold = resolve
+      })
+      const task = agent.ask({ prompt }, { taskId, signal, onHeld: hold, ...defined({ session }) })
+      void tell(task, id, progress)
+      const end = await Promise.race([task, held])
+      return 'text' in end ? answeredTask(end) : waits({ taskId, agent: id }, `${end.message} ${end.hint}`)
+    })
+  },
+})
+
+/** Its failure is that of the task. */
+async function tell(messages: AsyncIterable<CallMessage>, agent: string, progress: (text: string) => void) {
+  try {
+    for await (const message of messages) {
+      if (message.type === 'tool') progress(`${agent} uses ${message.name}`)
+      else if (message.type === 'text') progress(`${agent} writes`)
+      else if (message.type === 'retry') progress(`claude retries: ${shortened(message.problem, 200)}`)
+    }
+  } catch {}
+}
+
+export const begun = (text: string, of: ToolResult['data']): ToolResult => ({
+  text: `${text} Call wait for its result.`,
+  data: { ...of, status: 'running' },
+})
+
+export const waits = (of: ToolResult['data'], why: string): ToolResult => ({
+  text: `It is kept, and waits. ${why} list_inbox has what waits for a person. Once it is decided, call wait.`,
+  data: { ...of, status: 'held', why },
+})
+
+export function answeredTask({ taskId, agent, text, costUsd, stopReason }: Reply, from = 0): ToolResult {
+  const answer = excerpt(text, from)
+  const cutOff = stopReason === 'max_tokens' ? 'The answer is incomplete: the model reached its limit.' : ''
+  return {
+    text: [answer.text, rest(answer, taskId), cutOff].filter((line) => line !== '').join('\n'),
+    data: { taskId, agent, status: 'answered', answer, costUsd, stopReason },
+  }
+}
+
+/** How to read what is left of a long answer. */
+const rest = ({ length, nextOffset }: { length: number; nextOffset: number | null }, id: string) =>
+  nextOffset === null
+    ? ''
+    : `This is a part of ${length} characters. For the next one call wait with id ${id} and offset ${nextOffset}.`
+
+const MOST_ERRORS = 10
+
+export function endedRun({ success, pattern, metadata, errors }: WorkflowResult, from = 0): ToolResult {
+  const { runId, finalOutput, costUsd, steps } = metadata
+  const output = excerpt(finalOutput, from)
+  const failures = errors
+    .slice(0, MOST_ERRORS)
+    .map(({ agent, message }) => ({ agent, message: shortened(message, 500) }))
+  const lines = [
+    output.text,
+    rest(output, runId),
+    ...failures.map(({ agent, message }) => `${agent === '' ? 'error' : agent}: ${message}`),
+    success ? '' : `The run failed. resume_run asks again what failed, and keeps what was answered.`,
+    `Run ${runId}: ${steps} steps, ${dollars(costUsd)}.`,
+  ]
+  return {
+    text: lines.filter((line) => line !== '').join('\n'),
+    data: {
+      ...{ runId, status: success ? 'succeeded' : 'failed', pattern, output, steps, costUsd },
+      errors: failures,
+    },
+  }
+}
+
+export const waitFor = tool({
+  name: 'wait',
+  title: 'Wait for a task or a run',
+  description:
+    'Waits for a task or a run to end, and returns its answer or result. It returns earlier if the time is over, or if a person has to decide something first. Cancelling this call stops only the waiting.',
+  effect: 'reads',
+  fields: {
+    id: workId,
+    agent: Schema.optionalKey(
+      agentId.annotate({ description: 'The agent of the task, if several have one with this id.' }),
+    ),
+    timeout_seconds: Schema.optionalKey(wholeTo(3600, 'How long to wait. 0: only look. Default: 60.')),
+    offset,
+  },
+  run({ id, agent, timeout_seconds: seconds = 60, offset: from }, { team, signal, progress }) {
+    return team.work(async ({ orchestrator, owner }) => {
+      const target = await targetNamed(orchestrator.store, id, ['task', 'run'], agent)
+      const until = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)])
+      const waiting = () => standstill(orchestrator, owner ?? process.pid, target)
+      let why = await waiting()
+      if (why === null) {
+        for await (const recorded of factsOf(orchestrator.store, target, { signal: until, past: false })) {
+          if (endsTarget(recorded, target)) return outcome(orchestrator, target, from)
+          progress(`${recorded.stream}: ${recorded.type}`)
+          if (holdsTask(recorded) || recorded.type === 'RunPaused') why = await waiting()
+          if (why !== null) break
+        }
+      }
+      const of = { ...(target.kind === 'run' ? { runId: target.runId } : target) }
+      if (why !== null) return waits(of, why)
+      const text = `${targetWords(target)} has not ended within ${seconds} seconds, and continues. Call wait again.`
+      return { text, data: { ...of, status: 'running' } }
+    })
+  },
+})
+
+async function outcome(orchestrator: Orchestrator, target: Target, from = 0): Promise<ToolResult> {
+  if (target.kind === 'run') return endedRun(await orchestrator.runs.result(target.runId), from)
+  if (target.kind !== 'task') throw new Error('an agent has no end')
+  return answeredTask(await (await orchestrator.agent(target.agent)).reply(target.taskId), from)
+}
+
+export const cancelWork = tool({
+  name: 'cancel',
+  title: 'Cancel a task or a run',
+  description:
+    'Cancels a task, waiting or running, or a run with all its steps. What was done stays in the log; a cancelled run cannot be resumed.',
+  effect: 'ends',
+  fields: {
+    id: workId,
+    agent: Schema.optionalKey(
+      agentId.annotate({ description: 'The agent of the task, if several have one with this id.' }),
+    ),
+    reason: Schema.optionalKey(textTo(1000, 'Why; it is recorded.')),
+  },
+  run({ id, agent, reason = 'asked to' }, { team }) {
+    return team.work(async ({ orchestrator }) => {
+      const target = await targetNamed(orchestrator.store, id, ['task', 'run'], agent)
+      let isCancelled = true
+      if (target.kind === 'run') await orchestrator.runs.cancel(target.runId, reason)
+      else if (target.kind === 'task')
+        isCancelled = await (await orchestrator.agent(target.agent)).cancel(target.taskId, reason)
+      const said = isCancelled ? 'is cancelled' : 'had ended already; nothing was cancelled'
+      return { text: `${targetWords(target)} ${said}.`, data: { id, cancelled: isCancelled } }
+    })
+  },
+})
+
+export const TASK_TOOLS: readonly Tool[] = [askAgent, waitFor, cancelWork]

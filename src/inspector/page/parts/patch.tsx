@@ -1,0 +1,12 @@
+/** A patch, with what it adds and removes in colour. */
+import type { PatchLine } from '../../../inbox/line-patch.ts'
+
+export const PatchText = ({ lines }: { readonly lines: readonly PatchLine[] }) => (
+  <pre class="patch">
+    {lines.map(([kind, text], row) => (
+      <span key={row} class={`line is-${kind}`}>
+        {text}
+      </span>
+    ))}
+  </pre>
+)

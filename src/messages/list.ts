@@ -1,0 +1,138 @@
+/** What an agent has received and sent, and what became of it, as its log has it. */
+import { agentFacts } from '../events/agent-facts.ts'
+import { streamName } from '../events/ids.ts'
+import type { EventStore } from '../store/event-store.ts'
+
+/** A message in a list. */
+export interface MessageInfo {
+  readonly messageId: string
+  /** The agent that sent it; null for a person, or a program outside. */
+  readonly from: string | null
+  readonly to: string
+  readonly text: string
+  /** When it was received, or refused: ISO 8601 in UTC. */
+  readonly at: string
+  /**
+   * `queued`: it is in the mailbox. `read`: a turn reads it. `answered`: that turn was answered. `undeliverable`: nothing
+   * received it, a person rejected it, or its receiver was removed before it had read it.
+   */
+  readonly status: 'queued' | 'read' | 'answered' | 'undeliverable'
+  /** Why it is undeliverable; null if it is not. */
+  readonly reason: string | null
+}
+
+interface Followed extends MessageInfo {
+  readonly position: number
+  /** The task that has read it. */
+  readonly taskId?: string
+}
+
+/** Oldest first. */
+export async function messagesOf(store: EventStore, agent: string): Promise<readonly MessageInfo[]> {
+  const { received, sent } = await followed(store, agent)
+  const receivers = [...new Set(sent.filter(({ status }) => status !== 'undeliverable').map(({ to }) => to))]
+  const there = new Map<string, Followed>()
+  for (const to of receivers)
+    if (to !== agent)
+      for (const message of (await followed(store, to)).received)
+        there.set(`${to} ${message.messageId}`, message)
+  const others = sent.filter(({ to }) => to !== agent)
+  const all = [...received, ...others.map((one) => there.get(`${one.to} ${one.messageId}`) ?? one)]
+  return all
+    .sort((one, other) => one.position - other.position)
+    .map(({ messageId, from, to, text, at, status, reason }) => ({
+      messageId,
+      from,
+      to,
+      text,
+      at,
+      status,
+      reason,
+    }))
+}
+
+async function followed(
+  store: EventStore,
+  agent: string,
+): Promise<{ readonly received: readonly Followed[]; readonly sent: readonly Followed[] }> {
+  const received = new Map<string, Followed>()
+  const sent = new Map<string, Followed>()
+  /** Those that are neither answered nor undeliverable. */
+  const open = new Set<string>()
+  const change = (
+    of: (message: Followed) => boolean,
+    changed: Pick<Followed, 'status'> & Partial<Followed>,
+  ) => {
+    for (const id of open) {
+      const message = received.get(id)
+      if (!message || !of(message)) continue
+      received.set(id, { ...message, ...changed })
+      if (changed.status === 'answered' || changed.status === 'undeliverable') open.delete(id)
+    }
+  }
+  for await (const recorded of store.read(streamName('agent', agent))) {
+    const { position, at } = recorded
+    const { type, data } = agentFacts.read(recorded)
+    switch (type) {
+      case 'MessageReceived': {
+        const { messageId, from, text } = data
+        received.set(messageId, {
+          messageId,
+          from,
+          to: agent,
+          text,
+          at,
+          status: 'queued',
+          reason: null,
+          position,
+        })
+        open.add(messageId)
+        break
+      }
+      case 'CallStarted':
+      case 'MessagesRead': {
+        const { messages = [], taskId } = data
+        change(({ messageId }) => messages.includes(messageId), { status: 'read', taskId })
+        break
+      }
+      case 'CallSucceeded':
+        change(({ status, taskId }) => status === 'read' && taskId === data.taskId, { status: 'answered' })
+        break
+      case 'TaskFailed':
+      case 'TaskCancelled':
+        change(({ status, taskId }) => status === 'read' && taskId === data.taskId, { status: 'queued' })
+        break
+      case 'MessageRejected': {
+        const reason = `a person rejected it${data.reason === '' ? '' : `: ${data.reason}`}`
+        change(({ messageId }) => messageId === data.messageId, { status: 'undeliverable', reason })
+        break
+      }
+      case 'AgentRemoved':
+        change(({ status }) => status === 'queued', {
+          status: 'undeliverable',
+          reason: 'the agent was removed before it had read it',
+        })
+        break
+      case 'MessageSent': {
+        const { messageId, to, text } = data
+        sent.set(messageId, { messageId, from: agent, to, text, at, status: 'read', reason: null, position })
+        break
+      }
+      case 'MessageUndeliverable': {
+        const { messageId, to, text, reason } = data
+        sent.set(messageId, {
+          messageId,
+          from: agent,
+          to,
+          text,
+          at,
+          status: 'undeliverable',
+          reason,
+          position,
+        })
+        break
+      }
+    }
+  }
+  return { received: [...received.values()], sent: [...sent.values()] }
+}
