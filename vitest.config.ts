@@ -29,7 +29,7 @@ export default defineConfig({
           name: 'processes',
           include: [...others.keys()].filter((file) => !alone.includes(file)),
           setupFiles: ['tests/each-file.ts'],
-          globalSetup: ['tests/built-package.ts', 'tests/postgres/server.ts'],
+          globalSetup: ['tests/built-package.ts', 'tests/cli/quick-claude.ts', 'tests/postgres/server.ts'],
         },
       },
       {
@@ -38,7 +38,7 @@ export default defineConfig({
           name: 'alone',
           include: alone,
           setupFiles: ['tests/each-file.ts'],
-          globalSetup: ['tests/built-package.ts'],
+          globalSetup: ['tests/built-package.ts', 'tests/cli/quick-claude.ts'],
           isolate: true,
         },
       },

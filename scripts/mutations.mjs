@@ -31,6 +31,39 @@ const breaking = (promise, tests, ...edits) =>
   edits.map(([what, file, from, to]) => ({ breaks: `${promise}: ${what}`, file, from, to, tests }))
 
 export const MUTATIONS = [
+  // Agents that work together
+  ...breaking(
+    'Who an agent is to its team, the owner of the log decides',
+    {
+      'tests/team/team.test.ts': [
+        'sees its team, and itself in it, by the tools that it was granted and no others',
+        'that is cancelled has asked for nothing: the task of the other is cancelled, and its secret is of no use',
+      ],
+    },
+    [
+      'it has all tools, whatever it was granted',
+      'src/team/member.ts',
+      'TEAM_SERVER_TOOLS.filter(({ name }) => granted.includes(name))',
+      'TEAM_SERVER_TOOLS.filter(({ name }) => granted.includes(name) || name !== "")',
+    ],
+    ['a secret outlives its call', 'src/team/desk.ts', 'this.#members.delete(token)', 'void token'],
+  ),
+  ...breaking(
+    'A call that asks another agent leaves a place for the answer',
+    {
+      'tests/team/places.test.ts': [
+        'leave a place to one that works, however many ask and are answered, and whatever the limit becomes',
+        'are refused in words that say what to do instead',
+      ],
+    },
+    ['the last place is taken as well', 'src/team/places.ts', 'call]).size >= room', 'call]).size > room'],
+    [
+      'any number of answers is waited for at a time',
+      'src/team/places.ts',
+      'if (atOnce >= MOST_AT_ONCE)',
+      'if (atOnce >= Infinity)',
+    ],
+  ),
   // The MCP server
   ...breaking(
     'A client of claude-agents mcp leaves nothing running that it waits for',
@@ -42,7 +75,7 @@ export const MUTATIONS = [
     },
     [
       'no tool hears that its call is cancelled',
-      'src/cli/mcp/server.ts',
+      'src/mcp/tool-server.ts',
       'signal: mcpReq.signal, progress: tell',
       'signal: new AbortController().signal, progress: tell',
     ],
@@ -66,13 +99,13 @@ export const MUTATIONS = [
     },
     [
       'any number of calls is in flight',
-      'src/cli/mcp/server.ts',
-      'if (this.#calls.size >= MOST_CALLS) return',
+      'src/mcp/tool-server.ts',
+      'if (this.#calls.size >= mostCalls) return',
       'if (this.#calls.size >= Infinity) return',
     ],
     [
       'half of a character is read twice',
-      'src/cli/mcp/tool.ts',
+      'src/mcp/tool.ts',
       'const end = offset + piece.length',
       'const end = offset + longest',
     ],
@@ -84,7 +117,7 @@ export const MUTATIONS = [
     [
       'what is disallowed is allowed',
       'src/config/agent-definition.ts',
-      'if (isTool(rule) && !never.has(base(rule))) return [rule]',
+      'if (isTool(rule) && !never.has(ruleParts(rule).name)) return [rule]',
       'if (isTool(rule)) return [rule]',
     ],
   ),
@@ -109,6 +142,61 @@ export const MUTATIONS = [
       'src/events/options/agent-changes.ts',
       'if (key in place && place[key] !== known[key])',
       'if (key in place && place[key] === undefined)',
+    ],
+  ),
+  // Servers, plugins, directories, variables
+  ...breaking(
+    'A secret of an MCP server is nowhere but where it is meant to be',
+    { 'tests/events/servers.test.ts': ['%s is refused, and no secret is repeated'] },
+    [
+      'a secret is accepted as a text',
+      'src/events/options/servers.ts',
+      'return holdsSecret(name, value) ?',
+      'return holdsSecret(name, value) && name === "" ?',
+    ],
+    [
+      'the login of claude is given to a server',
+      'src/events/options/servers.ts',
+      '/^(ANTHROPIC|CLAUDE|CLAUDECODE)(_|$)/i.test(variable)',
+      '/^(ANTHROPICS)$/i.test(variable)',
+    ],
+  ),
+  ...breaking(
+    'A secret of an MCP server is nowhere but where it is meant to be',
+    {
+      'tests/claude/servers.test.ts': [
+        'an agent uses the tools of a stdio and of an http server, and their secrets are nowhere but there',
+      ],
+    },
+    [
+      'its files stay after the call',
+      'src/claude/launch-plan.ts',
+      'if (settings.mcpServers) await removeFrom(dirname(path), basename(path))',
+      'if (path === "") await removeFrom(dirname(path), basename(path))',
+    ],
+  ),
+  ...breaking(
+    'A call is not sent without the servers that it requires',
+    { 'tests/claude/servers.test.ts': ['a call is not sent if a server that it requires %s'] },
+    [
+      'a failed server is taken for one that has started',
+      'src/claude/process/runner.ts',
+      "status !== 'connected' && status !== 'pending'",
+      "status === 'connected' && status !== 'connected'",
+    ],
+  ),
+  ...breaking(
+    'An agent has what it is equipped with',
+    {
+      'tests/claude/servers.test.ts': [
+        'an agent has what it is equipped with: directories, variables, plugins, effort, and no tool that it may not use',
+      ],
+    },
+    [
+      'what it may never use is not passed on',
+      'src/claude/arguments.ts',
+      '...disallowedTools.map(checkRule)]',
+      ']',
     ],
   ),
   // Schedules
@@ -555,9 +643,9 @@ export const MUTATIONS = [
     },
     [
       'a declaration trusts what the agent has made',
-      'src/actors/agent/system.ts',
+      'src/actors/agent/agent.ts',
       'text: workspace.settings',
-      'text: (await runner.files.project({ agent: id, workspace, directories: directories(id) })).hash',
+      'text: (await runner.files.project(place)).hash',
     ],
   ),
   ...breaking(
@@ -3786,7 +3874,7 @@ export const MUTATIONS = [
     [
       'nothing is said of what is left out',
       'src/actors/agent/session/conversation.ts',
-      'turns: turns.length - told.length, characters }',
+      'turns: elsewhere + turns.length - told.length, characters }',
       'turns: 0, characters }',
     ],
   ),
@@ -3916,6 +4004,23 @@ export const MUTATIONS = [
       'wasKilled, insists: true })',
       'wasKilled })',
     ],
+  ),
+  ...breaking(
+    'An adopted session continues as it was',
+    { 'tests/actors/agent/adopted.test.ts': ['forks the session with its first task'] },
+    [
+      'the agent begins a conversation of its own',
+      'src/actors/agent/state.ts',
+      'SessionAdopted: (_, { sessionId }) => ({ session: sessionId }),',
+      'SessionAdopted: () => ({}),',
+    ],
+  ),
+  ...breaking(
+    'An adopted session continues as it was: half a line is refused',
+    {
+      'tests/claude/session/adoption.test.ts': ['a transcript that is cut off anywhere'],
+    },
+    ['half a line is skipped', 'src/claude/session/adoption.ts', 'isWhole = line !== null', 'isWhole = true'],
   ),
   ...breaking(
     'A branch off an earlier turn costs what it cost',

@@ -39,6 +39,7 @@ export type { AgentInfo } from './actors/agent/list.ts'
 export type { AgentSnapshot, AgentStatus } from './actors/agent/machine.ts'
 export type { RunningProcess } from './actors/agent/processes.ts'
 export type { AgentFilesRef, AgentMailboxRef, AgentMetrics, AgentRef, Placement } from './actors/agent/ref.ts'
+export type { AdoptOptions } from './actors/agent/session/adopted.ts'
 export type { SessionLink } from './actors/agent/session/chain.ts'
 export type { ForkOptions } from './actors/agent/session/fork.ts'
 export type { RemovalOptions, RemovedAgent } from './actors/agent/system.ts'
@@ -71,6 +72,7 @@ export type { ReadMessage, SendOptions, SentMessage } from './actors/agent/mailb
 export type { DeliveredMessage } from './actors/agent/mailbox/unread.ts'
 export type { MessageInfo } from './messages/list.ts'
 export type { Message } from './messages/messages.ts'
+export type { AgentAnswer, AgentRequest } from './messages/requests.ts'
 
 // Landing
 

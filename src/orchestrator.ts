@@ -13,6 +13,7 @@ import type { agentMachine } from './actors/agent/machine.ts'
 import type { ReadMessage, SentMessage } from './actors/agent/mailbox/mailbox.ts'
 import type { RunningProcess } from './actors/agent/processes.ts'
 import { type AgentRef, localPlacement } from './actors/agent/ref.ts'
+import type { AdoptOptions } from './actors/agent/session/adopted.ts'
 import type { ForkOptions } from './actors/agent/session/fork.ts'
 import { AgentSystem, type RemovalOptions, type RemovedAgent, removeEach } from './actors/agent/system.ts'
 import type { AskOptions } from './actors/agent/tasks/ask-options.ts'
@@ -60,6 +61,7 @@ import type { LandWork } from './landing/step-landing.ts'
 import { hostLogger, type Logger } from './logger.ts'
 import type { MessageInfo } from './messages/list.ts'
 import type { Message, Messages } from './messages/messages.ts'
+import type { AgentAnswer, AgentRequest } from './messages/requests.ts'
 import type { Notifier } from './notifications/notifier.ts'
 import { OPTIONS, type OrchestratorOptions } from './orchestrator-options.ts'
 import { type OwnerSocket, serveOthers } from './owner/serving.ts'
@@ -90,6 +92,7 @@ import type { EventStore } from './store/event-store.ts'
 import { atStore } from './store/level/directory.ts'
 import { liveOwner, lockStore, type StoreLock } from './store/level/lock.ts'
 import { levelStore } from './store/level/store.ts'
+import type { TeamDesk } from './team/desk.ts'
 import type { WorkflowReference } from './workflows/pattern.ts'
 import { inputLimits } from './workspaces/inputs/limits.ts'
 import { thisPlace } from './workspaces/place.ts'
@@ -126,6 +129,9 @@ export class Orchestrator implements AsyncDisposable {
   /** Loaded when work is landed, or was. */
   readonly #openLandings: () => Promise<Landings>
   #landings: Promise<Landings> | undefined
+  /** Loaded when an agent that works with its team makes a call. */
+  readonly #openDesk: () => Promise<TeamDesk>
+  #desk: TeamDesk | undefined
   /** Loaded when there is a schedule. */
   readonly #openSchedules: () => Promise<Schedules>
   #schedules: Promise<Schedules> | undefined
@@ -166,6 +172,7 @@ export class Orchestrator implements AsyncDisposable {
       ...surroundings,
       store,
       admission,
+      team: async (call) => (await this.#openDesk()).admit(call),
       intake: this.#intake,
       deliver: async (to, message) => (await this.#loadMessages()).deliver(to, message),
       spentLate: async ({ taskId, runId }, callId, cost) => {
@@ -208,7 +215,10 @@ export class Orchestrator implements AsyncDisposable {
     })
     this.#loadMessages = onceDone(async () => {
       const { Messages } = await import('./messages/messages.ts')
-      return new Messages({ store, newId: environment.newId, agent: (id) => this.#agents.get(id) })
+      return new Messages({
+        ...{ store, newId: environment.newId, agent: (id) => this.#agents.get(id) },
+        spent: ({ taskId, runId }, cost) => this.#runs.recordLateCost(runId, taskId, `ask/${taskId}`, cost),
+      })
     })
     this.#openLandings = async () => {
       const { Landings } = await import('./landing/landings.ts')
@@ -220,6 +230,11 @@ export class Orchestrator implements AsyncDisposable {
         agentsOf: async (run) => [...new Set((await this.#runs.show(run)).taken.map(({ worker }) => worker))],
       })
     }
+    this.#openDesk = onceDone(async () => {
+      const { TeamDesk } = await import('./team/desk.ts')
+      this.#desk = new TeamDesk({ ...environment, system: this, room: () => admission.room })
+      return this.#desk
+    })
     this.#openSchedules = async () => {
       const { Schedules } = await import('./schedules/schedules.ts')
       return new Schedules({
@@ -490,6 +505,7 @@ export class Orchestrator implements AsyncDisposable {
     // They ask agents, so they end before these do.
     for (const part of [await this.#schedules, await this.#landings, ...parts])
       if (part) await attempt(this.#closed(part))
+    await attempt(this.#desk?.close())
     await attempt(this.#notifier?.close())
     await attempt(this.#socket?.close())
     await this.store[Symbol.asyncDispose]()
@@ -551,6 +567,17 @@ export class Orchestrator implements AsyncDisposable {
   async sendTask(id: string, task: string | TaskInput, options?: AskOptions): Promise<string> {
     const agent = await this.agent(id)
     return (await agent.ask(task, options)).text
+  }
+
+  /**
+   * A new agent that continues a session of Claude Code: one of yours by its id, or the transcript in a file. The transcript
+   * is copied, and never changed. Throws InvalidInputError for what is no whole transcript, AgentExistsError.
+   *
+   * @example
+   * const agent = await orchestrator.adopt('f3b1c2d4-5e6f-4a7b-8c9d-0e1f2a3b4c5d', { id: 'reviewer' })
+   */
+  async adopt(session: string, options?: AdoptOptions): Promise<AgentRef> {
+    return this.#working.#agents.adopt(session, options)
   }
 
   /**
@@ -645,6 +672,7 @@ export class Orchestrator implements AsyncDisposable {
   readonly messages: OrchestratorMessages = {
     send: async (message) => (await this.#working.#loadMessages()).send(message),
     read: async (agent) => (await this.#working.#loadMessages()).read(agent),
+    ask: async (request) => (await this.#working.#loadMessages()).ask(request),
     list: async (agent) => (await this.#open.#loadMessages()).list(agent),
   }
 
@@ -893,6 +921,15 @@ export interface OrchestratorMessages {
    * AgentNotFoundError, and InvalidInputError if no call runs.
    */
   read(agent: string): Promise<readonly ReadMessage[]>
+  /**
+   * Asks another agent for an agent, and waits for the answer: a task of the other one, whose cost belongs to the run of the
+   * task that asks, and which is cancelled if that ends before. Throws AskCycleError for one that would wait for itself,
+   * AskDepthError, UndeliverableError, MailboxFullError, AgentNotFoundError (for `from`), and what ends the task otherwise.
+   *
+   * @example
+   * const { text } = await orchestrator.messages.ask({ from: 'writer', to: 'critic', text: 'Is the title good?' })
+   */
+  ask(request: AgentRequest): Promise<AgentAnswer>
   /** What an agent has received and sent, oldest first. Throws AgentNotFoundError. */
   list(agent: string): Promise<readonly MessageInfo[]>
 }

@@ -32,6 +32,8 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
   [/^telemetry\//, 'telemetry', 4],
   [/^notifications\//, 'notifications', 4],
   [/^inbox\//, 'inbox', 4],
+  [/^mcp\//, 'mcp', 4],
+  [/^team\//, 'team', 4],
   [/^owner\//, 'owner', 4],
   [/^remote\//, 'remote', 4],
   [/^cluster\//, 'cluster', 4],
@@ -44,9 +46,9 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
 ]
 
 const LIBRARIES: Readonly<Record<string, RegExp>> = {
-  effect: /^(events|store|claude|config|cluster|cli\/mcp)\/|^schedules\/facts\.ts/,
+  effect: /^(events|store|claude|config|cluster|cli\/mcp|mcp|team)\/|^schedules\/facts\.ts/,
   '@effect': /^cluster\//,
-  '@modelcontextprotocol': /^cli\/mcp\//,
+  '@modelcontextprotocol': /^(cli\/mcp|mcp|team)\//,
   level: /^store\//,
   'classic-level': /^store\//,
   pg: /^store\/postgres\//,

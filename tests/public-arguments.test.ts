@@ -61,19 +61,29 @@ test('every method of an orchestrator and of its parts has one too', async () =>
     runner: testing.scriptedRunner(),
   })
   const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'You help.' })
-  const { runs, budgets, held, history, accounts, landings, inbox, schedules } = orchestrator
+  const { runs, budgets, held, history, accounts, landings, inbox, schedules, messages } = orchestrator
   const calls: (readonly [string, Callable])[] = []
   for (const [owner, part] of Object.entries({
-    ...{ runs, budgets, held, history, accounts, landings, inbox, schedules },
+    ...{ runs, budgets, held, history, accounts, landings, inbox, schedules, messages },
   }))
     for (const [name, method] of Object.entries(part as object))
       if (typeof method === 'function') calls.push([`${owner}.${name}`, method as Callable])
   const methods = {
     orchestrator: [
-      ...['createAgent', 'declareAgent', 'agent', 'removeAgent', 'fork', 'run', 'sendTask', 'sequential'],
+      ...[
+        'createAgent',
+        'declareAgent',
+        'agent',
+        'removeAgent',
+        'adopt',
+        'fork',
+        'run',
+        'sendTask',
+        'sequential',
+      ],
       ...['parallel', 'pipeline', 'hierarchical', 'supervise', 'supervisor', 'spawn', 'registerActors'],
     ],
-    agent: ['ask', 'cancel', 'reply', 'approve', 'reject', 'setBudget'],
+    agent: ['ask', 'send', 'cancel', 'reply', 'approve', 'reject', 'setBudget'],
   } as const
   for (const [owner, object] of Object.entries({ orchestrator, agent }))
     for (const name of methods[owner as keyof typeof methods])

@@ -7,6 +7,9 @@ export const isLong = process.env.LONG_TESTS === '1'
 export const repetitions = (variable: string, { short, long }: { short: number; long: number }): number =>
   Number(process.env[variable] ?? (isLong ? long : short))
 
-/** The first of cases that go the same way, each at the cost of a process; all of them in CI, which says `CASES=all`, and in full. */
+/** Whether every case of the same kind runs that costs a process: in CI, which says `CASES=all`, and in full. */
+export const everyCase = isLong || process.env.CASES === 'all'
+
+/** The first of such cases, or every one. */
 export const few = <Case>(count: number, cases: readonly Case[]): readonly Case[] =>
-  isLong || process.env.CASES === 'all' ? cases : cases.slice(0, count)
+  everyCase ? cases : cases.slice(0, count)

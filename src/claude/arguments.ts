@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path'
 import { InvalidInvocationError, OutputSchemaError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
-import { isToolRule } from '../events/options/tools.ts'
+import { isToolRule, ruleParts } from '../events/options/tool-rule.ts'
 import { FILE_TOOLS, SHELL_TOOLS } from './asking/rules.ts'
 import { outputSchema } from './output-schema.ts'
 import { recordsSystemPrompts, type Version } from './program.ts'
@@ -16,6 +16,12 @@ export interface ArgumentsContext {
   readonly origin?: { readonly sessionId: string; readonly at: string | null } | null | undefined
   /** The settings by which a person is asked about tool calls, and the server by which the agent asks one. */
   readonly asking?: { readonly settings: JsonObject; readonly server: JsonObject | null } | undefined
+  /** The server by which it reaches its team. */
+  readonly team?: JsonObject | undefined
+  /** The file that configures the agent's own MCP servers. Their secrets are in no argument. */
+  readonly servers?: string | undefined
+  /** Whether it is asked something before the prompt, which is then a message. */
+  readonly asksFirst?: boolean
   /** The working tree of a project whose own settings count, and whether it has MCP servers. */
   readonly project?: { readonly directory: string; readonly hasServers: boolean } | undefined
 }
@@ -39,8 +45,11 @@ export function claudeArguments(
     // Plain json loses the cause of startup errors; stream-json requires --verbose.
     ...['--output-format', 'stream-json', '--verbose', '--include-partial-messages'],
     ...sessionArguments(call, context),
+    ...(context.asksFirst ? ['--input-format', 'stream-json'] : []),
     ...sourceArguments(context),
-    '--disable-slash-commands',
+    // A prompt is none; without plugins, there are no skills either.
+    ...(settings.plugins ? [] : ['--disable-slash-commands']),
+    ...(settings.plugins ?? []).flatMap((path) => ['--plugin-dir', path]),
     ...(settings.permissions === 'bypass'
       ? ['--dangerously-skip-permissions']
       : ['--permission-mode', 'acceptEdits']),
@@ -48,9 +57,14 @@ export function claudeArguments(
     ...(recordsSystemPrompts(context.version) ? ['--system-prompt-snapshot', 'off'] : []),
     ...(context.systemPromptFile === null ? [] : ['--append-system-prompt-file', context.systemPromptFile]),
     ...(settings.model === undefined ? [] : ['--model', checkModel(settings.model)]),
+    ...(settings.fallbackModel === undefined
+      ? []
+      : ['--fallback-model', settings.fallbackModel.split(',').map(checkModel).join(',')]),
+    ...(settings.effort === undefined ? [] : ['--effort', settings.effort]),
     ...(settings.maxTurns === undefined ? [] : ['--max-turns', String(settings.maxTurns)]),
     ...(settings.outputSchema === undefined ? [] : ['--json-schema', checkSchema(settings.outputSchema)]),
-    // These two are variadic and would swallow what follows: they come last, each ended by the next flag.
+    // These are variadic and would swallow what follows: they come last, each ended by the next flag.
+    ...(settings.addDirs ? ['--add-dir', ...settings.addDirs] : []),
     ...(allowed.length === 0 ? [] : ['--allowedTools', ...allowed]),
     ...['--disallowedTools', ...disallowed],
   ]
@@ -61,10 +75,12 @@ export function claudeArguments(
  * is loaded if it is trusted: not the `local` settings, which only the agent can have written, and not the instructions and
  * servers of the folders around.
  */
-function sourceArguments({ project, asking }: ArgumentsContext): string[] {
+function sourceArguments({ project, asking, servers: own, team }: ArgumentsContext): string[] {
   const servers = [
     ...(project?.hasServers ? ['.mcp.json'] : []),
+    ...(own === undefined ? [] : [own]),
     ...(asking?.server ? [JSON.stringify(asking.server)] : []),
+    ...(team ? [JSON.stringify(team)] : []),
   ]
   const settings = {
     ...(project && { claudeMdExcludes: ['**/node_modules/**', ...aroundOf(project.directory)] }),
@@ -104,8 +120,11 @@ function sessionArguments(
   return [...at, '--resume', checkSessionId(forked), '--fork-session', ...own]
 }
 
+/** Whether it has the form of the ids of sessions, and of the lines of their transcripts. */
+export const isSessionId = (id: string): boolean => SESSION_ID.test(id)
+
 function checkSessionId(id: string): string {
-  if (SESSION_ID.test(id)) return id
+  if (isSessionId(id)) return id
   throw new InvalidInvocationError({ said: 'a session id is not a UUID' })
 }
 
@@ -143,7 +162,10 @@ const WORKSPACE = './**'
  */
 const NEVER = ['ListAgents', 'SendMessage', 'EnterWorktree', 'ExitWorktree']
 
-type Granted = Pick<CallSettings, 'allowedTools' | 'approvedRules' | 'approveTools' | 'permissions'>
+type Granted = Pick<
+  CallSettings,
+  'allowedTools' | 'approvedRules' | 'approveTools' | 'disallowedTools' | 'permissions' | 'team'
+>
 
 /**
  * The rules for an agent's tools. Throws {@link InvalidInvocationError} for anything that is not a rule.
@@ -152,24 +174,24 @@ type Granted = Pick<CallSettings, 'allowedTools' | 'approvedRules' | 'approveToo
  * toolRules({ allowedTools: ['Write', 'Bash(git *)'] }).allowed // ['Write(./**)', 'Bash(git *)']
  */
 export function toolRules(settings: Granted): ToolRules {
-  const { allowedTools = [], approvedRules = [] } = settings
-  const allowed = [...allowedTools, ...approvedRules].map((name) => {
-    if (!isToolRule(name)) {
-      throw new InvalidInvocationError({
-        said: `${JSON.stringify(name.slice(0, 80))} is not the name of a tool`,
-      })
-    }
-    return FILE_TOOLS.has(name) ? `${name}(${WORKSPACE})` : name
-  })
+  const { allowedTools = [], approvedRules = [], disallowedTools = [], team = [] } = settings
+  const allowed = [...allowedTools, ...approvedRules, ...team.map(teamTool)].map(checkRule)
   return {
-    allowed,
+    allowed: allowed.map((name) => (FILE_TOOLS.has(name) ? `${name}(${WORKSPACE})` : name)),
     // What runs commands is denied unless one of them is allowed.
-    disallowed: grantsShell(settings) ? NEVER : [...NEVER, ...SHELL_TOOLS],
+    disallowed: [...NEVER, ...(grantsShell(settings) ? [] : SHELL_TOOLS), ...disallowedTools.map(checkRule)],
   }
+}
+
+const teamTool = (name: string) => `mcp__team__${name}`
+
+function checkRule(name: string): string {
+  if (isToolRule(name)) return name
+  throw new InvalidInvocationError({ said: `${JSON.stringify(name.slice(0, 80))} is not the name of a tool` })
 }
 
 /** Whether an agent may run commands, if only on approval. */
 export function grantsShell({ allowedTools = [], approveTools = [], permissions }: Granted): boolean {
-  const isShell = (name: string) => SHELL_TOOLS.some((tool) => name === tool || name.startsWith(`${tool}(`))
+  const isShell = (rule: string) => SHELL_TOOLS.includes(ruleParts(rule).name)
   return permissions === 'bypass' || [...allowedTools, ...approveTools].some(isShell)
 }

@@ -14,7 +14,14 @@ import { prepareDirectories } from '../workspaces/lifecycle.ts'
 import { directoryOperations } from '../workspaces/operations.ts'
 import { cautionsOnce } from './cautions.ts'
 import { hopeless } from './classification.ts'
-import { clearTemporaryFiles, inputOf, launchPlan, writeCallFiles } from './launch-plan.ts'
+import {
+  clearTemporaryFiles,
+  inputOf,
+  launchPlan,
+  removeServerFiles,
+  serverCheck,
+  writeCallFiles,
+} from './launch-plan.ts'
 import { accountOf } from './login/account.ts'
 import { continuesItself, withContinuations } from './paused-turn.ts'
 import { callFailure, costSoFar, resultOf, spendingOf } from './process/call-ending.ts'
@@ -24,6 +31,7 @@ import { sweepBase } from './process/termination.ts'
 import { formatVersion, programLocator } from './program.ts'
 import { recoverCall } from './recovery.ts'
 import type { AgentRunner, Call } from './runner.ts'
+import { adoptSession } from './session/adoption.ts'
 import { branchSession } from './session/branch.ts'
 import { Sessions } from './session/origin.ts'
 import { pruneTranscripts } from './session/pruning.ts'
@@ -71,12 +79,12 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     await clearTemporaryFiles(call).catch((error: unknown) =>
       logger.warn({ callId: call.callId, error }, 'could not remove the temporary files of earlier calls'),
     )
-    await writeCallFiles(call)
+    const serverSecrets = await writeCallFiles(call, process.env)
     const sessions = new Sessions(call.directories.home)
     const plan = launchPlan(call, { program, ...sources(), origin: await sessions.originToFork(call) })
     const costBefore = continuesItself(call) ? await costSoFar(call, sessions) : undefined
     const redact = redactor({
-      secrets: plan.secrets,
+      secrets: [...plan.secrets, ...serverSecrets],
       prompts: [call.prompt, call.settings.systemPrompt],
     })
     const { read, facts, streamed } = streamParser(redact)
@@ -84,6 +92,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       plan,
       redact,
       input: inputOf(call),
+      check: serverCheck(call),
       reader: {
         read: (lines) => lines.flatMap(read),
         longRecords: longRecord,
@@ -126,6 +135,18 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     }
   }
 
+  /** Their secrets are on the disk only as long as the call. */
+  const withoutServerFiles = (inner: AgentRunner['start']): AgentRunner['start'] =>
+    async function* started(call, options) {
+      try {
+        yield* inner(call, options)
+      } finally {
+        await removeServerFiles(call).catch((error: unknown) =>
+          logger.warn({ callId: call.callId, error }, 'could not remove the configuration of MCP servers'),
+        )
+      }
+    }
+
   /** A file that cannot be removed must not cost an answer that was paid for. */
   const prune = (call: Call, sessions = new Sessions(call.directories.home)) =>
     pruneTranscripts(call, sessions).catch((error: unknown) =>
@@ -136,7 +157,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     name: options.simulated ? 'simulated' : 'claude',
     capacity: { calls: maxProcesses, starts: maxStarts },
     account: () => accountOf(sources()),
-    start: withContinuations(start),
+    start: withoutServerFiles(withContinuations(start)),
     async recover(call, { process: identity, signal }) {
       const recovered = await recoverCall(
         call,
@@ -148,6 +169,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     },
     processes: ({ baseDir }) => callProcesses(baseDir, context.table),
     branch: branchSession,
+    adopt: adoptSession,
     sweep: (what) => sweepBase(what, context),
     ...directoryOperations(options),
   }

@@ -7,6 +7,7 @@
  * may be running in.
  */
 import { join } from 'node:path'
+import { isReserved } from '../events/options/servers.ts'
 import { HOME_MARKER } from '../workspaces/directories.ts'
 import { authorVariables } from '../workspaces/files/git.ts'
 import { absoluteEntries } from '../workspaces/inputs/git-command.ts'
@@ -130,11 +131,20 @@ export function callEnvironment({
 }: CallEnvironment): Environment {
   return {
     LANG: 'C.UTF-8',
+    // First: none of them replaces what follows.
+    ...variablesOf(
+      inherited,
+      (settings.env ?? []).filter((name) => !isReserved(name)),
+    ),
     ...inheritedVariables(inherited),
     ...loginVariables({ inherited, added }),
     // The CLI lets root bypass permissions only if this says that it runs in a sandbox.
     ...(settings.permissions === 'bypass' && inherited.IS_SANDBOX === '1' ? { IS_SANDBOX: '1' } : {}),
     ...BOUNDS,
+    // Those of Claude Code are none that the agent was given.
+    ...(settings.plugins && { CLAUDE_CODE_DISABLE_BUNDLED_SKILLS: '1' }),
+    // The tools of its servers are there from its first request on.
+    ...(settings.mcpServers && { MCP_CONNECTION_NONBLOCKING: '0' }),
     ...withoutFileMentions(version),
     ...withoutRepository(settings),
     ...asAuthor(agent, settings),

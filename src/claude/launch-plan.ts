@@ -1,8 +1,9 @@
 /** What to spawn for a call, decided as data. */
 import { randomUUID } from 'node:crypto'
 import { existsSync, realpathSync } from 'node:fs'
-import { rename, writeFile } from 'node:fs/promises'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import type { JsonObject } from '../events/json.ts'
 import { secretsOf } from '../events/redaction.ts'
 import { readAgentFile } from '../workspaces/agent-file.ts'
 import { withDescriptors } from '../workspaces/descriptors.ts'
@@ -15,6 +16,8 @@ import {
   askingSettings,
   hasQuestions,
   personServer,
+  teamFile,
+  teamServer,
 } from './asking/plan.ts'
 import { askingProgram } from './asking/programs.ts'
 import { callEnvironment, type Environment, temporaryDirectory } from './environment.ts'
@@ -22,8 +25,10 @@ import { isLoginFixed, isOn, type LoginSources, type Variables } from './login/a
 import { hideLogin } from './login/hidden.ts'
 import { outputFiles } from './process/call-output.ts'
 import type { LaunchPlan } from './process/launch.ts'
+import type { ServerCheck } from './process/runner.ts'
 import type { Program } from './program.ts'
 import type { Call } from './runner.ts'
+import { serverConfiguration, serverDirectory, serverFiles } from './servers.ts'
 import type { SessionOrigin } from './session/origin.ts'
 
 export interface PlanOptions extends LoginSources {
@@ -53,8 +58,28 @@ const PREAMBLE = '\n'
 const HOLD_BACK = 'IFS= read -r go && [ "$go" = go ] && exec "$@" </dev/null'
 const GO = 'go\n'
 
-/** What is sent to a call once its start is durable. */
-export const inputOf = ({ resumes, prompt }: Call): string => (resumes ? GO : prompt)
+/** What is sent to a call once its start is durable, and its servers are there. */
+export const inputOf = (call: Call): string => {
+  if (call.resumes) return GO
+  const content = `${PREAMBLE}${call.prompt}`
+  return requiredServers(call).length === 0
+    ? call.prompt
+    : asLine({ type: 'user', message: { role: 'user', content }, client_composed: true })
+}
+
+const asLine = (message: JsonObject) => `${JSON.stringify(message)}\n`
+
+/** The servers without which nothing is sent. A turn that resumes is one that they had let begin. */
+const requiredServers = ({ resumes, settings: { mcpServers = {} } }: Call): readonly string[] =>
+  resumes ? [] : Object.keys(mcpServers).filter((name) => mcpServers[name]?.required)
+
+/** Asks the CLI what became of its servers; null if the call requires none. */
+export const serverCheck = (call: Call): ServerCheck | null => {
+  const required = requiredServers(call)
+  if (required.length === 0) return null
+  const question = { type: 'control_request', request_id: 'servers', request: { subtype: 'mcp_status' } }
+  return { question: asLine(question), required }
+}
 
 /** The launch plan of a call. {@link writeCallFiles} writes the files that it refers to. */
 export function launchPlan(call: Call, { program, inherited, added, origin }: PlanOptions): CallPlan {
@@ -63,10 +88,14 @@ export function launchPlan(call: Call, { program, inherited, added, origin }: Pl
   const { path, version } = program
   const environment = callEnvironment({ ...call, home, version, inherited, added })
   const asking = askingPlanOf(call) ?? undefined
+  const asksFirst = requiredServers(call).length > 0
   const given = claudeArguments(call, {
     version,
     origin,
+    asksFirst,
+    servers: settings.mcpServers && serverConfiguration(home),
     asking: asking && askingArguments(call, asking),
+    team: call.team && teamServer(home, askingProgram('team')),
     project: settings.project
       ? { directory: realpathSync(workspace), hasServers: existsSync(join(workspace, '.mcp.json')) }
       : undefined,
@@ -78,7 +107,7 @@ export function launchPlan(call: Call, { program, inherited, added, origin }: Pl
   return {
     ...launch,
     ...(call.resumes ? heldBack : { preamble: PREAMBLE }),
-    secrets: secretsOf(environment),
+    secrets: [...secretsOf(environment), ...(call.team ? [call.team.token] : [])],
     isLoginFixed: isLoginFixed(environment),
     directory: workspace,
     home,
@@ -109,12 +138,29 @@ const askingArguments = (call: Call, plan: AskingPlan) => ({
   server: hasQuestions(call) ? personServer(askingProgram('person')) : null,
 })
 
-/** Writes what the plan's arguments refer to: the system prompt, and what the hook knows. */
-export async function writeCallFiles(call: Call): Promise<void> {
+/**
+ * Writes what the plan's arguments refer to: the system prompt, what the hook knows, how the team is reached, and the servers.
+ * Returns the secrets of these. Throws McpSecretError.
+ */
+export async function writeCallFiles(call: Call, environment: Variables): Promise<readonly string[]> {
   const { home } = call.directories
   await writeOwnFile(systemPromptFile(home), call.settings.systemPrompt)
   const asking = askingPlanOf(call)
   if (asking) await writeOwnFile(askingFile(home), JSON.stringify(asking))
+  if (call.team) await writeOwnFile(teamFile(home), JSON.stringify(call.team))
+  if (!call.settings.mcpServers) return []
+  await removeServerFiles(call)
+  const { files, secrets } = await serverFiles(call.settings.mcpServers, home, environment)
+  await mkdir(serverDirectory(home), { mode: 0o700 })
+  for (const [name, text] of Object.entries(files))
+    await writeOwnFile(join(serverDirectory(home), name), text)
+  return secrets
+}
+
+/** Removes the configuration of its servers, and with it their secrets. */
+export async function removeServerFiles({ directories, settings }: Call): Promise<void> {
+  const path = serverDirectory(directories.home)
+  if (settings.mcpServers) await removeFrom(dirname(path), basename(path))
 }
 
 /** Atomically: an earlier call may still be reading it. */

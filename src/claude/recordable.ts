@@ -1,8 +1,10 @@
 /** Makes what a call says safe to record, wherever it comes from: `claude`, a transcript, a custom runner. */
 import { LAST_INSTANT } from '../clock.ts'
+import type { CallSetup } from '../events/call-setup.ts'
 import { InvalidResultError } from '../events/errors/call.ts'
 import type { AccountWindow, CallResult, CallSpending, Usage } from './runner.ts'
 import { MOST_WINDOWS } from './stream/account-limit.ts'
+import { serversIn } from './stream/parser.ts'
 import {
   asRecord,
   label,
@@ -20,6 +22,8 @@ const LARGEST_COST_USD = 1e9
 /** How many denied tool uses a fact records, and how much of each. */
 export const MOST_DENIALS = 100
 const LONGEST_INPUT = 1000
+/** How many tools and servers a fact records. */
+const MOST_SET_UP = 200
 
 /**
  * The result with safe and bounded values. An answer is never lost because of a number: counts become whole and not
@@ -56,6 +60,19 @@ export function recordableSpending(spent: unknown): CallSpending | undefined {
     costUsd: amount(given?.costUsd, LARGEST_COST_USD),
     usage: usageIn(asRecord(given?.usage)),
     ...(given?.estimated === true ? { estimated: true } : {}),
+  }
+}
+
+/** The same for what came up when a call began. */
+export function recordableSetup(given: unknown): CallSetup {
+  const init = asRecord(given)
+  return {
+    version: labelAt(init, 'version'),
+    model: labelAt(init, 'model'),
+    tools: listAt(init, 'tools')
+      .slice(0, MOST_SET_UP)
+      .map((tool) => label(String(tool))),
+    servers: serversIn(init, 'servers').slice(0, MOST_SET_UP),
   }
 }
 

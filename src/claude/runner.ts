@@ -1,7 +1,9 @@
 /** The port to whatever answers a call: the `claude` process, a script in a test, another program. */
+import type { ServerStatus } from '../events/call-setup.ts'
 import type { ClaudeExecutionError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
+import type { Equipment } from '../events/options/agent.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
 import type { FilesOperations } from '../workspaces/files/operations.ts'
 
@@ -20,7 +22,15 @@ export interface Call {
   /** What a person decided of the tool call at which its parent session ended: no prompt is sent. */
   readonly resumes?: ResumedTurn
   readonly settings: CallSettings
+  /** How it reaches its team, if it may. */
+  readonly team?: TeamPass
   readonly directories: AgentDirectories
+}
+
+/** With it, the server of a call reaches the team, as nobody but its agent. It is a secret of the call. */
+export interface TeamPass {
+  readonly socket: string
+  readonly token: string
 }
 
 /** A tool call at which a call has ended, for a person to decide. It has not been carried out. */
@@ -40,8 +50,8 @@ export interface ResumedTurn extends DeferredTool {
   readonly reason?: string
 }
 
-/** How a call is made: the role, the model, the tools and the form of the answer. */
-export interface CallSettings {
+/** How a call is made: the role, the model, the tools and the form of the answer. Secrets of servers are references. */
+export interface CallSettings extends Equipment {
   readonly systemPrompt: string
   readonly allowedTools?: readonly string[]
   readonly maxTurns?: number
@@ -59,6 +69,8 @@ export interface CallSettings {
   readonly approvedRules?: readonly string[]
   /** Whether it has a tool by which it asks a person: the call ends at that. */
   readonly questions?: boolean
+  /** The names of the tools by which it works with its team. */
+  readonly team?: readonly string[]
   /**
    * Whether the repository that the agent works on is trusted: its settings, hooks, servers and instructions are loaded, and
    * their author can run commands. Absent: it works on none.
@@ -133,6 +145,7 @@ export type CallMessage =
       readonly model: string | null
       readonly version: string | null
       readonly tools: readonly string[]
+      readonly servers?: readonly ServerStatus[]
     }
   | { readonly type: 'text'; readonly text: string }
   /** The last characters of the text so far do not count: the stream broke, or the call failed, and it is repeated. */
@@ -155,6 +168,13 @@ export type CallMessage =
   | ({ readonly type: 'spent' } & CallSpending)
   | ({ readonly type: 'deferred' } & DeferredTool)
   | { readonly type: 'result'; readonly result: CallResult }
+
+/** A transcript that an agent can adopt, and how many prompts of it were answered. */
+export interface SessionFile {
+  readonly path: string
+  readonly sessionId: string
+  readonly turns: number
+}
 
 /** What became of a call whose outcome was not recorded. */
 export type Recovered =
@@ -215,6 +235,8 @@ export interface AgentRunner {
    * to no agent, and any agent can continue any session.
    */
   branch?(sessionId: string, from: AgentDirectories, to: AgentDirectories): Promise<void>
+  /** Copies a session of Claude Code so that an agent can continue it; the original is only read. */
+  adopt?(session: SessionFile, to: AgentDirectories): Promise<void>
   /** The files of agents, turn by turn. Without it, they are not kept, and no agent can work on a repository. */
   readonly files?: FilesOperations
   /** Deletes the directories of a removed agent, without following links. */

@@ -1,8 +1,9 @@
 /** How a command fails: one message on stderr that says what to do next, and an exit code. */
 import { CommanderError } from 'commander'
+import { jsonLine } from '../events/hidden-characters.ts'
 import { endLine, writeNote } from './terminal/live-lines.ts'
 import { asTyped } from './terminal/own-name.ts'
-import { inert, jsonLine } from './terminal/text.ts'
+import { inert } from './terminal/text.ts'
 
 /** Wrong words on the command line, as opposed to something that went wrong. */
 const USAGE = 2

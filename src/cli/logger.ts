@@ -1,8 +1,10 @@
 /** The library's log: one line per entry on stderr, of JSON with `--json`, and as lines of JSON in a file if one is configured. */
+
+import { jsonLine } from '../events/hidden-characters.ts'
 import { LOG_LEVELS, type Logger } from '../logger.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { writeNote } from './terminal/live-lines.ts'
-import { inert, jsonLine } from './terminal/text.ts'
+import { inert } from './terminal/text.ts'
 
 type Level = (typeof LOG_LEVELS)[number]
 type Fields = Record<string, unknown>

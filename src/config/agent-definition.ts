@@ -7,6 +7,7 @@ import { InvalidInputError } from '../events/errors/usage.ts'
 import { defined, isJsonObject } from '../events/json.ts'
 import { AGENT, type AgentConfig, type AgentOptions, agentConfig } from '../events/options/agent.ts'
 import { optionsOf } from '../events/options/agent-changes.ts'
+import { ruleParts } from '../events/options/tool-rule.ts'
 import { ToolRule, toolRule } from '../events/options/tools.ts'
 import { openPlainFile } from '../store/directory.ts'
 import { ConfigDocument } from './document.ts'
@@ -169,13 +170,12 @@ function splitNames(text: string): readonly string[] {
 
 /** What is both allowed and not is not allowed, also if only one of them has a scope. */
 function toolsIn(tools: unknown, disallowed: unknown, drop: Drop): readonly string[] {
-  const base = (name: string) => name.replace(/\(.*$/s, '')
-  const never = new Set(namesIn(disallowed).map(base))
+  const never = new Set(namesIn(disallowed).map((rule) => ruleParts(rule).name))
   const isTool = Schema.is(ToolRule)
   return namesIn(tools).flatMap((name) => {
     // All tools of a server go by its name here.
     const rule = toolRule(name.replace(/^(mcp__[\w-]+?)(?:__)?\*$/, '$1'))
-    if (isTool(rule) && !never.has(base(rule))) return [rule]
+    if (isTool(rule) && !never.has(ruleParts(rule).name)) return [rule]
     drop('tools', name)
     return []
   })

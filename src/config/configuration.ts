@@ -17,6 +17,7 @@ import { checkArgument, decoded, type ValuePath } from '../events/options/decodi
 import type { Limits } from '../events/options/limits.ts'
 import type { NotificationReceiver } from '../events/options/notify.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
+import { locatedServers } from '../events/options/servers.ts'
 import { checkSupervisor } from '../events/options/supervision-rules.ts'
 import { absolutePath, openPlainFile } from '../store/directory.ts'
 import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './layers.ts'
@@ -148,7 +149,9 @@ export async function loadConfig({
     maxAgents: orchestrator?.max_agents,
     sessionPersistence: orchestrator?.session_persistence,
     replaceInputs: orchestrator?.replace_inputs,
-    agentDefaults: agent_defaults && agentOptions(agent_defaults),
+    agentDefaults:
+      agent_defaults &&
+      inFolder(agentOptions(agent_defaults), (path, key) => from(`agent_defaults.${key}`, path)),
     limits: limits && inCode(limits),
     budget: amounts(budget?.usd, budget?.tokens),
     callMinimum: amounts(budget?.minimum_usd, budget?.minimum_tokens),
@@ -156,12 +159,13 @@ export async function loadConfig({
     logLevel: logging?.level,
     logFile: from('logging.file', logging?.file),
     claudePath: from('claude.path', claude?.path),
-    agents: agents?.map(({ id, system_prompt, budget, workspace, ...rest }) => ({
+    agents: agents?.map(({ id, system_prompt, budget, workspace, mcp_servers, ...rest }) => ({
       id,
       systemPrompt: system_prompt,
-      ...agentOptions(rest),
+      ...inFolder(agentOptions(rest), (path) => from('agents', path)),
       ...defined({
         budget: amounts(budget?.usd, budget?.tokens),
+        mcpServers: mcp_servers && locatedServers(mcp_servers, path === null ? '.' : dirname(path)),
         workspace: workspace && { ...workspace, repo: from('agents', workspace.repo) ?? workspace.repo },
       }),
     })),
@@ -178,6 +182,20 @@ export async function loadConfig({
     }),
     settings,
   })
+}
+
+/** The options with absolute paths. */
+function inFolder<T extends AgentDefaults>(
+  options: T,
+  from: (path: string, key: string) => string | undefined,
+): T {
+  const { addDirs, plugins } = options
+  const located = (paths: readonly string[] | undefined, key: string) =>
+    paths?.map((path) => from(path, key) ?? path)
+  return {
+    ...options,
+    ...defined({ addDirs: located(addDirs, 'add_dirs'), plugins: located(plugins, 'plugins') }),
+  }
 }
 
 /** The keys whose values name a program. */

@@ -2,11 +2,20 @@
 
 import * as Schema from 'effect/Schema'
 import { defined } from '../events/json.ts'
-import { AGENT, ASKING, IDENTITY, RETRY, RepositoryOptions } from '../events/options/agent.ts'
+import {
+  AGENT,
+  ASKING,
+  EQUIPMENT,
+  IDENTITY,
+  RETRY,
+  RepositoryOptions,
+  TeamTools,
+} from '../events/options/agent.ts'
 import { BUDGET, CACHE_READ_WEIGHT, CALL_MINIMUM } from '../events/options/budget.ts'
 import { LIMITS } from '../events/options/limits.ts'
 import { NotificationReceivers } from '../events/options/notify.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
+import { McpServers } from '../events/options/servers.ts'
 import { partial, type Setting, type Settings, setting } from '../events/options/setting.ts'
 import { Positive, Text } from '../events/options/values.ts'
 import { LOG_LEVELS } from '../logger.ts'
@@ -50,6 +59,7 @@ const AGENT_DEFAULTS = section({
   model,
   allowed_tools,
   ...inFile(ASKING),
+  ...inFile(EQUIPMENT),
 })
 
 /** The sections that consist of settings. */
@@ -106,12 +116,14 @@ const Agent = Schema.Struct({
   id: IDENTITY.id,
   system_prompt: IDENTITY.systemPrompt,
   ...fieldsOf(AGENT_DEFAULTS),
+  team: Schema.optionalKey(TeamTools),
   workspace: Schema.optionalKey(
     RepositoryOptions.annotate({
       noun: 'setting',
       description: 'The repository that it works on, in a worktree and on a branch of its own.',
     }),
   ),
+  mcp_servers: Schema.optionalKey(McpServers),
   budget: Schema.optionalKey(
     Schema.Struct(partial({ usd: BUDGET.usd.schema, tokens: BUDGET.tokens.schema })).annotate({
       description: 'The total amount it may spend.',

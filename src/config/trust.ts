@@ -143,6 +143,9 @@ export async function privilegesOf({
     for (const [index, { id, [key]: tools }] of agents.entries())
       if (hasTools(tools)) add(['agents', index, key], `${grants} ${id}`)
   }
+  for (const [index, { id, mcp_servers }] of agents.entries())
+    if (mcp_servers && Object.keys(mcp_servers).length > 0)
+      add(['agents', index, 'mcp_servers'], `it gives MCP servers to ${id}`)
   for (const [index, { id, workspace }] of agents.entries())
     if (workspace && !(await liesIn(resolve(dirname(path), workspace.repo), dirname(path))))
       add(['agents', index, 'workspace'], `it lets ${id} work on a repository outside of its folder`)
@@ -165,6 +168,9 @@ export async function privilegesOf({
 const GRANTS = {
   allowed_tools: 'it grants tools to',
   approve_tools: 'it grants tools, on approval, to',
+  add_dirs: 'it opens other directories to',
+  env: 'it passes variables of your environment to',
+  plugins: 'it gives plugins, which run as you, to',
 } as const
 
 const hasTools = (tools: readonly string[] | undefined | null) => (tools ?? []).length > 0

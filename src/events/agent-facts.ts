@@ -1,5 +1,6 @@
 /** Everything that can happen to an agent. */
 import * as Schema from 'effect/Schema'
+import { setup } from './call-setup.ts'
 import { type FactOf, fact, factCatalog } from './catalog.ts'
 import type { Recorded } from './envelope.ts'
 import type { JsonObject } from './json.ts'
@@ -140,6 +141,8 @@ const definitions = {
       runId: Schema.optionalKey(Schema.String),
       /** It was begun by messages alone, whose chain has this many links: see `MessageReceived`. */
       woken: Schema.optionalKey(Count),
+      /** The agents that wait for its answer, the one that asked last. Absent if none does. */
+      askers: Schema.optionalKey(Schema.Array(Schema.String)),
       ...byPerson,
     }),
   ),
@@ -254,10 +257,18 @@ const definitions = {
       permissionDenials: Schema.Array(Schema.Struct({ tool: Schema.String, input: Schema.String })),
       /** Recovered after a crash from what the process had left. */
       harvested: Schema.Boolean,
+      ...setup,
     }),
   ),
   CallFailed: fact(
-    Schema.Struct({ ...callOfTask, error: Failure, ...spendingIfKnown, ...leftFiles, ...leftRunning }),
+    Schema.Struct({
+      ...callOfTask,
+      error: Failure,
+      ...spendingIfKnown,
+      ...leftFiles,
+      ...leftRunning,
+      ...setup,
+    }),
   ),
   /**
    * No answer was found after the orchestrator's process died during the call, or the call was cut off and did not say what
@@ -283,6 +294,7 @@ const definitions = {
       /** How much time the task has left, in ms: its deadline stands still until the next call. */
       leftMs: Count,
       ...spendingIfKnown,
+      ...setup,
     }),
   ),
   /** A person has decided the tool call at which this call ended: its turn continues. An answer to a question is its `input`. */
@@ -318,6 +330,14 @@ const definitions = {
       because: Schema.optionalKey(Schema.Literals(['account', 'session'])),
       /** How much time the task has left, in ms: its deadline stands still until the next call. */
       leftMs: Schema.optionalKey(Count),
+    }),
+  ),
+  /** Its conversation continues in a session that began elsewhere, of which it has a copy. */
+  SessionAdopted: fact(
+    Schema.Struct({
+      sessionId: Schema.String,
+      /** Prompts in it that were answered: they are not in the log. */
+      turns: Count,
     }),
   ),
   /** The session to continue is gone: from now on its conversation comes from the log. */

@@ -11,7 +11,7 @@ export function dollars(amount: number): string {
 export const dollarsSpent = (amount: number, estimated: number): string =>
   `${estimated > 0 ? '~' : ''}${dollars(amount)}`
 
-/** `45 ms`, `0.4 s`, `12 s`, `3:05`, `2:03:05` */
+/** `45 ms`, `0.4 s`, `12 s`, `3:05`, `2:03:05`, `3 d 2 h` */
 export function duration(milliseconds: number): string {
   if (milliseconds > 0 && milliseconds < 100) return `${Math.round(milliseconds)} ms`
   const seconds = milliseconds / 1000
@@ -19,7 +19,9 @@ export function duration(milliseconds: number): string {
   if (seconds < 60) return `${Math.floor(seconds)} s`
   const twoDigits = (part: number) => String(Math.floor(part % 60)).padStart(2, '0')
   if (seconds < 3600) return `${Math.floor(seconds / 60)}:${twoDigits(seconds)}`
-  return `${Math.floor(seconds / 3600)}:${twoDigits(seconds / 60)}:${twoDigits(seconds)}`
+  const hours = Math.floor(seconds / 3600)
+  if (hours < 24) return `${hours}:${twoDigits(seconds / 60)}:${twoDigits(seconds)}`
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`
 }
 
 /** `1 fact`, `2 facts`, `2 long bodies` */

@@ -29,6 +29,14 @@ export const jsonEscape = (character: string): string =>
     .map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`)
     .join('')
 
+/** One JSON value on one line, with hidden characters and the line breaks of Unicode as escapes. */
+export const jsonLine = (value: unknown): string => escapedJson(JSON.stringify(value))
+
+/** JSON with hidden characters as escapes. Some terminals obey C1 control characters, which are legal in JSON. */
+export function escapedJson(json: string): string {
+  return withoutHidden(json.replace(/[\u007f-\u009f]/g, jsonEscape), jsonEscape)
+}
+
 /** Control characters except tab and line feed. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to make visible
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g

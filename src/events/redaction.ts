@@ -123,6 +123,8 @@ const SECRET_PATTERNS: readonly (readonly [RegExp, string])[] = [
 /** The values of variables with such a name must not be printed. */
 const SECRET_NAME = /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|CUSTOM_HEADERS/i
 
+export const isSecretName = (name: string): boolean => SECRET_NAME.test(name) || /auth|cookie/i.test(name)
+
 /** The values of an environment that are secret by their name, and the passwords in its URLs. */
 export function secretsOf(environment: Readonly<Record<string, string>>): string[] {
   return Object.entries(environment).flatMap(([name, value]) => {

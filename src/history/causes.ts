@@ -143,6 +143,8 @@ function commandOf({ stream, type, data }: Recorded): string | null {
       return `agent ask ${id}`
     case 'AgentCreated':
       return `agent create ${id}`
+    case 'SessionAdopted':
+      return `agent adopt ${String(data.sessionId)} --as ${id}`
     case 'AgentConfigured':
       return `agent edit ${id}`
     case 'AgentReset':

@@ -25,7 +25,7 @@ const FACTS_READ = 2000
 
 /** What happened to the agent between its turns. */
 const EVENTS =
-  /^(Agent(Created|Configured|Reset|Restarted|Stopped|Removed)|SessionLost|ConversationCut|FilesRestored)$/
+  /^(Agent(Created|Configured|Reset|Restarted|Stopped|Removed)|Session(Adopted|Lost)|ConversationCut|FilesRestored)$/
 
 /**
  * null if the agent did not exist, or is not in the index yet. A version of 0 is the newest one; `before` is the version

@@ -202,10 +202,7 @@ export async function runPage(
     session?: string
   }
   const end = facts.findLast(({ type }) => STATUSES[type] !== undefined) ?? started
-  const { errors = [], reason = null } = end.data as {
-    errors?: readonly { agent: string; code: string; message: string }[]
-    reason?: string | null
-  }
+  const { errors = [], reason = null } = end.data as EndOfRun
   const shown = steps.slice(-STEPS_LISTED)
   const count = (state: StepNode['state']) => steps.filter((step) => step.state === state).length
   return {
@@ -215,6 +212,7 @@ export async function runPage(
     status,
     tone: toneOfStatus(status),
     isOver: isEnded(status),
+    isResumable: isResumable(status, end),
     version: run.version,
     newestVersion: await store.head(stream),
     position: facts.at(-1)?.position ?? started.position,
@@ -244,6 +242,18 @@ export async function runPage(
     steps: shown.map(({ calls: _, taskId: __, stepKey: ___, ...step }) => step),
     moreSteps: steps.length - shown.length,
   }
+}
+
+interface EndOfRun {
+  readonly errors?: readonly { readonly agent: string; readonly code: string; readonly message: string }[]
+  readonly reason?: string | null
+}
+
+/** Whether it stopped, and has anything left to ask: work that has not landed is landed, not asked for again. */
+export function isResumable(status: string, end: Recorded | undefined): boolean {
+  const { errors = [] } = (end?.data ?? {}) as EndOfRun
+  const isAnswered = errors.length > 0 && errors.every(({ code }) => code === 'WorkNotLandedError')
+  return status === 'paused' || (status === 'failed' && !isAnswered)
 }
 
 /** The actors that were forked from this one, as far as they are known. */

@@ -270,6 +270,8 @@ export interface RunPageView {
   readonly tone: Tone
   /** It goes no further by itself. */
   readonly isOver: boolean
+  /** It stopped, and has something left to ask. */
+  readonly isResumable: boolean
   /** The version that is shown, and the newest one. */
   readonly version: number
   readonly newestVersion: number

@@ -8,11 +8,12 @@ import {
   type SentMessage,
 } from '../actors/agent/mailbox/mailbox.ts'
 import type { DeliveredMessage } from '../actors/agent/mailbox/unread.ts'
-import type { AgentRef } from '../actors/agent/ref.ts'
+import { defined } from '../events/json.ts'
 import { checkArgument } from '../events/options/decoding.ts'
 import { type KnownKeys, refuseUnknownKeys } from '../events/options/known-keys.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { type MessageInfo, messagesOf } from './list.ts'
+import { type AgentAnswer, type AgentRequest, Requests, type RequestsEnvironment } from './requests.ts'
 
 /** A message to an agent. */
 export interface Message extends SendOptions {
@@ -24,20 +25,28 @@ export interface Message extends SendOptions {
   readonly from?: string
 }
 
-export interface MessagesEnvironment {
+export interface MessagesEnvironment extends RequestsEnvironment {
   readonly store: EventStore
   readonly newId: () => string
-  /** Throws AgentNotFoundError. */
-  readonly agent: (id: string) => Promise<AgentRef>
 }
 
 const PARTS: KnownKeys<Message> = { to: true, text: true, from: true, messageId: true, by: true }
 
+const PARTS_OF_REQUEST: KnownKeys<AgentRequest> = {
+  from: true,
+  to: true,
+  text: true,
+  requestId: true,
+  signal: true,
+}
+
 export class Messages {
   readonly #environment: MessagesEnvironment
+  readonly #requests: Requests
 
   constructor(environment: MessagesEnvironment) {
     this.#environment = environment
+    this.#requests = new Requests(environment)
   }
 
   /** Throws UndeliverableError, TooManyMessagesError, MessageChainError, MessageConflictError, AgentNotFoundError. */
@@ -54,6 +63,15 @@ export class Messages {
       })
     await this.deliver(to, { ...message, from: null })
     return { messageId }
+  }
+
+  /** Throws AskCycleError, AskDepthError, UndeliverableError, AgentNotFoundError, and what ended the task of the other one. */
+  async ask(given: AgentRequest): Promise<AgentAnswer> {
+    checkArgument('The request', given, 'an object')
+    refuseUnknownKeys(given, PARTS_OF_REQUEST, { what: 'The request', noun: 'part' })
+    const { from, to, text, requestId, signal } = given
+    const { messageId } = checkMessage(to, text, defined({ messageId: requestId }), this.#environment.newId)
+    return this.#requests.ask({ from, to, text, requestId: messageId, ...defined({ signal }) })
   }
 
   /** Throws UndeliverableError, and why it is refused. */

@@ -8,7 +8,9 @@ import type { JsonObject } from '../events/json.ts'
 export const CODE_ONLY = 'running a workflow that is code of this program'
 
 /** Methods of the orchestrator that make or end an agent. */
-export const LIFE_COMMANDS: readonly string[] = ['createAgent', 'declareAgent', 'fork', 'removeAgent']
+export const LIFE_COMMANDS: readonly string[] = [
+  ...['createAgent', 'declareAgent', 'adopt', 'fork', 'removeAgent'],
+]
 
 /** Methods of the orchestrator; `runs.cancel` is `orchestrator.runs.cancel`. */
 export const SYSTEM_COMMANDS: readonly string[] = [
@@ -35,6 +37,7 @@ export const SYSTEM_COMMANDS: readonly string[] = [
   'lateAnswers',
   'messages.send',
   'messages.read',
+  'messages.ask',
   'landings.land',
   'landings.cancel',
   'schedules.add',

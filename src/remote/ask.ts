@@ -9,6 +9,7 @@ import { TaskCancelledError } from '../events/errors/task.ts'
 import { checkTaskId } from '../events/ids.ts'
 import { callListener } from '../events/listener.ts'
 import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
+import type { AgentRequest } from '../messages/requests.ts'
 import type { TaskRequest } from '../owner/commands.ts'
 import { Asking, ownersFailure } from './asking.ts'
 import type { OwnerClient } from './client.ts'
@@ -67,4 +68,21 @@ export async function remoteAccept(
   const input = checkTaskInput(task, { allowLocalRepos: true })
   if (signal?.aborted) throw new TaskCancelledError({ agent, taskId, reason: String(signal.reason) })
   return (await client.command(agent, 'accept', [input, { ...options, taskId }])) as string
+}
+
+/** Asks an agent of the owner for another one. The signal is of this process: the owner is told that the task is cancelled. */
+export async function remoteRequest(
+  client: OwnerClient,
+  { signal, requestId = randomUUID(), ...request }: AgentRequest,
+): Promise<unknown> {
+  const cancel = () => {
+    client.command(request.to, 'cancel', [requestId, String(signal?.reason)]).catch(() => {})
+  }
+  signal?.addEventListener('abort', cancel, { once: true })
+  try {
+    signal?.throwIfAborted()
+    return await client.command(null, 'messages.ask', [{ ...request, requestId }])
+  } finally {
+    signal?.removeEventListener('abort', cancel)
+  }
 }

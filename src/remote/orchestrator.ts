@@ -11,7 +11,7 @@ import { AGENT_OWNER_ONLY, LIFE_COMMANDS, OWNER_ONLY, SYSTEM_COMMANDS } from '..
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { liveOwner } from '../store/level/lock.ts'
 import { filesOperations } from '../workspaces/files/operations.ts'
-import { remoteAccept, remoteAsk } from './ask.ts'
+import { remoteAccept, remoteAsk, remoteRequest } from './ask.ts'
 import { connectOwner, type OwnerClient } from './client.ts'
 import { remoteResume, remoteRun } from './run.ts'
 import { remoteStore } from './store.ts'
@@ -81,7 +81,11 @@ export async function remoteOrchestrator<System extends Facade>(
     budgets: { ...system.budgets, ...methodsOf('budgets', replaced) },
     accounts: { ...system.accounts, ...methodsOf('accounts', replaced) },
     held: { ...system.held, ...methodsOf('held', replaced) },
-    messages: { ...system.messages, ...methodsOf('messages', replaced) },
+    messages: {
+      ...system.messages,
+      ...methodsOf('messages', replaced),
+      ask: (request: never) => remoteRequest(client, request),
+    },
     landings: { ...system.landings, ...methodsOf('landings', replaced) },
     schedules: { ...system.schedules, ...methodsOf('schedules', replaced) },
     inbox: callableInbox(methodsOf('inbox', replaced) as never, () => store),

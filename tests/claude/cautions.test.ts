@@ -7,7 +7,7 @@ import type { CallSettings } from '../../src/claude/runner.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { collect, type TestAgent, testAgent } from './calls.ts'
 
-const FAKE = join(import.meta.dirname, 'fixtures/fake-claude.mjs')
+const FAKE = join(import.meta.dirname, 'fixtures/fake-claude.sh')
 
 const settings = (more: Partial<CallSettings>): CallSettings => ({ systemPrompt: 'x', ...more })
 const of = (more: Partial<CallSettings>) => cautionFor({ agent: 'a', settings: settings(more) })

@@ -9,7 +9,7 @@ import type { Call } from '../../src/claude/runner.ts'
 import { answer, type ModelAnswer } from '../../src/testing/model/answer.ts'
 import { type SimulatedModelOptions, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { prepareDirectories } from '../../src/workspaces/lifecycle.ts'
-import { few } from '../repetitions.ts'
+import { everyCase, few } from '../repetitions.ts'
 import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
 
 const PROMPT = 'A prompt that no error may repeat'
@@ -61,21 +61,24 @@ test.each(NOT_NOW)('%s is reported after one request: the CLI does not retry', a
   expect(model.requestCount).toBe(1)
 })
 
-test('in the middle of a call the CLI retries, so that the work so far is not lost', async () => {
-  await using model = await simulatedModel({
-    reply: [answer.toolUse('Read', { file_path: 'a.txt' }), answer.rateLimited(1), 'Done all the same.'],
-  })
-  const agent = await testAgent()
-  const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
-  const { result, messages } = await collect(runner, agent.call(PROMPT))
-  expect(result?.text).toBe('Done all the same.')
-  expect(messages.find((message) => message.type === 'retry')).toMatchObject({
-    status: 429,
-    retryAfterMs: waitOf(1_000),
-  })
-})
+test.runIf(everyCase)(
+  'in the middle of a call the CLI retries, so that the work so far is not lost',
+  async () => {
+    await using model = await simulatedModel({
+      reply: [answer.toolUse('Read', { file_path: 'a.txt' }), answer.rateLimited(1), 'Done all the same.'],
+    })
+    const agent = await testAgent()
+    const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+    const { result, messages } = await collect(runner, agent.call(PROMPT))
+    expect(result?.text).toBe('Done all the same.')
+    expect(messages.find((message) => message.type === 'retry')).toMatchObject({
+      status: 429,
+      retryAfterMs: waitOf(1_000),
+    })
+  },
+)
 
-test('an unreachable service is a typed error', async () => {
+test.runIf(everyCase)('an unreachable service is a typed error', async () => {
   const model = await simulatedModel()
   await model.close()
   const agent = await testAgent()
@@ -87,14 +90,17 @@ test('an unreachable service is a typed error', async () => {
   expect(error).toMatchObject({ _tag: 'ApiUnavailableError', retryable: true })
 })
 
-test('the CLI retries a server error, reports it as progress, and then fails with a typed error', async () => {
-  const { error, messages, requestCount } = await failWith([answer.failure(500), answer.failure(500)])
-  expect(error).toMatchObject({ _tag: 'ApiUnavailableError', retryable: true, details: { status: 500 } })
-  expect(requestCount).toBe(2)
-  expect(messages.find((message) => message.type === 'retry')).toMatchObject({ attempt: 1, maxAttempts: 1 })
-})
+test.runIf(everyCase)(
+  'the CLI retries a server error, reports it as progress, and then fails with a typed error',
+  async () => {
+    const { error, messages, requestCount } = await failWith([answer.failure(500), answer.failure(500)])
+    expect(error).toMatchObject({ _tag: 'ApiUnavailableError', retryable: true, details: { status: 500 } })
+    expect(requestCount).toBe(2)
+    expect(messages.find((message) => message.type === 'retry')).toMatchObject({ attempt: 1, maxAttempts: 1 })
+  },
+)
 
-test('a transient server error is retried until it is answered', async () => {
+test.runIf(everyCase)('a transient server error is retried until it is answered', async () => {
   const { error, result } = await failWith([answer.failure(500), 'Answered after all.'])
   expect(error).toBeNull()
   expect(result?.text).toBe('Answered after all.')
@@ -119,7 +125,7 @@ test('a session that does not exist cannot be resumed', async () => {
   expect(requestCount).toBe(0)
 })
 
-test('a session id that is already used is rejected', async () => {
+test.runIf(everyCase)('a session id that is already used is rejected', async () => {
   await using model = await simulatedModel()
   const agent = await testAgent()
   const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -131,7 +137,7 @@ test('a session id that is already used is rejected', async () => {
   expect(model.requestCount).toBe(1)
 })
 
-test('a call that runs out of turns says so', async () => {
+test.runIf(everyCase)('a call that runs out of turns says so', async () => {
   const { error } = await failWith([answer.toolUse('Read', { file_path: 'a.txt' })], {
     settings: { systemPrompt: '', maxTurns: 1, model: 'claude-sonnet-4-5' },
   })
@@ -155,7 +161,7 @@ test('an abort during the answer ends the process before the iteration ends', as
   expect(await linuxProcessTable.entry(pid)).toBeNull()
 })
 
-test('an abort whose reason is a timeout is a timeout', async () => {
+test.runIf(everyCase)('an abort whose reason is a timeout is a timeout', async () => {
   const agent = await testAgent()
   const abort = new AbortController()
   abort.abort(new DOMException('late', 'TimeoutError'))

@@ -9,7 +9,7 @@ import type { CallMessage } from '../../src/claude/runner.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { collect, testAgent } from './calls.ts'
 
-const FAKE = join(import.meta.dirname, 'fixtures/fake-claude.mjs')
+const FAKE = join(import.meta.dirname, 'fixtures/fake-claude.sh')
 const NOTHING = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheCreationTokens: 0 }
 const SECRET = 'sk-ant-this-is-the-key'
 

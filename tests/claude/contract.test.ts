@@ -12,7 +12,7 @@ import { Orchestrator } from '../../src/orchestrator.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { answer } from '../../src/testing/model/answer.ts'
 import { type SimulatedModelOptions, simulatedModel } from '../../src/testing/model/simulated-model.ts'
-import { few } from '../repetitions.ts'
+import { everyCase, few } from '../repetitions.ts'
 import { collect, findTranscript, REAL_CLAUDE, testAgent } from './calls.ts'
 
 async function world(reply: SimulatedModelOptions['reply'] & {}, environment: Record<string, string> = {}) {
@@ -48,7 +48,7 @@ describe('sessions', () => {
     expect(third.error).toMatchObject({ _tag: 'SessionNotFoundError', retryable: false })
   })
 
-  test('case 7: two tasks at once become two turns, one after the other', async () => {
+  test.runIf(everyCase)('case 7: two tasks at once become two turns, one after the other', async () => {
     await using here = await world(['One.', 'Two.'])
     const { model, agent, runner } = here
     await using orchestrator = await Orchestrator.open({
@@ -102,14 +102,17 @@ describe('a troubled service', () => {
     expect(here.model.requestCount).toBe(1)
   })
 
-  test('case 13: the CLI recovers from a connection that is reset in the middle of an answer', async () => {
-    const dropped = answer.dropped('Never to be seen whole. '.repeat(20), { afterChunks: 3 })
-    await using here = await world([dropped, 'Whole.'], { CLAUDE_CODE_MAX_RETRIES: '2' })
-    const { agent, runner } = here
-    expect((await collect(runner, agent.call('x'))).result?.text).toBe('Whole.')
-  })
+  test.runIf(everyCase)(
+    'case 13: the CLI recovers from a connection that is reset in the middle of an answer',
+    async () => {
+      const dropped = answer.dropped('Never to be seen whole. '.repeat(20), { afterChunks: 3 })
+      await using here = await world([dropped, 'Whole.'], { CLAUDE_CODE_MAX_RETRIES: '2' })
+      const { agent, runner } = here
+      expect((await collect(runner, agent.call('x'))).result?.text).toBe('Whole.')
+    },
+  )
 
-  test('case 13: if it cannot, the service counts as unavailable', async () => {
+  test.runIf(everyCase)('case 13: if it cannot, the service counts as unavailable', async () => {
     const dropped = () => answer.dropped('Never to be seen whole. '.repeat(20), { afterChunks: 3 })
     await using here = await world(dropped, { CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: '1' })
     const { agent, runner } = here
@@ -119,46 +122,55 @@ describe('a troubled service', () => {
   })
 
   // 2.1.332 takes an answer whose stop reason has arrived; 2.1.197 waits for the end of the stream.
-  test('case 13: an answer whose connection is reset after its end is whole, or an error', async () => {
-    await using here = await world(() => answer.dropped('Whole.', { afterChunks: 1 }))
-    const { agent, runner } = here
-    const { error, result } = await collect(runner, agent.call('x'))
-    if (error === null) expect(result?.text).toBe('Whole.')
-    else expect(error).toMatchObject({ retryable: true })
-  })
+  test.runIf(everyCase)(
+    'case 13: an answer whose connection is reset after its end is whole, or an error',
+    async () => {
+      await using here = await world(() => answer.dropped('Whole.', { afterChunks: 1 }))
+      const { agent, runner } = here
+      const { error, result } = await collect(runner, agent.call('x'))
+      if (error === null) expect(result?.text).toBe('Whole.')
+      else expect(error).toMatchObject({ retryable: true })
+    },
+  )
 
   // 2.1.332 asks the model to continue after its last whole block; 2.1.197 takes what has arrived for the answer.
-  test('case 13: an answer that is cut between two blocks is whole, or an error', async () => {
-    const events = [
-      { type: 'message_start', message: { ...MESSAGE, usage: { input_tokens: 1, output_tokens: 1 } } },
-      { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
-      { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'One half, ' } },
-      { type: 'content_block_stop', index: 0 },
-    ]
-    const body = events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('')
-    const cut = answer.raw(body, { contentType: 'text/event-stream' })
-    await using here = await world([cut, 'and the other.'])
-    const { agent, runner } = here
-    const { error, result } = await collect(runner, agent.call('x'))
-    if (error === null) expect(result?.text).toBe('One half, and the other.')
-    else expect(error).toMatchObject({ retryable: true })
-  })
+  test.runIf(everyCase)(
+    'case 13: an answer that is cut between two blocks is whole, or an error',
+    async () => {
+      const events = [
+        { type: 'message_start', message: { ...MESSAGE, usage: { input_tokens: 1, output_tokens: 1 } } },
+        { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
+        { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'One half, ' } },
+        { type: 'content_block_stop', index: 0 },
+      ]
+      const body = events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('')
+      const cut = answer.raw(body, { contentType: 'text/event-stream' })
+      await using here = await world([cut, 'and the other.'])
+      const { agent, runner } = here
+      const { error, result } = await collect(runner, agent.call('x'))
+      if (error === null) expect(result?.text).toBe('One half, and the other.')
+      else expect(error).toMatchObject({ retryable: true })
+    },
+  )
 
-  test('case 14: a stream that stalls is cut by the CLI, which asks again, or else by our own idle limit', async () => {
-    const { version } = await locateProgram({ path: REAL_CLAUDE, environment: {} })
-    // Older versions watch only streams of the service itself, not of a substitute.
-    const isWatched = isAtLeast(version, [2, 1, 330])
-    const stalled = answer.hanging('Never to be seen whole. '.repeat(20), { afterChunks: 3 })
-    await using model = await simulatedModel({ reply: [stalled, 'Whole.'] })
-    const runner = claudeCli({
-      path: REAL_CLAUDE,
-      environment: { ...model.environment, CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS: '10000' },
-      idleMs: isWatched ? 60_000 : 2_500,
-    })
-    const { result, error } = await collect(runner, (await testAgent()).call('x'))
-    if (isWatched) expect(result?.text).toBe('Whole.')
-    else expect(error).toMatchObject({ _tag: 'CallStalledError', retryable: true })
-  })
+  test.runIf(everyCase)(
+    'case 14: a stream that stalls is cut by the CLI, which asks again, or else by our own idle limit',
+    async () => {
+      const { version } = await locateProgram({ path: REAL_CLAUDE, environment: {} })
+      // Older versions watch only streams of the service itself, not of a substitute.
+      const isWatched = isAtLeast(version, [2, 1, 330])
+      const stalled = answer.hanging('Never to be seen whole. '.repeat(20), { afterChunks: 3 })
+      await using model = await simulatedModel({ reply: [stalled, 'Whole.'] })
+      const runner = claudeCli({
+        path: REAL_CLAUDE,
+        environment: { ...model.environment, CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS: '10000' },
+        idleMs: isWatched ? 60_000 : 2_500,
+      })
+      const { result, error } = await collect(runner, (await testAgent()).call('x'))
+      if (isWatched) expect(result?.text).toBe('Whole.')
+      else expect(error).toMatchObject({ _tag: 'CallStalledError', retryable: true })
+    },
+  )
 
   test('case 14: a stream that the CLI would wait for is cut by our own idle limit', async () => {
     await using model = await simulatedModel({ reply: [answer.hanging(undefined, { afterChunks: 1 })] })
@@ -168,7 +180,7 @@ describe('a troubled service', () => {
     expect(error).toMatchObject({ _tag: 'CallStalledError', retryable: true })
   })
 
-  test('case 15: a silent service is given up once its time is over', async () => {
+  test.runIf(everyCase)('case 15: a silent service is given up once its time is over', async () => {
     await using here = await world(() => answer.hanging(), { API_TIMEOUT_MS: '1000' })
     const { agent, runner } = here
     const { error } = await collect(runner, agent.call('x'))
@@ -232,7 +244,7 @@ describe.runIf(process.platform === 'linux')('a tree of tools', () => {
     expect(await marked(call.callId)).toEqual([])
   })
 
-  test('case 22: all of it is killed when the CLI itself was killed', async () => {
+  test.runIf(everyCase)('case 22: all of it is killed when the CLI itself was killed', async () => {
     const { call, ended, model } = await running()
     await using _ = model
     const entries = await marked(call.callId)

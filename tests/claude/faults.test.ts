@@ -13,7 +13,7 @@ import type { Logger } from '../../src/logger.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { HOME_MARKER } from '../../src/workspaces/directories.ts'
 
-const FAKE = join(import.meta.dirname, 'fixtures/fake-claude.mjs')
+const FAKE = join(import.meta.dirname, 'fixtures/fake-claude.sh')
 /** Matches no known pattern: only its value gives it away. */
 const SECRET = 'hunter2-correct-horse'
 const DEADLINE_MS = 2_000

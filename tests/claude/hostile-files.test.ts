@@ -9,7 +9,7 @@ import { removeDirectories } from '../../src/workspaces/lifecycle.ts'
 import { few } from '../repetitions.ts'
 import { collect, testAgent } from './calls.ts'
 
-const FAKE = join(import.meta.dirname, 'fixtures/fake-claude.mjs')
+const FAKE = join(import.meta.dirname, 'fixtures/fake-claude.sh')
 const runner = claudeCli({ path: FAKE })
 
 /** What may be there instead of a file. */

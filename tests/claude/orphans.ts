@@ -28,7 +28,7 @@ export async function ownedCall(
   prompt: string | null = call.prompt,
 ): Promise<OwnedCall> {
   await prepareDirectories(call.directories)
-  await writeCallFiles(call)
+  await writeCallFiles(call, {})
   await mkdir(call.directories.workspace, { recursive: true })
   const program = { path: REAL_CLAUDE, version: [2, 1, 197] as const }
   const plan = launchPlan(call, { program, inherited: process.env, added: environment })

@@ -7,7 +7,7 @@ import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import type { Call } from '../../src/claude/runner.ts'
 import { answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
-import { few } from '../repetitions.ts'
+import { everyCase, few } from '../repetitions.ts'
 import { collect, findTranscript, REAL_CLAUDE, type TestAgent, testAgent } from './calls.ts'
 import { ownedCall } from './orphans.ts'
 
@@ -38,17 +38,20 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
     expect(await linuxProcessTable.entry(owned.identity.pid)).toSatisfy((entry) => !entry || entry.ended)
   })
 
-  test('an answer that was complete before the recovery started is found as well', async () => {
-    await using model = await simulatedModel({ reply: ['First.', 'Second.'] })
-    const agent = await testAgent()
-    const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
-    const first = agent.call('The same words')
-    await collect(runner, first)
-    const second = agent.call('The same words', { parentSessionId: first.sessionId })
-    await collect(runner, second)
-    const recover = () => runner.recover(second, { process: null, signal: never })
-    expect(await recover()).toMatchObject({ outcome: 'answered', result: { text: 'Second.' } })
-  })
+  test.runIf(everyCase)(
+    'an answer that was complete before the recovery started is found as well',
+    async () => {
+      await using model = await simulatedModel({ reply: ['First.', 'Second.'] })
+      const agent = await testAgent()
+      const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+      const first = agent.call('The same words')
+      await collect(runner, first)
+      const second = agent.call('The same words', { parentSessionId: first.sessionId })
+      await collect(runner, second)
+      const recover = () => runner.recover(second, { process: null, signal: never })
+      expect(await recover()).toMatchObject({ outcome: 'answered', result: { text: 'Second.' } })
+    },
+  )
 
   test.each(
     few(1, [
@@ -96,19 +99,22 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
     })
   })
 
-  test('a call killed right after its request was sent is unanswered, even without a transcript', async () => {
-    await using model = await simulatedModel({ reply: [answer.hanging()] })
-    const agent = await testAgent()
-    const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
-    const call = agent.call('Killed at once')
-    const owned = await ownedCall(call, model.environment)
-    await model.waitForRequest(1)
-    owned.killCall()
-    await owned.killOwner()
-    expect(await runner.recover(call, { process: owned.identity, signal: never })).toEqual({
-      outcome: 'unanswered',
-    })
-  })
+  test.runIf(everyCase)(
+    'a call killed right after its request was sent is unanswered, even without a transcript',
+    async () => {
+      await using model = await simulatedModel({ reply: [answer.hanging()] })
+      const agent = await testAgent()
+      const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+      const call = agent.call('Killed at once')
+      const owned = await ownedCall(call, model.environment)
+      await model.waitForRequest(1)
+      owned.killCall()
+      await owned.killOwner()
+      expect(await runner.recover(call, { process: owned.identity, signal: never })).toEqual({
+        outcome: 'unanswered',
+      })
+    },
+  )
 
   test('a call killed before it got its prompt is unsent, and is started again under its own id', async () => {
     await using model = await simulatedModel({ reply: ['Answered in the second go.'] })

@@ -20,6 +20,7 @@ import { Orchestrator } from '../../src/orchestrator.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { type AnswerBlock, answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
+import { everyCase } from '../repetitions.ts'
 import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
 
 const PATIENCE = { timeout: 60_000, interval: 20 }
@@ -124,7 +125,7 @@ describe('A Bash call that needs approval', () => {
     expect(model.requestCount).toBe(2)
   })
 
-  test('is denied: the model is told why, and nothing has run', async () => {
+  test.runIf(everyCase)('is denied: the model is told why, and nothing has run', async () => {
     const model = await modelUsing(bash('echo done > done.txt'))
     const { orchestrator, agent, reply, path } = await askedWorker(model, { approveTools: ['Bash'] })
     const { id } = await held(orchestrator, agent)
@@ -146,16 +147,19 @@ describe('A Bash call that needs approval', () => {
     expect(model.requestCount).toBe(2)
   })
 
-  test('is asked about one by one: of two in a message the first waits, and the model sees what became of both', async () => {
-    const model = await modelUsing(bash('echo one > one.txt'), bash('echo two > two.txt'))
-    const { orchestrator, agent, reply, path } = await askedWorker(model, { approveTools: ['Bash'] })
-    const { id, input } = await held(orchestrator, agent)
-    expect(input).toEqual({ command: 'echo one > one.txt' })
-    await orchestrator.inbox.approve(id)
-    expect((await reply).text).toContain('One at a time')
-    expect([await exists(path('one.txt')), await exists(path('two.txt'))]).toEqual([true, false])
-    expect(model.requestCount).toBe(2)
-  })
+  test.runIf(everyCase)(
+    'is asked about one by one: of two in a message the first waits, and the model sees what became of both',
+    async () => {
+      const model = await modelUsing(bash('echo one > one.txt'), bash('echo two > two.txt'))
+      const { orchestrator, agent, reply, path } = await askedWorker(model, { approveTools: ['Bash'] })
+      const { id, input } = await held(orchestrator, agent)
+      expect(input).toEqual({ command: 'echo one > one.txt' })
+      await orchestrator.inbox.approve(id)
+      expect((await reply).text).toContain('One at a time')
+      expect([await exists(path('one.txt')), await exists(path('two.txt'))]).toEqual([true, false])
+      expect(model.requestCount).toBe(2)
+    },
+  )
 
   test('is not asked about if a rule was remembered, and is if it does more than that', async () => {
     const model = await simulatedModel({
@@ -207,18 +211,21 @@ describe('An approved call', () => {
     expect(await exists(join(outside, 'a.txt'))).toBe(false)
   })
 
-  test('leaves the limits of the others: what no rule names is as free as before', async () => {
-    const { baseDir } = await testAgent()
-    const outside = join(baseDir, 'outside.txt')
-    const model = await modelUsing(
-      use('Write', { file_path: outside, content: 'x' }),
-      use('Write', { file_path: 'inside.txt', content: 'x' }),
-    )
-    const { reply, path } = await askedWorker(model, { approveTools: ['Write(src/**)'] })
-    await reply
-    expect([await exists(outside), await exists(path('inside.txt'))]).toEqual([false, true])
-    expect(model.requestCount).toBe(2)
-  })
+  test.runIf(everyCase)(
+    'leaves the limits of the others: what no rule names is as free as before',
+    async () => {
+      const { baseDir } = await testAgent()
+      const outside = join(baseDir, 'outside.txt')
+      const model = await modelUsing(
+        use('Write', { file_path: outside, content: 'x' }),
+        use('Write', { file_path: 'inside.txt', content: 'x' }),
+      )
+      const { reply, path } = await askedWorker(model, { approveTools: ['Write(src/**)'] })
+      await reply
+      expect([await exists(outside), await exists(path('inside.txt'))]).toEqual([false, true])
+      expect(model.requestCount).toBe(2)
+    },
+  )
 })
 
 test('A hook that cannot read what it was given refuses the call', async () => {
@@ -257,14 +264,14 @@ describe('No tool runs that nobody approved', () => {
     return { text, deferred: messages.some(({ type }) => type === 'deferred'), workspace }
   }
 
-  test('by a project that turns hooks off', async () => {
+  test.runIf(everyCase)('by a project that turns hooks off', async () => {
     const model = await modelUsing(bash('echo done > done.txt'))
     const given = { '.claude/settings.json': { disableAllHooks: true, permissions: { allow: ['Bash'] } } }
     const { deferred, workspace } = await called(model, { project: true, approveTools: ['Bash'] }, given)
     expect([deferred, await exists(join(workspace, 'done.txt'))]).toEqual([true, false])
   })
 
-  test('after a broken stream, from a message with several calls', async () => {
+  test.runIf(everyCase)('after a broken stream, from a message with several calls', async () => {
     const two = ['one.txt', 'two.txt'].map((file_path) => use('Write', { file_path, content: 'x' }))
     const model = await simulatedModel({
       reply: ({ ordinal }) => {
@@ -278,18 +285,21 @@ describe('No tool runs that nobody approved', () => {
     expect(written).toEqual([false, false])
   })
 
-  test('in another folder than it was asked for: every command begins in the workspace', async () => {
-    const model = await simulatedModel({
-      reply: ({ ordinal, messages }) => {
-        const command = ['mkdir sub && cd sub', 'pwd'][ordinal - 1]
-        if (command === undefined) return resultsIn(messages).at(-1) ?? ''
-        return { kind: 'message', stopReason: 'tool_use', content: [bash(command)] }
-      },
-    })
-    onTestFinished(() => model[Symbol.asyncDispose]())
-    const { text, workspace } = await called(model, { approveTools: ['Write'], allowedTools: ['Bash'] })
-    expect(text.split('\n', 1)).toEqual([workspace])
-  })
+  test.runIf(everyCase)(
+    'in another folder than it was asked for: every command begins in the workspace',
+    async () => {
+      const model = await simulatedModel({
+        reply: ({ ordinal, messages }) => {
+          const command = ['mkdir sub && cd sub', 'pwd'][ordinal - 1]
+          if (command === undefined) return resultsIn(messages).at(-1) ?? ''
+          return { kind: 'message', stopReason: 'tool_use', content: [bash(command)] }
+        },
+      })
+      onTestFinished(() => model[Symbol.asyncDispose]())
+      const { text, workspace } = await called(model, { approveTools: ['Write'], allowedTools: ['Bash'] })
+      expect(text.split('\n', 1)).toEqual([workspace])
+    },
+  )
 
   test('nor waits in vain: the model is told at once of a call that is too long to continue from', async () => {
     const { directories, call } = await testAgent()

@@ -10,8 +10,8 @@ export const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 /** The real claude, a dev dependency. */
 export const CLAUDE = resolve(import.meta.dirname, '../../node_modules/.bin/claude')
 
-/** A stand-in that starts in a tenth of the time, for tests in which the answer does not matter. */
-export const QUICK_CLAUDE = resolve(import.meta.dirname, 'quick-claude.sh')
+/** A stand-in that starts in a hundredth of the time, for tests in which the answer does not matter: quick-claude.ts. */
+export const QUICK_CLAUDE = process.env.QUICK_CLAUDE ?? ''
 
 export interface Ran {
   readonly stdout: string

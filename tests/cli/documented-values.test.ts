@@ -1,5 +1,5 @@
 /** Every value that the help names for an option or an argument is run, and every value in the docs is accepted. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Command, Option } from 'commander'
 import { execa } from 'execa'
@@ -74,6 +74,7 @@ const run = (...more: string[]) => ['workflow', 'run', 'a', 'researcher', 'go', 
 const ask = (...more: string[]) => ['agent', 'ask', 'a', 'hello', ...more]
 const schedule = (prompt: string) => ['schedule', 'add', fresh(), prompt, '--agent', 'a']
 const createIn = (id: string) => ['agent', 'create', id, 'You work.', '--repo', 'repo']
+const adoptIn = (id: string) => ['agent', 'adopt', 'session.jsonl', '--as', id, '--repo', 'repo']
 const place = (value: string, source: string) =>
   value.replace('src', source).replace('target', `${fresh()}/placed`)
 
@@ -96,6 +97,21 @@ const RUNS: Readonly<Record<string, (value: string) => Running | readonly string
     return [...createIn(id), '--branch', value.replace('ID', id)]
   },
   'agent create --commit': (value) => [...createIn(fresh()), '--commit', value],
+  'agent adopt --base': (value) => [...adoptIn(fresh()), '--base', value],
+  'agent adopt --branch': (value) => {
+    const id = fresh()
+    return [...adoptIn(id), '--branch', value.replace('ID', id)]
+  },
+  'agent adopt --commit': (value) => [...adoptIn(fresh()), '--commit', value],
+  'agent adopt --timeout': (value) => [
+    'agent',
+    'adopt',
+    'session.jsonl',
+    '--as',
+    fresh(),
+    '--timeout',
+    value,
+  ],
   fleet: (value) => ({ words: ['fleet', value, '--repo', 'repo'], input: 'Look around.' }),
   'fleet --repo': (value) => ['fleet', 'Look around.', '--repo', `repo/${value}`],
   'fleet --base': (value) => ['fleet', 'Look around.', '--repo', 'repo', '--base', value],
@@ -175,6 +191,8 @@ beforeAll(async () => {
   await mkdir(join(folder, 'docs'))
   await writeFile(join(folder, 'docs/one.txt'), 'one')
   await writeFile(join(folder, 'notes.txt'), 'notes')
+  const transcript = resolve(import.meta.dirname, '../claude/fixtures/transcripts/2.1.330-answered.jsonl')
+  await copyFile(transcript, join(folder, 'session.jsonl'))
   const me = ['-c', 'user.name=Me', '-c', 'user.email=me@example.com']
   await execa('git', ['init', '--quiet', join(folder, 'repo')])
   await execa('git', [...me, '-C', join(folder, 'repo'), 'commit', '--quiet', '--allow-empty', '-m', 'Begin'])

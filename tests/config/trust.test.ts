@@ -72,6 +72,13 @@ describe('a file that the user has not trusted', () => {
       'agents: [{ id: a, system_prompt: x, approve_tools: [Bash] }]',
       '1:52: it grants tools, on approval, to a',
     ],
+    ['agent_defaults: { env: [KEY] }', '1:24: it passes variables of your environment to all agents'],
+    ['agent_defaults: { add_dirs: [..] }', '1:29: it opens other directories to all agents'],
+    ['agent_defaults: { plugins: [./p] }', '1:28: it gives plugins, which run as you, to all agents'],
+    [
+      'agents: [{ id: a, system_prompt: x, mcp_servers: { s: { command: sh } } }]',
+      '1:50: it gives MCP servers to a',
+    ],
     ['claude: { path: ./claude }', '1:17: it names a program to run'],
     ['claude: { path: sh }', '1:17: it names a program to run'],
     ['notify: [{ command: [sh] }]', '1:21: it names a program to run'],

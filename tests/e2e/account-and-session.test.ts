@@ -12,6 +12,7 @@ import { answer } from '../../src/testing/model/answer.ts'
 import { type SimulatedModel, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { REAL_CLAUDE } from '../claude/calls.ts'
 import { commandLine } from '../cli/command.ts'
+import { everyCase } from '../repetitions.ts'
 
 const said = (conversation: readonly (readonly [string, string])[]) =>
   conversation.map(([, text]) => text).join('\n')
@@ -63,16 +64,19 @@ test('a transcript that was deleted between two turns: the next ask contains the
   expect(said(model.requests[2]?.conversation ?? [])).toContain('My name is Ada.')
 })
 
-test('a base directory that was moved: the next ask contains the first turn’s words', async () => {
-  await using model = await simulatedModel({ reply: ['Ada, I will keep that in mind.', 'You are Ada.'] })
-  const { baseDir, elsewhere, open } = await opened(model)
-  const first = await open(baseDir)
-  const agent = await first.createAgent({ id: 'a', systemPrompt: 'You are a test.' })
-  await agent.ask('My name is Ada.')
-  await first.close()
-  await rename(baseDir, elsewhere)
-  await using orchestrator = await open(elsewhere)
-  expect(await orchestrator.sendTask('a', 'Who am I?')).toBe('You are Ada.')
-  expect(model.requestCount).toBe(2)
-  expect(said(model.requests[1]?.conversation ?? [])).toContain('My name is Ada.')
-})
+test.runIf(everyCase)(
+  'a base directory that was moved: the next ask contains the first turn’s words',
+  async () => {
+    await using model = await simulatedModel({ reply: ['Ada, I will keep that in mind.', 'You are Ada.'] })
+    const { baseDir, elsewhere, open } = await opened(model)
+    const first = await open(baseDir)
+    const agent = await first.createAgent({ id: 'a', systemPrompt: 'You are a test.' })
+    await agent.ask('My name is Ada.')
+    await first.close()
+    await rename(baseDir, elsewhere)
+    await using orchestrator = await open(elsewhere)
+    expect(await orchestrator.sendTask('a', 'Who am I?')).toBe('You are Ada.')
+    expect(model.requestCount).toBe(2)
+    expect(said(model.requests[1]?.conversation ?? [])).toContain('My name is Ada.')
+  },
+)

@@ -8,7 +8,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { answer } from '../../src/testing/model/answer.ts'
 import { type SimulatedModel, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { CLAUDE, commandLine } from '../cli/command.ts'
-import { few } from '../repetitions.ts'
+import { everyCase, few } from '../repetitions.ts'
 
 /** Looks again after a while: what looks all the time takes the processor from what it waits for. */
 const PATIENCE = { timeout: 60_000, interval: 10 }
@@ -52,25 +52,28 @@ async function transcripts(cli: CommandLine): Promise<Map<string, string>> {
 }
 
 describe('two asks of one agent', () => {
-  test('are one conversation in two linked sessions, and the first transcript is unchanged', async () => {
-    const { model, cli } = await withModel(['Paris.', 'Two million.'])
-    await using _ = model
-    const first = (await cli.run(['agent', 'ask', 'a', 'The capital of France?', '--json'])).values[0]
-    const before = await transcripts(cli)
-    const second = (await cli.run(['agent', 'ask', 'a', 'And its people?', '--json'])).values[0]
-    const after = await transcripts(cli)
+  test.runIf(everyCase)(
+    'are one conversation in two linked sessions, and the first transcript is unchanged',
+    async () => {
+      const { model, cli } = await withModel(['Paris.', 'Two million.'])
+      await using _ = model
+      const first = (await cli.run(['agent', 'ask', 'a', 'The capital of France?', '--json'])).values[0]
+      const before = await transcripts(cli)
+      const second = (await cli.run(['agent', 'ask', 'a', 'And its people?', '--json'])).values[0]
+      const after = await transcripts(cli)
 
-    expect(first).toMatchObject({ agent: 'a', text: 'Paris.', parentSessionId: null, attempts: 1 })
-    expect(second).toMatchObject({ text: 'Two million.', parentSessionId: first?.sessionId, attempts: 1 })
-    expect(second?.sessionId).not.toBe(first?.sessionId)
-    expect(lastConversation(model)).toEqual([
-      ['user', 'The capital of France?'],
-      ['assistant', 'Paris.'],
-      ['user', 'And its people?'],
-    ])
-    expect([...after.keys()].sort()).toEqual([first?.sessionId, second?.sessionId].sort())
-    expect(after.get(String(first?.sessionId))).toBe(before.get(String(first?.sessionId)))
-  })
+      expect(first).toMatchObject({ agent: 'a', text: 'Paris.', parentSessionId: null, attempts: 1 })
+      expect(second).toMatchObject({ text: 'Two million.', parentSessionId: first?.sessionId, attempts: 1 })
+      expect(second?.sessionId).not.toBe(first?.sessionId)
+      expect(lastConversation(model)).toEqual([
+        ['user', 'The capital of France?'],
+        ['assistant', 'Paris.'],
+        ['user', 'And its people?'],
+      ])
+      expect([...after.keys()].sort()).toEqual([first?.sessionId, second?.sessionId].sort())
+      expect(after.get(String(first?.sessionId))).toBe(before.get(String(first?.sessionId)))
+    },
+  )
 })
 
 describe('kill -9 while the model is answering', () => {
@@ -141,28 +144,31 @@ describe('kill -9 while the model is answering', () => {
     expect(values.map(({ type }) => type)).toContain('CallOutcomeUnknown')
   })
 
-  test('of both processes, with no retry left: the outcome is unknown, and nothing is sent again', async () => {
-    const { model, cli } = await withModel([answer.held('lost')])
-    await using _ = model
-    await cli.run(['agent', 'create', 'b', 'You are a test.', '--retries', '0'])
-    const asking = cli.start('agent', 'ask', 'b', 'What is it?', '--task-id', 'q')
-    await model.waitForRequest(1)
-    asking.kill('SIGKILL')
-    await asking
-    const { values } = await cli.run(['log', '--stream', 'agent/b', '--json'])
-    const { pid } = (values.at(-1) as { data?: { pid: number } } | undefined)?.data ?? { pid: 0 }
-    process.kill(pid, 'SIGKILL')
-    await gone(pid)
-    expect((await cli.run(['recover', '--json'])).values).toEqual([
-      { agent: 'b', taskId: 'q', outcome: 'unknown' },
-    ])
-    expect(model.requestCount).toBe(1)
-    expect((await cli.run(['agent', 'show', 'b', '--json'])).values[0]).toMatchObject({ status: 'error' })
-  })
+  test.runIf(everyCase)(
+    'of both processes, with no retry left: the outcome is unknown, and nothing is sent again',
+    async () => {
+      const { model, cli } = await withModel([answer.held('lost')])
+      await using _ = model
+      await cli.run(['agent', 'create', 'b', 'You are a test.', '--retries', '0'])
+      const asking = cli.start('agent', 'ask', 'b', 'What is it?', '--task-id', 'q')
+      await model.waitForRequest(1)
+      asking.kill('SIGKILL')
+      await asking
+      const { values } = await cli.run(['log', '--stream', 'agent/b', '--json'])
+      const { pid } = (values.at(-1) as { data?: { pid: number } } | undefined)?.data ?? { pid: 0 }
+      process.kill(pid, 'SIGKILL')
+      await gone(pid)
+      expect((await cli.run(['recover', '--json'])).values).toEqual([
+        { agent: 'b', taskId: 'q', outcome: 'unknown' },
+      ])
+      expect(model.requestCount).toBe(1)
+      expect((await cli.run(['agent', 'show', 'b', '--json'])).values[0]).toMatchObject({ status: 'error' })
+    },
+  )
 })
 
 describe('kill -9 before the request leaves', () => {
-  test('the call is sent again under the same ids, and answered once', async () => {
+  test.runIf(everyCase)('the call is sent again under the same ids, and answered once', async () => {
     const { model, cli } = await withModel(['It is 42.'])
     await using _ = model
     // A claude that is slow to start: it waits until it is killed.

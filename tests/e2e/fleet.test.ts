@@ -11,6 +11,7 @@ import type { ModelRequest } from '../../src/testing/model/messages-api.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { commandLine } from '../cli/command.ts'
 import { repositoryIn } from '../cli/repository.ts'
+import { everyCase } from '../repetitions.ts'
 
 /** Writes what a task names, as the model does by default. Asked to settle a conflict, it reads the file and writes both lines. */
 function model({ prompt, conversation }: ModelRequest) {
@@ -63,21 +64,26 @@ test('a fleet of four lands on a branch, and the tree, index, stash and settings
   expect(await own()).toEqual(before)
 })
 
-test('four agents that are created and asked one by one land with one command, and nothing of the user is touched', async () => {
-  await using served = await simulatedModel({ reply: model })
-  const { cli, git, own } = await world(served.environment)
-  const before = await own()
-  const ids = TASKS.map((_, at) => `dev${at + 1}`)
-  for (const [at, task] of TASKS.entries()) {
-    const id = ids[at] ?? ''
-    expect(await cli.run(['agent', 'create', id, 'You work.', '--repo', '.'])).toMatchObject({ exitCode: 0 })
-    expect(await cli.run(['agent', 'ask', id, task])).toMatchObject({ exitCode: 0 })
-  }
-  const landed = await cli.run(['land', ...ids, ...LANDING, '--json'])
-  expect(landed).toMatchObject({ exitCode: 0 })
-  const ends = new Map(landed.values.map(({ agent, status }) => [agent, status]))
-  expect([...ends]).toEqual(ids.map((id) => [id, 'landed']))
-  expect(landed.values.map(({ status }) => status)).toContain('mending')
-  checkRelease(git)
-  expect(await own()).toEqual(before)
-})
+test.runIf(everyCase)(
+  'four agents that are created and asked one by one land with one command, and nothing of the user is touched',
+  async () => {
+    await using served = await simulatedModel({ reply: model })
+    const { cli, git, own } = await world(served.environment)
+    const before = await own()
+    const ids = TASKS.map((_, at) => `dev${at + 1}`)
+    for (const [at, task] of TASKS.entries()) {
+      const id = ids[at] ?? ''
+      expect(await cli.run(['agent', 'create', id, 'You work.', '--repo', '.'])).toMatchObject({
+        exitCode: 0,
+      })
+      expect(await cli.run(['agent', 'ask', id, task])).toMatchObject({ exitCode: 0 })
+    }
+    const landed = await cli.run(['land', ...ids, ...LANDING, '--json'])
+    expect(landed).toMatchObject({ exitCode: 0 })
+    const ends = new Map(landed.values.map(({ agent, status }) => [agent, status]))
+    expect([...ends]).toEqual(ids.map((id) => [id, 'landed']))
+    expect(landed.values.map(({ status }) => status)).toContain('mending')
+    checkRelease(git)
+    expect(await own()).toEqual(before)
+  },
+)

@@ -35,7 +35,7 @@ const DETAILS = {
   ...{ attempts: 18, pid: 19, port: 20, code: 'EACCES', url: 'https://a/b', limitMs: 21, limitedBy: 'files' },
   ...{ kind: 'file', source: '/a', supervisor: 'top', child: 'a', command: 'deleteChild', where: 'a' },
   ...{ commitId: 'commit-1', commit: '1f0c', entry: 'dev-3f9a2c71', schedule: 'news' },
-  ...{ to: 'critic', messageId: 'm1', messages: 24, longest: 25 },
+  ...{ to: 'critic', messageId: 'm1', messages: 24, longest: 25, waiting: ['a', 'b'], deepest: 26 },
   ...{ restarts: 22, withinMs: 23, remedy: '', said: 'so', problem: 'network' },
   ...{ worker: 'one', address: '10.0.0.1:7600' },
 }

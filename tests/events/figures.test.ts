@@ -1,4 +1,5 @@
 /** Money, durations and counts are formatted for people. */
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ago, dollars, duration, plural } from '../../src/events/figures.ts'
 
@@ -12,11 +13,16 @@ test('dollars are rounded to the cent, or to four decimals, with a leading sign'
   ])
 })
 
-test('durations are in seconds below a minute, and clock times above', () => {
-  expect([0, 400, 9_960, 59_999, 185_000, 7_385_000].map(duration)).toEqual([
+test('durations are in seconds below a minute, clock times below a day, and days and hours above', () => {
+  expect([0, 400, 9_960, 59_999, 185_000, 7_385_000, 86_399_999, 266_400_000].map(duration)).toEqual([
     ...['0.0 s', '0.4 s', '10.0 s', '59 s'],
-    ...['3:05', '2:03:05'],
+    ...['3:05', '2:03:05', '23:59:59', '3 d 2 h'],
   ])
+  fc.assert(
+    fc.property(fc.integer({ min: 60_000, max: 8_640_000_000 }), (ms) => {
+      expect(duration(ms)).not.toMatch(/:60|\b24 h|:\d\b/)
+    }),
+  )
 })
 
 test('counts distinguish singular and plural', () => {

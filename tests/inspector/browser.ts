@@ -19,6 +19,18 @@ export const CHROMIUM = [process.env.CHROMIUM_PATH ?? '', ...onPath].find(
 /** For people to look at; not part of the repository. */
 const SCREENSHOTS = join(import.meta.dirname, 'screenshots')
 
+/**
+ * Of two such lists Chromium takes the last, so this one has what is in Playwright's. The first three are pages of an address
+ * bar that nobody sees: with each window they took more time than most pages of ours.
+ */
+const WITHOUT = [
+  ...['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup', 'WebUIOmniboxFullPopup'],
+  ...['AvoidUnnecessaryBeforeUnloadCheckSync', 'DestroyProfileOnBrowserClose', 'HttpsUpgrades'],
+  ...['HttpsFirstBalancedModeAutoEnable', 'LensOverlay', 'MediaRouter', 'PaintHolding', 'AimEnabled'],
+  ...['ThirdPartyStoragePartitioning', 'AvoidCorsURLLoaderRestartOnRedirect', 'OptimizationHints'],
+  ...['NetworkTimeServiceQuerying', 'PreconnectToSearch'],
+]
+
 let browser: Promise<Browser> | undefined
 
 export function launchChromium(): Promise<Browser> {
@@ -31,6 +43,7 @@ export function launchChromium(): Promise<Browser> {
       '--disable-component-update',
       '--disable-sync',
       '--no-first-run',
+      `--disable-features=${WITHOUT.join()}`,
     ],
   })
 }

@@ -26,9 +26,12 @@ let total = 0
 /** Wider than a tile of the overview. */
 const LONG = 'it will not say anything about a parser that is broken. '.repeat(20)
 
-/** A review that succeeded, one that failed, and an agent that was forked. */
+const LONG_CALL = { command: `make ${'x'.repeat(200)}\n${'make\n'.repeat(60)}` }
+
+/** A review that succeeded, one that failed, an agent that was forked, and one whose tool call waits. */
 async function world() {
   const made = await inspected(team, ({ agent, attempt, prompt }) => {
+    if (agent === 'builder') return { deferred: { tool: 'Bash', toolUseId: 'u1', input: LONG_CALL } }
     if (agent === 'performance' && attempt === 1) return new OverloadedError()
     if (agent === 'lead' && prompt.includes('broken')) return new RefusedError({ said: LONG })
     return { text: `${REPORT}\nBy ${agent}.`, costUsd: 0.02 }
@@ -37,6 +40,12 @@ async function world() {
   await orchestrator.run(review, 'Review `sum.ts`', { id: 'good', name: 'code review' })
   await orchestrator.run(review, 'Review what is broken', { id: 'bad', name: 'code review' })
   await orchestrator.fork('lead', { as: 'lead-2' })
+  const builder = await orchestrator.createAgent({
+    ...{ id: 'builder', systemPrompt: 'You build.', approveTools: ['Bash'] },
+  })
+  await new Promise<void>((resolve) => {
+    builder.ask('Build it', { taskId: 'build', onHeld: () => resolve() }).catch(() => {})
+  })
   return made
 }
 
@@ -52,12 +61,13 @@ interface AxeResult {
 /** Every place, and a sign that it is shown. */
 const PLACES = [
   ['/', '.lines a'],
-  ['/inbox', 'h1'],
+  ['/inbox', '.entry'],
   ['/runs', '.rows-of a'],
   ['/agents', '.rows-of a'],
   ['/run/good', '.step'],
   ['/run/bad', '.step'],
   ['/agent/lead', '.turn'],
+  ['/agent/builder', '.turn'],
   ['/log', '.fact .type'],
   ['/search?q=sum', 'mark'],
   ['/run/nothing', '.empty'],
@@ -172,6 +182,8 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     const page = await openPlace(placeAt(url, '/run/aside'))
     await page.getByText('so there is nothing to resume').waitFor()
     expect(await page.getByText('workflow resume').count()).toBe(0)
+    await page.getByRole('button', { name: 'Cancel the run' }).waitFor()
+    expect(await page.getByRole('button', { name: 'Resume' }).count()).toBe(0)
     await page.goto(placeAt(url, '/run/bad'))
     await page.getByText('claude-agents workflow resume bad').waitFor()
   })
@@ -193,7 +205,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     const { url } = await world()
     const page = await openPage(url)
     const lanes = page.locator('.lanes .label')
-    await expect.poll(() => lanes.count()).toBe(6)
+    await expect.poll(() => lanes.count()).toBe(7)
     await page.locator('.actor', { hasText: 'bad' }).click()
     await expect
       .poll(() => lanes.allInnerTexts())

@@ -12,6 +12,7 @@ import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { REAL_CLAUDE } from '../claude/calls.ts'
 import { MAIN } from '../cli/command.ts'
 import { runWarm } from '../cli/warm-commands.ts'
+import { everyCase } from '../repetitions.ts'
 import { type HostileRepository, hostileRepository } from '../workspaces/files/hostile-repository.ts'
 import { foreignServer, INSTRUCTION, SECRET, setTraps, trapSettings } from './hostile-workspace.ts'
 
@@ -179,25 +180,28 @@ test('the traps work: the settings of a repository that is trusted count', async
   expect(foreign.calls).not.toEqual([])
 })
 
-test('instructions of the folders around do not count with those of the project', async () => {
-  await using model = await simulatedModel()
-  const { folder, run, workspace } = await agentOnRepository(model.environment, model.url)
-  const project = {
-    'CLAUDE.md': 'the-project',
-    '.claude/settings.json': '{}',
-    '.mcp.json': '{"mcpServers":{}}',
-  }
-  for (const [path, text] of Object.entries(project)) await writeFile(join(workspace, path), text)
-  for (let path = dirname(workspace); path !== dirname(folder); path = dirname(path)) {
-    await mkdir(join(path, '.claude/rules'), { recursive: true })
-    for (const name of ['CLAUDE.md', '.claude/rules/rule.md']) await writeFile(join(path, name), SECRET)
-  }
-  await run('config', 'trust', workspace)
-  expect(await run('agent', 'ask', 'a', 'Help me.')).toMatchObject({ exitCode: 0 })
-  const requests = JSON.stringify(model.requests)
-  expect(requests).toContain('the-project')
-  expect(requests).not.toContain(SECRET)
-})
+test.runIf(everyCase)(
+  'instructions of the folders around do not count with those of the project',
+  async () => {
+    await using model = await simulatedModel()
+    const { folder, run, workspace } = await agentOnRepository(model.environment, model.url)
+    const project = {
+      'CLAUDE.md': 'the-project',
+      '.claude/settings.json': '{}',
+      '.mcp.json': '{"mcpServers":{}}',
+    }
+    for (const [path, text] of Object.entries(project)) await writeFile(join(workspace, path), text)
+    for (let path = dirname(workspace); path !== dirname(folder); path = dirname(path)) {
+      await mkdir(join(path, '.claude/rules'), { recursive: true })
+      for (const name of ['CLAUDE.md', '.claude/rules/rule.md']) await writeFile(join(path, name), SECRET)
+    }
+    await run('config', 'trust', workspace)
+    expect(await run('agent', 'ask', 'a', 'Help me.')).toMatchObject({ exitCode: 0 })
+    const requests = JSON.stringify(model.requests)
+    expect(requests).toContain('the-project')
+    expect(requests).not.toContain(SECRET)
+  },
+)
 
 test('no command on a hostile repository, and no call of an agent on it, starts anything of it', async () => {
   await using model = await simulatedModel()

@@ -55,6 +55,8 @@ export interface ExplainedHold extends ReturnType<typeof budgetHoldInWords> {
 export interface Admission {
   /** The account that pays for the next call. */
   readonly account: string
+  /** How many calls of that account may be in flight at present. */
+  readonly room: number
   /** Learns what the log says of that account and of budgets, so that the first call may begin at once. */
   prepare(): Promise<void>
   /**
@@ -124,6 +126,9 @@ export function localAdmission({
   return {
     get account() {
       return accountNow()
+    },
+    get room() {
+      return governor.room(accountNow())
     },
     async prepare() {
       await know(accountNow())

@@ -15,6 +15,8 @@ const FREE = new Set([
   'WorkspaceMissingError',
   'StartupRefusedError',
   'InvalidInvocationError',
+  'McpSecretError',
+  'McpServerError',
   'SessionNotFoundError',
   'SessionInUseError',
   'InvalidSessionIdError',

@@ -67,6 +67,11 @@ export class Governor {
     this.#logger = logger
   }
 
+  /** How many calls of this account may be in flight at present. */
+  room(account: string): number {
+    return Math.min(this.#limits.callsInFlight, whole(this.#account(account).limit))
+  }
+
   /** A slot if one is free and no call waits; undefined otherwise. */
   tryEnter(caller: Caller): CallSlot | undefined {
     const isFree = this.#queue.isEmpty && this.#machineHasRoom() && this.#accountHasRoom(caller, this.#now())

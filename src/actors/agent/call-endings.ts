@@ -139,9 +139,10 @@ export class CallEndings {
     }
     if (ending.type === 'CallDeferred') return this.#settleDeferred({ task, call }, ending, admitted, spent)
     const { error } = ending
+    const setup = defined({ setup: ending.setup })
     const ended: AgentFact & { type: typeof ending.type } =
       ending.type === 'CallFailed'
-        ? { type: ending.type, data: { taskId, callId, error, ...spent, ...left.said } }
+        ? { type: ending.type, data: { taskId, callId, error, ...spent, ...left.said, ...setup } }
         : { type: ending.type, data: { taskId, callId, ...spent, ...left.said } }
     let recorded: readonly Recorded[]
     try {
@@ -171,12 +172,13 @@ export class CallEndings {
     const { callId, sessionId } = call
     const { taskId } = task
     const { tool, toolUseId } = ending.deferred
+    const setup = defined({ setup: ending.setup })
     const input = await this.#asked.bodies.keep(JSON.stringify(ending.deferred.input ?? {}))
     const decide = ({ current, config }: AgentContext): readonly AgentFact[] => {
       if (current?.call?.callId !== callId) return []
       // The next call has to start as well.
       const leftMs = leftAfterRefusal(call, deadlineLeftMs(current, config, this.#circumstances().now))
-      const data = { taskId, callId, sessionId, tool, toolUseId, input, leftMs, ...spent }
+      const data = { taskId, callId, sessionId, tool, toolUseId, input, leftMs, ...spent, ...setup }
       return [{ type: 'CallDeferred', data }]
     }
     try {
@@ -292,7 +294,7 @@ interface AnswerParts {
 function callSucceeded(
   task: CurrentTask,
   call: OpenCall,
-  { result, harvested }: Answered,
+  { result, harvested, setup }: Answered,
   { text, spent }: AnswerParts,
 ): Extract<AgentFact, { type: 'CallSucceeded' }> {
   const { durationMs, turns, model, stopReason, permissionDenials } = result
@@ -312,6 +314,7 @@ function callSucceeded(
       permissionDenials,
       text,
       harvested,
+      ...defined({ setup }),
     },
   }
 }

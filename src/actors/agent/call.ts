@@ -1,5 +1,5 @@
 /** One call: run, or recovered, with one of four endings. It is composed by `session/composed-call.ts`. */
-import { recordable, recordableSpending } from '../../claude/recordable.ts'
+import { recordable, recordableSetup, recordableSpending } from '../../claude/recordable.ts'
 import type {
   AgentRunner,
   Call,
@@ -10,6 +10,7 @@ import type {
   Recovered,
 } from '../../claude/runner.ts'
 import type { Failure } from '../../events/agent-facts.ts'
+import type { CallSetup } from '../../events/call-setup.ts'
 import { NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { defined } from '../../events/json.ts'
@@ -17,7 +18,12 @@ import { isElsewhere, type Place } from '../../workspaces/place.ts'
 import type { OpenCall } from './state.ts'
 
 /** How a call ended, as the log records it. */
-export type CallEnding =
+export type CallEnding = {
+  /** What came up when it began, if it said so. */
+  readonly setup?: CallSetup
+} & Ended
+
+type Ended =
   | { readonly type: 'CallSucceeded'; readonly result: CallResult; readonly harvested: boolean }
   /** At a tool call that a person has to decide. */
   | { readonly type: 'CallDeferred'; readonly deferred: DeferredTool; readonly spent?: CallSpending }
@@ -48,20 +54,22 @@ export async function carryOutCall(
 ): Promise<CallEnding> {
   let given: { readonly result: CallResult } | { readonly deferred: DeferredTool } | undefined
   let spent: CallSpending | undefined
+  let setup: CallSetup | undefined
   try {
     for await (const message of runner.start(call, { signal })) {
       if (message.type === 'result') given = { result: message.result }
       if (message.type === 'deferred') given ??= { deferred: message }
+      if (message.type === 'init') setup = recordableSetup(message)
       if (message.type === 'spent') spent = recordableSpending(message)
       const hearing = hear(message)
       if (hearing) await hearing
     }
     if (!given) throw new NoResultError()
   } catch (error) {
-    if (!given) return defined({ type: 'CallFailed', error: callErrorData(error), spent })
+    if (!given) return defined({ type: 'CallFailed', error: callErrorData(error), spent, setup })
   }
-  if ('result' in given) return answered(given.result, false)
-  return defined({ type: 'CallDeferred', deferred: given.deferred, spent })
+  if ('result' in given) return { ...answered(given.result, false), ...defined({ setup }) }
+  return defined({ type: 'CallDeferred', deferred: given.deferred, spent, setup })
 }
 
 /** The ending of a call with this result: a failure that tells its cost if the result is not valid. */

@@ -1,5 +1,5 @@
 /** What agents need from the world, and the type of their actor. */
-import type { AgentRunner } from '../../claude/runner.ts'
+import type { AgentRunner, Call, TeamPass } from '../../claude/runner.ts'
 import type { Material } from '../../events/material.ts'
 import type { Amount } from '../../events/options/budget.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
@@ -19,6 +19,8 @@ import type { AskingStep, TaskChannel } from './tasks/channel.ts'
 /** What an agent needs from the world. */
 export interface AgentEnvironment extends ActorEnvironment {
   readonly runner: AgentRunner
+  /** Lets a call reach the team until it has ended. */
+  readonly team: (call: Call) => Promise<TeamPass & { end(): void }>
   /** Says whether a call may begin. */
   readonly admission: Admission
   /** Whether an agent lives in this process. */

@@ -105,6 +105,7 @@ const free = {
     /** It was rejected, or it cannot begin. */
     TaskFailed: { guard: 'isQueued', actions: fold },
     TaskCancelled: { guard: 'isQueued', actions: fold },
+    SessionAdopted: { actions: fold },
     AgentReset: { target: 'idle', actions: fold },
     AgentStopped: { guard: 'hasNoTask', target: 'stopped', actions: fold },
     AgentRemoved: { guard: 'hasNoTask', target: 'absent', actions: fold },

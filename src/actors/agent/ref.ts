@@ -138,7 +138,8 @@ export interface Placement {
   owns(agent: string): boolean
   /**
    * Calls a method of an agent where it lives, and returns what it does; `files.diff` is the method `diff` of its `files`.
-   * Or one of the orchestrator there that makes or ends the agent: `createAgent`, `declareAgent`, `fork`, `removeAgent`.
+   * Or one of the orchestrator there that makes or ends the agent: `createAgent`, `declareAgent`, `adopt`, `fork`,
+   * `removeAgent`.
    * Throws for a method that works only there.
    */
   call(agent: string, method: string, args: readonly unknown[]): unknown

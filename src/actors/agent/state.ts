@@ -27,6 +27,8 @@ export interface QueuedTask {
   readonly runId?: string
   /** It was begun by messages: the length of their chain. */
   readonly woken?: number
+  /** The agents that wait for its answer, the one that asked last. Absent if none does. */
+  readonly askers?: readonly string[]
   /** The messages that its calls begin with. Absent if there are none. */
   readonly messages?: readonly Unread[]
   /** Those that it has read in the middle of a call: its next call begins with them as well. Absent if there are none. */
@@ -188,7 +190,7 @@ export const changes: {
     const task = current ?? queue.find((queued) => queued.taskId === taskId)
     if (!task) return {}
     const call: OpenCall = { callId, sessionId, parentSessionId, rebuilt, leftMs, process: null }
-    const { prompt, textInput, material, session, continues, outputSchema, runId, woken } = task
+    const { prompt, textInput, material, session, continues, outputSchema, runId, woken, askers } = task
     const box = taken({ unread }, read)
     const messages = [...readBy(task), ...box.messages]
     return {
@@ -205,6 +207,7 @@ export const changes: {
         ...(outputSchema === undefined ? {} : { outputSchema }),
         ...(runId === undefined ? {} : { runId }),
         ...(woken === undefined ? {} : { woken }),
+        ...(askers === undefined ? {} : { askers }),
         ...(messages.length === 0 ? {} : { messages }),
         cause,
         attempt,
@@ -290,6 +293,7 @@ export const changes: {
           },
         }
       : {},
+  SessionAdopted: (_, { sessionId }) => ({ session: sessionId }),
   SessionLost: ({ current, files }, { sessionId }) => {
     if (current?.deferred?.sessionId !== sessionId) return { lostSession: sessionId }
     // The turn begins anew.

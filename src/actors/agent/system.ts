@@ -3,6 +3,8 @@
  * store keeps, and load no agent; the agents that live in this process are in a registry.
  */
 import { resolve } from 'node:path'
+import type { SessionFile } from '../../claude/runner.ts'
+import { findSession } from '../../claude/session/adoption.ts'
 import { trust } from '../../config/trust.ts'
 import { type AgentFact, NO_FILES } from '../../events/agent-facts.ts'
 import {
@@ -42,6 +44,7 @@ import { AGENT_STREAMS, type AgentInfo, agentIdOf, agentInfos, listedAgents } fr
 import type { AgentSnapshot } from './machine.ts'
 import { callIn, type KnownCall, type RunningProcess, runningProcesses } from './processes.ts'
 import { AgentElsewhere, type AgentRef, type Placement } from './ref.ts'
+import { type AdoptOptions, adoptingOptions } from './session/adopted.ts'
 import { type ForkOptions, type ForkPoint, forkPoint } from './session/fork.ts'
 
 /** How an agent is removed. */
@@ -68,6 +71,13 @@ export async function removeEach(
       refused.push(error)
     })
   if (refused[0]) throw refused[0]
+}
+
+/** What a new agent begins with. */
+interface Beginning {
+  readonly budget?: Budget | undefined
+  readonly fork?: ForkPoint
+  readonly adopted?: SessionFile | undefined
 }
 
 /** How many agents whose ids begin alike a typo is compared with. */
@@ -106,14 +116,23 @@ export class AgentSystem {
   }
 
   async create(options: AgentOptions): Promise<AgentRef> {
+    const { id } = this.#complete(options)
+    return this.#placement.owns(id) ? this.#createNew(options) : this.#elsewhere(id, 'createAgent', options)
+  }
+
+  async #createNew(options: AgentOptions, adopted?: SessionFile): Promise<AgentRef> {
     const complete = this.#complete(options)
     const { id, budget } = complete
-    if (!this.#placement.owns(id)) return this.#elsewhere(id, 'createAgent', options)
     const config = await this.#config(complete)
+    if (adopted && !this.#environment.runner.adopt)
+      throw new InvalidInputError({
+        what: adopted.path,
+        problem: 'the runner cannot continue sessions of Claude Code',
+      })
     return this.#changes.post(async () => {
       const agent = await this.#here.get(id)
       if (agent.status !== 'absent') throw new AgentExistsError({ agent: id })
-      return this.#create(agent, config, { budget })
+      return this.#create(agent, config, { budget, adopted })
     })
   }
 
@@ -131,6 +150,18 @@ export class AgentSystem {
       const config = await this.#config(options)
       await this.#changes.post(() => this.#declare(id, config, budget))
     }
+  }
+
+  /** Creates an agent that continues a session of Claude Code. */
+  async adopt(session: string, options: AdoptOptions = {}): Promise<AgentRef> {
+    checkArgument('The session', session, 'a text')
+    checkArgument('The options of adopt', options, 'an object')
+    const found = await findSession(session)
+    const adopting = adoptingOptions(found, options)
+    const { id } = adopting
+    return this.#placement.owns(id)
+      ? this.#createNew(adopting, found)
+      : this.#elsewhere(id, 'adopt', found.path, adopting)
   }
 
   /** Creates an agent that continues another's conversation as of a version, without that agent's open tasks. */
@@ -347,7 +378,7 @@ export class AgentSystem {
   async #create(
     agent: Agent,
     config: AgentConfig,
-    { budget, fork }: { readonly budget?: Budget | undefined; readonly fork?: ForkPoint } = {},
+    { budget, fork, adopted }: Beginning = {},
   ): Promise<Agent> {
     this.#count ??= await countStreams(this.#environment.store, agentKind.kind)
     if (this.#count >= this.#maxAgents) throw new TooManyAgentsError({ maxAgents: this.#maxAgents })
@@ -373,12 +404,16 @@ export class AgentSystem {
     )
     if (forkedFrom?.sessionId)
       await runner.branch?.(forkedFrom.sessionId, directories(forkedFrom.agent), directories(agent.id))
+    if (adopted) await runner.adopt?.(adopted, directories(agent.id))
     // The budget first: a crash must not leave an agent without its limit.
     if (budget) await admission.setBudget(agent.id, budget, 'new')
     const created: AgentFact = { type: 'AgentCreated', data: defined({ config: whole, forkedFrom }) }
     // What it begins from is known at once, also if its workspace is lost before its first call.
     const files: readonly AgentFact[] = laidOut ? [laidOut] : []
-    await agent.record(() => [created, ...files], { causationId: factId })
+    const session: readonly AgentFact[] = adopted
+      ? [{ type: 'SessionAdopted', data: { sessionId: adopted.sessionId, turns: adopted.turns } }]
+      : []
+    await agent.record(() => [created, ...files, ...session], { causationId: factId })
     this.#count += 1
     return agent
   }

@@ -317,7 +317,12 @@ export class AgentWorker {
     if ('type' in composed) return composed
     if (composed.leftOut) await this.#recordCut(effect, composed.leftOut)
     const hear = (message: CallMessage) => this.#hear(effect, message, admitted)
-    return carryOutCall(this.#environment.runner, composed.call, signal, hear)
+    const { runner, team } = this.#environment
+    const { call } = composed
+    if (!call.settings.team) return carryOutCall(runner, call, signal, hear)
+    const { end, ...pass } = await team(call)
+    signal.addEventListener('abort', end, { once: true })
+    return carryOutCall(runner, { ...call, team: pass }, signal, hear).finally(end)
   }
 
   /** Brings the workspace into the state that the call begins from. Returns the call's ending if that fails. */

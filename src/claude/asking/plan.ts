@@ -78,6 +78,16 @@ export const personServer = (program: string): JsonObject => ({
   mcpServers: { 'claude-agents': { command: process.execPath, args: [program] } },
 })
 
+/** The file with which the server of a call reaches the team. */
+export const teamFile = (home: string): string => join(home, 'team.json')
+
+/** The server by which an agent reaches its team. The CLI waits until it is connected. */
+export const teamServer = (home: string, program: string): JsonObject => ({
+  mcpServers: {
+    team: { command: process.execPath, args: [program, teamFile(home)], alwaysLoad: true },
+  },
+})
+
 /** A machine under load takes its time; the CLI carries out a call whose hook is late. */
 const HOOK_TIMEOUT_S = 86_400
 

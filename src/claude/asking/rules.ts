@@ -1,5 +1,6 @@
 /** Whether a person has to decide a tool call: pure, and in doubt they have to. */
 import type { JsonObject } from '../../events/json.ts'
+import { ruleParts, type ToolRuleParts } from '../../events/options/tool-rule.ts'
 
 /** By which an agent's tool calls are told apart. All are rules for tools, as Claude Code has them. */
 export interface AskingRules {
@@ -37,16 +38,6 @@ const FAMILIES: readonly (readonly string[])[] = [
 export const FILE_TOOLS: ReadonlySet<string> = new Set([...FILE_CHANGES, ...FILE_READS])
 /** They look into all that is below a path. */
 const SEARCHES: ReadonlySet<string> = new Set(['Grep', 'Glob', 'LS'])
-
-interface ToolRuleParts {
-  readonly name: string
-  readonly scope: string | null
-}
-
-function ruleParts(rule: string): ToolRuleParts {
-  const [, name = rule, scope = null] = /^([\w-]+)\((.*)\)$/s.exec(rule) ?? []
-  return { name, scope }
-}
 
 /** The tools whose calls the rules are about, for a server's all of them: as a pattern for names. */
 export const toolsNamedBy = (rules: readonly string[]): readonly string[] => [

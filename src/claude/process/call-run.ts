@@ -1,6 +1,7 @@
 /** Runs one call's process from start to end: follows its output, enforces its limits, and reaps what it leaves. */
 import type { FileHandle } from 'node:fs/promises'
 import { type Clock, steadyTime } from '../../clock.ts'
+import type { ServerStatus } from '../../events/call-setup.ts'
 import {
   CallStalledError,
   CallTimeoutError,
@@ -26,7 +27,7 @@ import { sweepCall, type TerminationContext, terminate } from './termination.ts'
 export interface CallRun {
   readonly process: CallProcess
   /** The messages of the call, until its process has ended. */
-  readonly messages: AsyncIterable<CallMessage>
+  readonly messages: AsyncIterable<ProcessMessage>
   /** Resolves when the process and everything it started are gone. Never rejects. */
   readonly over: Promise<RunEnd>
   /** Terminates the process. */
@@ -51,10 +52,15 @@ export interface CallRunOptions extends TerminationContext, TimeLimits {
   readonly resultGraceMs: number
 }
 
+/** What a process says: for those who listen to its call, and to us what has become of its MCP servers. */
+export type ProcessMessage =
+  | CallMessage
+  | { readonly type: 'servers'; readonly servers: readonly ServerStatus[] }
+
 /** Interprets the lines that a process prints. */
 export interface OutputReader {
   /** The messages in the lines that arrived together. */
-  read(lines: readonly string[]): readonly CallMessage[]
+  read(lines: readonly string[]): readonly ProcessMessage[]
   /** What becomes of a record that is too long for a line, by its type. Default: the call fails. */
   longRecords?(type: string): LongRecord
   /** The bytes that count against the limit of the call. Default: all of them. */
@@ -78,7 +84,7 @@ export async function runCall(
   onBegun: () => void,
 ): Promise<CallRun> {
   const { clock, idleMs, callTimeoutMs } = context
-  const queue = messageQueue<CallMessage>()
+  const queue = messageQueue<ProcessMessage>()
   const written = new AbortController()
   const timers = new Set<() => void>()
   let failure: ClaudeExecutionError | null = null

@@ -35,6 +35,8 @@ export interface CallProcess {
   /** Resolves when the process has ended. Never rejects. */
   readonly exit: Promise<ProcessExit>
   hasEnded(): boolean
+  /** Writes to stdin. */
+  write(text: string): void
   /** Writes the prompt to stdin and closes it. */
   send(prompt: string): void
   /** Sends SIGKILL. */
@@ -103,6 +105,7 @@ async function spawnInto(
     printed: output.printed,
     exit,
     hasEnded: () => hasEnded,
+    write: (text) => void child.stdin.write(text),
     send: (prompt) => child.stdin.end(prompt),
     kill: () => void child.kill('SIGKILL'),
   }

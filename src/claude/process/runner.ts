@@ -1,7 +1,14 @@
 /** Runs each call as one process: waits for a slot, spawns it, reports its messages, and cleans up. */
+
 import { availableParallelism } from 'node:os'
 import { type Clock, systemClock } from '../../clock.ts'
-import { ClaudeExecutionError, OutputTooLargeError, StartupRefusedError } from '../../events/errors/call.ts'
+import type { ServerStatus } from '../../events/call-setup.ts'
+import {
+  ClaudeExecutionError,
+  McpServerError,
+  OutputTooLargeError,
+  StartupRefusedError,
+} from '../../events/errors/call.ts'
 import type { Redact } from '../../events/redaction.ts'
 import { hostLogger, type Logger } from '../../logger.ts'
 import type { InputOptions } from '../../workspaces/operations.ts'
@@ -41,9 +48,18 @@ export interface PreparedCall {
   readonly redact: Redact
   /** What is written to stdin. */
   readonly input: string
+  /** What is asked before that; null: nothing. */
+  readonly check?: ServerCheck | null
   /** What its agent is warned of as soon as the process runs; null: nothing. */
   caution?(): string | null
   conclude(end: RunEnd): Promise<Conclusion>
+}
+
+/** Whether the MCP servers that a call requires have started: without them, nothing is sent. */
+export interface ServerCheck {
+  /** What asks for it, as often as some are still starting. */
+  readonly question: string
+  readonly required: readonly string[]
 }
 
 /** How a call ended. */
@@ -127,8 +143,7 @@ export function processRunner(
         if (caution !== null) yield warned(call, caution)
       }
       // Not before: the consumer has recorded the process by the time it asks for the next message.
-      run.process.send(prepared.input)
-      yield* run.messages
+      yield* messagesOf(run, prepared)
       const end = await run.over
       logger.debug({ callId: call.callId, ...end, durationMs: clock.now() - startedAt }, 'the process ended')
       const { messages, error } = await prepared.conclude(end)
@@ -141,6 +156,21 @@ export function processRunner(
       const { failure } = await run.over
       const isTooLarge = failure instanceof OutputTooLargeError
       await tidyOutput(prepared.plan.output, { redact: prepared.redact, isTooLarge })
+    }
+  }
+
+  /** Sends the input, once the servers that the call requires have started. Throws McpServerError. */
+  async function* messagesOf(run: CallRun, { check, input }: PreparedCall): AsyncGenerator<CallMessage> {
+    if (check) run.process.write(check.question)
+    else run.process.send(input)
+    for await (const message of run.messages) {
+      if (message.type !== 'servers') yield message
+      else if (check) {
+        const { failed, isStarting } = serversAmong(check.required, message.servers)
+        if (failed !== undefined) throw new McpServerError({ said: failed })
+        if (isStarting) clock.after(SERVER_POLL_MS, () => run.process.write(check.question))
+        else run.process.send(input)
+      }
     }
   }
 
@@ -168,6 +198,22 @@ export function processRunner(
         release()
       }
     },
+  }
+}
+
+/** How long after one answer the CLI is asked again for servers that are starting. */
+const SERVER_POLL_MS = 100
+
+/** In words, what failed of the servers; and whether some are still starting. */
+function serversAmong(required: readonly string[], servers: readonly ServerStatus[]) {
+  const states = required.map((name) => ({
+    name,
+    status: servers.find((server) => server.name === name)?.status ?? 'unknown',
+  }))
+  const failed = states.find(({ status }) => status !== 'connected' && status !== 'pending')
+  return {
+    failed: failed && `${failed.name} is ${failed.status}`,
+    isStarting: states.some(({ status }) => status === 'pending'),
   }
 }
 

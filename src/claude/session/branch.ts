@@ -19,16 +19,13 @@ export async function branchSession(
   from: AgentDirectories,
   to: AgentDirectories,
 ): Promise<void> {
-  // The CLI derives the directory from its working directory like this; 2.1.330 also searches all others.
-  const project = (await realpath(to.workspace)).replace(/[^A-Za-z0-9]/g, '-')
-  const folder = join(configDirectory(to.home), 'projects', project)
   const answers = await new Sessions(from.home).answers()
   const contained = containedReader(new Set([...answers.values()].map(({ line }) => line)))
   for (let left = TRIES; left > 0; left -= 1) {
     const origin = await new Sessions(from.home).origin({ sessionId: '', parentSessionId: sessionId })
     if (origin === null) return
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    if (await copyUpTo(origin, join(folder, `${origin.sessionId}.jsonl`), contained.add)) break
+    const copy = join(await transcriptFolder(to), `${origin.sessionId}.jsonl`)
+    if (await copyTranscript(origin, copy, contained.add)) break
   }
   const copied = new Sessions(to.home)
   for (const [session, answer] of answers) {
@@ -36,8 +33,21 @@ export async function branchSession(
   }
 }
 
+/** Where the CLI looks for the transcripts of an agent. */
+export async function transcriptFolder({ home, workspace }: AgentDirectories): Promise<string> {
+  // The CLI derives the directory from its working directory like this; 2.1.330 also searches all others.
+  const project = (await realpath(workspace)).replace(/[^A-Za-z0-9]/g, '-')
+  const folder = join(configDirectory(home), 'projects', project)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  return folder
+}
+
 /** Whether it was copied: not if it has disappeared meanwhile. */
-async function copyUpTo(origin: SessionOrigin, path: string, seen: (line: string) => void): Promise<boolean> {
+export async function copyTranscript(
+  origin: SessionOrigin,
+  path: string,
+  seen: (line: string) => void = () => {},
+): Promise<boolean> {
   await using copy = await open(path, 'wx', 0o600)
   let text = ''
   let isOver = false

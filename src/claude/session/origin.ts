@@ -6,6 +6,7 @@ import { defined } from '../../events/json.ts'
 import { openForAppending, readAgentFile } from '../../workspaces/agent-file.ts'
 import { withDescriptors } from '../../workspaces/descriptors.ts'
 import { removeFrom } from '../../workspaces/lifecycle.ts'
+import { isSessionId } from '../arguments.ts'
 import type { Call } from '../runner.ts'
 import { numberAt, parseRecord, stringAt } from '../stream/untrusted-json.ts'
 import {
@@ -173,7 +174,7 @@ async function readAnswers(home: string): Promise<ReadonlyMap<string, SessionAns
     text.split('\n').flatMap((entry) => {
       const record = parseRecord(entry)
       const [session, line] = [stringAt(record, 'session'), stringAt(record, 'line')]
-      if (session === null || line === null || !UUID.test(line)) return []
+      if (session === null || line === null || !isSessionId(line)) return []
       const costBeforeUsd = numberAt(record, 'costBeforeUsd') ?? undefined
       return [[session, defined({ line, chainCostUsd: numberAt(record, 'chainCostUsd'), costBeforeUsd })]]
     }),
@@ -184,6 +185,3 @@ async function createAnswers(home: string) {
   await removeFrom(home, NAME)
   return withDescriptors(() => open(answersFile(home), 'ax', 0o600))
 }
-
-/** The id is passed on a command line. */
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i

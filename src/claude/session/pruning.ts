@@ -74,7 +74,8 @@ async function answered(sessions: Sessions, own: TranscriptFile): Promise<readon
   return found
 }
 
-const hasAnswer = (end: TranscriptEnd | null): end is SessionAnswer => end !== null && end.line !== null
+export const hasAnswer = (end: TranscriptEnd | null): end is SessionAnswer =>
+  end !== null && end.line !== null
 
 /** In bytes. Beyond this, the parent's transcript would be most of what a conversation takes. */
 const SMALL_TRANSCRIPT = 256 * 1024

@@ -182,7 +182,7 @@ export function containedReader(lines: ReadonlySet<string>): LineReader<Readonly
   }
 }
 
-const isMessage = (line: UntrustedRecord) =>
+export const isMessage = (line: UntrustedRecord) =>
   line.isMeta !== true && (stringAt(line, 'type') === 'user' || stringAt(line, 'type') === 'assistant')
 
 /** A line of the user that is not a tool result. */
@@ -193,16 +193,15 @@ export function isPrompt(line: UntrustedRecord): boolean {
   )
 }
 
-function isAnswer(line: UntrustedRecord): boolean {
-  const message = recordAt(line, 'message')
-  return (
-    stringAt(line, 'type') === 'assistant' &&
-    line.isApiErrorMessage !== true &&
-    line.aborted !== true &&
-    stringAt(message, 'model') !== '<synthetic>' &&
-    FINAL.has(stringAt(message, 'stop_reason') ?? '')
-  )
-}
+/** A line of the model, whole or a part of an answer; not what the CLI says itself. */
+export const isSaid = (line: UntrustedRecord): boolean =>
+  stringAt(line, 'type') === 'assistant' &&
+  line.isApiErrorMessage !== true &&
+  line.aborted !== true &&
+  stringAt(recordAt(line, 'message'), 'model') !== '<synthetic>'
+
+const isAnswer = (line: UntrustedRecord): boolean =>
+  isSaid(line) && FINAL.has(stringAt(recordAt(line, 'message'), 'stop_reason') ?? '')
 
 function promptText(line: UntrustedRecord): string {
   const message = recordAt(line, 'message')

@@ -15,7 +15,7 @@ export interface TranscriptFile {
 const EXTENSION = '.jsonl'
 
 /** More is not a conversation that any model could continue, and counts as lost: the log has what was said. */
-const LARGEST_TRANSCRIPT = 512 * 2 ** 20
+export const LARGEST_TRANSCRIPT = 512 * 2 ** 20
 
 /** What a tool read may be longer, and is skipped. An answer is not. */
 const LINES = { lineBytes: 64 * 2 ** 20, callBytes: Number.POSITIVE_INFINITY }

@@ -1,6 +1,8 @@
 /** Parses the output of `claude` line by line: pure, and assuming nothing about its shape. */
+import type { ServerStatus } from '../../events/call-setup.ts'
 import { defined } from '../../events/json.ts'
 import { oneLine, type Redact } from '../../events/redaction.ts'
+import type { ProcessMessage } from '../process/call-run.ts'
 import type { AccountWindow, CallMessage } from '../runner.ts'
 import { windowsOf, withNews } from './account-limit.ts'
 import type { LongRecord } from './line-splitter.ts'
@@ -50,7 +52,7 @@ export interface StreamFacts {
 
 export interface StreamParser {
   /** The messages in the line; often none. */
-  read(line: string): CallMessage[]
+  read(line: string): ProcessMessage[]
   readonly facts: StreamFacts
   /** What was said so far, as far as it tells what a call without a result has cost. */
   readonly streamed: Pick<StreamedUsage, 'spending'>
@@ -58,7 +60,7 @@ export interface StreamParser {
 
 /** Known types that say nothing a call needs. */
 const SILENT = new Set(
-  'command_lifecycle conversation_reset control_request control_response tool_progress keep_alive auth_status prompt_suggestion'.split(
+  'command_lifecycle conversation_reset control_request tool_progress keep_alive auth_status prompt_suggestion'.split(
     ' ',
   ),
 )
@@ -70,7 +72,9 @@ export function longRecord(type: string): LongRecord {
 }
 
 /** Known types that a parser reads. */
-const SPOKEN = new Set(['system', 'stream_event', 'assistant', 'user', 'rate_limit_event', 'result'])
+const SPOKEN = new Set([
+  ...['system', 'stream_event', 'assistant', 'user', 'control_response', 'rate_limit_event', 'result'],
+])
 
 /**
  * Whether this is how the CLI asks a model that was cut off (at its limit of tokens; since 2.1.330 also by a broken
@@ -132,7 +136,7 @@ export function streamParser(redact: Redact): StreamParser {
     return message
   }
 
-  const readers: Readonly<Record<string, (record: UntrustedRecord) => CallMessage[]>> = {
+  const readers: Readonly<Record<string, (record: UntrustedRecord) => ProcessMessage[]>> = {
     system(record) {
       const subtype = stringAt(record, 'subtype')
       if (subtype === 'init') {
@@ -147,6 +151,7 @@ export function streamParser(redact: Redact): StreamParser {
             tools: listAt(record, 'tools')
               .slice(0, MOST_TOOLS)
               .flatMap((tool) => (typeof tool === 'string' ? [label(tool)] : [])),
+            servers: serversIn(record, 'mcp_servers'),
           },
         ]
       }
@@ -219,6 +224,12 @@ export function streamParser(redact: Redact): StreamParser {
       return []
     },
 
+    control_response(record) {
+      // An older CLI that does not know the question has no servers to tell of.
+      const servers = serversIn(recordAt(recordAt(record, 'response'), 'response'), 'mcpServers')
+      return [{ type: 'servers', servers }]
+    },
+
     rate_limit_event(record) {
       const windows = windowsOf(record)
       facts.windows = withNews(facts.windows, windows)
@@ -259,12 +270,22 @@ export function streamParser(redact: Redact): StreamParser {
   }
 }
 
+/** The MCP servers in a record, each with its status. */
+export const serversIn = (record: UntrustedRecord | null, key: string): readonly ServerStatus[] =>
+  recordsAt(record, key)
+    .slice(0, MOST_SERVERS)
+    .map((server) => ({
+      name: labelAt(server, 'name') ?? '',
+      status: labelAt(server, 'status') ?? 'unknown',
+    }))
+
 /** A message is printed whole soon after it has streamed: older ids are not needed. */
 const MOST_REPORTED = 100
 
 /** Beyond these numbers, the output is not listed more fully. */
 const MOST_WARNINGS = 10
 const MOST_TOOLS = 1000
+const MOST_SERVERS = 100
 const MOST_UNKNOWN_TYPES = 100
 
 const unreadableLine = (line: string, { unreadable }: Pick<StreamFacts, 'unreadable'>): CallMessage => ({
@@ -275,7 +296,7 @@ const unreadableLine = (line: string, { unreadable }: Pick<StreamFacts, 'unreada
       : `claude printed another line that is not JSON, and further ones are not reported: ${line}`,
 })
 
-const textBytes = (messages: readonly CallMessage[]): number =>
+const textBytes = (messages: readonly ProcessMessage[]): number =>
   messages.reduce((sum, message) => sum + (message.type === 'text' ? Buffer.byteLength(message.text) : 0), 0)
 
 function blockMessages(block: UntrustedRecord, isReported: boolean): CallMessage[] {

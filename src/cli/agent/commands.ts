@@ -3,11 +3,12 @@
 import type { Command } from 'commander'
 import type { AgentInfo } from '../../actors/agent/list.ts'
 import type { AgentRef } from '../../actors/agent/ref.ts'
+import { adoptingOptions } from '../../actors/agent/session/adopted.ts'
 import { TaskNotFoundError } from '../../events/errors/history.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollarsSpent, plural } from '../../events/figures.ts'
-import { canonicalJson } from '../../events/json.ts'
-import { type AgentConfig, agentConfig } from '../../events/options/agent.ts'
+import { canonicalJson, defined } from '../../events/json.ts'
+import { type AgentConfig, type AgentOptions, agentConfig } from '../../events/options/agent.ts'
 import { optionsOf } from '../../events/options/agent-changes.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { listedNames } from '../arguments.ts'
@@ -31,6 +32,15 @@ export function agentCommands(agent: Command): void {
   withSettings(agent.command('create <id> <system-prompt>').description('create an agent')).action(
     withGlobals(create),
   )
+  withSettings(
+    agent
+      .command('adopt <session>')
+      .description(
+        'create an agent that continues a session of Claude Code, by its id or in a FILE; the original is never changed',
+      )
+      .option('--as <id>', 'id of the agent (default: session- and the first characters of the session)')
+      .option('--system-prompt <text>', 'its role (default: that it continues elsewhere)'),
+  ).action(withGlobals(adopt))
   withSettings(
     agent
       .command('edit <id> [system-prompt]')
@@ -74,19 +84,59 @@ export const listCommand = (command: Command) =>
     .description('list agents: their OPEN tasks, which wait or run, those DONE, and what all calls cost')
     .action(withGlobals(listAgents))
 
-function create(globals: GlobalOptions, id: string, systemPrompt: string, settings: AgentSettings) {
-  const agentOptions = agentOptionsOf(id, systemPrompt, settings)
+async function create(globals: GlobalOptions, id: string, systemPrompt: string, settings: AgentSettings) {
+  const agentOptions = await agentOptionsOf(id, systemPrompt, settings)
+  return makeAgent(globals, agentOptions, {
+    make: (orchestrator) => orchestrator.createAgent(agentOptions),
+    value: describe,
+    line: `Created ${id}.`,
+  })
+}
+
+interface AdoptCommandOptions extends AgentSettings {
+  readonly as?: string
+  readonly systemPrompt?: string
+}
+
+async function adopt(
+  globals: GlobalOptions,
+  session: string,
+  { as, systemPrompt, ...settings }: AdoptCommandOptions,
+): Promise<void> {
+  const { findSession } = await import('../../claude/session/adoption.ts')
+  const { path, sessionId, turns } = await findSession(session)
+  const role = adoptingOptions({ sessionId }, defined({ id: as, systemPrompt }))
+  const agentOptions = await agentOptionsOf(role.id, role.systemPrompt, settings)
+  return makeAgent(globals, agentOptions, {
+    make: (orchestrator) => orchestrator.adopt(path, agentOptions),
+    value: ({ id }) => ({ id, sessionId, turns }),
+    line: `${role.id} continues session ${sessionId}, with ${plural(turns, 'turn')} so far.`,
+  })
+}
+
+/** How an agent is made, and what is said of it: with --json, the value. */
+interface Making {
+  make(orchestrator: Orchestrator): Promise<AgentRef>
+  value(agent: AgentRef): unknown
+  readonly line: string
+}
+
+function makeAgent(
+  globals: GlobalOptions,
+  agentOptions: AgentOptions,
+  { make, value, line }: Making,
+): Promise<void> {
   // Before a store is made for it.
   agentConfig(agentOptions)
   return withSession(
     globals,
     async ({ orchestrator, terminal }) => {
-      const agent = await orchestrator.createAgent(agentOptions)
+      const agent = await make(orchestrator)
       warn(agent, terminal)
-      if (terminal.json) return terminal.value(await describe(agent))
-      terminal.line(`Created ${id}.`)
+      if (terminal.json) return terminal.value(await value(agent))
+      terminal.line(line)
       await tellFiles(agent, terminal)
-      terminal.note(`Ask it something: claude-agents agent ask ${id} "..."`)
+      terminal.note(`Ask it something: claude-agents agent ask ${agent.id} "..."`)
     },
     'change',
   )
@@ -96,13 +146,13 @@ interface EditOptions extends AgentSettings {
   readonly unset?: readonly string[]
 }
 
-function edit(
+async function edit(
   globals: GlobalOptions,
   id: string,
   systemPrompt: string | undefined,
   { unset, ...settings }: EditOptions,
 ) {
-  const changes = changesOf(systemPrompt, settings, unset)
+  const changes = await changesOf(systemPrompt, settings, unset)
   if (Object.keys(changes).length === 0)
     throw new InvalidInputError({
       what: 'agent edit',
@@ -210,6 +260,13 @@ function show(globals: GlobalOptions, id: string) {
       ['tools', view.allowedTools?.join(', ')],
       ['you approve', view.approveTools?.join(', ')],
       ['but not', view.rules?.join(', ')],
+      ['never', view.disallowedTools?.join(', ')],
+      ['servers', view.mcpServers && Object.keys(view.mcpServers).join(', ')],
+      ['plugins', view.plugins?.join(', ')],
+      ['also works in', view.addDirs?.join(', ')],
+      ['variables', view.env?.join(', ')],
+      ['effort', view.effort],
+      ['fallback', view.fallbackModel],
     ]
     pairs.splice(
       3,
@@ -229,9 +286,9 @@ function sessions(globals: GlobalOptions, id: string) {
     list(terminal, await agent.sessions(), `${id} has not answered anything yet.`, (links) =>
       links.map(({ sessionId, parentSessionId, taskId, rebuilt }) => {
         const mark = parentSessionId === null ? '●' : '└'
-        const task = terminal.style('dim', `task ${taskId}${rebuilt ? ', rebuilt from the log' : ''}`)
+        const task = taskId === null ? 'adopted' : `task ${taskId}${rebuilt ? ', rebuilt from the log' : ''}`
         const head = sessionId === session ? terminal.style('green', '  (the next task continues here)') : ''
-        return `${mark} ${sessionId}  ${task}${head}`
+        return `${mark} ${sessionId}  ${terminal.style('dim', task)}${head}`
       }),
     )
   })

@@ -1,8 +1,10 @@
 /** The options of an agent on the command line: all that can be said when it is created, and changed later. */
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
+import { systemProblem } from '../../events/errors/phrases.ts'
+import { NotAFileError } from '../../events/errors/store.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
-import { defined } from '../../events/json.ts'
+import { defined, isJsonObject } from '../../events/json.ts'
 import { nameHint } from '../../events/nearest-name.ts'
 import {
   type AgentOptions,
@@ -11,13 +13,24 @@ import {
   type RepositoryOptions,
 } from '../../events/options/agent.ts'
 import type { AgentChanges } from '../../events/options/agent-changes.ts'
+import { decodedServers, locatedServers, type McpServers } from '../../events/options/servers.ts'
+import { readPlainFile } from '../../store/directory.ts'
 import { listedNames, oneOrMore, zeroOrMore } from '../arguments.ts'
 
 export interface AgentSettings {
   readonly tools?: readonly string[]
   readonly approve?: readonly string[]
   readonly questions?: boolean
+  readonly team?: true | readonly string[]
   readonly onMessage?: OnMessage
+  readonly disallow?: readonly string[]
+  readonly mcpConfig?: readonly string[]
+  readonly addDir?: readonly string[]
+  readonly env?: readonly string[]
+  readonly pluginDir?: readonly string[]
+  readonly effort?: string
+  readonly fallbackModel?: string
+  readonly appendClaudeMd?: string
   readonly maxTurns?: number
   readonly model?: string
   /** Seconds. */
@@ -32,18 +45,39 @@ export interface AgentSettings {
   readonly dangerouslySkipPermissions?: boolean
 }
 
+const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const
+
 /** Declares them. */
 export const withSettings = (command: Command): Command =>
   command
     .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
     .option('--approve <rules...>', 'tools of which you decide each call, in the inbox', listedNames)
     .option('--questions', 'let it ask you questions, in the inbox')
+    .option(
+      '--team [tools...]',
+      'let it ask other agents and send them messages, by all tools for that or by those named',
+      listedNames,
+    )
     .addOption(
       new Option(
         '--on-message <what>',
         'a message to it: queue (default) leaves it for the next task, wake begins one, hold asks you first, in the inbox',
       ).choices(ON_MESSAGE),
     )
+    .option('--disallow <rules...>', 'tools that it may never use, even if --tools names them', listedNames)
+    .option(
+      '--mcp-config <files...>',
+      'MCP servers that it has, from files like .mcp.json; grant their tools with --tools mcp__NAME',
+    )
+    .option('--add-dir <directories...>', 'directories whose files it uses as those of its workspace')
+    .option('--env <names...>', 'variables of this environment that it gets, by name', listedNames)
+    .option(
+      '--plugin-dir <directories...>',
+      'plugins for Claude Code: their skills, hooks and servers run as you',
+    )
+    .addOption(new Option('--effort <level>', 'how much the model thinks').choices(EFFORTS))
+    .option('--fallback-model <names>', 'model for when the first is overloaded; several between commas')
+    .option('--append-claude-md <file>', 'file of instructions that follow its system prompt')
     .option('--max-turns <n>', 'most turns of the model per call', oneOrMore)
     .option('--model <name>', 'model to use')
     .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', oneOrMore)
@@ -76,7 +110,16 @@ const IN_CODE = {
   tools: 'allowedTools',
   approve: 'approveTools',
   questions: 'questions',
+  team: 'team',
   'on-message': 'onMessage',
+  disallow: 'disallowedTools',
+  'mcp-config': 'mcpServers',
+  'add-dir': 'addDirs',
+  env: 'env',
+  'plugin-dir': 'plugins',
+  effort: 'effort',
+  'fallback-model': 'fallbackModel',
+  'append-claude-md': 'appendClaudeMd',
   'max-turns': 'maxTurns',
   model: 'model',
   timeout: 'timeoutMs',
@@ -84,13 +127,25 @@ const IN_CODE = {
   'dangerously-skip-permissions': 'permissions',
 } as const satisfies Readonly<Record<string, keyof AgentChanges>>
 
-/** The options in code, without a workspace. */
-const inCode = (settings: AgentSettings) =>
+/** The options in code, without a workspace. Paths are absolute: the store may be open in another process. */
+const inCode = async (settings: AgentSettings) =>
   defined({
     allowedTools: settings.tools,
     approveTools: settings.approve,
     questions: settings.questions,
+    team: settings.team,
     onMessage: settings.onMessage,
+    disallowedTools: settings.disallow,
+    mcpServers: settings.mcpConfig && (await serversIn(settings.mcpConfig)),
+    addDirs: settings.addDir?.map((path) => resolve(path)),
+    env: settings.env,
+    plugins: settings.pluginDir?.map((path) => resolve(path)),
+    effort: settings.effort as AgentOptions['effort'],
+    fallbackModel: settings.fallbackModel,
+    appendClaudeMd:
+      settings.appendClaudeMd === undefined
+        ? undefined
+        : String(await readFor('--append-claude-md', settings.appendClaudeMd)),
     maxTurns: settings.maxTurns,
     model: settings.model,
     timeoutMs: settings.timeout === undefined ? undefined : settings.timeout * 1000,
@@ -98,24 +153,71 @@ const inCode = (settings: AgentSettings) =>
     permissions: settings.dangerouslySkipPermissions ? ('bypass' as const) : undefined,
   })
 
+/** The servers in files like `.mcp.json`; their paths are relative to the file. */
+async function serversIn(files: readonly string[]): Promise<McpServers> {
+  const servers: Record<string, McpServers[string]> = {}
+  for (const file of files) {
+    const found = serversOf(file, await readFor('--mcp-config', file))
+    for (const name of Object.keys(found))
+      if (Object.hasOwn(servers, name))
+        throw new InvalidInputError({
+          what: file,
+          problem: `there is already a server ${JSON.stringify(name)}`,
+        })
+    Object.assign(servers, found)
+  }
+  return servers
+}
+
+function serversOf(file: string, text: Buffer): McpServers {
+  let read: unknown
+  try {
+    read = JSON.parse(String(text))
+  } catch {
+    // What a parser says quotes the file, which may hold a secret.
+    throw new InvalidInputError({ what: file, problem: 'it is not JSON' })
+  }
+  const hint = 'As in: { "mcpServers": { "docs": { "command": "docs-server" } } }'
+  if (!isJsonObject(read) || !isJsonObject(read.mcpServers))
+    throw new InvalidInputError({ what: file, problem: 'it has no mcpServers', hint })
+  return locatedServers(decodedServers(read.mcpServers, file), dirname(resolve(file)))
+}
+
+async function readFor(option: string, file: string): Promise<Buffer> {
+  try {
+    return await readPlainFile(file)
+  } catch (cause) {
+    const problem =
+      cause instanceof NotAFileError
+        ? `it is ${cause.details.kind}, not a file`
+        : `it cannot be read: ${systemProblem(cause)}`
+    throw new InvalidInputError({ what: `${option} ${file}`, problem }, { cause })
+  }
+}
+
 /** An agent to create. Throws InvalidInputError. */
-export function agentOptionsOf(id: string, systemPrompt: string, settings: AgentSettings): AgentOptions {
+export async function agentOptionsOf(
+  id: string,
+  systemPrompt: string,
+  settings: AgentSettings,
+): Promise<AgentOptions> {
   const { repo, ...workspace } = workspaceOf(settings)
-  if (repo !== undefined) return { id, systemPrompt, ...inCode(settings), workspace: { repo, ...workspace } }
+  const options = { id, systemPrompt, ...(await inCode(settings)) }
+  if (repo !== undefined) return { ...options, workspace: { repo, ...workspace } }
   const [option] = Object.keys(workspace)
-  if (option === undefined) return { id, systemPrompt, ...inCode(settings) }
+  if (option === undefined) return options
   const flag = option === 'project' && !workspace.project ? 'no-project' : option
   throw new InvalidInputError({ what: `--${flag}`, problem: 'it needs --repo DIRECTORY' })
 }
 
 /** Changes of an agent. Throws InvalidInputError. */
-export function changesOf(
+export async function changesOf(
   systemPrompt: string | undefined,
   settings: AgentSettings,
   unset: readonly string[] = [],
-): AgentChanges {
+): Promise<AgentChanges> {
   const workspace = workspaceOf(settings)
-  const given = { ...inCode(settings), ...defined({ systemPrompt }) }
+  const given = { ...(await inCode(settings)), ...defined({ systemPrompt }) }
   const defaults = unset.map((option) => {
     const name = option.replace(/^--/, '')
     const key = Object.hasOwn(IN_CODE, name) ? IN_CODE[name as keyof typeof IN_CODE] : undefined

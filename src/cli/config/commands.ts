@@ -8,6 +8,7 @@ import { trust, untrust } from '../../config/trust.ts'
 import { ConfigError, type ConfigProblem } from '../../events/errors/config.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
+import { jsonLine } from '../../events/hidden-characters.ts'
 import { defined } from '../../events/json.ts'
 import { receiverId } from '../../events/options/notify.ts'
 import { type ProjectSettings, projectSettings } from '../../workspaces/files/project.ts'
@@ -15,7 +16,7 @@ import { commitOf, userRepository } from '../../workspaces/files/worktree.ts'
 import { completeOptions, type GivenOptions, type GlobalOptions, withGiven } from '../global-options.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
-import { inert, jsonLine } from '../terminal/text.ts'
+import { inert } from '../terminal/text.ts'
 
 export function configCommands(config: Command): void {
   config

@@ -2,9 +2,10 @@
 import type { AgentSnapshot } from '../../actors/agent/machine.ts'
 import type { AnyReplayStep } from '../../actors/engine/history.ts'
 import type { SupervisorSnapshot } from '../../actors/supervision/machine.ts'
+import { jsonLine } from '../../events/hidden-characters.ts'
 import type { Json } from '../../events/json.ts'
 import type { RunSnapshot } from '../../patterns/runs/machine.ts'
-import { inert, jsonLine } from '../terminal/text.ts'
+import { inert } from '../terminal/text.ts'
 
 type Snapshot = AnyReplayStep['after']
 

@@ -1,11 +1,12 @@
 /** An entry of the inbox as people read it: what is asked, in full, and the command that answers it. */
 import { systemClock } from '../../clock.ts'
 import { ago, dollars, plural } from '../../events/figures.ts'
+import { escapedJson } from '../../events/hidden-characters.ts'
 import type { InboxEntry, ProposedChange } from '../../inbox/entry.ts'
 import { proposedChange } from '../../inbox/proposed-change.ts'
 import type { Terminal } from '../terminal/output.ts'
 import { asTyped } from '../terminal/own-name.ts'
-import { escapedJson, inert, wrapped } from '../terminal/text.ts'
+import { inert, wrapped } from '../terminal/text.ts'
 
 export const NOTHING_WAITS = 'Nothing waits for you.'
 

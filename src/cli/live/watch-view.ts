@@ -161,6 +161,8 @@ function taskNews({ type, data }: AgentFact): News | null {
       return ['cancelled', said(`cancelled: ${data.reason}`)]
     case 'AgentStopped':
       return ['cancelled', said(`stopped: ${data.reason}`)]
+    case 'SessionAdopted':
+      return ['working', `continues session ${data.sessionId}`]
     case 'AgentReset':
       return ['working', 'a new conversation']
     case 'AgentRemoved':

@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { lastVersion } from '../../actors/engine/fold-at.ts'
 import { plural } from '../../events/figures.ts'
+import { escapedJson } from '../../events/hidden-characters.ts'
 import { defined } from '../../events/json.ts'
 import type { ArchiveSummary } from '../../store/care/archive/writer.ts'
 import type { CompactionReport } from '../../store/care/compaction.ts'
@@ -17,7 +18,7 @@ import { commandLogger } from '../logger.ts'
 import { type OverwriteOptions, refuseToOverwrite } from '../overwriting.ts'
 import { isConversation } from '../session.ts'
 import { terminal } from '../terminal/output.ts'
-import { escapedJson, inert } from '../terminal/text.ts'
+import { inert } from '../terminal/text.ts'
 
 export function archiveCommands(log: Command): void {
   log

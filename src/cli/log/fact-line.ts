@@ -1,7 +1,8 @@
 /** A fact as one line, in `log` and `tail`. */
 import type { Recorded } from '../../events/envelope.ts'
+import { jsonLine } from '../../events/hidden-characters.ts'
 import type { Terminal } from '../terminal/output.ts'
-import { inert, jsonLine } from '../terminal/text.ts'
+import { inert } from '../terminal/text.ts'
 
 const LONGEST_DATA = 100
 

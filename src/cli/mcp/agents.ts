@@ -5,8 +5,9 @@ import { dollars, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import { AGENT, IDENTITY } from '../../events/options/agent.ts'
 import { ToolRule } from '../../events/options/tools.ts'
+import { excerpt, morePages, PAGE_FIELDS, pageOf, shortened, textTo, wholeTo } from '../../mcp/tool.ts'
 import { shownStatus } from '../agent/commands.ts'
-import { excerpt, morePages, PAGE_FIELDS, pageOf, shortened, textTo, tool, wholeTo } from './tool.ts'
+import { tool } from './team.ts'
 
 export const agentId = textTo(70, 'The id of the agent: lower-case letters, digits, _ and -.')
 
@@ -34,8 +35,8 @@ export const listAgents = tool({
       ({ id, status, open, done, costUsd }) =>
         `${id}: ${status}, ${plural(open, 'open task')}, ${done} done, ${dollars(costUsd)}`,
     )
-    const text = rest.total === 0 ? 'There are no agents. create_agent creates one.' : lines.join('\n')
-    return { text: text + morePages(rest), data: { agents: entries, ...rest } }
+    const next = rest.total === 0 ? 'There are no agents. create_agent creates one.' : ''
+    return { text: next + lines.join('\n') + morePages(rest), data: { agents: entries, ...rest, next } }
   },
 })
 

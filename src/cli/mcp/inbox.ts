@@ -1,11 +1,10 @@
 /** The tools for the inbox: what waits for a person, and the decisions on it, where the person allows that. */
 import * as Schema from 'effect/Schema'
 import { InvalidInputError } from '../../events/errors/usage.ts'
+import { jsonLine } from '../../events/hidden-characters.ts'
 import { defined, isJsonObject } from '../../events/json.ts'
 import type { InboxEntry } from '../../inbox/entry.ts'
 import { userName } from '../../inbox/user-name.ts'
-import { NOTHING_WAITS } from '../inbox/entry-lines.ts'
-import { jsonLine } from '../terminal/text.ts'
 import {
   morePages,
   PAGE_FIELDS,
@@ -14,8 +13,9 @@ import {
   type Tool,
   type ToolResult,
   textTo,
-  tool,
-} from './tool.ts'
+} from '../../mcp/tool.ts'
+import { NOTHING_WAITS } from '../inbox/entry-lines.ts'
+import { type ToolTeam, tool } from './team.ts'
 
 /** In characters. */
 const LONGEST = 2000
@@ -44,7 +44,7 @@ export const listInbox = (mayDecide: boolean) =>
           ...(prompt ? [`  asked: ${prompt}`] : []),
           ...(used ? [`  tool: ${used} ${input}`] : []),
           ...(choices ? [`  choices: ${choices.join(', ')}`] : []),
-          ...(mayDecide ? [] : [`  to decide it: ${command}`]),
+          ...(mayDecide ? [] : [`  for the user to decide it, in a terminal: ${command}`]),
         ].join('\n'),
       )
       return {
@@ -127,4 +127,4 @@ const answerEntry = tool({
   },
 })
 
-export const DECIDING: readonly Tool[] = [approveEntry, denyEntry, answerEntry]
+export const DECIDING: readonly Tool<ToolTeam>[] = [approveEntry, denyEntry, answerEntry]

@@ -2,14 +2,15 @@
 import * as Schema from 'effect/Schema'
 import type { Recorded } from '../../events/envelope.ts'
 import { PositionNotFoundError } from '../../events/errors/history.ts'
+import { jsonLine } from '../../events/hidden-characters.ts'
 import { defined } from '../../events/json.ts'
 import { causesOf, effectsOf } from '../../history/causes.ts'
+import { shortened, type ToolResult, textTo, wholeTo } from '../../mcp/tool.ts'
 import { lastMatching } from '../../remote/live-log.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { factFilter, typeMeant } from '../log/fact-filter.ts'
-import { jsonLine } from '../terminal/text.ts'
 import { agentId } from './agents.ts'
-import { shortened, type ToolResult, textTo, tool, wholeTo } from './tool.ts'
+import { tool } from './team.ts'
 
 const MOST_FACTS = 50
 /** In characters: of the data of a fact, if it is the only one, and otherwise. */

@@ -6,12 +6,6 @@ import { RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
-import type { Run } from '../../patterns/runs/run.ts'
-import { TEMPLATES, templateNamed, type WorkflowReference } from '../../workflows/pattern.ts'
-import { whenHeld } from '../workflow/holds.ts'
-import { stepsInWords } from '../workflow/runs.ts'
-import { givenReference } from '../workflow/source.ts'
-import { begun, DETACH, endedRun, LONGEST_INPUT, waits } from './tasks.ts'
 import {
   excerpt,
   morePages,
@@ -21,9 +15,15 @@ import {
   type ToolCall,
   type ToolResult,
   textTo,
-  tool,
   wholeTo,
-} from './tool.ts'
+} from '../../mcp/tool.ts'
+import type { Run } from '../../patterns/runs/run.ts'
+import { TEMPLATES, templateNamed, type WorkflowReference } from '../../workflows/pattern.ts'
+import { whenHeld } from '../workflow/holds.ts'
+import { stepsInWords } from '../workflow/runs.ts'
+import { givenReference } from '../workflow/source.ts'
+import { begun, DETACH, endedRun, LONGEST_INPUT, waits } from './tasks.ts'
+import { type ToolTeam, tool } from './team.ts'
 
 const runId = textTo(70, 'The id of the run.')
 
@@ -137,7 +137,7 @@ export const resumeRunTool = tool({
 })
 
 /** Waits for a run, unless it is left to its owner, or can only wait for a person. */
-async function follow(run: Run, detach = false, { progress }: ToolCall): Promise<ToolResult> {
+async function follow(run: Run, detach = false, { progress }: ToolCall<ToolTeam>): Promise<ToolResult> {
   run.catch(() => {})
   const steps = run.subscribe(({ agent, state }) => progress(`${agent}: ${state}`))
   const problems: string[] = []

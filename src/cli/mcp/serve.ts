@@ -9,8 +9,8 @@ import { type Interruption, listenForInterruption } from '../interruption.ts'
 import { commandLogger } from '../logger.ts'
 import { withSession } from '../session.ts'
 import { terminal } from '../terminal/output.ts'
-import { TeamTools } from './server.ts'
-import type { ToolTeam } from './tool.ts'
+import { clientServer } from './server.ts'
+import type { ToolTeam } from './team.ts'
 
 /** How long what a client leaves may take to be cancelled. */
 const ENDS_WITHIN_MS = 10_000
@@ -25,7 +25,7 @@ export async function serveMcp(globals: GlobalOptions, { allowApprove = false }:
   if (process.stdin.isTTY)
     terminal(globals).note('This speaks MCP on stdin and stdout. To add it: claude mcp add (docs/mcp.md)')
   const interruption = listenForInterruption()
-  const tools = new TeamTools(teamOf(globals, interruption), allowApprove)
+  const tools = clientServer(teamOf(globals, interruption), allowApprove)
   const over = new AbortController()
   const end = () => over.abort()
   const input = process.stdin.pipe(pacedBy(process.stdout))

@@ -7,12 +7,13 @@ import { holdsTask } from '../../actors/agent/tasks/known-tasks.ts'
 import type { CallMessage } from '../../claude/runner.ts'
 import { dollars } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
+import { excerpt, shortened, type Tool, type ToolResult, textTo, wholeTo } from '../../mcp/tool.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
 import { standstill } from '../live/attach.ts'
 import { endsTarget, factsOf, type Target, targetNamed, targetWords } from '../live/target.ts'
 import { agentId } from './agents.ts'
-import { excerpt, shortened, type Tool, type ToolResult, textTo, tool, wholeTo } from './tool.ts'
+import { type ToolTeam, tool } from './team.ts'
 
 /** In characters. */
 export const LONGEST_INPUT = 500_000
@@ -79,24 +80,27 @@ async function tell(messages: AsyncIterable<CallMessage>, agent: string, progres
   } catch {}
 }
 
-export const begun = (text: string, of: ToolResult['data']): ToolResult => ({
-  text: `${text} Call wait for its result.`,
-  data: { ...of, status: 'running' },
-})
+export const begun = (text: string, of: ToolResult['data']): ToolResult => {
+  const next = 'Call wait for its result.'
+  return { text: `${text} ${next}`, data: { ...of, status: 'running', next } }
+}
 
-export const waits = (of: ToolResult['data'], why: string): ToolResult => ({
-  text: `It is kept, and waits. ${why} list_inbox has what waits for a person. Once it is decided, call wait.`,
-  data: { ...of, status: 'held', why },
-})
+export const waits = (of: ToolResult['data'], why: string): ToolResult => {
+  const next = 'list_inbox has what waits for a person. Once it is decided, call wait.'
+  return { text: `It is kept, and waits. ${why} ${next}`, data: { ...of, status: 'held', why, next } }
+}
 
 export function answeredTask({ taskId, agent, text, costUsd, stopReason }: Reply, from = 0): ToolResult {
   const answer = excerpt(text, from)
   const cutOff = stopReason === 'max_tokens' ? 'The answer is incomplete: the model reached its limit.' : ''
+  const next = lines(rest(answer, taskId), cutOff)
   return {
-    text: [answer.text, rest(answer, taskId), cutOff].filter((line) => line !== '').join('\n'),
-    data: { taskId, agent, status: 'answered', answer, costUsd, stopReason },
+    text: lines(answer.text, next),
+    data: { taskId, agent, status: 'answered', answer, costUsd, stopReason, next },
   }
 }
+
+const lines = (...given: readonly string[]) => given.filter((line) => line !== '').join('\n')
 
 /** How to read what is left of a long answer. */
 const rest = ({ length, nextOffset }: { length: number; nextOffset: number | null }, id: string) =>
@@ -112,18 +116,15 @@ export function endedRun({ success, pattern, metadata, errors }: WorkflowResult,
   const failures = errors
     .slice(0, MOST_ERRORS)
     .map(({ agent, message }) => ({ agent, message: shortened(message, 500) }))
-  const lines = [
-    output.text,
-    rest(output, runId),
-    ...failures.map(({ agent, message }) => `${agent === '' ? 'error' : agent}: ${message}`),
-    success ? '' : `The run failed. resume_run asks again what failed, and keeps what was answered.`,
-    `Run ${runId}: ${steps} steps, ${dollars(costUsd)}.`,
-  ]
+  const problems = failures.map(({ agent, message }) => `${agent === '' ? 'error' : agent}: ${message}`)
+  const resume = success ? '' : 'resume_run asks again what failed, and keeps what was answered.'
+  const next = lines(rest(output, runId), resume)
+  const figures = `Run ${runId}: ${steps} steps, ${dollars(costUsd)}.`
   return {
-    text: lines.filter((line) => line !== '').join('\n'),
+    text: lines(output.text, ...problems, figures, next),
     data: {
       ...{ runId, status: success ? 'succeeded' : 'failed', pattern, output, steps, costUsd },
-      errors: failures,
+      ...{ errors: failures, next },
     },
   }
 }
@@ -158,8 +159,7 @@ export const waitFor = tool({
       }
       const of = { ...(target.kind === 'run' ? { runId: target.runId } : target) }
       if (why !== null) return waits(of, why)
-      const text = `${targetWords(target)} has not ended within ${seconds} seconds, and continues. Call wait again.`
-      return { text, data: { ...of, status: 'running' } }
+      return begun(`${targetWords(target)} has not ended within ${seconds} seconds, and continues.`, of)
     })
   },
 })
@@ -196,4 +196,4 @@ export const cancelWork = tool({
   },
 })
 
-export const TASK_TOOLS: readonly Tool[] = [askAgent, waitFor, cancelWork]
+export const TASK_TOOLS: readonly Tool<ToolTeam>[] = [askAgent, waitFor, cancelWork]

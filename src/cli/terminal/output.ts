@@ -1,8 +1,9 @@
 /** What a command prints: data on stdout, notes and progress on stderr, as JSON or for people. */
 import { styleText } from 'node:util'
+import { jsonLine } from '../../events/hidden-characters.ts'
 import { writeData, writeNote } from './live-lines.ts'
 import { asTyped } from './own-name.ts'
-import { fitting, jsonLine } from './text.ts'
+import { fitting } from './text.ts'
 
 export type Style = Parameters<typeof styleText>[0]
 

@@ -1,6 +1,6 @@
 /** Text that a terminal can show: nothing from a model or a file can move the cursor, and nothing is too long. */
 import { stripVTControlCharacters } from 'node:util'
-import { jsonEscape, withoutHidden } from '../../events/hidden-characters.ts'
+import { withoutHidden } from '../../events/hidden-characters.ts'
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
@@ -8,14 +8,6 @@ const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 /** Text from outside, made harmless: no escape sequence, no hidden or control character but tab and newline. */
 export function inert(text: string): string {
   return withoutHidden(stripVTControlCharacters(text).replace(CONTROL, ''), () => '')
-}
-
-/** One JSON value on one line, with hidden characters as escapes. */
-export const jsonLine = (value: unknown): string => escapedJson(JSON.stringify(value))
-
-/** JSON with hidden characters as escapes. Some terminals obey C1 control characters, which are legal in JSON. */
-export function escapedJson(json: string): string {
-  return withoutHidden(json.replace(/[\u007f-\u009f]/g, jsonEscape), jsonEscape)
 }
 
 /** How many columns a terminal needs for a text without styles: two for a wide character or an emoji, none for a mark. */

@@ -81,3 +81,28 @@ export class MessageNotHeldError extends defineError(
     hint: 'List what waits: claude-agents inbox',
   }),
 ) {}
+
+/** An agent asks one that waits for its answer: both would wait for ever. `waiting` is who waits for whom. */
+export class AskCycleError extends defineError(
+  'AskCycleError',
+  ({ waiting }: { waiting: readonly string[] }) => {
+    const [from = '', to = ''] = waiting
+    const what =
+      waiting.length === 2
+        ? `Agent ${quoted(from)} cannot ask itself.`
+        : `Agent ${quoted(from)} cannot ask ${quoted(to)}, which waits for its answer: ${waiting.join(' -> ')}.`
+    return {
+      message: `${what} ${NOTHING_WRITTEN}`,
+      hint: 'Answer with what you have, and say what is missing. Or send a message, which waits for no answer.',
+    }
+  },
+) {}
+
+/** An agent asks one that asks one, and so on, for too long. */
+export class AskDepthError extends defineError(
+  'AskDepthError',
+  ({ waiting, deepest }: { waiting: readonly string[]; deepest: number }) => ({
+    message: `${waiting.length} agents already wait for one another (${waiting.join(' -> ')}): no more than ${deepest} may. ${NOTHING_WRITTEN}`,
+    hint: 'Answer with what you have, and say what is missing.',
+  }),
+) {}

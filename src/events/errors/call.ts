@@ -83,6 +83,15 @@ export class StartupRefusedError extends callError('StartupRefusedError', {
 export class InvalidInvocationError extends callError('InvalidInvocationError', {
   message: 'claude did not accept its arguments',
 }) {}
+export class McpSecretError extends callError('McpSecretError', {
+  message: 'What an MCP server of the agent refers to is not there',
+  hint: 'Set it for the process that has the store open, or change the server: claude-agents agent edit ID --mcp-config FILE',
+}) {}
+export class McpServerError extends callError('McpServerError', {
+  message: 'An MCP server that the agent requires did not start',
+  hint: 'claude-agents agent show ID names it. Without "required", the agent works without it.',
+  retries: 'once',
+}) {}
 export class OutputSchemaError extends callError('OutputSchemaError', {
   message: 'The JSON Schema for the answer was not accepted',
   hint: 'Correct the schema: it must be valid, and contain all that it refers to.',
@@ -231,6 +240,8 @@ export const callErrors: Readonly<Record<string, CallErrorClass>> = {
   WorkspaceMissingError,
   StartupRefusedError,
   InvalidInvocationError,
+  McpSecretError,
+  McpServerError,
   OutputSchemaError,
   PromptTooLargeError,
   SessionNotFoundError,

@@ -1,10 +1,13 @@
 /** The options of an agent, and the complete configuration that the log keeps. */
+import { resolve } from 'node:path'
 import * as Schema from 'effect/Schema'
 import { AGENT_ID_PATTERN, checkAgentId, ID_RULE } from '../ids.ts'
+import { defined } from '../json.ts'
 import { Budget } from './budget.ts'
 import { type Decodable, decodedInput } from './decoding.ts'
+import { locatedServers, McpServers, PassedVariable, RecordedServers } from './servers.ts'
 import { completed, explainedBy, optional, setting, whole } from './setting.ts'
-import { ToolRule, toolRule } from './tools.ts'
+import { TEAM_TOOLS, ToolRule, toolRule } from './tools.ts'
 import { Count, Positive, Text } from './values.ts'
 
 /** The options of an agent: its id, its role, and how its calls are made. */
@@ -26,10 +29,37 @@ export interface AgentOptions {
   /** Whether it can ask a person: it gets a tool `ask_human`, whose answer comes from `orchestrator.inbox`. Default: false. */
   readonly questions?: boolean
   /**
+   * Whether it works with the other agents of its team: it gets the tools `list_agents`, `ask_agent`,
+   * `send_message` and `read_messages`, or those that are named. Who it is there, the owner of the log decides. Default: false.
+   */
+  readonly team?: boolean | readonly string[]
+  /**
    * What becomes of a message to it: `queue` (the default) leaves it for the next task, `wake` begins a task for it once the
    * agent is idle, `hold` first asks a person (`orchestrator.inbox`).
    */
   readonly onMessage?: OnMessage
+  /**
+   * MCP servers by name, whose tools it may use as far as `allowedTools` has them: `mcp__NAME` for all, `mcp__NAME__TOOL` for
+   * one. Secrets are references: `{ headers: { Authorization: 'Bearer ${TOKEN}' } }`. Default: none.
+   */
+  readonly mcpServers?: McpServers
+  /** Tools that it may never use, by the same rules; they win over those that are allowed. Default: none. */
+  readonly disallowedTools?: readonly string[]
+  /** How much the model thinks. Default: what `claude` chooses. */
+  readonly effort?: 'low' | 'medium' | 'high' | 'xhigh' | 'max'
+  /** The model, or several between commas, to ask when the first is overloaded or gone. Default: none. */
+  readonly fallbackModel?: string
+  /** Directories beside the workspace whose files it reads and changes as those of the workspace. Default: none. */
+  readonly addDirs?: readonly string[]
+  /** Instructions that follow its system prompt, as those of a `CLAUDE.md` would: for what all agents are told, in the defaults. */
+  readonly appendClaudeMd?: string
+  /**
+   * Names of variables that it gets from the environment of the process that has the store open, for its tools and servers. It
+   * can read their values. Default: none.
+   */
+  readonly env?: readonly string[]
+  /** Directories of plugins for Claude Code: their skills, commands, agents, hooks and servers. They run as you. Default: none. */
+  readonly plugins?: readonly string[]
   /** The most turns of the model in one call. Default: no limit. */
   readonly maxTurns?: number
   /** Default: the model that `claude` chooses. */
@@ -103,8 +133,19 @@ export type AgentConfig = {
   readonly approveTools?: readonly string[]
   /** Absent: it cannot ask a person. */
   readonly questions?: true
+  /** The tools by which it works with its team. Absent: none. */
+  readonly team?: readonly string[]
   /** Absent: messages are read with the next task. */
   readonly onMessage?: Exclude<OnMessage, 'queue'>
+  /** Absent: none, as all up to the plugins. */
+  readonly mcpServers?: McpServers
+  readonly disallowedTools?: readonly string[]
+  readonly effort?: 'low' | 'medium' | 'high' | 'xhigh' | 'max'
+  readonly fallbackModel?: string
+  readonly addDirs?: readonly string[]
+  readonly appendClaudeMd?: string
+  readonly env?: readonly string[]
+  readonly plugins?: readonly string[]
   readonly maxTurns: number | null
   readonly model: string | null
   /** How long a task may take, from its first call, retries included, in ms. */
@@ -166,11 +207,13 @@ export const RETRY = {
   maxDelayMs: setting(Count, 'the longest wait before a retry, in ms', 60_000),
 }
 
+const MODEL_NAME = /^[A-Za-z0-9]/
+
 export const AGENT = {
   allowedTools: setting(Schema.Array(ToolRule), 'tools that need no permission'),
   maxTurns: setting(Positive, 'the most turns of the model in one call'),
   model: setting(
-    Text.check(Schema.isPattern(/^[A-Za-z0-9]/)).annotate({ problem: 'is not the name of a model' }),
+    Text.check(Schema.isPattern(MODEL_NAME)).annotate({ problem: 'is not the name of a model' }),
     'the model; by default the one that claude chooses',
   ),
   timeoutMs: setting(Positive, 'how long a task may be worked on, retries included, in ms', 30 * 60_000),
@@ -187,6 +230,16 @@ export const ASKING = {
   questions: setting(Schema.Boolean, 'whether it can ask a person', false),
 }
 
+const TeamTool = Schema.String.check(
+  Schema.makeFilter((name) => TEAM_TOOLS.includes(name), { problem: 'is not a tool of the team' }),
+).annotate({ hint: `Use ${TEAM_TOOLS.join(', ')}.` })
+
+/** All tools of the team, none, or those that are named. */
+export const TeamTools = Schema.Union([Schema.Boolean, Schema.Array(TeamTool)]).annotate({
+  problem: `is neither true, nor false, nor a list of these: ${TEAM_TOOLS.join(', ')}`,
+  description: 'Whether it works with the other agents of its team, or by which tools.',
+})
+
 /** An agent that leaves its messages for the next task has none in its facts. */
 export const MESSAGING = {
   onMessage: setting(
@@ -194,6 +247,49 @@ export const MESSAGING = {
     'whether a message waits for the next task, begins one, or is held for a person',
     'queue',
   ),
+}
+
+const LONGEST_CLAUDE_MD = 64 * 1024
+
+const Directories = Schema.Array(
+  Text.check(
+    Schema.makeFilter((path) => !/[\0\r\n]/.test(path), { problem: 'is not the path of a directory' }),
+  ),
+)
+
+/** What an agent is given beyond its role. One that is not given it has none of it in its facts. */
+export const EQUIPMENT = {
+  disallowedTools: setting(Schema.Array(ToolRule), 'tools that it may never use'),
+  effort: setting(Schema.Literals(['low', 'medium', 'high', 'xhigh', 'max']), 'how much the model thinks'),
+  fallbackModel: setting(
+    Text.check(
+      Schema.makeFilter((names) => names.split(',').every((name) => MODEL_NAME.test(name)), {
+        problem: 'is not the name of a model',
+      }),
+    ),
+    'the model, or several between commas, for when the first is overloaded or gone',
+  ),
+  addDirs: setting(Directories, 'directories beside the workspace whose files it reads and changes'),
+  appendClaudeMd: setting(
+    Text.check(
+      Schema.makeFilter((text) => Buffer.byteLength(text) <= LONGEST_CLAUDE_MD, {
+        problem: `is longer than ${LONGEST_CLAUDE_MD} bytes`,
+        hint: 'Put the rest into a file of the workspace.',
+      }),
+    ),
+    'instructions that follow its system prompt',
+  ),
+  env: setting(Schema.Array(PassedVariable), 'names of variables of the environment that it gets'),
+  plugins: setting(Directories, 'directories of plugins for Claude Code'),
+}
+
+/** What a call gets of it. */
+export type Equipment = Pick<AgentConfig, Exclude<keyof typeof EQUIPMENT, 'appendClaudeMd'> | 'mcpServers'>
+
+/** What an agent's configuration has of it. */
+export const equipmentOf = (config: AgentConfig): Equipment => {
+  const { mcpServers, disallowedTools, effort, fallbackModel, addDirs, env, plugins } = config
+  return defined({ mcpServers, disallowedTools, effort, fallbackModel, addDirs, env, plugins })
 }
 
 const BranchName = Text.check(Schema.isPattern(/^(?!-)[^\0-\x20\x7f~^:?*[\\]+$/)).annotate({
@@ -272,7 +368,16 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
     allowedTools: Schema.NullOr(Schema.Array(Schema.String)),
     approveTools: Schema.optionalKey(Schema.Array(Schema.String)),
     questions: Schema.optionalKey(Schema.Literal(true)),
+    team: Schema.optionalKey(Schema.Array(Schema.String)),
     onMessage: Schema.optionalKey(Schema.Literals(['wake', 'hold'])),
+    mcpServers: Schema.optionalKey(RecordedServers),
+    disallowedTools: Schema.optionalKey(Schema.Array(Schema.String)),
+    effort: Schema.optionalKey(EQUIPMENT.effort.schema),
+    fallbackModel: Schema.optionalKey(Schema.String),
+    addDirs: Schema.optionalKey(Schema.Array(Schema.String)),
+    appendClaudeMd: Schema.optionalKey(Schema.String),
+    env: Schema.optionalKey(Schema.Array(Schema.String)),
+    plugins: Schema.optionalKey(Schema.Array(Schema.String)),
     retry: RetryPolicy,
     loadProjectSettings: Schema.optionalKey(Schema.Boolean),
     workspace: Schema.optionalKey(RepositoryWorkspace),
@@ -282,7 +387,10 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
 const defaults = {
   ...optional(AGENT),
   ...optional(ASKING),
+  team: Schema.optionalKey(TeamTools),
   ...optional(MESSAGING),
+  ...optional(EQUIPMENT),
+  mcpServers: Schema.optionalKey(McpServers),
   retry: Schema.optionalKey(Schema.Struct(optional(RETRY)).annotate({ noun: 'option' })),
   workspace: Schema.optionalKey(RepositoryOptions),
   budget: Schema.optionalKey(Budget),
@@ -300,16 +408,11 @@ export const AgentDefaults: Decodable<AgentDefaults> = explainedBy<AgentDefaults
 export function agentConfig(options: AgentOptions): AgentConfig {
   const id = checkAgentId(options.id)
   const whole = { name: `agent "${id}"`, outcome: 'Nothing was written' }
-  const {
-    systemPrompt,
-    retry = {},
-    workspace: _,
-    approveTools = [],
-    questions,
-    onMessage = 'queue',
-    ...rest
-  } = decodedInput(AgentOptions, options, whole)
-  const config = completed(AGENT, rest)
+  const given = decodedInput(AgentOptions, options, whole)
+  const { systemPrompt, retry = {}, workspace: _, budget: __, approveTools = [], questions, ...rest } = given
+  const { mcpServers = {}, disallowedTools = [], addDirs = [], env = [], plugins = [], ...others } = rest
+  const { effort, fallbackModel, appendClaudeMd, team = false, onMessage = 'queue' } = others
+  const config = completed(AGENT, others)
   const allowedTools = config.allowedTools?.map(toolRule) ?? null
   return {
     systemPrompt,
@@ -317,7 +420,14 @@ export function agentConfig(options: AgentOptions): AgentConfig {
     allowedTools,
     ...(approveTools.length > 0 && { approveTools: approveTools.map(toolRule) }),
     ...(questions && { questions }),
+    ...(team && { team: team === true ? TEAM_TOOLS : team }),
     ...(onMessage !== 'queue' && { onMessage }),
+    ...(Object.keys(mcpServers).length > 0 && { mcpServers: locatedServers(mcpServers) }),
+    ...(disallowedTools.length > 0 && { disallowedTools: disallowedTools.map(toolRule) }),
+    ...defined({ effort, fallbackModel, appendClaudeMd }),
+    ...(addDirs.length > 0 && { addDirs: addDirs.map((path) => resolve(path)) }),
+    ...(env.length > 0 && { env }),
+    ...(plugins.length > 0 && { plugins: plugins.map((path) => resolve(path)) }),
     retry: completed(RETRY, retry),
   }
 }

@@ -2,6 +2,7 @@
 import * as Schema from 'effect/Schema'
 import * as SchemaIssue from 'effect/SchemaIssue'
 import { nearestName } from '../nearest-name.ts'
+import { isToolRule, ruleParts } from './tool-rule.ts'
 
 /** Of all versions that are supported, older names included. A test compares it with what `claude` lists itself. */
 const TOOLS = [
@@ -17,6 +18,9 @@ const TOOLS = [
 /** The tool of this package by which an agent asks a person. */
 export const ASK_HUMAN = 'mcp__claude-agents__ask_human'
 
+/** The tools of this package by which an agent works with its team. */
+export const TEAM_TOOLS: readonly string[] = ['list_agents', 'ask_agent', 'send_message', 'read_messages']
+
 /** Names that other frameworks use, and Claude Code's own for them. */
 const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['read_file', 'Read'],
@@ -25,12 +29,7 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['web_search', 'WebSearch'],
 ])
 
-/** A name, and perhaps a scope in parentheses. Nothing that could be read as a flag. */
-const RULE = /^([A-Za-z][\w-]*)(\([^\n\r\0]*\))?$/
 const MCP_NAME = /^mcp__[\w-]+$/
-
-/** Whether a text can be passed to `claude` as a rule for a tool, whether or not it has a tool of that name. */
-export const isToolRule = (rule: string): boolean => RULE.test(rule)
 
 /**
  * The rule in Claude Code's own words.
@@ -39,8 +38,8 @@ export const isToolRule = (rule: string): boolean => RULE.test(rule)
  * toolRule('execute_command(git *)') // 'Bash(git *)'
  */
 export function toolRule(rule: string): string {
-  const [, name = rule, scope = ''] = RULE.exec(rule) ?? []
-  return `${OTHER_NAMES.get(name) ?? name}${scope}`
+  const { name, scope } = ruleParts(rule)
+  return `${OTHER_NAMES.get(name) ?? name}${scope === null ? '' : `(${scope})`}`
 }
 
 /** A tool that needs no permission: its name, with or without a scope. */
@@ -52,8 +51,8 @@ export const ToolRule = Schema.String.check(
 )
 
 function mistakeIn(rule: string): { readonly message: string; readonly hint?: string } | null {
-  const [, name] = RULE.exec(rule) ?? []
-  if (name === undefined) return { message: 'is not the name of a tool', hint: hintFor(rule) }
+  const { name } = ruleParts(rule)
+  if (!isToolRule(rule)) return { message: 'is not the name of a tool', hint: hintFor(rule) }
   if (TOOLS.includes(name) || OTHER_NAMES.has(name) || MCP_NAME.test(name)) return null
   return { message: 'is not a tool of Claude Code', hint: hintFor(name) }
 }

@@ -3,10 +3,12 @@ import type { BudgetInfo } from '../../actors/admission/budget.ts'
 import type { AgentContext } from '../../actors/agent/state.ts'
 import type { PlainState } from '../../actors/engine/compiled-fold.ts'
 import { agentFacts } from '../../events/agent-facts.ts'
+import type { Recorded } from '../../events/envelope.ts'
 import { jsonEscape, visible, withoutHidden } from '../../events/hidden-characters.ts'
 import type { Json } from '../../events/json.ts'
 import type { InboxEntry } from '../../inbox/entry.ts'
 import type { EventStore } from '../../store/event-store.ts'
+import { isResumable } from '../run.ts'
 import type { FieldView, OfferView } from './view.ts'
 
 const REASON: FieldView = { name: 'reason', label: 'Reason', kind: 'line', value: '' }
@@ -150,25 +152,43 @@ function raise({ agent, run }: BudgetInfo['scope'], { usd, tokens }: Amounts): O
   )
 }
 
-/** What can be done about an agent or a run. */
+/**
+ * What can be done about an agent or a run.
+ *
+ * @param isWaiting Whether no process executes the run.
+ */
 export async function offersOfActor(
   store: EventStore,
   stream: string,
   state: PlainState | undefined,
+  isWaiting: (run: string) => Promise<boolean>,
 ): Promise<readonly OfferView[]> {
   const [kind, id = ''] = stream.split('/')
   if (!state || state.value === 'absent') return []
-  if (kind === 'run') return offersOfRun(id, String(state.value))
+  if (kind === 'run') return offersOfRun(store, id, String(state.value), isWaiting)
   return kind === 'agent' ? offersOfAgent(store, id, state) : []
 }
 
-function offersOfRun(run: string, status: string): readonly OfferView[] {
+async function offersOfRun(
+  store: EventStore,
+  run: string,
+  status: string,
+  isWaiting: (run: string) => Promise<boolean>,
+): Promise<readonly OfferView[]> {
   if (status === 'succeeded' || status === 'cancelled') return []
+  const canResume = status === 'running' ? await isWaiting(run) : isResumable(status, await endOf(store, run))
   return [
-    resume(run),
+    ...(canResume ? [resume(run)] : []),
     offer('cancel', 'Cancel the run', 'destroys', CANCEL_RUN, { run }, [REASON]),
     raise({ run }, { usd: null, tokens: null }),
   ]
+}
+
+/** The fact with which a run failed; what its calls had cost may be recorded later. */
+async function endOf(store: EventStore, run: string): Promise<Recorded | undefined> {
+  for await (const recorded of store.read(`run/${run}`, { direction: 'backwards', limit: WINDOW }))
+    if (recorded.type === 'RunFailed') return recorded
+  return undefined
 }
 
 /** More are cancelled one after the other. */
@@ -231,7 +251,7 @@ async function offersOfAgent(
   ]
 }
 
-/** How far back a failed task is looked for, in facts. */
+/** How far back an end is looked for, in facts. */
 const WINDOW = 200
 
 /** The last task of an agent, if it has failed or was cancelled. */

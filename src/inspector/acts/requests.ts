@@ -36,26 +36,28 @@ export class ActRequests {
       ),
     '/api/proposal': ({ files }, parameters) =>
       proposal(this.#acting, parameters.text('id', 300), files.baseDir),
-    '/api/offers': (inspected, parameters) => offers(inspected, parameters.text('actor')),
+    '/api/offers': (inspected, parameters) => this.#offers(inspected, parameters.text('actor')),
     '/api/form': async (): Promise<FormView> => ({
       ...(await actingView(this.#acting)),
       form: this.#forms.issue(),
     }),
   }
 
+  async #offers({ store, index }: Inspected, stream: string): Promise<OffersView> {
+    const track = index.track(stream)
+    const last = track?.lastUpTo(index.position) ?? 0
+    // Without a known state nothing is offered.
+    if (!track || last === 0 || track.damage) return { offers: [] }
+    const state = await foldTo(store, track, index.table.version(last))
+    const isWaiting = async (run: string) =>
+      (await this.#acting.inbox()).some((entry) => entry.kind === 'run' && entry.run === run)
+    return { offers: await offersOfActor(store, stream, state, isWaiting) }
+  }
+
   /** Carries out the form in a body. */
   async act(body: string): Promise<DoneView> {
     return actOnce(this.#acting, this.#forms, new RequestParameters(new URLSearchParams(fieldsIn(body))))
   }
-}
-
-async function offers({ store, index }: Inspected, stream: string): Promise<OffersView> {
-  const track = index.track(stream)
-  const last = track?.lastUpTo(index.position) ?? 0
-  // Without a known state nothing is offered.
-  if (!track || last === 0 || track.damage) return { offers: [] }
-  const state = await foldTo(store, track, index.table.version(last))
-  return { offers: await offersOfActor(store, stream, state) }
 }
 
 /** A flat object of texts. Throws InvalidInputError. */

@@ -82,6 +82,7 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
         session: fatal ? 'fresh' : 'chain',
         material: {},
       },
+      SessionAdopted: { sessionId: `s-${taskId}`, turns: attempt },
       ConversationCut: { taskId, callId, turns: attempt, characters: 0 },
       InputsPlaced: { taskId, callId, inputs: [] },
       FilesSaved: { taskId, callId, when: fatal ? 'before' : 'after', ...files },

@@ -6,7 +6,7 @@ import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { type Collected, collect, testAgent } from '../calls.ts'
 
 const never = new AbortController().signal
-const FAKE = join(import.meta.dirname, '../fixtures/fake-claude.mjs')
+const FAKE = join(import.meta.dirname, '../fixtures/fake-claude.sh')
 
 test('no more processes run at once than the limit allows: the next starts when one is gone', async () => {
   const agents = await Promise.all([testAgent(), testAgent(), testAgent()])

@@ -55,7 +55,7 @@ test.runIf(process.platform === 'linux').each(few(2, [0, 6, 1, 4, 8]))(
     const command = 'ulimit -n 256; exec "$0" "$@"'
     const script = join(fixtures, 'without-descriptors.mjs')
     const { stdout } = await promisify(execFile)('/bin/sh', [
-      ...['-c', command, process.execPath, script, library, join(fixtures, 'fake-claude.mjs'), base],
+      ...['-c', command, process.execPath, script, library, join(fixtures, 'fake-claude.sh'), base],
       String(left),
     ])
     expect(JSON.parse(stdout)).toMatchObject({ text: 'fine' })

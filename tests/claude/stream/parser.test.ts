@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { CallMessage } from '../../../src/claude/runner.ts'
+import type { ProcessMessage } from '../../../src/claude/process/call-run.ts'
 import { lineSplitter } from '../../../src/claude/stream/line-splitter.ts'
 import { streamParser } from '../../../src/claude/stream/parser.ts'
 import { callResult } from '../../../src/claude/stream/result-record.ts'
@@ -13,7 +13,7 @@ const captured = (name: string) => readFileSync(join(import.meta.dirname, '../fi
 
 function parse(chunks: readonly Uint8Array[]) {
   const [lines, parser] = [lineSplitter(), streamParser(same)]
-  const messages: CallMessage[] = []
+  const messages: ProcessMessage[] = []
   for (const chunk of chunks) for (const line of lines.push(chunk)) messages.push(...parser.read(line))
   for (const line of lines.end()) messages.push(...parser.read(line))
   return { messages, facts: parser.facts }
@@ -21,7 +21,7 @@ function parse(chunks: readonly Uint8Array[]) {
 
 const read = (...records: object[]) =>
   parse([Buffer.from(records.map((record) => JSON.stringify(record)).join('\n'))])
-const texts = (messages: readonly CallMessage[]) =>
+const texts = (messages: readonly ProcessMessage[]) =>
   messages.flatMap((message) => (message.type === 'text' ? [message.text] : []))
 const delta = (text: string, more = {}) => ({
   type: 'stream_event',
@@ -197,7 +197,7 @@ test('a message that was streamed is not repeated, one that was not is reported'
 })
 
 /** What is left of the text that was told, once what was taken back is left out. */
-const kept = (messages: readonly CallMessage[]) =>
+const kept = (messages: readonly ProcessMessage[]) =>
   messages.reduce((said, message) => {
     if (message.type === 'text') return said + message.text
     return message.type === 'retract' ? said.slice(0, said.length - message.characters) : said

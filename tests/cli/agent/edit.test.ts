@@ -13,10 +13,10 @@ test('agent edit changes what is given, unsets what is named, and shows what the
   expect(edited).not.toHaveProperty('maxTurns')
   expect((await run(['agent', 'show', 'a', '--json'])).values).toEqual([edited])
   const { stdout } = await run(['agent', 'edit', 'a', 'You test.', '--questions'])
-  expect(stdout).toBe('Changed a, from its next call on.\n')
+  expect(stdout).toBe('Changed a, from its next call on.')
   const { stdout: shown } = await run(['agent', 'show', 'a'])
   expect(shown).toMatch(/system prompt +You test\.\n(.*\n)*model +opus\ntools +Read, Grep\n/)
-  expect((await run(['agent', 'edit', 'a', '--model', 'opus'])).stdout).toBe('a is so already.\n')
+  expect((await run(['agent', 'edit', 'a', '--model', 'opus'])).stdout).toBe('a is so already.')
 
   const refused = async (...words: string[]) => {
     const { exitCode, stderr } = await run(['agent', 'edit', 'a', ...words])

@@ -64,11 +64,13 @@ const READING: readonly (readonly string[])[] = [
 /** Every other command: it changes something, needs no store, or does not end by itself. */
 const OTHERS = [
   ...[
+    'agent adopt',
     'agent approve',
     'agent ask',
     'agent cancel',
     'agent create',
     'agent diff',
+    'agent edit',
     'agent files',
     'agent import',
     'agent reject',

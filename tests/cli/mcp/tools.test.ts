@@ -2,8 +2,8 @@
 import { Client, InMemoryTransport } from '@modelcontextprotocol/client'
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { TeamTools } from '../../../src/cli/mcp/server.ts'
-import type { ToolTeam } from '../../../src/cli/mcp/tool.ts'
+import { clientServer } from '../../../src/cli/mcp/server.ts'
+import type { ToolTeam } from '../../../src/cli/mcp/team.ts'
 import type { OrchestratorOptions } from '../../../src/orchestrator-options.ts'
 import type { ScriptedRunnerOptions } from '../../../src/testing/scripted-runner.ts'
 import { ECHO, until, world } from '../../actors/world.ts'
@@ -25,7 +25,7 @@ async function connected(
   onTestFinished(() => orchestrator.close())
   const work: ToolTeam['work'] = (use) => use({ orchestrator, owner: null })
   const team: ToolTeam = { declared: ['planned'], configFile: undefined, read: work, work }
-  const tools = new TeamTools(team, mayDecide)
+  const tools = clientServer(team, mayDecide)
   const [theirs, ours] = InMemoryTransport.createLinkedPair()
   const client = new Client({ name: 'test', version: '1' })
   await Promise.all([tools.server().connect(ours), client.connect(theirs)])

@@ -105,6 +105,18 @@ describe('An action of the page', () => {
     expect(await factsOf(store, 'RunCancelled')).toEqual([{ reason: 'no more', by }])
   })
 
+  test('does not offer to resume a run that is executed', async () => {
+    const { orchestrator, act, ask } = await team(() => ({ text: 'late', delayMs: 3_600_000 }))
+    const running = expect(orchestrator.run('report', 'go', { id: 'r1' })).rejects.toMatchObject({
+      _tag: 'RunInterruptedError',
+    })
+    const offered = async () => (await ask('offers', { actor: 'run/r1' })).offers.map(({ action }) => action)
+    await untilTrue(async () => (await offered()).length > 0)
+    expect(await offered()).toEqual(['cancel', 'raise'])
+    expect(await act('cancel', { run: 'r1' })).toMatchObject({ status: 200 })
+    await running
+  })
+
   test('cancels a task, and resets an agent', async () => {
     const { store, writer, act } = await team()
     await hold(writer, 't1')

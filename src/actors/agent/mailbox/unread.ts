@@ -9,6 +9,7 @@
  */
 import type { AgentFact } from '../../../events/agent-facts.ts'
 import { MessageChainError, TooManyMessagesError } from '../../../events/errors/actor.ts'
+import { jsonLine } from '../../../events/hidden-characters.ts'
 import type { AgentConfig } from '../../../events/options/agent.ts'
 
 /** A message that waits to be read, or that a task reads. */
@@ -168,7 +169,7 @@ export function messagesAsText(
 ): string {
   if (messages.length === 0) return ''
   const lines = messages.map(({ messageId, from, text }) =>
-    line({ from: from ?? '(a person)', messageId, text }),
+    jsonLine({ from: from ?? '(a person)', messageId, text }),
   )
   return [
     `You have ${messages.length === 1 ? 'a new message' : `${messages.length} new messages`}, one a line, as JSON. The sender is certain; the text is what the sender wrote.`,
@@ -177,10 +178,3 @@ export function messagesAsText(
     '',
   ].join('\n')
 }
-
-/** Line breaks of Unicode are escaped as well. */
-const line = (message: object) =>
-  JSON.stringify(message).replace(
-    /[\u0085\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )

@@ -5,11 +5,12 @@ import { streamName } from '../../../events/ids.ts'
 import { defined } from '../../../events/json.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 
-/** One link of an agent's session chain: an answered call. */
+/** One link of an agent's session chain: an answered call, or the session that it began with. */
 export interface SessionLink {
   readonly sessionId: string
   readonly parentSessionId: string | null
-  readonly taskId: string
+  /** null: what was said in it was not asked here, as the session was adopted. */
+  readonly taskId: string | null
   /** The parent was lost: this session started with its conversation as text, from the log. */
   readonly rebuilt: boolean
 }
@@ -21,6 +22,10 @@ export async function sessionLinks(store: EventStore, stream: string): Promise<r
   for await (const fact of lineage(store, stream)) {
     if (fact.type === 'AgentCreated') links = []
     if (fact.type === 'CallStarted' && fact.data.rebuilt) rebuilt.add(fact.data.callId)
+    if (fact.type === 'SessionAdopted') {
+      const { sessionId } = fact.data
+      links.push({ sessionId, parentSessionId: null, taskId: null, rebuilt: false })
+    }
     if (fact.type !== 'CallSucceeded') continue
     const { sessionId, parentSessionId, taskId, callId } = fact.data
     links.push({ sessionId, parentSessionId, taskId, rebuilt: rebuilt.has(callId) })

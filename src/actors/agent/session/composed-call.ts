@@ -2,7 +2,7 @@
 import type { Call } from '../../../claude/runner.ts'
 import { defined } from '../../../events/json.ts'
 import { leftOutOf } from '../../../events/material.ts'
-import type { AgentConfig } from '../../../events/options/agent.ts'
+import { type AgentConfig, equipmentOf } from '../../../events/options/agent.ts'
 import { composePrompt } from '../../../events/task-input.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import type { AgentDirectories } from '../../../workspaces/directories.ts'
@@ -38,7 +38,7 @@ export async function composeCall(
   { callId, sessionId, parentSessionId, rebuilt }: OpenCall,
   sources: CallSources,
 ): Promise<ComposedCall> {
-  const { systemPrompt, allowedTools, maxTurns, model, permissions, approveTools, questions } = config
+  const { allowedTools, maxTurns, model, permissions, approveTools, questions, team } = config
   const { bodies, directories, project, rules } = sources
   const prompt = typeof task.prompt === 'string' ? task.prompt : await bodies.read(task.prompt)
   const asked =
@@ -58,7 +58,7 @@ export async function composeCall(
     prompt: `${before?.text ?? ''}${messagesAsText(task.messages)}${asked}${noteOf(task)}`,
     ...(resumes && { resumes }),
     settings: defined({
-      systemPrompt,
+      systemPrompt: systemPromptOf(config),
       allowedTools: allowedTools ?? undefined,
       maxTurns: maxTurns ?? undefined,
       model: model ?? undefined,
@@ -67,6 +67,8 @@ export async function composeCall(
       approveTools,
       approvedRules: rules,
       questions,
+      team,
+      ...equipmentOf(config),
       project,
     }),
     directories,
@@ -74,6 +76,10 @@ export async function composeCall(
   const { turns = 0, characters = 0 } = before?.leftOut ?? {}
   return { call, leftOut: turns + characters > 0 ? { turns, characters } : null }
 }
+
+/** Of both, the CLI knows one text. */
+const systemPromptOf = ({ systemPrompt, appendClaudeMd }: AgentConfig) =>
+  appendClaudeMd === undefined ? systemPrompt : `${systemPrompt}\n\n${appendClaudeMd}`
 
 /** What the model must know of its inputs beyond what it sees. */
 function noteOf({ incomplete = [] }: CurrentTask): string {

@@ -19,7 +19,7 @@ interface Turn {
 
 /** What a rebuilt conversation does not contain. */
 export interface LeftOut {
-  /** The oldest turns. */
+  /** The oldest turns: there is no room for them, or they were not said here. */
   readonly turns: number
   /** Characters at the beginning of the newest turn, if that alone is too long. */
   readonly characters: number
@@ -41,7 +41,7 @@ export async function conversationBefore(
   { store, stream, bodies }: { readonly store: EventStore; readonly stream: string; readonly bodies: Bodies },
   longest = LONGEST_CONVERSATION,
 ): Promise<RebuiltConversation> {
-  const turns = await chainOf(sessionId, store, stream)
+  const { turns, elsewhere } = await chainOf(sessionId, store, stream)
   const told: string[] = []
   let left = longest
   let characters = 0
@@ -53,8 +53,8 @@ export async function conversationBefore(
     told.unshift(turnText(endOf(texts, left)))
     left -= length
   }
-  const leftOut = { turns: turns.length - told.length, characters }
-  return { text: told.length === 0 ? '' : framed(told, leftOut), leftOut }
+  const leftOut = { turns: elsewhere + turns.length - told.length, characters }
+  return { text: told.length + elsewhere === 0 ? '' : framed(told, leftOut), leftOut }
 }
 
 function framed(told: readonly string[], { turns }: LeftOut): string {
@@ -88,23 +88,34 @@ function lastOf(text: string, length: number): string {
   return `(${text.length - end.length} characters are left out)\n${end}`
 }
 
-/** The turns of the chain that ends in this session, newest first. */
-async function chainOf(sessionId: string, store: EventStore, stream: string): Promise<readonly Turn[]> {
+interface Chain {
+  /** Newest first. */
+  readonly turns: readonly Turn[]
+  /** How many came before these, in a session that was adopted: the log does not have them. */
+  readonly elsewhere: number
+}
+
+/** The chain that ends in this session. */
+async function chainOf(sessionId: string, store: EventStore, stream: string): Promise<Chain> {
+  const adopted = new Map<string, number>()
   const asked = new Map<string, DataOf<'TaskAccepted'>>()
   const answered = new Map<string, Turn>()
   for await (const fact of lineage(store, stream)) {
     if (fact.type === 'TaskAccepted') asked.set(fact.data.taskId, fact.data)
+    if (fact.type === 'SessionAdopted') adopted.set(fact.data.sessionId, fact.data.turns)
     if (fact.type !== 'CallSucceeded') continue
     const task = asked.get(fact.data.taskId)
     if (task) answered.set(fact.data.sessionId, { asked: task, answered: fact.data })
   }
-  const chain: Turn[] = []
-  for (let turn = answered.get(sessionId); turn; turn = answered.get(turn.answered.parentSessionId ?? '')) {
-    chain.push(turn)
+  const turns: Turn[] = []
+  let first: string | null = sessionId
+  for (let turn = answered.get(sessionId); turn; turn = answered.get(first ?? '')) {
+    turns.push(turn)
+    first = turn.answered.parentSessionId
     // A circular chain is damage: each of its turns is told once.
     answered.delete(turn.answered.sessionId)
   }
-  return chain
+  return { turns, elsewhere: adopted.get(first ?? '') ?? 0 }
 }
 
 async function turnTexts({ asked, answered }: Turn, bodies: Bodies): Promise<TurnTexts> {

@@ -21,8 +21,10 @@ export interface AskOptions extends HoldListeners {
   /** What led to the task, recorded in the log: a run and its step. */
   readonly origin?: {
     readonly correlationId: string
-    readonly causationId: string
+    readonly causationId: string | null
     readonly runId?: string
+    /** The agents that wait for the answer, the one that asks last. */
+    readonly askers?: readonly string[]
     /** That step: what it records together with its task. */
     readonly step?: AskingStep
     /** Aborting it cancels the task, as `signal` does. */

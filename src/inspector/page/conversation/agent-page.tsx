@@ -1,12 +1,14 @@
 /** An agent: its conversation, turn by turn, and what it is. */
+
 import { useEffect, useState } from 'preact/hooks'
+import { dollars } from '../../../events/figures.ts'
 import type { ConversationView } from '../../view.ts'
 import { ActorOffers } from '../acts/offers.tsx'
 import { CommandLine } from '../parts/copy.tsx'
 import { Figure, VersionNotice } from '../parts/head.tsx'
 import { NotFound } from '../parts/not-found.tsx'
 import { Payload } from '../parts/payload.tsx'
-import { minute, number, tokens, usd } from '../parts/words.ts'
+import { minute, number, tokens } from '../parts/words.ts'
 import { useLiveAnswer } from '../shell/answers.ts'
 import { ask } from '../shell/ask.ts'
 import { usePageTitle } from '../shell/page-title.ts'
@@ -43,7 +45,7 @@ function Head({ agent }: { readonly agent: ConversationView }) {
       <dl class="figures">
         <Figure name="answers" value={number(agent.answers)} />
         {agent.open > 0 && <Figure name="to do" value={number(agent.open)} tone="call" />}
-        <Figure name="cost" value={usd(agent.costUsd)} />
+        <Figure name="cost" value={dollars(agent.costUsd)} />
         {agent.tokens > 0 && <Figure name="tokens" value={tokens(agent.tokens)} />}
         <Figure name="version" value={number(version)} />
       </dl>

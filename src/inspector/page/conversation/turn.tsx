@@ -1,11 +1,14 @@
 /** One turn of a conversation: what was asked, by whom, and what came of it. */
+
 import { useState } from 'preact/hooks'
+import { dollars, duration } from '../../../events/figures.ts'
 import type { ChangesView, ForkLine, ToolsView, TurnView } from '../../view.ts'
 import { CommandLine } from '../parts/copy.tsx'
 import { PatchText } from '../parts/patch.tsx'
+import { PlainText } from '../parts/plain-text.tsx'
 import { TextBlock } from '../parts/text-block.tsx'
 import { Took } from '../parts/time.tsx'
-import { day, minute, number, several, timeSpan, tokens, usd } from '../parts/words.ts'
+import { day, minute, number, several, tokens } from '../parts/words.ts'
 import { ask } from '../shell/ask.ts'
 import { Icon } from '../shell/icons.tsx'
 import { addressOf } from '../shell/router.ts'
@@ -64,13 +67,20 @@ export function TurnCard({ turn, agent, stream, forks, isChosen, hasTools }: Tur
           <h3>{state === 'succeeded' ? agent : <span class={`tone-${TONES[state]}`}>{state}</span>}</h3>
           <p class="extent">
             {startedAt !== null && <Took since={startedAt} until={endedAt} />}
-            {turn.costUsd > 0 && `, ${usd(turn.costUsd)}`}
+            {turn.costUsd > 0 && `, ${dollars(turn.costUsd)}`}
             {turn.tokens > 0 && `, ${tokens(turn.tokens)} tokens`}
             {turn.model !== null && `, ${turn.model}`}
           </p>
         </header>
         {answer && <TextBlock view={answer} label="answer" fold />}
         {note !== null && <p class={state === 'failed' ? 'notice bad' : 'notice'}>{note}</p>}
+        {state === 'held' && (
+          <p>
+            <a class="link" href="/inbox">
+              Decide it in the inbox
+            </a>
+          </p>
+        )}
         <Tools turn={turn} agent={agent} hasTools={hasTools} />
         <Attempts turn={turn} />
         <Files turn={turn} stream={stream} />
@@ -113,7 +123,7 @@ function Tools({ turn: { tools, calls }, agent, hasTools }: ToolsProps) {
         {tools.map(({ tool, input, what }, at) => (
           <li key={at}>
             <strong>{tool}</strong> <span class="tone-warn">{what}</span>
-            {input !== '' && <pre class="text">{input}</pre>}
+            {input !== '' && <PlainText text={input} />}
           </li>
         ))}
         {used?.tools.map(({ tool, input, result, isError }, at) => (
@@ -126,8 +136,8 @@ function Tools({ turn: { tools, calls }, agent, hasTools }: ToolsProps) {
                   {input.replace(/\s+/g, ' ').slice(0, 120)}
                 </span>
               </summary>
-              <pre class="text">{input}</pre>
-              {result !== null && <pre class="text">{result}</pre>}
+              <PlainText text={input} />
+              {result !== null && <PlainText text={result} />}
             </details>
           </li>
         ))}
@@ -151,7 +161,7 @@ function Attempts({ turn: { calls, state } }: { readonly turn: TurnView }) {
               Attempt {attempt}: {outcome}
             </a>{' '}
             <span class="extent">
-              {durationMs !== null && timeSpan(durationMs)} {costUsd > 0 && usd(costUsd)}
+              {durationMs !== null && duration(durationMs)} {costUsd > 0 && dollars(costUsd)}
             </span>
             {problem !== null && <p class="tone-bad">{problem}</p>}
           </li>

@@ -1,9 +1,11 @@
 /** The inbox: everything that waits for a person, in full, with what can be done about it. */
+
 import type { ComponentChildren } from 'preact'
+import { dollars } from '../../../events/figures.ts'
 import type { EntryView, InboxView } from '../../acts/view.ts'
 import { Offers } from '../acts/offers.tsx'
 import { Payload } from '../parts/payload.tsx'
-import { INBOX_KINDS, minute, number, usd } from '../parts/words.ts'
+import { INBOX_KINDS, minute, number } from '../parts/words.ts'
 import { ask } from '../shell/ask.ts'
 import { usePageTitle } from '../shell/page-title.ts'
 import { addressOf } from '../shell/router.ts'
@@ -87,10 +89,11 @@ function Entry({ entry }: { readonly entry: EntryView }) {
         )}
         <span class="extent">
           since <time dateTime={since}>{minute(since)}</time>
-          {costUsd !== null && costUsd > 0 && `, ${usd(costUsd)} so far`}
+          {costUsd !== null && costUsd > 0 && `, ${dollars(costUsd)} so far`}
         </span>
       </header>
-      <h2 id={heading}>{question}</h2>
+      {/* The call itself is shown below in full. */}
+      <h2 id={heading}>{kind === 'tool' ? `${agent} needs approval to use ${tool}` : question}</h2>
       {prompt !== null && (
         <Part title="What is asked" of={id}>
           <Payload value={prompt} path="entry.prompt" whole={whole} />

@@ -1,8 +1,10 @@
 /** The lists of runs and of agents. */
+
 import { useState } from 'preact/hooks'
+import { dollars } from '../../../events/figures.ts'
 import type { WorkLine } from '../../view.ts'
 import { Took } from '../parts/time.tsx'
-import { isChosenId, minute, number, several, tokens, usd } from '../parts/words.ts'
+import { isChosenId, minute, number, several, tokens } from '../parts/words.ts'
 import { useLiveAnswer } from '../shell/answers.ts'
 import { usePageTitle } from '../shell/page-title.ts'
 import { addressOf, noteAddress, parameter } from '../shell/router.ts'
@@ -104,7 +106,7 @@ function Row({ row }: { readonly row: WorkLine }) {
         <span class={`status tone-${tone}`}>{status === 'absent' ? 'removed' : status}</span>
         <span class="work">
           {kind === 'run'
-            ? `${number(done)} of ${several(load, 'step')}`
+            ? `${isOpen ? `${number(done)} of ` : ''}${several(isOpen ? load : done, 'step')}`
             : `${several(done, 'answer')}${load > 0 ? `, ${number(load)} to do` : ''}`}
         </span>
         <span class="took">
@@ -114,7 +116,7 @@ function Row({ row }: { readonly row: WorkLine }) {
             `${tokens(row.tokens)} tokens`
           )}
         </span>
-        <span class="cost">{costUsd > 0 ? usd(costUsd) : ''}</span>
+        <span class="cost">{costUsd > 0 ? dollars(costUsd) : ''}</span>
         <time dateTime={since}>{minute(since)}</time>
       </a>
     </li>

@@ -1,6 +1,7 @@
 /** The actors that existed at the shown moment, each with its state then. */
+import { dollars } from '../../../events/figures.ts'
 import type { ActorRow } from '../../view.ts'
-import { isChosenId, number, usd } from '../parts/words.ts'
+import { isChosenId, number } from '../parts/words.ts'
 import { actor, actorsText, moment } from './state.ts'
 
 const HEADINGS: Readonly<Record<string, string>> = { agent: 'Agents', run: 'Runs', supervisor: 'Supervisors' }
@@ -81,7 +82,7 @@ function Actor({ row }: { readonly row: ActorRow }) {
       {label !== id &&
         (isChosenId(id) ? <span class="asked">{id}</span> : <span class="asked">{asked}</span>)}
       <span class="work">{kind === 'agent' || kind === 'run' ? work : ''}</span>
-      <span class="cost">{costUsd > 0 ? usd(costUsd) : ''}</span>
+      <span class="cost">{costUsd > 0 ? dollars(costUsd) : ''}</span>
     </button>
   )
 }

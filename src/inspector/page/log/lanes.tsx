@@ -1,7 +1,9 @@
 /** The timeline, one lane per actor: states as spans; calls, retries and failures as marks; the moment as a line. */
+
 import { useEffect, useRef } from 'preact/hooks'
+import { duration } from '../../../events/figures.ts'
 import type { Lane, MarkKind, TimelineView } from '../../view.ts'
-import { clock, number, several, timeSpan } from '../parts/words.ts'
+import { clock, number, several } from '../parts/words.ts'
 import { Icon } from '../shell/icons.tsx'
 import {
   actor,
@@ -127,7 +129,7 @@ export function Lanes() {
           <i class="key span-call" /> busy
         </span>
         <span>
-          <i class="key span-warn" /> waiting to retry
+          <i class="key span-warn" /> held, or waiting to retry
         </span>
         <span>
           <i class="key span-bad" /> failed
@@ -236,7 +238,7 @@ function Playhead({ view }: { readonly view: TimelineView }) {
 }
 
 function extent({ from, to, fromMs, toMs }: TimelineView): string {
-  return `${number(from)} to ${number(to)}, ${clock(fromMs)} to ${clock(toMs)} (${timeSpan(toMs - fromMs)})`
+  return `${number(from)} to ${number(to)}, ${clock(fromMs)} to ${clock(toMs)} (${duration(toMs - fromMs)})`
 }
 
 /** Keeps the number of columns equal to the width of the lanes. */

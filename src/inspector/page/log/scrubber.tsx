@@ -1,6 +1,7 @@
 /** The slider over the whole log, with the write activity above it, and the totals at the shown moment. */
 
-import { clock, day, number, tokens, usd } from '../parts/words.ts'
+import { dollars } from '../../../events/figures.ts'
+import { clock, day, number, tokens } from '../parts/words.ts'
 import { Icon } from '../shell/icons.tsx'
 import { head, indexed } from '../shell/state.ts'
 import { step } from './loading.ts'
@@ -106,7 +107,7 @@ function Sums() {
     ['retries', number(totals.retries), totals.retries > 0 ? 'warn' : ''],
     ['failures', number(totals.failures), totals.failures > 0 ? 'bad' : ''],
     ['tokens', tokens(totals.tokens)],
-    ['cost', usd(totals.costUsd)],
+    ['cost', dollars(totals.costUsd)],
   ]
   return (
     <dl class="sums">

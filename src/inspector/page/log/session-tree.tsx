@@ -1,6 +1,7 @@
 /** An agent's calls as a tree of sessions: each session continues its parent, and a failed attempt is a side branch. */
+import { dollars, duration } from '../../../events/figures.ts'
 import type { SessionNode } from '../../view.ts'
-import { clock, timeSpan, usd } from '../parts/words.ts'
+import { clock } from '../parts/words.ts'
 import { visitFact } from './address.ts'
 
 const ROW = 40
@@ -62,8 +63,8 @@ export function CallLine({ call, name }: { readonly call: SessionNode; readonly 
         {outcome}
         {attempt > 1 ? `, attempt ${attempt}` : ''}
       </span>
-      <span class="cost">{costUsd > 0 ? usd(costUsd) : ''}</span>
-      <span class="took">{durationMs === null ? '…' : timeSpan(durationMs)}</span>
+      <span class="cost">{costUsd > 0 ? dollars(costUsd) : ''}</span>
+      <span class="took">{durationMs === null ? '…' : duration(durationMs)}</span>
       <span class={problem ? 'why tone-bad' : 'why'}>{problem ?? clock(startedAt)}</span>
     </button>
   )

@@ -1,6 +1,7 @@
 /** A run's steps with the cost and time of each, and under each step its calls. */
+import { dollars, duration } from '../../../events/figures.ts'
 import type { RunView, StepNode } from '../../view.ts'
-import { number, timeSpan, usd } from '../parts/words.ts'
+import { number } from '../parts/words.ts'
 import { visitFact } from './address.ts'
 import { CallLine } from './session-tree.tsx'
 
@@ -9,7 +10,7 @@ export function StepTree({ run }: { readonly run: RunView }) {
   return (
     <div class="steps-of">
       <p class="sum">
-        <strong>{run.name}</strong> {timeSpan(run.durationMs)}, {usd(run.costUsd)}
+        <strong>{run.name}</strong> {duration(run.durationMs)}, {dollars(run.costUsd)}
       </p>
       {run.moreSteps > 0 && <p class="empty">{number(run.moreSteps)} earlier steps are not shown.</p>}
       {run.steps.length === 0 && <p class="empty">No steps yet.</p>}
@@ -48,8 +49,8 @@ function Step({ step, length }: { readonly step: StepNode; readonly length: numb
         {agent}
         {worker === agent ? '' : ` (${worker})`}
       </span>
-      <span class="cost">{costUsd > 0 ? usd(costUsd) : ''}</span>
-      <span class="took">{durationMs === null ? '…' : timeSpan(durationMs)}</span>
+      <span class="cost">{costUsd > 0 ? dollars(costUsd) : ''}</span>
+      <span class="took">{durationMs === null ? '…' : duration(durationMs)}</span>
       <svg class="when" viewBox="0 0 1000 6" preserveAspectRatio="none" aria-hidden="true">
         <rect
           class={`is-${state}`}

@@ -1,9 +1,11 @@
 /** The overview: what runs, what needs a person, what failed today, and what was spent. */
+
 import { useState } from 'preact/hooks'
+import { dollars } from '../../../events/figures.ts'
 import type { FailureLine, SummaryView, WorkLine } from '../../view.ts'
 import { inbox } from '../inbox/inbox-state.ts'
 import { Took } from '../parts/time.tsx'
-import { clock, INBOX_KINDS, isChosenId, minute, number, several, usd } from '../parts/words.ts'
+import { clock, INBOX_KINDS, isChosenId, minute, number, several } from '../parts/words.ts'
 import { useLiveAnswer } from '../shell/answers.ts'
 import { usePageTitle } from '../shell/page-title.ts'
 import { addressOf } from '../shell/router.ts'
@@ -85,7 +87,7 @@ function Running({ summary }: Tile) {
               <span class="about">
                 {line.kind === 'run' ? `${number(line.done)} of ${several(line.load, 'step')}` : line.status},{' '}
                 <Took since={line.since} until={null} />
-                {line.costUsd > 0 && `, ${usd(line.costUsd)}`}
+                {line.costUsd > 0 && `, ${dollars(line.costUsd)}`}
               </span>
               {line.kind === 'run' && (
                 <progress
@@ -176,7 +178,7 @@ function Ended({ summary }: Tile) {
                 <span class={`tone-${line.tone}`}>{line.status}</span>{' '}
                 {line.endedAt !== null && minute(line.endedAt)}, took{' '}
                 <Took since={line.since} until={line.endedAt} />
-                {line.costUsd > 0 && `, ${usd(line.costUsd)}`}
+                {line.costUsd > 0 && `, ${dollars(line.costUsd)}`}
               </span>
             </a>
           </li>

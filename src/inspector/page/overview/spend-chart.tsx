@@ -1,5 +1,6 @@
 /** What was spent each day, as bars and as a table. */
-import { dayName, number, several, usd } from '../parts/words.ts'
+import { dollars } from '../../../events/figures.ts'
+import { dayName, number, several } from '../parts/words.ts'
 
 interface SpendChartProps {
   readonly days: readonly number[]
@@ -21,24 +22,24 @@ export function SpendChart({ days, spentUsd, answers }: SpendChartProps) {
     <>
       <p class="spend-sums">
         <span>
-          <strong class="big">{usd(today)}</strong> today
+          <strong class="big">{dollars(today)}</strong> today
         </span>
         <span>
-          {usd(sum)} in {several(days.length, 'day')}
+          {dollars(sum)} in {several(days.length, 'day')}
         </span>
       </p>
       <svg
         class="spend"
         viewBox={`0 0 ${width} ${HEIGHT + 16}`}
         role="img"
-        aria-label={`Spend by day: ${usd(today)} today`}
+        aria-label={`Spend by day: ${dollars(today)} today`}
       >
         {days.map((ms, at) => {
           const height = heightOf(spentUsd[at] ?? 0)
           const x = at * (BAR + GAP)
           return (
             <g key={ms} class={at === days.length - 1 ? 'today' : ''}>
-              <title>{`${dayName(ms)}: ${usd(spentUsd[at] ?? 0)}, ${several(answers[at] ?? 0, 'answer')}`}</title>
+              <title>{`${dayName(ms)}: ${dollars(spentUsd[at] ?? 0)}, ${several(answers[at] ?? 0, 'answer')}`}</title>
               <rect class="ground" x={x} y="0" width={BAR} height={HEIGHT} rx="3" />
               <rect class="amount" x={x} y={HEIGHT - height} width={BAR} height={height} rx="3" />
               {at % 2 === (days.length - 1) % 2 && (
@@ -65,7 +66,7 @@ export function SpendChart({ days, spentUsd, answers }: SpendChartProps) {
               .map((ms, at) => (
                 <tr key={ms}>
                   <th scope="row">{dayName(ms)}</th>
-                  <td>{usd(spentUsd[at] ?? 0)}</td>
+                  <td>{dollars(spentUsd[at] ?? 0)}</td>
                   <td>{number(answers[at] ?? 0)}</td>
                 </tr>
               ))

@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks'
 import type { Json } from '../../../events/json.ts'
 import type { BodyLocation, BodyView } from '../../view.ts'
+import { PlainText } from './plain-text.tsx'
 import { size } from './words.ts'
 
 interface Whole {
@@ -48,11 +49,7 @@ function isSmall(value: Json): boolean {
 }
 
 const Text = ({ text }: { readonly text: string }) =>
-  isSmall(text) ? (
-    <span class="string">{text === '' ? '(empty)' : text}</span>
-  ) : (
-    <pre class="text">{text}</pre>
-  )
+  isSmall(text) ? <span class="string">{text === '' ? '(empty)' : text}</span> : <PlainText text={text} />
 
 /** A long text, which loads in pieces on demand. */
 function LongText({
@@ -80,9 +77,7 @@ function LongText({
   }
   return (
     <div>
-      {text === null && typeof value !== 'string' ? null : (
-        <pre class="text">{text ?? (value as string)}</pre>
-      )}
+      {text === null && typeof value !== 'string' ? null : <PlainText text={text ?? (value as string)} />}
       {problem !== '' && <p class="tone-bad">{problem}</p>}
       {(text === null || read < length) && (
         <button type="button" class="link" onClick={more}>

@@ -5,6 +5,7 @@ import type { TextView } from '../../view.ts'
 import { ask } from '../shell/ask.ts'
 import { Copy } from './copy.tsx'
 import { Markdown } from './markdown.tsx'
+import { PlainText } from './plain-text.tsx'
 import { size } from './words.ts'
 
 /** Whether texts are shown as they are written. */
@@ -44,8 +45,8 @@ export function TextBlock({
   return (
     <div class="text-block">
       <div ref={content} class={isOpen ? '' : isLong ? 'folded long' : 'folded'}>
-        {isPlain.value ? <pre class="text">{text}</pre> : <Markdown text={text} />}
-        {rest.text !== '' && <pre class="text">{rest.text}</pre>}
+        {isPlain.value ? <PlainText text={text} /> : <Markdown text={text} />}
+        {rest.text !== '' && <PlainText text={rest.text} />}
       </div>
       {problem !== '' && <p class="tone-bad">{problem}</p>}
       <p class="text-actions">

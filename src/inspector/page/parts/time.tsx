@@ -1,6 +1,7 @@
 /** Durations that keep counting while they are shown. */
+
 import { useEffect, useState } from 'preact/hooks'
-import { timeSpan } from './words.ts'
+import { duration } from '../../../events/figures.ts'
 
 const TICK_MS = 500
 
@@ -19,5 +20,5 @@ export function useNow(isRunning: boolean): number {
 /** How long something has taken, up to now if it has not ended. */
 export function Took({ since, until }: { readonly since: string; readonly until: string | null }) {
   const now = useNow(until === null)
-  return <>{timeSpan(Math.max(0, (until === null ? now : Date.parse(until)) - Date.parse(since)))}</>
+  return <>{duration(Math.max(0, (until === null ? now : Date.parse(until)) - Date.parse(since)))}</>
 }

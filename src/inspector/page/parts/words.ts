@@ -1,24 +1,11 @@
-/** Numbers, amounts, times and kinds as the page shows them. */
+/** Numbers, sizes, times and kinds as the page shows them. */
 import type { InboxKind } from '../../../inbox/entry.ts'
 
 export const number = (value: number): string => value.toLocaleString('en')
 
-const SMALLEST_SHOWN = 0.0001
-
-export const usd = (value: number): string =>
-  value === 0 ? '$0' : value < SMALLEST_SHOWN ? '<$0.0001' : `$${value.toFixed(value < 1 ? 4 : 2)}`
-
 export function tokens(value: number): string {
   if (value < 10_000) return number(value)
   return value < 1_000_000 ? `${(value / 1000).toFixed(1)}k` : `${(value / 1_000_000).toFixed(2)}M`
-}
-
-export function timeSpan(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`
-  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`
-  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.floor((ms % 60_000) / 1000)} s`
-  if (ms < 86_400_000) return `${Math.floor(ms / 3_600_000)} h ${Math.floor((ms % 3_600_000) / 60_000)} min`
-  return `${(ms / 86_400_000).toFixed(1)} days`
 }
 
 export function size(amount: number, unit: 'characters' | 'bytes' = 'characters'): string {

@@ -1,4 +1,5 @@
 /** A run: what was asked, what came out, and its steps as a waterfall. */
+import { dollars } from '../../../events/figures.ts'
 import type { RunPageView } from '../../view.ts'
 import { ActorOffers } from '../acts/offers.tsx'
 import { CommandLine, Copy } from '../parts/copy.tsx'
@@ -7,7 +8,7 @@ import { NotFound } from '../parts/not-found.tsx'
 import { Payload } from '../parts/payload.tsx'
 import { TextBlock } from '../parts/text-block.tsx'
 import { Took } from '../parts/time.tsx'
-import { day, isChosenId, minute, number, several, tokens, usd } from '../parts/words.ts'
+import { day, isChosenId, minute, number, several, tokens } from '../parts/words.ts'
 import { useLiveAnswer } from '../shell/answers.ts'
 import { usePageTitle } from '../shell/page-title.ts'
 import { addressOf, parameter } from '../shell/router.ts'
@@ -71,7 +72,7 @@ function Head({ run }: { readonly run: RunPageView }) {
             <Took since={startedAt} until={endedAt} />
           </dd>
         </div>
-        <Figure name="cost" value={usd(costUsd)} />
+        <Figure name="cost" value={dollars(costUsd)} />
         {run.tokens > 0 && <Figure name="tokens" value={tokens(run.tokens)} />}
         <div>
           <dt>started</dt>
@@ -103,9 +104,8 @@ function Head({ run }: { readonly run: RunPageView }) {
   )
 }
 
-function Output({ run: { id, status, output, errors, reason, counts } }: { readonly run: RunPageView }) {
-  const onlyNotLanded =
-    errors.length > 0 && errors.every(({ problem }) => problem.startsWith('WorkNotLandedError: '))
+function Output({ run }: { readonly run: RunPageView }) {
+  const { id, status, output, errors, reason, counts, isResumable } = run
   return (
     <>
       {errors.map(({ agent, problem }, at) => (
@@ -130,7 +130,7 @@ function Output({ run: { id, status, output, errors, reason, counts } }: { reado
       {!output && status !== 'running' && errors.length === 0 && reason === null && (
         <p class="empty">It ended without an output.</p>
       )}
-      {status === 'failed' && onlyNotLanded && (
+      {status === 'failed' && !isResumable && (
         <p class="next-step">
           All its tasks are answered, so there is nothing to resume. Land what was set aside, once you have
           looked at it:{' '}
@@ -139,7 +139,7 @@ function Output({ run: { id, status, output, errors, reason, counts } }: { reado
           </a>
         </p>
       )}
-      {(status === 'paused' || (status === 'failed' && !onlyNotLanded)) && (
+      {isResumable && (
         <p class="next-step">
           Answers are kept. To continue from where it stopped:{' '}
           <CommandLine command={`claude-agents workflow resume ${id}`} />

@@ -1,11 +1,13 @@
 /** The steps of a run with their waterfall: in order, or as a tree of which answers each was made from. */
+
 import { signal } from '@preact/signals'
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { dollars, duration } from '../../../events/figures.ts'
 import type { RunPageView, StepBrief, StepDetails, StepLine } from '../../view.ts'
 import { CommandLine } from '../parts/copy.tsx'
 import { TextBlock } from '../parts/text-block.tsx'
 import { useNow } from '../parts/time.tsx'
-import { number, several, timeSpan, tokens, usd } from '../parts/words.ts'
+import { number, several, tokens } from '../parts/words.ts'
 import { ask } from '../shell/ask.ts'
 import { addressOf } from '../shell/router.ts'
 import { stepRows } from './step-rows.ts'
@@ -71,7 +73,7 @@ function Axis({ spanMs }: { readonly spanMs: number }) {
       <div class="ticks">
         {TICKS.map((share) => (
           <span key={share} style={{ left: `${share * 100}%` }}>
-            {timeSpan(share * spanMs)}
+            {duration(share * spanMs)}
           </span>
         ))}
       </div>
@@ -185,8 +187,8 @@ function StepRow({ run, step, depth, brief, spanMs }: StepRowProps) {
             }}
           />
         </span>
-        <span class="took">{timeSpan(took)}</span>
-        <span class="cost">{costUsd > 0 ? usd(costUsd) : ''}</span>
+        <span class="took">{duration(took)}</span>
+        <span class="cost">{costUsd > 0 ? dollars(costUsd) : ''}</span>
       </button>
       {isOpen && <Opened run={run} step={step} agent={agent} />}
     </li>
@@ -257,7 +259,7 @@ function Opened({
               <span class={`outcome is-${outcome}`}>
                 Attempt {attempt}: {outcome}
               </span>{' '}
-              {durationMs !== null && timeSpan(durationMs)} {costUsd > 0 && usd(costUsd)} {why}
+              {durationMs !== null && duration(durationMs)} {costUsd > 0 && dollars(costUsd)} {why}
             </li>
           ))}
         </ol>

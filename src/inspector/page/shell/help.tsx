@@ -7,7 +7,11 @@ export function Help() {
   const dialog = useRef<HTMLDialogElement>(null)
   const open = helpOpen.value
   useEffect(() => {
-    if (open && !dialog.current?.open) dialog.current?.showModal()
+    if (open && !dialog.current?.open) {
+      dialog.current?.showModal()
+      // The focus is on the button below: the keys are read from the top.
+      dialog.current?.scrollTo(0, 0)
+    }
     if (!open) dialog.current?.close()
   }, [open])
   return (

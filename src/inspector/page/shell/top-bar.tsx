@@ -64,7 +64,7 @@ export function TopBar() {
             id="find"
             name="q"
             type="search"
-            placeholder="Search prompts and answers"
+            placeholder="Search"
             maxLength={200}
             defaultValue={parameter('q')}
             key={parameter('q')}

@@ -28,6 +28,7 @@ const HARMLESS = new Set([
   'uses',
   'messageId',
   'messages',
+  'team',
   'onMessage',
   'carriedFrom',
 ])

@@ -1,40 +1,26 @@
-/** A tool of the MCP server: what it takes, as a schema, and what it gives back, as text and as data, both of bounded size. */
+/** A tool of an MCP server of ours: what it takes, as a schema, and what it gives back, as text and as data, both of bounded size. */
 import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server'
 import * as Schema from 'effect/Schema'
-import { describeError } from '../../events/errors/base.ts'
-import { type Decodable, decodedInput } from '../../events/options/decoding.ts'
-import type { Session } from '../session.ts'
-
-type Work<T> = (session: Pick<Session, 'orchestrator' | 'owner'>) => Promise<T>
-
-/** The team that the tools work with. */
-export interface ToolTeam {
-  /** The agents that the configuration declares. */
-  readonly declared: readonly string[]
-  /** The configuration file that was named. */
-  readonly configFile: string | undefined
-  /** Reads the store, and changes nothing; null if there is none. */
-  read<T>(work: Work<T>): Promise<T | null>
-  /** Works through the owner of the store, which is started if there is none. */
-  work<T>(work: Work<T>): Promise<T>
-}
+import { describeError } from '../events/errors/base.ts'
+import { type Decodable, decodedInput } from '../events/options/decoding.ts'
 
 /** One call of a tool. */
-export interface ToolCall {
-  readonly team: ToolTeam
+export interface ToolCall<Team> {
+  /** What the tools work with. */
+  readonly team: Team
   /** Aborted when the client no longer wants the result, or is gone. */
   readonly signal: AbortSignal
   /** Tells the client that something has happened. */
   readonly progress: (message: string) => void
 }
 
-/** What a tool gives back: for a model to read, and the same as data. */
+/** What a tool gives back: for a model to read, and all of the same as data, since Claude Code shows the model only that. */
 export interface ToolResult {
   readonly text: string
   readonly data: Readonly<Record<string, unknown>>
 }
 
-export interface Tool {
+export interface Tool<Team> {
   readonly name: string
   readonly title: string
   /** When to use it, and what comes of it. */
@@ -42,16 +28,25 @@ export interface Tool {
   readonly schema: StandardSchemaWithJSON
   /** `reads`: it changes nothing. `adds`: it changes nothing that is there. `ends`: something ends for good. */
   readonly effect: 'reads' | 'adds' | 'ends'
-  run(input: never, call: ToolCall): Promise<ToolResult>
+  run(input: never, call: ToolCall<Team>): Promise<ToolResult>
 }
 
-export const tool = <const F extends Schema.Struct.Fields>({
-  fields,
-  ...rest
-}: Omit<Tool, 'schema' | 'run'> & {
-  readonly fields: F
-  run(input: Schema.Struct<F>['Type'], call: ToolCall): Promise<ToolResult>
-}): Tool => ({ ...rest, schema: standardSchema(Schema.Struct(fields)) })
+/** Makes the tools that work with a team. */
+export const toolsFor =
+  <Team>() =>
+  <const F extends Schema.Struct.Fields>({
+    fields,
+    ...rest
+  }: Omit<Tool<Team>, 'schema' | 'run'> & {
+    readonly fields: F
+    run(input: Schema.Struct<F>['Type'], call: ToolCall<Team>): Promise<ToolResult>
+  }): Tool<Team> => ({
+    ...rest,
+    schema: standardSchema(Object.keys(fields).length === 0 ? NOTHING : Schema.Struct(fields)),
+  })
+
+/** A struct without fields would take anything. */
+const NOTHING = Schema.Record(Schema.String, Schema.Never)
 
 /** A schema as the SDK takes it: mistakes are told in our words, and what it does not name is refused. */
 function standardSchema(schema: Schema.Top): StandardSchemaWithJSON {
@@ -75,23 +70,13 @@ function standardSchema(schema: Schema.Top): StandardSchemaWithJSON {
   }
 }
 
-/** What to do next after an error, with the tools that there are. */
-const NEXT: Readonly<Record<string, string>> = {
-  AgentNotFoundError: 'list_agents has the agents that exist; create_agent creates one.',
-  AgentExistsError: 'Ask it with ask_agent, or create an agent with another id.',
-  RunNotFoundError: 'list_runs has the runs that exist.',
-  RunFinishedError: 'show_run has what it came to. For another run, use run_workflow.',
-  IdNotFoundError: 'show_agent has the tasks of an agent that are open, list_runs the runs.',
-  TaskNotFoundError: 'show_agent has the tasks of the agent that are open, read_log those of the past.',
-  PositionNotFoundError: 'read_log has the positions of facts.',
-  InboxEntryNotFoundError: 'list_inbox has the entries that there are.',
-  OwnerUnavailable: 'The process that works on it has ended. Call wait with the id of the task or the run.',
-}
+/** What to do next after an error, by its code, with the tools that there are. */
+export type ToolAdvice = Readonly<Record<string, string>>
 
 /** An error as a model reads it: what happened, to what, and what to do next. */
-export function failedTool(error: unknown): ToolResult {
+export function failedTool(error: unknown, advice: ToolAdvice): ToolResult {
   const { code, message, hint } = describeError(error)
-  const next = [hint, Object.hasOwn(NEXT, code) ? NEXT[code] : ''].filter((part) => part !== '').join(' ')
+  const next = [hint, Object.hasOwn(advice, code) ? advice[code] : ''].filter((part) => part !== '').join(' ')
   return { text: [message, next].join('\n').trim(), data: { error: { code, message, hint: next } } }
 }
 

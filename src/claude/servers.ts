@@ -1,0 +1,116 @@
+/** The MCP servers of a call: what they refer to is read, and their configuration is in files that only we can read. */
+import { join } from 'node:path'
+import { McpSecretError } from '../events/errors/call.ts'
+import type { JsonObject } from '../events/json.ts'
+import {
+  isReserved,
+  type McpServer,
+  type McpServers,
+  REFERENCE,
+  type ServerValue,
+} from '../events/options/servers.ts'
+import { openPlainFile } from '../store/directory.ts'
+import type { Variables } from './login/account.ts'
+
+/** The configuration of a call's servers, as the CLI takes it. */
+export interface ServerFiles {
+  /** By name: of the home's directory of servers. */
+  readonly files: Readonly<Record<string, string>>
+  /** What was read, so that it is repeated nowhere. */
+  readonly secrets: readonly string[]
+}
+
+/** Outside of the workspace. It is there as long as the call. */
+export const serverDirectory = (home: string): string => join(home, 'servers')
+
+/** The configuration, as an argument. */
+export const serverConfiguration = (home: string): string => join(serverDirectory(home), 'mcp.json')
+
+/** Reads what the servers refer to. Throws McpSecretError. */
+export async function serverFiles(
+  servers: McpServers,
+  home: string,
+  environment: Variables,
+): Promise<ServerFiles> {
+  const secrets: string[] = []
+  const files: Record<string, string> = {}
+  const configured: Record<string, JsonObject> = {}
+  for (const [name, server] of Object.entries(servers)) {
+    const valuesOf = async (part: 'env' | 'headers') => {
+      const found: Record<string, string> = {}
+      for (const [key, value] of Object.entries(server[part] ?? {})) {
+        const where = `${part}.${key} of the server ${name}`
+        found[key] = await resolved(value, { where, environment, secrets })
+      }
+      return found
+    }
+    const headers = await valuesOf('headers')
+    if (Object.keys(headers).length > 0) files[`${name}.json`] = JSON.stringify(headers)
+    configured[name] = configurationOf(
+      server,
+      await valuesOf('env'),
+      `${name}.json` in files ? helper(home, name) : null,
+    )
+  }
+  files['mcp.json'] = JSON.stringify({ mcpServers: configured })
+  return { files, secrets }
+}
+
+const configurationOf = (
+  { command, args = [], url, type }: McpServer,
+  env: Readonly<Record<string, string>>,
+  headersHelper: string | null,
+): JsonObject =>
+  command === undefined
+    ? { type: type ?? 'http', url: url ?? '', ...(headersHelper !== null && { headersHelper }) }
+    : { command, args, env }
+
+/** The CLI prints the headers of its configuration where it is asked for the status of its servers, but not what this prints. */
+const helper = (home: string, name: string) =>
+  `cat '${join(serverDirectory(home), `${name}.json`).replaceAll("'", `'\\''`)}'`
+
+interface Resolving {
+  readonly where: string
+  readonly environment: Variables
+  /** Grows by what is read. */
+  readonly secrets: string[]
+}
+
+async function resolved(value: ServerValue, resolving: Resolving): Promise<string> {
+  const { where, secrets } = resolving
+  const read = (text: string) => {
+    if (/[\0\r\n]/.test(text)) throw new McpSecretError({ said: `${where} has a line break or a zero byte` })
+    // The CLI would look for a variable of its own.
+    if (text.includes('${'))
+      throw new McpSecretError({ said: `${where} contains \${, which claude replaces` })
+    secrets.push(text)
+    return text
+  }
+  if (typeof value === 'object') {
+    if ('file' in value) return read(await contentOf(value.file, where))
+    return read(variable(value.env, undefined, resolving))
+  }
+  return value.replace(REFERENCE, (_, name: string, otherwise?: string) =>
+    read(variable(name, otherwise, resolving)),
+  )
+}
+
+function variable(name: string, otherwise: string | undefined, { where, environment }: Resolving): string {
+  const found = isReserved(name) ? undefined : environment[name] || otherwise
+  if (found === undefined) throw new McpSecretError({ said: `${where} needs the variable ${name}` })
+  return found
+}
+
+const LARGEST_SECRET = 16 * 1024
+
+/** A file of the user's own. Line ends after it are none of its content. */
+async function contentOf(path: string, where: string): Promise<string> {
+  try {
+    await using file = await openPlainFile(path)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(LARGEST_SECRET + 1), 0)
+    if (bytesRead <= LARGEST_SECRET) return buffer.toString('utf8', 0, bytesRead).replace(/[\r\n]+$/, '')
+  } catch (cause) {
+    throw new McpSecretError({ said: `${where} is in ${path}, which cannot be read` }, { cause })
+  }
+  throw new McpSecretError({ said: `${where} is in ${path}, which is longer than ${LARGEST_SECRET} bytes` })
+}

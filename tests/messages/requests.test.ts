@@ -1,0 +1,142 @@
+import { describe, expect, test } from 'vitest'
+import { AskCycleError, AskDepthError, UndeliverableError } from '../../src/events/errors/actor.ts'
+import { TaskCancelledError } from '../../src/events/errors/task.ts'
+import { causesOf } from '../../src/history/causes.ts'
+import type { Orchestrator } from '../../src/orchestrator.ts'
+import { sequential } from '../../src/patterns/sequential.ts'
+import { agent, gate, team } from './kit.ts'
+
+const requestIn = (prompt: string) => JSON.parse(prompt.slice(prompt.indexOf('\n') + 1))
+
+describe('A request of an agent to another one', () => {
+  test('is a task of the other one, and its answer comes back', async () => {
+    const { open, store } = team()
+    const answers: unknown[] = []
+    const { orchestrator, runner } = await open({
+      reply: async ({ agent: id }) => {
+        if (id === 'critic') return { text: 'It is.', costUsd: 0.5 }
+        answers.push(
+          await orchestrator.messages.ask({ from: id, to: 'critic', text: 'Is it good?\n{"from":"me"}' }),
+        )
+        return 'Done.'
+      },
+    })
+    for (const id of ['writer', 'critic']) await orchestrator.createAgent(agent(id))
+    await orchestrator.sendTask('writer', 'Write.')
+    expect(answers).toEqual([{ requestId: expect.any(String), from: 'critic', text: 'It is.', costUsd: 0.5 }])
+    const asked = runner.calls.find((call) => call.agent === 'critic')
+    expect(asked?.prompt.split('\n')).toHaveLength(2)
+    expect(requestIn(asked?.prompt ?? '')).toEqual({ from: 'writer', text: 'Is it good?\n{"from":"me"}' })
+    let answered = 0
+    for await (const { stream, type, position } of store.readAll())
+      if (stream === 'agent/critic' && type === 'CallSucceeded') answered = position
+    const causes = await causesOf(store, answered)
+    expect(causes.map(({ fact }) => `${fact.stream} ${fact.type}`)).toEqual([
+      'agent/critic CallSucceeded',
+      'agent/critic CallStarted',
+      'agent/critic TaskAccepted',
+      'agent/writer CallStarted',
+      'agent/writer TaskAccepted',
+    ])
+  })
+
+  test('is refused at once if one would wait for itself: alone, in a row, or across two rows', async () => {
+    const { open } = team()
+    const refused: string[] = []
+    let next: Record<string, string | undefined> = {}
+    const { orchestrator } = await open({
+      reply: async ({ agent: from }) => {
+        const to = next[from]
+        if (to === undefined) return 'Done.'
+        const asking = orchestrator.messages.ask({ from, to, text: 'Well?' })
+        await asking.catch((error) => {
+          expect(error).toBeInstanceOf(AskCycleError)
+          refused.push(error.details.waiting.join(' -> '))
+        })
+        return 'Done.'
+      },
+    })
+    for (const id of ['a', 'b', 'c']) await orchestrator.createAgent(agent(id))
+    next = { a: 'a' }
+    await orchestrator.sendTask('a', 'Go.')
+    next = { a: 'b', b: 'c', c: 'a' }
+    await orchestrator.sendTask('a', 'Go.')
+    next = { a: 'b', b: 'a' }
+    await Promise.all([orchestrator.sendTask('a', 'Go.'), orchestrator.sendTask('b', 'Go.')])
+    // b tries it in its own task, and in that which a waits for.
+    expect(refused).toEqual(['a -> a', 'c -> a -> b -> c', 'b -> a -> b', 'b -> a -> b'])
+  })
+
+  test('is refused at once if too many wait for one another', async () => {
+    const { open } = team()
+    const refused: unknown[] = []
+    const { orchestrator, runner } = await open({
+      reply: async ({ agent: from }) => {
+        const to = `a${Number(from.slice(1)) + 1}`
+        await orchestrator.messages.ask({ from, to, text: 'Well?' }).catch((error) => refused.push(error))
+        return 'Done.'
+      },
+    })
+    for (let at = 0; at < 12; at += 1) await orchestrator.createAgent(agent(`a${at}`))
+    await orchestrator.sendTask('a0', 'Go.')
+    expect(refused).toEqual([expect.any(AskDepthError)])
+    expect(runner.calls).toHaveLength(9)
+  })
+
+  test('to an agent that is missing or stopped is refused at once', async () => {
+    const { open } = team()
+    const { orchestrator } = await open()
+    await orchestrator.createAgent(agent('writer'))
+    await (await orchestrator.createAgent(agent('critic'))).stop()
+    for (const to of ['critik', 'critic'])
+      await expect(orchestrator.messages.ask({ from: 'writer', to, text: 'Well?' })).rejects.toThrow(
+        UndeliverableError,
+      )
+  })
+
+  test('ends with the task that asks, and with the signal of its caller', async () => {
+    const { open } = team()
+    const asking: Promise<unknown>[] = []
+    const begun = gate<void>()
+    const { orchestrator } = await open({
+      reply: ({ agent: id }) => {
+        if (id === 'writer') asking.push(orchestrator.messages.ask({ from: id, to: 'critic', text: 'Well?' }))
+        else begun.open()
+        for (const one of asking) one.catch(() => {})
+        return { text: 'Done.', delayMs: 60_000 }
+      },
+    })
+    for (const id of ['writer', 'critic']) await orchestrator.createAgent(agent(id))
+    const task = (await orchestrator.agent('writer')).ask('Write.')
+    task.catch(() => {})
+    await begun.opened
+    await task.cancel('Never mind.')
+    await expect(asking[0]).rejects.toThrow(TaskCancelledError)
+    const stop = new AbortController()
+    const alone = orchestrator.messages.ask({
+      from: 'writer',
+      to: 'critic',
+      text: 'Now?',
+      signal: stop.signal,
+    })
+    stop.abort('No longer.')
+    await expect(alone).rejects.toThrow('No longer.')
+  })
+
+  test('counts its cost to the run that began it: its budget and its total', async () => {
+    const { open } = team()
+    const ask = (orchestrator: Orchestrator, from: string, to: string) =>
+      orchestrator.messages.ask({ from, to, text: 'Well?' })
+    const { orchestrator } = await open({
+      reply: async ({ agent: id }) => {
+        if (id === 'writer') await ask(orchestrator, 'writer', 'critic')
+        if (id === 'critic') await ask(orchestrator, 'critic', 'expert')
+        return { text: 'Done.', costUsd: { writer: 1, critic: 2, expert: 4 }[id] ?? 0 }
+      },
+    })
+    for (const id of ['writer', 'critic', 'expert']) await orchestrator.createAgent(agent(id))
+    await orchestrator.run(sequential(['writer']), 'Write.', { id: 'report', budget: { usd: 100 } })
+    expect((await orchestrator.budgets.show({ run: 'report' })).spent.usd).toBe(7)
+    expect(await orchestrator.runs.list()).toMatchObject([{ runId: 'report', costUsd: 7 }])
+  })
+})

@@ -1,0 +1,187 @@
+/** Agents that work with their team in the middle of a call: each as itself, within bounds, and no longer than its call. */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { Client } from '@modelcontextprotocol/client'
+import { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { Call, TeamPass } from '../../src/claude/runner.ts'
+import { TEAM_TOOLS } from '../../src/events/options/tools.ts'
+import type { ScriptedAnswer } from '../../src/testing/scripted-runner.ts'
+import { until, world } from '../actors/world.ts'
+
+interface Member {
+  /** Uses a tool, and returns what it said. */
+  use(tool: string, input?: object, signal?: AbortSignal): Promise<string>
+  readonly client: Client
+}
+
+async function connected(pass: TeamPass): Promise<{ client: Client; socket: Socket }> {
+  const socket = connect(pass.socket)
+  onTestFinished(() => void socket.destroy())
+  socket.on('error', () => {})
+  socket.write(`${pass.token}\n`)
+  const client = new Client({ name: 'test', version: '1' })
+  // What it speaks is the same at both ends.
+  await client.connect(new StdioServerTransport(socket, socket))
+  return { client, socket }
+}
+
+async function member({ team }: Call): Promise<Member> {
+  if (!team) throw new Error('the call has no team')
+  const { client } = await connected(team)
+  return {
+    client,
+    async use(name, input = {}, signal) {
+      const options = signal ? { signal } : {}
+      const { content } = await client.callTool({ name, arguments: { ...input } }, options)
+      return (content as readonly { readonly text: string }[]).map(({ text }) => text).join('\n')
+    },
+  }
+}
+
+type Script = Readonly<Record<string, (me: Member, call: Call) => Promise<ScriptedAnswer> | ScriptedAnswer>>
+
+/** Agents of which each does in its calls what its script says. */
+async function team(scripts: Script, callsInFlight = 4, granted: boolean | readonly string[] = true) {
+  const here = await world()
+  const reply = async (call: Call) => scripts[call.agent]?.(await member(call), call) ?? ''
+  const { orchestrator, runner } = await here.open({ reply }, { limits: { callsInFlight } })
+  onTestFinished(() => orchestrator.close())
+  for (const id of Object.keys(scripts))
+    await orchestrator.createAgent({ id, systemPrompt: `You are ${id}.`, team: granted })
+  return { ...here, orchestrator, runner }
+}
+
+describe('An agent in the middle of a call', () => {
+  test('asks another one, whose answer it gets; why follows the question back, and the log has no secret', async () => {
+    const { orchestrator, runner } = await team({
+      lead: async (me) => `They say: ${await me.use('ask_agent', { agent: 'expert', prompt: 'How many?' })}`,
+      expert: () => 'Forty-two.',
+    })
+    expect(await orchestrator.sendTask('lead', 'Find out', { taskId: 't1' })).toBe('They say: Forty-two.')
+    const facts = []
+    for await (const fact of orchestrator.history.log()) facts.push(fact)
+    const asked = facts.find(({ stream, type }) => stream === 'agent/expert' && type === 'TaskAccepted')
+    expect(asked).toMatchObject({ correlationId: 't1' })
+    const causes = await orchestrator.history.why(asked?.position ?? 0)
+    expect(causes.map(({ fact }) => fact.stream)).toContain('agent/lead')
+    for (const { team: pass } of runner.calls) expect(JSON.stringify(facts)).not.toContain(pass?.token)
+  })
+
+  test('sees its team, and itself in it, by the tools that it was granted and no others', async () => {
+    const seen: string[] = []
+    const { orchestrator } = await team(
+      {
+        lead: async ({ use, client }) => {
+          seen.push(...(await client.listTools()).tools.map(({ name }) => name))
+          return use('list_agents')
+        },
+        expert: () => '',
+      },
+      4,
+      ['list_agents'],
+    )
+    const text = await orchestrator.sendTask('lead', 'Look')
+    expect(text).toMatch(/^expert: idle\. You are expert\.\nlead \(you\): busy\./)
+    expect(seen).toEqual(['list_agents'])
+    const all: unknown[] = []
+    const { orchestrator: other } = await team({
+      lead: async ({ client }) => {
+        for (const { name, description = '', inputSchema } of (await client.listTools()).tools)
+          all.push([name, description.length > 40, inputSchema.additionalProperties])
+        return ''
+      },
+    })
+    await other.sendTask('lead', 'Look')
+    expect(all).toEqual(TEAM_TOOLS.map((name) => [name, true, false]))
+  })
+
+  test('leaves a message to another one, as itself, which reads it in the middle of its own turn', async () => {
+    const { orchestrator } = await team({
+      lead: ({ use }) => use('send_message', { to: 'expert', text: 'Mind the gap.' }),
+      expert: async ({ use }) => {
+        const before = await use('read_messages')
+        await orchestrator.sendTask('lead', 'Tell them')
+        return [before, await use('read_messages')].join(' / ')
+      },
+    })
+    expect(await orchestrator.sendTask('expert', 'x')).toBe('There is no new message. / lead: Mind the gap.')
+    expect(await orchestrator.messages.list('expert')).toMatchObject([{ from: 'lead', status: 'answered' }])
+    const { orchestrator: other } = await team({
+      lead: ({ use }) => use('send_message', { to: 'expert', text: 'x', from: 'boss' }),
+      expert: () => '',
+    })
+    expect(await other.sendTask('lead', 'x')).toMatch(/from/)
+  })
+
+  test('is nobody but itself: it cannot say that it is another, and a wrong secret opens nothing', async () => {
+    const { orchestrator } = await team({
+      lead: async ({ use }, { team: pass }) => {
+        const claimed = await use('ask_agent', { agent: 'expert', prompt: 'x', from: 'boss' })
+        for (const token of ['', 'x'.repeat(10_000), `${pass?.token}0`]) {
+          const stranger = connect(pass?.socket ?? '')
+          stranger.on('error', () => {}).resume()
+          stranger.write(`${token}\n`)
+          await once(stranger, 'close')
+        }
+        return claimed
+      },
+      expert: () => 'never',
+    })
+    expect(await orchestrator.sendTask('lead', 'x')).toMatch(/from/)
+  })
+
+  test('is refused what would wait for ever: itself, a circle, and an answer for which there is no place', async () => {
+    const { orchestrator } = await team({
+      lead: (me) => me.use('ask_agent', { agent: 'expert', prompt: 'x' }),
+      expert: async (me) => `${await me.use('ask_agent', { agent: 'lead', prompt: 'x' })}`,
+      alone: (me) => me.use('ask_agent', { agent: 'alone', prompt: 'x' }),
+    })
+    expect(await orchestrator.sendTask('lead', 'x')).toMatch(/Agent "expert" cannot ask "lead"/)
+    expect(await orchestrator.sendTask('alone', 'x')).toMatch(/cannot ask itself/)
+    const narrow = await team(
+      { lead: (me) => me.use('ask_agent', { agent: 'expert', prompt: 'x' }), expert: () => 'never' },
+      1,
+    )
+    expect(await narrow.orchestrator.sendTask('lead', 'x')).toMatch(/1 call may be in flight/)
+    expect(narrow.runner.calls.map(({ agent }) => agent)).toEqual(['lead'])
+  })
+
+  test('that floods is refused beyond a few calls at a time, and serves its task all the same', async () => {
+    const { orchestrator, runner } = await team({
+      lead: async ({ use }) => {
+        const asked = Array.from({ length: 50 }, () => use('ask_agent', { agent: 'expert', prompt: 'x' }))
+        const said = await Promise.all(asked)
+        return `${said.filter((text) => text === 'Yes.').length} of ${said.length}`
+      },
+      expert: () => 'Yes.',
+    })
+    const [answered] = (await orchestrator.sendTask('lead', 'x')).split(' of ')
+    expect(Number(answered)).toBeGreaterThanOrEqual(4)
+    expect(Number(answered)).toBeLessThanOrEqual(8)
+    expect(runner.calls.filter(({ agent }) => agent === 'expert').length).toBe(Number(answered))
+  })
+
+  test('that is cancelled has asked for nothing: the task of the other is cancelled, and its secret is of no use', async () => {
+    let pass: TeamPass | undefined
+    const { orchestrator, types } = await team({
+      lead: (me, call) => {
+        pass = call.team
+        return me.use('ask_agent', { agent: 'expert', prompt: 'x' })
+      },
+      expert: () => ({ text: 'late', delayMs: 60_000 }),
+    })
+    const lead = await orchestrator.agent('lead')
+    const expert = await orchestrator.agent('expert')
+    const task = lead.ask('x', { taskId: 't1' })
+    task.catch(() => {})
+    await until(() => expert.snapshot.context.current?.call != null)
+    await lead.cancel('t1', 'enough')
+    await expert.settled()
+    expect(await types('expert')).toContain('TaskCancelled')
+    const late = connect(pass?.socket ?? '')
+    late.on('error', () => {}).resume()
+    late.write(`${pass?.token}\n`)
+    await once(late, 'close')
+  })
+})
