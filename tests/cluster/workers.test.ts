@@ -130,13 +130,13 @@ describe.skipIf(!hasPostgres || !isNewNode)('claude-agents worker', { timeout: 2
   })
 
   test.each([
-    [['--listen', '0.0.0.0:0'], 'nothing there checks who connects'],
-    [['--listen', '0.0.0.0:0', '--insecure-listen'], 'Say where they reach it: --advertise'],
-    [['--listen', 'localhost'], 'Write it as HOST:PORT'],
-    [['--name', 'One'], 'is not a valid worker id'],
-  ])('refuses %j', async (words, said) => {
+    ['--listen 0.0.0.0:0', 'nothing there checks who connects'],
+    ['--listen 0.0.0.0:0 --insecure-listen', 'Say where they reach it: --advertise'],
+    ['--listen localhost', 'Write it as HOST:PORT'],
+    ['--name One', 'is not a valid worker id'],
+  ])('refuses %s', async (words, said) => {
     const { run } = await commandLine({ CLAUDE_AGENTS_DATABASE: 'postgresql://127.0.0.1:1/none' })
-    expect(await run(['worker', ...words])).toMatchObject({
+    expect(await run(['worker', ...words.split(' ')])).toMatchObject({
       exitCode: 2,
       stderr: expect.stringContaining(said),
     })
