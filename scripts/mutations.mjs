@@ -201,6 +201,175 @@ export const MUTATIONS = [
   ),
   // Schedules
   ...breaking(
+    'A message is received once, and a sent one is durable',
+    {
+      'tests/messages/messages.test.ts': [
+        'is in the mailbox once, however often it is sent under its id, before and after a restart',
+      ],
+    },
+    [
+      'each sending is received',
+      'src/actors/agent/mailbox/mailbox.ts',
+      'const commitId = `message/${this.#agent}/${messageId}`',
+      'const commitId = `message/${this.#agent}/${this.#environment.newId()}`',
+    ],
+  ),
+  ...breaking(
+    'A message is read in exactly one answered turn',
+    {
+      'tests/messages/messages.test.ts': [
+        'is read again after a task that ended without an answer, in its place',
+      ],
+    },
+    [
+      'a failed task keeps what it has read',
+      'src/actors/agent/state.ts',
+      '    ...givenBack({ unread }, task),\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A message is read in exactly one answered turn',
+    {
+      'tests/messages/messages.test.ts': ['that came during a turn can be read in it, and is not read again'],
+      'tests/actors/agent/machine.test.ts': [
+        'has each message in one place until its turn is answered: in the mailbox, or in one task',
+      ],
+    },
+    [
+      'what was read in the middle of a call is lost to the next one',
+      'src/actors/agent/mailbox/unread.ts',
+      'readonly Unread[] => [...messages, ...news]',
+      'readonly Unread[] => [...messages, ...news.slice(news.length)]',
+    ],
+  ),
+  ...breaking(
+    'The sender of a message is certain',
+    {
+      'tests/messages/messages.test.ts': ['cannot pretend to be from another sender, whatever its text is'],
+    },
+    [
+      'line breaks are told as they are',
+      'src/actors/agent/mailbox/unread.ts',
+      "    jsonLine({ from: from ?? '(a person)', messageId, text }),",
+      "    jsonLine({ from: from ?? '(a person)', messageId, text }).replaceAll('\\\\n', '\\n'),",
+    ],
+  ),
+  ...breaking(
+    'A message that nothing receives is refused at once',
+    {
+      'tests/messages/messages.test.ts': [
+        'to an agent that is missing, stopped or removed is refused at once, and the log of the sender says so',
+      ],
+    },
+    [
+      'the log of the sender does not say so',
+      'src/actors/agent/mailbox/mailbox.ts',
+      'if (error instanceof UndeliverableError) {',
+      'if (error instanceof UndeliverableError && error.retryable) {',
+    ],
+  ),
+  ...breaking(
+    'A mailbox is bounded',
+    {
+      'tests/messages/messages.test.ts': [
+        'is refused with a typed error by a full mailbox, and by one that has no room for its length',
+      ],
+    },
+    [
+      'a mailbox takes any number',
+      'src/actors/agent/mailbox/unread.ts',
+      'if (unread.length >= most ||',
+      'if (unread.length > most * 2 ||',
+    ],
+  ),
+  ...breaking(
+    'A mailbox is bounded',
+    {
+      'tests/messages/messages.test.ts': [
+        'of a mailbox of any length is read in as many turns as it needs, none of them too long',
+      ],
+    },
+    [
+      'one turn reads all',
+      'src/actors/agent/mailbox/unread.ts',
+      '    if (bytes > LARGEST_READING) break\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'Agents do not wake each other for ever',
+    {
+      'tests/messages/messages.test.ts': [
+        'is not woken again by a message whose task has failed, and reads it with the next one',
+      ],
+    },
+    [
+      'a failed task begins again',
+      'src/actors/agent/mailbox/unread.ts',
+      '!held && !returned',
+      '!held || (!held && !returned)',
+    ],
+  ),
+  ...breaking(
+    'Agents do not wake each other for ever',
+    {
+      'tests/messages/messages.test.ts': [
+        'and another one that wakes it in turn end after a hundred messages',
+      ],
+    },
+    [
+      'a chain has no end',
+      'src/actors/agent/mailbox/unread.ts',
+      'if ((message.chain ?? 0) > LONGEST_CHAIN)',
+      'if ((message.chain ?? 0) > LONGEST_CHAIN + 20)',
+    ],
+  ),
+  ...breaking(
+    'A held message is read only once a person has released it',
+    {
+      'tests/messages/messages.test.ts': [
+        'reads a message once a person has released it, and never one that is denied',
+      ],
+    },
+    ['a held message is read', 'src/actors/agent/mailbox/unread.ts', '    if (message.held) continue\n', ''],
+  ),
+  ...breaking(
+    'No agent waits for one that waits for it',
+    {
+      'tests/messages/requests.test.ts': [
+        'is refused at once if one would wait for itself: alone, in a row, or across two rows',
+      ],
+    },
+    [
+      'an agent asks itself',
+      'src/messages/requests.ts',
+      'if (from === to) throw',
+      'if (from === to && askers.length > 1) throw',
+    ],
+  ),
+  ...breaking(
+    'No agent waits for one that waits for it',
+    {
+      'tests/messages/requests.test.ts': ['is refused at once if too many wait for one another'],
+    },
+    [
+      'a request is as deep as it likes',
+      'src/messages/requests.ts',
+      'if (askers.length > MOST_WAITING)',
+      'if (askers.length > MOST_WAITING * 2)',
+    ],
+  ),
+  ...breaking(
+    'What a request costs counts for the run that began it',
+    {
+      'tests/messages/requests.test.ts': [
+        'counts its cost to the run that began it: its budget and its total',
+      ],
+    },
+    ['the run does not know of it', 'src/messages/requests.ts', '      ...defined({ runId }),\n', ''],
+  ),
+  ...breaking(
     'An instant of a schedule is decided once',
     {
       'tests/schedules/due.test.ts': [
@@ -2094,8 +2263,8 @@ export const MUTATIONS = [
     [
       'a lost session is begun without its conversation',
       'src/actors/agent/session/composed-call.ts',
-      "prompt: `${before?.text ?? ''}${asked}${noteOf(task)}`,",
-      'prompt: `${asked}${noteOf(task)}`,',
+      "prompt: `${before?.text ?? ''}${messagesAsText(task.messages)}${asked}${noteOf(task)}`,",
+      'prompt: `${messagesAsText(task.messages)}${asked}${noteOf(task)}`,',
     ],
   ),
   ...breaking(
@@ -2233,8 +2402,8 @@ export const MUTATIONS = [
     [
       'a raised budget is not noticed',
       'src/actors/agent/decisions.ts',
-      "return queue.some(isHeldForMoney) ? [{ key: BEGIN_HELD, type: 'begin' }] : []",
-      'return []',
+      "...(queue.some(isHeldForMoney) ? [{ key: BEGIN_HELD, type: 'begin' } as const] : []),",
+      '',
     ],
   ),
   ...breaking(
@@ -2381,8 +2550,8 @@ export const MUTATIONS = [
     [
       'the next process does not look for it',
       'src/actors/agent/list.ts',
-      'queue.length + abandoned.length > 0,',
-      'queue.length > 0,',
+      'queue.length + abandoned.length + heldMessages > 0 ||',
+      'queue.length + heldMessages > 0 ||',
     ],
     [
       'it is recorded again by each process',
@@ -4011,8 +4180,8 @@ export const MUTATIONS = [
     [
       'the agent begins a conversation of its own',
       'src/actors/agent/state.ts',
-      'SessionAdopted: (_, { sessionId }) => ({ session: sessionId }),',
-      'SessionAdopted: () => ({}),',
+      'SessionAdopted: ({ totals }, data) => ({ session: data.sessionId, ',
+      'SessionAdopted: ({ totals }, data) => ({ ',
     ],
   ),
   ...breaking(
@@ -4021,6 +4190,26 @@ export const MUTATIONS = [
       'tests/claude/session/adoption.test.ts': ['a transcript that is cut off anywhere'],
     },
     ['half a line is skipped', 'src/claude/session/adoption.ts', 'isWhole = line !== null', 'isWhole = true'],
+  ),
+  ...breaking(
+    'A conversation in a terminal leaves the agent as it is',
+    { 'tests/actors/agent/adopted.test.ts': ['continues from what was said in a terminal'] },
+    [
+      'no budget counts what it cost',
+      'src/actors/agent/agent.ts',
+      '    await admission.charge(request, amountOf(recorded))\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A conversation in a terminal leaves the agent as it is: one that moved on refuses it',
+    { 'tests/actors/agent/adopted.test.ts': ['that answered meanwhile, or is about to'] },
+    [
+      'an answer in between is lost',
+      'src/actors/agent/agent.ts',
+      'context.session !== parentSessionId',
+      'context.session === undefined',
+    ],
   ),
   ...breaking(
     'A branch off an earlier turn costs what it cost',

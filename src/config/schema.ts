@@ -13,6 +13,7 @@ import {
 } from '../events/options/agent.ts'
 import { BUDGET, CACHE_READ_WEIGHT, CALL_MINIMUM } from '../events/options/budget.ts'
 import { LIMITS } from '../events/options/limits.ts'
+import { MESSAGING } from '../events/options/message.ts'
 import { NotificationReceivers } from '../events/options/notify.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { McpServers } from '../events/options/servers.ts'
@@ -59,6 +60,7 @@ const AGENT_DEFAULTS = section({
   model,
   allowed_tools,
   ...inFile(ASKING),
+  ...inFile(MESSAGING),
   ...inFile(EQUIPMENT),
 })
 

@@ -103,6 +103,15 @@ const RUNS: Readonly<Record<string, (value: string) => Running | readonly string
     return [...adoptIn(id), '--branch', value.replace('ID', id)]
   },
   'agent adopt --commit': (value) => [...adoptIn(fresh()), '--commit', value],
+  'agent adopt --on-message': (value) => [
+    'agent',
+    'adopt',
+    'session.jsonl',
+    '--as',
+    fresh(),
+    '--on-message',
+    value,
+  ],
   'agent adopt --timeout': (value) => [
     'agent',
     'adopt',
@@ -152,6 +161,8 @@ const RUNS: Readonly<Record<string, (value: string) => Running | readonly string
   ],
   'budget set --usd': (value) => ['budget', 'set', '--usd', value],
   'budget set --tokens': (value) => ['budget', 'set', '--tokens', value],
+  'agent create --on-message': (value) => ['agent', 'create', fresh(), 'You work.', '--on-message', value],
+  'message send': (value) => ({ words: ['message', 'send', 'a', value], input: 'go' }),
   'schedule add': (value) => ({ words: [...schedule(value), '--cron', '@daily'], input: 'go' }),
   'schedule add --cron': (value) => [...schedule('go'), '--cron', value],
   'schedule add --timezone': (value) => [...schedule('go'), '--cron', '@daily', '--timezone', value],

@@ -6,13 +6,9 @@ import { NotAFileError } from '../../events/errors/store.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { defined, isJsonObject } from '../../events/json.ts'
 import { nameHint } from '../../events/nearest-name.ts'
-import {
-  type AgentOptions,
-  ON_MESSAGE,
-  type OnMessage,
-  type RepositoryOptions,
-} from '../../events/options/agent.ts'
+import type { AgentOptions, RepositoryOptions } from '../../events/options/agent.ts'
 import type { AgentChanges } from '../../events/options/agent-changes.ts'
+import { ON_MESSAGE, type OnMessage } from '../../events/options/message.ts'
 import { decodedServers, locatedServers, type McpServers } from '../../events/options/servers.ts'
 import { readPlainFile } from '../../store/directory.ts'
 import { listedNames, oneOrMore, zeroOrMore } from '../arguments.ts'

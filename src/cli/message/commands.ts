@@ -18,7 +18,7 @@ export function messageCommands(message: Command): void {
   message
     .command('send <to> <text>')
     .description('send a message to an agent; - reads it from stdin, and text piped in is appended to it')
-    .option('--from <id>', 'agent that sends it (default: you)')
+    .option('--from <id>', 'agent that sends it; without it, the message is from you')
     .option('--message-id <id>', 'id of the message; sent again under the same id, it is received once')
     .action(withGlobals(send))
   message

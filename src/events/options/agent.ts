@@ -5,6 +5,7 @@ import { AGENT_ID_PATTERN, checkAgentId, ID_RULE } from '../ids.ts'
 import { defined } from '../json.ts'
 import { Budget } from './budget.ts'
 import { type Decodable, decodedInput } from './decoding.ts'
+import { MESSAGING, type OnMessage } from './message.ts'
 import { locatedServers, McpServers, PassedVariable, RecordedServers } from './servers.ts'
 import { completed, explainedBy, optional, setting, whole } from './setting.ts'
 import { TEAM_TOOLS, ToolRule, toolRule } from './tools.ts'
@@ -107,10 +108,6 @@ export interface RepositoryOptions {
    */
   readonly message?: string
 }
-
-export const ON_MESSAGE = ['queue', 'wake', 'hold'] as const
-/** What becomes of a message to an agent. */
-export type OnMessage = (typeof ON_MESSAGE)[number]
 
 /** Options for every agent that does not set them itself. */
 export type AgentDefaults = Omit<Partial<AgentOptions>, 'id' | 'systemPrompt'>
@@ -239,15 +236,6 @@ export const TeamTools = Schema.Union([Schema.Boolean, Schema.Array(TeamTool)]).
   problem: `is neither true, nor false, nor a list of these: ${TEAM_TOOLS.join(', ')}`,
   description: 'Whether it works with the other agents of its team, or by which tools.',
 })
-
-/** An agent that leaves its messages for the next task has none in its facts. */
-export const MESSAGING = {
-  onMessage: setting(
-    Schema.Literals(ON_MESSAGE).annotate({ problem: 'is none of "queue", "wake" and "hold"' }),
-    'whether a message waits for the next task, begins one, or is held for a person',
-    'queue',
-  ),
-}
 
 const LONGEST_CLAUDE_MD = 64 * 1024
 
