@@ -93,12 +93,12 @@ const sentenceOf = (header) => `${header.split(': `')[0]?.replaceAll('\n', ' ')}
 function sectionsOf(list) {
   const sections = [{ title: null, names: [] }]
   const parts = sourceOf(list).matchAll(
-    /^\/\/ (?<title>.+)$|^export (?:type )?\{(?<names>[^}]*)\} from|^export \* from '(?<all>[^']+)\.ts'/gm,
+    /^\/\/ (?<title>.+)$|^export (?:type )?\{(?<names>[^}]*)\} from|^export async function (?<own>\w+)|^export \* from '(?<all>[^']+)\.ts'/gm,
   )
   for (const { groups } of parts) {
-    const { title, names, all } = groups
+    const { title, names, own, all } = groups
     if (title !== undefined) sections.push({ title, names: [] })
-    else sections.at(-1).names.push(...(names === undefined ? everythingOf(list, all) : namesIn(names)))
+    else sections.at(-1).names.push(...(all === undefined ? namesIn(names ?? own) : everythingOf(list, all)))
   }
   return sections
     .map(({ title, names }) => ({ title, names: names.sort((one, other) => one.localeCompare(other, 'en')) }))

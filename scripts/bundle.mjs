@@ -6,8 +6,16 @@ import { basename, dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
-/** Packages that stay outside: a native addon, the user's OpenTelemetry and pg, and one that executes its own files. */
-const EXTERNAL = ['level', 'pg', '@opentelemetry/api', 'open', /^node:/, ...builtinModules]
+/**
+ * What stays outside: a native addon, the user's OpenTelemetry and pg, a package that executes its own files, and what
+ * uses the engine of the cluster, whose packages have to share one `effect`.
+ */
+const EXTERNAL = [
+  ...['level', 'pg', '@opentelemetry/api', 'open'],
+  /[/\\](entry-points|cluster)[/\\]cluster\.js$/,
+  /^node:/,
+  ...builtinModules,
+]
 
 /** Packages whose Node entry is CommonJS, which cannot be tree-shaken, and their ES modules. */
 const MODULES = Object.fromEntries(

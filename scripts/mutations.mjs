@@ -3085,7 +3085,7 @@ export const MUTATIONS = [
     [
       'all directories have the same address',
       'src/inspector/address.ts',
-      '.update(await realpath(baseDir))',
+      '.update(await realpath(baseDir).catch(() => baseDir))',
       '.update((await realpath(baseDir)).slice(0, 1))',
     ],
     [

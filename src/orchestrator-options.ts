@@ -5,6 +5,7 @@ import type { OwnKind } from './actors/own/definition.ts'
 import type { FatalError } from './actors/supervision/downfall.ts'
 import type { AgentRunner } from './claude/runner.ts'
 import type { Clock } from './clock.ts'
+import type { ClusterOptions } from './cluster/options.ts'
 import type { AgentDefaults, AgentOptions } from './events/options/agent.ts'
 import type { Budget } from './events/options/budget.ts'
 import type { KnownKeys } from './events/options/known-keys.ts'
@@ -47,6 +48,8 @@ export interface OrchestratorOptions {
   readonly cacheReadWeight?: number
   /** Runs the calls. Default: the `claude` command. */
   readonly runner?: AgentRunner
+  /** Agents live in the workers of a cluster; this process asks them, reads the log and runs workflows. */
+  readonly cluster?: ClusterOptions
   /** Which agents live in this process, and the way to the others. Default: all of them do. */
   readonly placement?: Placement
   /** The log. Default: LevelDB in the base directory. The orchestrator closes it. */
@@ -119,6 +122,7 @@ export const OPTIONS: KnownKeys<OrchestratorOptions> = {
   callMinimum: true,
   cacheReadWeight: true,
   runner: true,
+  cluster: true,
   placement: true,
   store: true,
   logger: true,

@@ -32,9 +32,10 @@ import type { Supervisor } from './actors/supervision/supervisor.ts'
 import { Supervisors } from './actors/supervision/supervisors.ts'
 import { claudeCli, processLimits } from './claude/claude-cli.ts'
 import { type Clock, inTime, systemClock } from './clock.ts'
+import type { ClusterOptions } from './cluster/options.ts'
 import type { Recorded } from './events/envelope.ts'
 import { StoreLockLost } from './events/errors/store.ts'
-import { ClosedError } from './events/errors/usage.ts'
+import { ClosedError, InvalidInputError } from './events/errors/usage.ts'
 import { streamName } from './events/ids.ts'
 import { defined, type JsonObject } from './events/json.ts'
 import type { AgentOptions } from './events/options/agent.ts'
@@ -200,7 +201,8 @@ export class Orchestrator implements AsyncDisposable {
     const { workflows: offered = {} } = options
     const land: LandWork = async (...work) =>
       (await import('./landing/step-landing.ts')).landStep(await this.#working.#landing(), ...work)
-    this.#runs = new Runs({ ...environment, budgets, offered, build, land }, this.#agents)
+    const execute = async (run: string) => placement.execute?.(run)
+    this.#runs = new Runs({ ...environment, budgets, offered, build, land, execute }, this.#agents)
     this.#ownActors = new OwnActors(environment, options.actors ?? [], residence)
     this.#downfall = new Downfall(logger, options.onFailure)
     this.#supervisors = new Supervisors({
@@ -314,14 +316,16 @@ export class Orchestrator implements AsyncDisposable {
    */
   static async open(options: OrchestratorOptions = {}): Promise<Orchestrator> {
     checkOptions(options)
-    const { resume = 'at-once', notify, clock } = options
+    const { resume = options.cluster ? 'on-demand' : 'at-once', notify, clock } = options
     if (notify !== undefined) (await import('./events/options/notify.ts')).checkReceivers(notify)
     const logger = hostLogger(options.logger)
     const baseDir = absolutePath(options.baseDir ?? ORCHESTRATOR.baseDir.fallback)
     const lost = new AbortController()
     const onLost = (error: StoreLockLost) => lost.abort(error)
-    const store = options.store ?? (await levelStore(baseDir, defined({ clock, logger, onLost })))
-    const orchestrator = new Orchestrator(options, baseDir, store)
+    const cluster = options.cluster && (await joined(options.cluster, logger))
+    const store =
+      options.store ?? cluster?.store ?? (await levelStore(baseDir, defined({ clock, logger, onLost })))
+    const orchestrator = new Orchestrator({ ...options, ...cluster }, baseDir, store)
     if (options.store) await orchestrator.#lockDirectory(options.runner)
     const loss = store.lost ?? lost.signal
     loss.addEventListener('abort', () => {
@@ -333,7 +337,7 @@ export class Orchestrator implements AsyncDisposable {
     })
     try {
       if (notify && notify.length > 0) await orchestrator.#notify(notify)
-      if (options.serve !== false && !options.store)
+      if (options.serve !== false && !options.store && !cluster)
         orchestrator.#socket = await serveOthers({
           ...{ baseDir, store, logger, system: orchestrator },
           prepare: orchestrator.#declare,
@@ -595,6 +599,16 @@ export class Orchestrator implements AsyncDisposable {
     const removed = await this.#open.#agents.remove(id, options)
     this.#supervisors.agentRemoved(id)
     return removed
+  }
+
+  /** Ends what this process does for an agent, and records nothing: it lives in another one from now on. */
+  async releaseAgent(id: string): Promise<void> {
+    await this.#agents.release(id)
+  }
+
+  /** Makes the copy of an agent in a pool, unless it is there. Throws AgentNotFoundError, TooManyAgentsError. */
+  async copyAgent(id: string, number: number): Promise<AgentRef> {
+    return this.#working.#agents.copy(id, number)
   }
 
   /** Removes all agents, except those with work that is not landed: then it throws the first UnlandedWorkError. */
@@ -1078,8 +1092,16 @@ function checkOptions(options: OrchestratorOptions): void {
   checkArgument('baseDir', options.baseDir ?? '.', 'a path')
   for (const [name, pattern] of Object.entries(options.workflows ?? {}))
     checkArgument(`The workflow "${name}"`, pattern, 'a function')
+  if (options.cluster) checkCluster(options)
   const { maxAgents, limits, budget, callMinimum, cacheReadWeight, agentDefaults } = options
   checkBounds({ maxAgents, limits, budget, callMinimum, cacheReadWeight, agentDefaults })
+}
+
+function checkCluster({ cluster, store, placement }: OrchestratorOptions): void {
+  checkArgument('cluster', cluster, 'an object')
+  refuseUnknownKeys(cluster ?? {}, { database: true }, { what: 'cluster', noun: 'option' })
+  if (store || placement)
+    throw new InvalidInputError({ what: 'cluster', problem: 'it has a log and a placement of its own' })
 }
 
 /** Does the work once, however often it is asked for; again only if it failed. */
@@ -1092,6 +1114,13 @@ function onceDone<T>(work: () => Promise<T>): () => Promise<T> {
     })
     return done
   }
+}
+
+/** Throws InvalidInputError for a Node that is too old for it, and for packages that are missing. */
+async function joined(cluster: ClusterOptions, logger: Logger) {
+  const { loaded } = await import('./cluster/requirements.ts')
+  const { joinCluster } = await loaded(() => import('./cluster/cluster.ts'))
+  return joinCluster(cluster, logger)
 }
 
 function ignoreLostStore(error: unknown): void {

@@ -36,6 +36,7 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
   [/^team\//, 'team', 4],
   [/^owner\//, 'owner', 4],
   [/^remote\//, 'remote', 4],
+  [/^cluster\//, 'cluster', 4],
   [/^inspector\/page\//, 'inspector/page', 5],
   [/^inspector\//, 'inspector', 4],
   [/^testing\//, 'testing', 4],
@@ -45,7 +46,8 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
 ]
 
 const LIBRARIES: Readonly<Record<string, RegExp>> = {
-  effect: /^(events|store|claude|config|cli\/mcp|mcp|team)\/|^schedules\/facts\.ts/,
+  effect: /^(events|store|claude|config|cluster|cli\/mcp|mcp|team)\/|^schedules\/facts\.ts/,
+  '@effect': /^cluster\//,
   '@modelcontextprotocol': /^(cli\/mcp|mcp|team)\//,
   level: /^store\//,
   'classic-level': /^store\//,

@@ -36,6 +36,10 @@ export function refuseDatabase({ database }: GlobalOptions, what: string): void 
   })
 }
 
+/** Where the log is: the URL of its database, or its directory. */
+export const placeOfLog = ({ baseDir, database }: Pick<GlobalOptions, 'baseDir' | 'database'>): string =>
+  database ?? resolve(baseDir)
+
 /** Whether there are agents, or the configuration declares some, which opening the store would create. */
 export const hasAgents = (globals: GlobalOptions) =>
   hasStore(globals) || (globals.config.agents ?? []).length > 0
@@ -54,7 +58,7 @@ const BEGIN = 'Create an agent: claude-agents agent create ID "SYSTEM PROMPT"'
 
 /** For what cannot be done without a store, which must not look like success. */
 export function requireStore(globals: GlobalOptions): string {
-  if (hasStore(globals)) return globals.database ?? resolve(globals.baseDir)
+  if (hasStore(globals)) return placeOfLog(globals)
   throw new InvalidInputError({
     what: 'The store',
     problem: emptiness(globals),

@@ -50,6 +50,14 @@ const TOPICS: Readonly<Record<string, Commands>> = {
       'run as a service: resume work, supervise, serve other commands',
       async () => (await import('./service/serve.ts')).serveCommand,
     ],
+    worker: [
+      'run a worker of a cluster: agents of a database live in it',
+      async () => (await import('./cluster/commands.ts')).workerCommand,
+    ],
+    cluster: [
+      'list the workers of a cluster, and drain one',
+      async () => (await import('./cluster/commands.ts')).clusterCommands,
+    ],
     mcp: [
       'serve the team to your own Claude, as an MCP server',
       async () => (await import('./mcp/commands.ts')).mcpCommand,

@@ -10,6 +10,7 @@ import type { AgentInfo } from '../actors/agent/list.ts'
 import type { Config } from '../config/configuration.ts'
 import { OtherRunnerError } from '../events/errors/owner.ts'
 import { defined } from '../events/json.ts'
+import type { Logger } from '../logger.ts'
 import type { Orchestrator } from '../orchestrator.ts'
 import type { OrchestratorOptions } from '../orchestrator-options.ts'
 import { hasStore, noteNoStore, refuseDatabase } from './existing-store.ts'
@@ -238,14 +239,22 @@ export async function openHere(
   const { Orchestrator } = await import('../orchestrator.ts')
   return Orchestrator.open({
     baseDir: options.baseDir,
-    ...(options.database !== undefined && {
-      store: await (await import('../store/postgres/store.ts')).postgresStore(options.database, { logger }),
-    }),
+    ...(options.database !== undefined && (await logIn(options.database, logger))),
     logger,
     runner,
     ...when,
     ...orchestratorOptions(options.config),
   })
+}
+
+/** The log in a database: of this process alone, or through the workers that it has. */
+async function logIn(
+  database: string,
+  logger: Logger,
+): Promise<Pick<OrchestratorOptions, 'store' | 'cluster'>> {
+  const { WorkerTable } = await import('../cluster/worker-table.ts')
+  if (await WorkerTable.areIn(database)) return { cluster: { database } }
+  return { store: await (await import('../store/postgres/store.ts')).postgresStore(database, { logger }) }
 }
 
 /** Throws OtherRunnerError: a command never reaches an account that it does not mean to, and is never answered by a simulation. */

@@ -53,7 +53,7 @@ const PORTS = [20_000, 32_000] as const
 
 async function addressFile(baseDir: string): Promise<string> {
   const place = createHash('sha256')
-    .update(await realpath(baseDir))
+    .update(await realpath(baseDir).catch(() => baseDir))
     .digest('hex')
   return join(userStateDirectory(process.env), 'inspector', `${place.slice(0, 32)}.json`)
 }

@@ -51,6 +51,17 @@ export type OwnerListener = (pid: number | null) => void
 
 /** Follows a log from a position, whichever process owns it. Ends when the signal aborts. */
 export async function* followLog(
+  place: string,
+  { after, signal, only, onOwner = () => {} }: LiveOptions,
+): AsyncGenerator<Recorded> {
+  if (!isDatabaseUrl(place))
+    return yield* followDirectory(place, { after, signal, onOwner, ...defined({ only }) })
+  await using store = (await openLog(place)).store
+  for await (const recorded of store.follow(defined({ after, signal, only })))
+    if (isSelected(recorded, only)) yield recorded
+}
+
+async function* followDirectory(
   baseDir: string,
   { after, signal, only, onOwner = () => {} }: LiveOptions,
 ): AsyncGenerator<Recorded> {
@@ -80,13 +91,15 @@ export async function* followLog(
 
 /** What an agent writes, whichever process it works in. null when that process has gone, or tells no more. */
 export async function* followDrafts(
-  baseDir: string,
+  place: string,
   agent: string,
   signal: AbortSignal,
 ): AsyncGenerator<DraftChange | null> {
+  // The log in a database says when an answer is complete, and nothing before.
+  if (isDatabaseUrl(place)) return
   while (!signal.aborted) {
     // The log is followed apart from this, and says what cannot be reached.
-    const client = await connectOwner(baseDir).catch(() => null)
+    const client = await connectOwner(place).catch(() => null)
     try {
       if (client) yield* client.values('/drafts', { agent }, signal) as AsyncGenerator<DraftChange>
     } catch (error) {
@@ -106,9 +119,11 @@ async function* unseen(baseDir: string, after: number): AsyncGenerator<Recorded>
   yield* store.readAll({ after })
 }
 
-/** The last position of the log according to its `head` file: no need to open the store. */
-export async function recordedHead(baseDir: string): Promise<number> {
-  return (await readHeadFile(storePaths(baseDir).head, baseDir))?.position ?? 0
+/** The last position of the log according to its `head` file, without opening the store; or that of a database. */
+export async function recordedHead(place: string): Promise<number> {
+  if (!isDatabaseUrl(place)) return (await readHeadFile(storePaths(place).head, place))?.position ?? 0
+  await using store = (await openLog(place)).store
+  return store.head()
 }
 
 /** The search reads this many facts first, and four times as many whenever that was not enough. */

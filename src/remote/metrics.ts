@@ -1,5 +1,6 @@
 /** The metrics of a store: from its owner, which has most of them counted, or from the log. */
 import { Counters, metricsText } from '../history/metrics.ts'
+import { isDatabaseUrl } from '../store/postgres/url.ts'
 import { connectOwner } from './client.ts'
 import { openLog } from './live-log.ts'
 
@@ -23,10 +24,10 @@ export function samplesOf(text: string): readonly Sample[] {
 }
 
 /** The metrics as text in Prometheus format. */
-export async function readMetrics(baseDir: string): Promise<string> {
-  const client = await connectOwner(baseDir)
+export async function readMetrics(place: string): Promise<string> {
+  const client = isDatabaseUrl(place) ? null : await connectOwner(place)
   if (client) return client.text('/metrics').finally(() => client.close())
-  const { store } = await openLog(baseDir)
+  const { store } = await openLog(place)
   await using _ = store
   return await metricsText(store, new Counters())
 }

@@ -10,6 +10,7 @@ import { refusedWrites } from '../store/care/view.ts'
 import type { ReadOptions } from '../store/event-store.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import type { LevelStoreOptions } from '../store/level/store.ts'
+import { isDatabaseUrl } from '../store/postgres/url.ts'
 import { followLog, type LiveOptions, openLog, recordedHead } from './live-log.ts'
 
 interface Opened {
@@ -21,11 +22,16 @@ interface Opened {
   isReplaced: boolean
 }
 
-/** @throws what connecting can throw, and what the store's damage does */
+/**
+ * @param place The directory, or the URL of a database, which has no owner.
+ * @throws what connecting can throw, and what the store's damage does
+ */
 export async function readingStore(
-  baseDir: string,
+  place: string,
   { onOwner, ...options }: LevelStoreOptions & Pick<LiveOptions, 'onOwner'> = {},
 ): Promise<ChainedStore> {
+  if (isDatabaseUrl(place)) return (await openLog(place, options)).store
+  const baseDir = place
   const closing = new AbortController()
   let opening: Promise<Opened> | undefined
 

@@ -37,6 +37,7 @@ const DETAILS = {
   ...{ commitId: 'commit-1', commit: '1f0c', entry: 'dev-3f9a2c71', schedule: 'news' },
   ...{ to: 'critic', messageId: 'm1', messages: 24, longest: 25, waiting: ['a', 'b'], deepest: 26 },
   ...{ restarts: 22, withinMs: 23, remedy: '', said: 'so', problem: 'network' },
+  ...{ worker: 'one', address: '10.0.0.1:7600' },
 }
 
 const SPECIAL: Readonly<Record<string, object>> = {

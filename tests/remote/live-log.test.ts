@@ -65,7 +65,7 @@ test('The last facts of a kind are found however far back they are', async () =>
 test('A watched store can be opened by other processes between two reads', async () => {
   const baseDir = await temporaryDirectory()
   await (await open(baseDir)).close()
-  const watched = watchStore(baseDir)
+  const watched = watchStore({ baseDir: baseDir })
   const look = () =>
     watched.look(async (orchestrator, owner) => ({ owner, agents: (await orchestrator.agents()).length }))
   expect(await look()).toEqual({ owner: null, agents: 0 })

@@ -181,10 +181,12 @@ export class AgentSystem {
   }
 
   /** The copy `<id>.<number>` of an agent, with a workspace and a session of its own. Created if it does not exist. */
-  async copy(id: string, number: number): Promise<Agent> {
+  async copy(id: string, number: number): Promise<AgentRef> {
+    const copy = `${id}.${number}`
+    if (!this.#placement.owns(copy)) return this.#elsewhere(copy, 'copyAgent', id, number)
     const { config } = (await this.get(id)).snapshot.context
     return this.#changes.post(async () => {
-      const agent = await this.#here.get(`${id}.${number}`)
+      const agent = await this.#here.get(copy)
       return agent.status === 'absent' && config ? this.#create(agent, ownBranch(config, agent.id)) : agent
     })
   }
@@ -225,12 +227,19 @@ export class AgentSystem {
     })
   }
 
+  /** Ends what this process does for an agent, and records nothing. Its next use folds it afresh. */
+  async release(id: string): Promise<void> {
+    await this.#here.peek(id)?.close()
+    this.#here.forget(id)
+  }
+
   /** Removes an agent's copies that have no tasks and are not used. */
   async removeCopies(id: string, isUsed: (copy: string) => boolean): Promise<void> {
     return this.#changes.post(async () => {
       const unused: Promise<unknown>[] = []
       for await (const copy of agentInfos(this.#environment.store, { prefix: `${AGENT_STREAMS}${id}.` }))
-        if (copy.queue === 0 && !isUsed(copy.id)) unused.push(this.#remove(copy.id))
+        if (copy.queue === 0 && !isUsed(copy.id))
+          unused.push(this.#placement.owns(copy.id) ? this.#remove(copy.id) : this.remove(copy.id))
       await Promise.all(unused)
     })
   }

@@ -419,7 +419,12 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     this.#ended = true
     this.#life.abort()
     this.#effects?.abort()
-    this.#environment.logger.warn({ stream: this.stream, error }, 'something else has written to this stream')
+    // One without effects may be that of a process which only looks on.
+    if (this.#effects)
+      this.#environment.logger.warn(
+        { stream: this.stream, error },
+        'something else has written to this stream',
+      )
     this.#owner?.left(this)
     this.#stop()
   }

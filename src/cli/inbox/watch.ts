@@ -1,8 +1,7 @@
 /** `inbox --watch`: prints what arrives in the inbox and what was decided, whichever process has the store open. */
-import { resolve } from 'node:path'
 import type { InboxEntry } from '../../inbox/entry.ts'
 import { inboxLists } from '../../inbox/stream.ts'
-import { hasStore, noteNoStore, refuseDatabase } from '../existing-store.ts'
+import { hasStore, noteNoStore, placeOfLog } from '../existing-store.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { listenForInterruption, untilEnough } from '../interruption.ts'
 import { watchStore } from '../live/watched-store.ts'
@@ -10,7 +9,6 @@ import { type Terminal, terminal } from '../terminal/output.ts'
 import { shownLines } from './entry-lines.ts'
 
 export async function watchInbox(globals: GlobalOptions): Promise<void> {
-  refuseDatabase(globals, 'inbox --watch')
   if (!hasStore(globals)) return noteNoStore(globals)
   const screen = terminal(globals)
   const interruption = listenForInterruption()
@@ -29,11 +27,11 @@ export async function* watchedInbox(
   signal: AbortSignal,
 ): AsyncGenerator<readonly InboxEntry[]> {
   const { followLog, recordedHead } = await import('../../remote/live-log.ts')
-  const baseDir = resolve(globals.baseDir)
-  const watched = watchStore(baseDir)
+  const place = placeOfLog(globals)
+  const watched = watchStore(globals)
   const log = {
-    head: () => recordedHead(baseDir),
-    follow: (from: { readonly after: number; readonly signal: AbortSignal }) => followLog(baseDir, from),
+    head: () => recordedHead(place),
+    follow: (from: { readonly after: number; readonly signal: AbortSignal }) => followLog(place, from),
   }
   yield* inboxLists(() => watched.look((orchestrator) => orchestrator.inbox.list()), log, signal)
 }

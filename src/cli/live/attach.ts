@@ -1,5 +1,4 @@
 /** `attach` and `wait`: an agent, a task or a run watched from outside, whichever process works on it. */
-import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
 import { holdsTask } from '../../actors/agent/tasks/known-tasks.ts'
@@ -8,7 +7,7 @@ import type { Orchestrator } from '../../orchestrator.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { printAnswer, printFigures } from '../agent/ask.ts'
 import { seconds, zeroOrMore } from '../arguments.ts'
-import { hasStore, refuseDatabase } from '../existing-store.ts'
+import { hasStore, placeOfLog } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { listenForInterruption, untilEnough } from '../interruption.ts'
 import { commandLogger } from '../logger.ts'
@@ -27,6 +26,7 @@ import {
   targetWords,
 } from './target.ts'
 import { type WatchView, watchView } from './watch-view.ts'
+import type { OwnerPid } from './watched-store.ts'
 
 const ofAgent = () => new Option('--agent <id>', 'agent of the task, if several agents have one with this id')
 
@@ -58,7 +58,6 @@ const SETTLES_MS = 2000
 const LONGEST_MS = 2 ** 31 - 1
 
 interface Named {
-  readonly command: 'attach' | 'wait'
   readonly word: string
   readonly agent: string | undefined
   readonly kinds: readonly TargetKind[]
@@ -79,7 +78,7 @@ function attach(
   word: string,
   { agent, tasks }: { readonly agent?: string; readonly tasks: number },
 ): Promise<void> {
-  const named = { command: 'attach', word, agent, kinds: ['agent', 'task', 'run'] } as const
+  const named = { word, agent, kinds: ['agent', 'task', 'run'] } as const
   return watching(globals, named, async ({ store, target, screen, signal }) => {
     const name = targetName(target)
     screen.progress(screen.accent('dim', `${name} (Ctrl-C stops watching, and nothing else)`))
@@ -105,14 +104,14 @@ function attach(
 
 /** Shows what is not in the log yet. It ends with the watching. */
 async function showDrafts(
-  { baseDir }: GlobalOptions,
+  globals: GlobalOptions,
   target: Target,
   { drafts }: WatchView,
   signal: AbortSignal,
 ): Promise<void> {
   if (!drafts || target.kind === 'run') return
   const { followDrafts } = await import('../../remote/live-log.ts')
-  for await (const change of followDrafts(resolve(baseDir), target.agent, signal)) drafts.take(change)
+  for await (const change of followDrafts(placeOfLog(globals), target.agent, signal)) drafts.take(change)
 }
 
 function wait(
@@ -120,7 +119,7 @@ function wait(
   word: string,
   { agent, timeout }: { readonly agent?: string; readonly timeout?: number },
 ): Promise<void> {
-  const named = { command: 'wait', word, agent, kinds: ['task', 'run'] } as const
+  const named = { word, agent, kinds: ['task', 'run'] } as const
   const expired = new AbortController()
   const expire = () => expired.abort()
   const timer = timeout === undefined ? undefined : setTimeout(expire, Math.min(timeout * 1000, LONGEST_MS))
@@ -133,7 +132,7 @@ function wait(
     }
     if (signal.aborted) return
     if (!isOver) {
-      const reason = await looked(resolve(globals.baseDir), (...now) => standstill(...now, target))
+      const reason = await looked(globals, (...now) => standstill(...now, target))
       throw new NotEndedError({ what: targetWords(target), seconds: timeout ?? 0, reason })
     }
     const { print } = await outcomeOf(globals, target)
@@ -144,23 +143,24 @@ function wait(
 
 async function watching(
   globals: GlobalOptions,
-  { command, word, agent, kinds }: Named,
+  { word, agent, kinds }: Named,
   work: (watching: Watching) => Promise<void>,
 ): Promise<void> {
-  refuseDatabase(globals, command)
   if (!hasStore(globals)) throw new IdNotFoundError({ id: word, kinds, nearest: null })
   const { readingStore } = await import('../../remote/reading-store.ts')
   const screen = terminal(globals)
-  const baseDir = resolve(globals.baseDir)
   const interruption = listenForInterruption()
   const over = new AbortController()
   const signal = untilEnough(interruption)
   let review = () => {}
   const onOwner = (pid: number | null) => void (pid === null ? review() : settled(over.signal).then(review))
   try {
-    await using store = await readingStore(baseDir, { logger: await commandLogger(globals), onOwner })
+    await using store = await readingStore(placeOfLog(globals), {
+      logger: await commandLogger(globals),
+      onOwner,
+    })
     const target = await targetNamed(store, word, kinds, agent)
-    review = reviewer(baseDir, { store, target, screen }, over.signal)
+    review = reviewer(globals, { store, target, screen }, over.signal)
     await work({ store, target, screen, signal, review })
   } finally {
     over.abort()
@@ -172,13 +172,13 @@ const settled = (signal: AbortSignal) => delay(SETTLES_MS, undefined, { signal }
 
 /** Says why a target does not go on: once, until that changes. */
 function reviewer(
-  baseDir: string,
+  globals: GlobalOptions,
   { store, target, screen }: Pick<Watching, 'store' | 'target' | 'screen'>,
   over: AbortSignal,
 ): () => void {
   let told: string | null = null
   const review = async () => {
-    const said = await looked(baseDir, (orchestrator, owner) => standstill(orchestrator, owner, target))
+    const said = await looked(globals, (orchestrator, owner) => standstill(orchestrator, owner, target))
     const isOver = await isTaskOver(store, target)
     if (isOver || over.aborted || said === told) return
     told = said
@@ -190,17 +190,17 @@ function reviewer(
 
 /** Reads the store as it is now. */
 async function looked<Result>(
-  baseDir: string,
-  read: (orchestrator: Orchestrator, owner: number | null) => Promise<Result>,
+  globals: GlobalOptions,
+  read: (orchestrator: Orchestrator, owner: OwnerPid) => Promise<Result>,
 ): Promise<Result> {
   const { watchStore } = await import('./watched-store.ts')
-  return watchStore(baseDir).look(read)
+  return watchStore(globals).look(read)
 }
 
 /** Why a target does not go on, and what to do about it; null if it does. */
 export async function standstill(
   orchestrator: Orchestrator,
-  owner: number | null,
+  owner: OwnerPid,
   target: Target,
 ): Promise<string | null> {
   const name = targetWords(target)
@@ -209,8 +209,8 @@ export async function standstill(
     const resume = `Resume it: claude-agents workflow resume ${target.runId}`
     if (status === 'paused') return `${name} is paused. ${resume}`
     if (status === 'held') return `${name} is held. What holds it: claude-agents agent held`
-    if (status === 'waiting' && owner !== null) return `No process works on it: ${name}. ${resume}`
-    if (status !== 'waiting') return null
+    if (status === 'waiting' && typeof owner === 'number') return `No process works on it: ${name}. ${resume}`
+    if (status !== 'waiting' || owner === undefined) return null
   }
   if (target.kind === 'task') {
     const held = await orchestrator.held.list({ agent: target.agent })
@@ -229,8 +229,8 @@ interface Outcome {
 }
 
 /** What a target came to. Throws the error that ended it. */
-function outcomeOf({ baseDir }: GlobalOptions, target: Target): Promise<Outcome> {
-  return looked(resolve(baseDir), async (orchestrator): Promise<Outcome> => {
+function outcomeOf(globals: GlobalOptions, target: Target): Promise<Outcome> {
+  return looked(globals, async (orchestrator): Promise<Outcome> => {
     if (target.kind === 'run') {
       const result = await orchestrator.runs.result(target.runId)
       const outcome = await runOutcome(orchestrator, result)

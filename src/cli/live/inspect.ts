@@ -6,7 +6,7 @@ import type { Command } from 'commander'
 import { defined } from '../../events/json.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { port } from '../arguments.ts'
-import { hasStore, noteNoStore, refuseDatabase } from '../existing-store.ts'
+import { hasStore, noteNoStore, placeOfLog } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
 import { commandLogger } from '../logger.ts'
@@ -32,7 +32,6 @@ interface InspectOptions {
 }
 
 async function inspect(globals: GlobalOptions, inspecting: InspectOptions): Promise<void> {
-  refuseDatabase(globals, 'inspect')
   if (!hasStore(globals)) return noteNoStore(globals)
   const { readingStore } = await import('../../remote/reading-store.ts')
   const screen = terminal(globals)
@@ -40,8 +39,10 @@ async function inspect(globals: GlobalOptions, inspecting: InspectOptions): Prom
   try {
     const options = { logger: await commandLogger(globals) }
     const baseDir = resolve(globals.baseDir)
-    await using store = await readingStore(baseDir, options)
-    await serveInspector({ store, baseDir }, inspecting, screen, interruption.signal)
+    await using store = await readingStore(placeOfLog(globals), options)
+    // Its page acts through the process that has a directory open.
+    const readOnly = inspecting.readOnly || globals.database !== undefined
+    await serveInspector({ store, baseDir }, { ...inspecting, readOnly }, screen, interruption.signal)
   } catch (error) {
     if (!isDamage(error)) throw error
     await inspectDamaged(globals, inspecting, error, interruption.signal)

@@ -1,7 +1,6 @@
 /** `metrics`: the same text that the owner of the store gives to Prometheus. */
-import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { hasStore, noteNoStore, refuseDatabase } from '../existing-store.ts'
+import { hasStore, noteNoStore, placeOfLog } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { terminal } from '../terminal/output.ts'
 
@@ -10,11 +9,10 @@ export function metricsCommand(command: Command): void {
 }
 
 async function metrics(globals: GlobalOptions): Promise<void> {
-  refuseDatabase(globals, 'metrics')
   if (!hasStore(globals)) return noteNoStore(globals)
   const { readMetrics, samplesOf } = await import('../../remote/metrics.ts')
   const { json, value, write } = terminal(globals)
-  const text = await readMetrics(resolve(globals.baseDir))
+  const text = await readMetrics(placeOfLog(globals))
   if (!json) return write(text)
   for (const sample of samplesOf(text)) value(sample)
 }

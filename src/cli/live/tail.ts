@@ -1,11 +1,10 @@
 /** `tail`: the latest facts, then new ones as they are written, whichever process writes them. */
-import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Recorded } from '../../events/envelope.ts'
 import { defined } from '../../events/json.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { listedNames, since, zeroOrMore } from '../arguments.ts'
-import { hasStore, noteNoStore, refuseDatabase } from '../existing-store.ts'
+import { hasStore, noteNoStore, placeOfLog } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { listenForInterruption, untilEnough } from '../interruption.ts'
 import { type FactFilter, factFilter, typeMeant } from '../log/fact-filter.ts'
@@ -33,11 +32,10 @@ interface TailOptions extends FactFilter {
 }
 
 async function tail(globals: GlobalOptions, options: TailOptions): Promise<void> {
-  refuseDatabase(globals, 'tail')
   const isWanted = factFilter(options)
   if (!hasStore(globals)) return noteNoStore(globals)
   const { followLog, openLog } = await import('../../remote/live-log.ts')
-  const baseDir = resolve(globals.baseDir)
+  const place = placeOfLog(globals)
   const screen = terminal(globals)
   const interruption = listenForInterruption()
   const signal = untilEnough(interruption)
@@ -47,14 +45,14 @@ async function tail(globals: GlobalOptions, options: TailOptions): Promise<void>
     else screen.row(factLine(screen, recorded))
   }
   try {
-    const { store } = await openLog(baseDir)
+    const { store } = await openLog(place)
     await noteUnknown(store, options, screen)
     const after = await printLatest(store, options, isWanted, print, signal)
     if (!options.follow) return
     const onOwner = ownerNotes(screen)
     const stream = options.stream ?? (options.agent === undefined ? undefined : `agent/${options.agent}`)
     const only = defined({ stream })
-    for await (const recorded of followLog(baseDir, { after, signal, only, onOwner })) print(recorded)
+    for await (const recorded of followLog(place, { after, signal, only, onOwner })) print(recorded)
   } finally {
     interruption.stop()
   }

@@ -1,5 +1,4 @@
 /** `top`: what agents are doing, what is waiting and what it has cost; once, or again and again in place. */
-import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { AccountInfo } from '../../actors/admission/accounts.ts'
 import type { AgentInfo } from '../../actors/agent/list.ts'
@@ -9,13 +8,14 @@ import type { Orchestrator } from '../../orchestrator.ts'
 import { accountLine } from '../account/commands.ts'
 import { shownStatus } from '../agent/commands.ts'
 import { oneOrMore } from '../arguments.ts'
-import { hasStore, noteNoStore, refuseDatabase } from '../existing-store.ts'
+import { hasStore, noteNoStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { type Interruption, listenForInterruption } from '../interruption.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { showScreen } from '../terminal/screen.ts'
 import { type Cell, type TableScreen, table } from '../terminal/table.ts'
 import { inert, widthOf } from '../terminal/text.ts'
+import type { OwnerPid } from './watched-store.ts'
 
 export function topCommand(command: Command): void {
   command
@@ -39,16 +39,15 @@ interface View {
   readonly agents: readonly AgentInfo[]
   readonly runs: number
   readonly accounts: readonly AccountInfo[]
-  readonly owner: number | null
+  readonly owner: OwnerPid
 }
 
 async function top(globals: GlobalOptions, options: TopOptions): Promise<void> {
-  refuseDatabase(globals, 'top')
   if (!hasStore(globals)) return noteNoStore(globals)
   const { watchStore } = await import('./watched-store.ts')
   const screen = terminal(globals)
   const interruption = listenForInterruption()
-  const store = watchStore(resolve(globals.baseDir))
+  const store = watchStore(globals)
   const look = () => store.look(viewOf)
   try {
     if (!screen.interactive || options.once) return print(screen, await look())
@@ -58,7 +57,7 @@ async function top(globals: GlobalOptions, options: TopOptions): Promise<void> {
   }
 }
 
-const viewOf = async (orchestrator: Orchestrator, owner: number | null): Promise<View> => ({
+const viewOf = async (orchestrator: Orchestrator, owner: OwnerPid): Promise<View> => ({
   agents: await orchestrator.agents(),
   runs: (await orchestrator.runs.list({ open: true })).filter(({ status }) => status === 'running').length,
   accounts: await orchestrator.accounts.list(),
@@ -113,9 +112,10 @@ export function topLines(
     `${plural(runs, 'run')} in progress`,
   ]
   const who = owner === null ? 'no process has the store open' : `process ${owner} has the store open`
-  const both = `${counts.join(', ')}  ${screen.style('dim', who)}`
+  const parts = [counts.join(', '), ...(owner === undefined ? [] : [screen.style('dim', who)])]
+  const both = parts.join('  ')
   const isWide = widthOf(inert(both)) <= (screen.columns ?? Number.POSITIVE_INFINITY)
-  const heads = isWide ? [both] : [counts.join(', '), screen.style('dim', who)]
+  const heads = isWide ? [both] : parts
   const shown = agents.slice(0, Math.max(1, rows - 5 - heads.length - accounts.length))
   const total: readonly Cell[] = [
     'total',

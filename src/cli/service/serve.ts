@@ -1,6 +1,7 @@
 /** `serve`: runs as a service: resumes work, supervises, and serves other commands until a signal ends it. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { pause, systemClock } from '../../clock.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { defined } from '../../events/json.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { withoutPassword } from '../../store/postgres/url.ts'
@@ -67,6 +68,7 @@ async function serve(
       ...(idle === undefined ? [] : ['--idle-timeout', String(idle)]),
     ])
   }
+  if (globals.database !== undefined) await refuseWorkers(globals.database)
   const screen = terminal(globals)
   const opened = await openRunner(globals, screen)
   // Listening for signals and on a socket does not keep Node running.
@@ -131,6 +133,17 @@ async function serve(
     over.abort()
     await opened[Symbol.asyncDispose]()
   }
+}
+
+/** Throws InvalidInputError where the agents of the database live in workers. */
+async function refuseWorkers(database: string): Promise<void> {
+  const { WorkerTable } = await import('../../cluster/worker-table.ts')
+  if (!(await WorkerTable.areIn(database))) return
+  throw new InvalidInputError({
+    what: 'serve',
+    problem: 'the agents of this database live in workers, which resume their tasks themselves',
+    hint: 'Start another worker: claude-agents worker. See which there are: claude-agents cluster workers',
+  })
 }
 
 /** Calls back once the orchestrator has had nothing to do for so long. */

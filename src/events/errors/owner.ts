@@ -1,5 +1,6 @@
-/** What can go wrong between a process that has a store open, its owner, and another one that works through it. */
+/** What can go wrong between processes: an owner that has a store open and one that works through it, or the workers of a cluster. */
 import { defineError } from './builder.ts'
+import { didYouMean, quoted } from './phrases.ts'
 
 /** The owner did not do what it was asked to: it has ended, has closed the store, or does not answer. */
 export class OwnerUnavailable extends defineError(
@@ -131,5 +132,23 @@ export class OwnerOnly extends defineError(
     hint:
       hint ??
       'If it is claude-agents serve, end it first: claude-agents serve stop. Otherwise do it in that process, or use another store: --base-dir DIR',
+  }),
+) {}
+
+/** Another worker of the cluster has this name. */
+export class WorkerNameTaken extends defineError(
+  'WorkerNameTaken',
+  ({ worker, address }: { worker: string; address: string }) => ({
+    message: `A worker at ${address} has the name ${quoted(worker, 80)}.`,
+    hint: 'Give this one another name (--name), or end that one: claude-agents cluster drain WORKER',
+  }),
+) {}
+
+/** No worker of the cluster has this name. */
+export class WorkerNotFound extends defineError(
+  'WorkerNotFound',
+  ({ worker, nearest }: { worker: string; nearest: string | null }) => ({
+    message: `The cluster has no worker ${quoted(worker, 80)}.${didYouMean(nearest)}`,
+    hint: 'See which there are: claude-agents cluster workers',
   }),
 ) {}

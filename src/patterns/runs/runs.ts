@@ -68,6 +68,8 @@ interface RunsEnvironment extends ActorEnvironment, RunFilesEnvironment {
   readonly offered: Readonly<Record<string, Pattern>>
   readonly build: BuildWorkflow
   readonly land: LandWork
+  /** Ends the execution of a run by other processes. */
+  readonly execute: (run: string) => Promise<void>
 }
 
 /** A run that this process executes. */
@@ -624,6 +626,7 @@ export class Runs {
   /** The actor of a run that this process is about to execute. */
   #loadActive(id: string): Promise<RunActor> {
     return this.#late.post(async () => {
+      await this.#environment.execute(id)
       const actor = await this.#load(id)
       // Another process executes the run now: nothing more is recorded here.
       actor.lost = () => void actor.close()

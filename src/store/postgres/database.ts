@@ -254,6 +254,15 @@ const notAUrl = () =>
     hint: 'Write it like this: postgresql://USER@HOST:5432/DATABASE. In a password, write / as %2F, ? as %3F and # as %23.',
   })
 
+/** What a URL comes to, for another library. */
+export async function serverAddress(url: string) {
+  const library = await loadLibrary()
+  const { user, password, host, port, database, ssl } = new library.Client({
+    connectionString: checkUrl(url),
+  })
+  return { user, password: password ?? undefined, host, port, database, ssl: ssl !== false }
+}
+
 function pathOf(library: typeof pg, config: pg.ClientConfig): string {
   try {
     const { user, host, port, database } = new library.Client(config)

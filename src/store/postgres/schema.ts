@@ -5,6 +5,7 @@
  * - `records` is the log: each row holds the same text as a record on LevelDB, with the same hash chain.
  * - `streams`, `commits` and `counts` derive from it, and change together with it.
  * - `store` has one row, which every append locks: so positions have no gaps, in the order in which appends become visible.
+ * - `workers` are the processes of a cluster in which agents live.
  * - `writers` keeps what the last batch of each writer came to, for a writer that was not told.
  */
 import { UnsupportedFormat } from '../../events/errors/store.ts'
@@ -101,6 +102,18 @@ const MIGRATIONS: readonly Migration[] = [
   `,
   // The functions that follow, which were part of the first one.
   () => '',
+  (s) => `
+    create table ${s}.workers (
+      name text collate "C" primary key,
+      address text not null,
+      epoch bigint not null,
+      agents int not null default 0,
+      draining boolean not null default false,
+      since timestamptz not null default now(),
+      -- When it was heard of last.
+      seen timestamptz not null default now()
+    ) with (fillfactor = 50);
+  `,
 ]
 
 /** Made again with each version. Those of an earlier one may be in use, so what they are called with stays. */

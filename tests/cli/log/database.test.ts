@@ -4,12 +4,14 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { levelStore } from '../../../src/store/level/store.ts'
+import { postgresStore } from '../../../src/store/postgres/store.ts'
 import { hasPostgres, newDatabase } from '../../postgres/database.ts'
 import { commandLine } from '../command.ts'
 
 describe.skipIf(!hasPostgres)('--database', () => {
   test('works with agents in a database, and reads, verifies, copies and replays their log', async () => {
-    const { run, start, folder } = await commandLine({ CLAUDE_AGENTS_DATABASE: await newDatabase() })
+    const database = await newDatabase()
+    const { run, start, folder } = await commandLine({ CLAUDE_AGENTS_DATABASE: database })
     const works = async (...words: string[]) => {
       const ran = await run(['--json', ...words])
       expect(ran).toMatchObject({ exitCode: 0 })
@@ -34,6 +36,19 @@ describe.skipIf(!hasPostgres)('--database', () => {
     expect(String(said)).toMatch(/^Serving postgresql:\/\/owner@\/test_\w+\?host=\S+ as process \d+/)
     serving.kill('SIGTERM')
     expect(await serving).toMatchObject({ exitCode: 0 })
+    // While another process works with it.
+    const working = await postgresStore(database, { access: 'shared' })
+    expect(await works('top', '--once')).toMatchObject([{ id: 'a', status: 'idle' }])
+    expect((await works('metrics')).find(({ name }) => name === 'claude_agents_tasks_total')).toMatchObject({
+      value: 1,
+    })
+    expect((await works('tail', '--no-follow', '--type', 'CallSucceeded')).length).toBe(1)
+    const [accepted] = await works('log', '--type', 'TaskAccepted')
+    const taskId = String(Object(accepted).data.taskId)
+    expect(await works('wait', taskId)).toMatchObject([{ taskId }])
+    const attached = await works('attach', `task/${taskId}`)
+    expect(attached.map(({ type }) => type)).toContain('CallSucceeded')
+    await working[Symbol.asyncDispose]()
     const left = await run(['--simulate', 'agent', 'ask', 'a', 'hello', '--detach'])
     expect(left).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('a log in a directory only') })
     const [state] = await works('state', 'agent/a')
@@ -77,12 +92,8 @@ describe.skipIf(!hasPostgres)('--database', () => {
   test.each([
     [['log', 'compact', '--keep', '1'], 'log compact works on a log in a directory only'],
     [['log', 'repair', '--to', 'x'], 'log repair works on a log in a directory only'],
-    [['tail'], 'tail works on a log in a directory only'],
-    [['top', '--once'], 'top works on a log in a directory only'],
-    [['metrics'], 'metrics works on a log in a directory only'],
-    [['attach', 'a'], 'attach works on a log in a directory only'],
-    [['wait', 'a'], 'wait works on a log in a directory only'],
-    [['inbox', '--watch'], 'inbox --watch works on a log in a directory only'],
+    [['ps'], 'ps works on a log in a directory only'],
+    [['interactive'], 'interactive works on a log in a directory only'],
     [['log', '--database', 'agents'], 'Write it like this: postgresql://'],
     ...[
       'me:s3cret@localhost/agents',

@@ -1,0 +1,67 @@
+/** The engine of the cluster: Effect Cluster over TCP, with PostgreSQL for who runs and which shards each has. It stores no message. */
+import { layer as socketLayer } from '@effect/platform-node/NodeClusterSocket'
+import { layer as postgresLayer } from '@effect/sql-pg/PgClient'
+import { MessageStorage, RunnerAddress, ShardingConfig, SqlRunnerStorage } from 'effect/cluster'
+import * as Layer from 'effect/Layer'
+import * as Logger from 'effect/Logger'
+import * as Option from 'effect/Option'
+import * as Redacted from 'effect/Redacted'
+import { defined } from '../events/json.ts'
+import { serverAddress } from '../store/postgres/database.ts'
+import type { Address } from './options.ts'
+import { FORGOTTEN_AFTER_MS } from './worker-table.ts'
+
+export interface EngineOptions {
+  readonly database: string
+  /** Where the others reach this worker; absent in a client, which has no agents. */
+  readonly advertise?: Address
+  readonly listen?: Address
+  /** How long an agent that moves away may take to end its work, in ms. */
+  readonly drainMs: number
+}
+
+/** The same in all processes of a cluster. */
+const SHARDS = 64
+/** After that, a worker that does not answer loses its agents. */
+export const LOCK_EXPIRY_MS = FORGOTTEN_AFTER_MS
+
+export async function engineLayer({ database, advertise, listen, drainMs }: EngineOptions) {
+  const { user, password, host, port, ...where } = await serverAddress(database)
+  const socket = host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port }
+  const address = (at: Address | undefined) =>
+    Option.map(Option.fromUndefinedOr(at), ({ host, port }) => RunnerAddress.make(host, port))
+  const shardingConfig = {
+    runnerAddress: address(advertise),
+    runnerListenAddress: address(listen),
+    shardsPerGroup: SHARDS,
+    shardLockExpiration: LOCK_EXPIRY_MS,
+    shardLockRefreshInterval: LOCK_EXPIRY_MS / 3,
+    refreshAssignmentsInterval: 1000,
+    runnerHealthCheckInterval: 1000,
+    entityTerminationTimeout: drainMs,
+    entityMaxIdleTime: 600_000,
+    entityMailboxCapacity: 'unbounded' as const,
+    maxResidentEntities: 'unbounded' as const,
+    simulateRemoteSerialization: false,
+  }
+  return socketLayer({ storage: 'byo', clientOnly: advertise === undefined, shardingConfig }).pipe(
+    Layer.provideMerge(MessageStorage.layerNoop),
+    Layer.provide(
+      Layer.orDie(SqlRunnerStorage.layerWith({ prefix: 'claude_agents_cluster' })).pipe(
+        Layer.provide(ShardingConfig.layer(shardingConfig)),
+      ),
+    ),
+    Layer.provide(
+      Layer.orDie(
+        postgresLayer({
+          ...defined({ database: where.database, username: user, ssl: where.ssl || undefined }),
+          ...socket,
+          ...(password === undefined ? {} : { password: Redacted.make(password) }),
+          maxConnections: 4,
+          applicationName: `claude-agents ${process.pid} cluster`,
+        }),
+      ),
+    ),
+    Layer.provide(Logger.layer([])),
+  )
+}

@@ -1,0 +1,31 @@
+/** The engine of the cluster is loaded where it is used: it needs packages that are optional, and a newer Node. */
+import { codeOf } from '../events/errors/phrases.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
+
+const OLDEST_NODE = [22, 19] as const
+
+/** @throws InvalidInputError */
+export function refuseOldNode(version = process.versions.node): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) return
+  throw new InvalidInputError({
+    what: 'Node.js',
+    problem: `its version ${version} is too old for a cluster`,
+    hint: `Use Node ${OLDEST_NODE.join('.')} or newer.`,
+  })
+}
+
+/** Loads what uses the engine. Throws InvalidInputError if it is not installed. */
+export async function loaded<T>(load: () => Promise<T>): Promise<T> {
+  refuseOldNode()
+  try {
+    return await load()
+  } catch (cause) {
+    if (codeOf(cause) !== 'ERR_MODULE_NOT_FOUND') throw cause
+    const hint = 'npm install pg @effect/platform-node @effect/sql-pg'
+    throw new InvalidInputError(
+      { what: 'cluster', problem: 'its packages are not installed', hint },
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,131 @@
+/** The workers of a cluster, in a table of its database: each says every second that it lives, and hears what is asked of it. */
+import { WorkerNameTaken, WorkerNotFound } from '../events/errors/owner.ts'
+import { codeOf } from '../events/errors/phrases.ts'
+import { nearestName } from '../events/nearest-name.ts'
+import { PostgresDatabase } from '../store/postgres/database.ts'
+
+/** A worker, as `cluster workers` lists it. */
+export interface WorkerRow {
+  readonly worker: string
+  readonly address: string
+  /** How many agents live in it. */
+  readonly agents: number
+  readonly since: string
+  /** Whether it hands its agents over, and ends. */
+  readonly draining: boolean
+}
+
+export interface Heartbeat {
+  /** Whether another worker has its name, because this one was not heard of for long. */
+  readonly isReplaced: boolean
+  readonly isDraining: boolean
+  /** The streams that something else has claimed since. */
+  readonly lost: readonly string[]
+}
+
+/** One that was not heard of for so long is none any more. */
+export const FORGOTTEN_AFTER_MS = 15_000
+const IS_THERE = `seen > now() - interval '${FORGOTTEN_AFTER_MS} ms'`
+/** A heartbeat is not repeated: the next one follows. */
+const PATIENCE_MS = 1
+const CONNECTIONS = 2
+const UNDEFINED_TABLE = '42P01'
+
+export class WorkerTable {
+  readonly #database: PostgresDatabase
+  readonly #table: string
+
+  private constructor(database: PostgresDatabase) {
+    this.#database = database
+    this.#table = `${database.schema}.workers`
+  }
+
+  static async at(url: string, patienceMs = PATIENCE_MS): Promise<WorkerTable> {
+    return new WorkerTable(await PostgresDatabase.at(url, { connections: CONNECTIONS, patienceMs }))
+  }
+
+  /** Whether a database has workers. What is wrong with it is told by what uses it then. */
+  static async areIn(url: string): Promise<boolean> {
+    await using members = await WorkerTable.at(url)
+    return members.list().then(
+      ({ length }) => length > 0,
+      () => false,
+    )
+  }
+
+  /** None in a database that never had one. */
+  async list(): Promise<readonly WorkerRow[]> {
+    const workers = `select name as worker, address, agents,
+      to_char(since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as since, draining
+      from ${this.#table} where ${IS_THERE} order by name`
+    return this.#database.rows<WorkerRow>('workers', workers).catch((error) => {
+      if (codeOf(error.cause) === UNDEFINED_TABLE) return []
+      throw error.cause === undefined ? error : this.#database.notOpened(error.cause)
+    })
+  }
+
+  /** @throws WorkerNameTaken */
+  async join(name: string, address: string, epoch: number): Promise<void> {
+    const [row] = await this.#database.rows(
+      'join',
+      `insert into ${this.#table} as old (name, address, epoch) values ($1, $2, $3)
+       on conflict (name) do update set address = excluded.address, epoch = excluded.epoch, since = now(), seen = now(),
+         agents = 0, draining = false where old.epoch = excluded.epoch or not old.${IS_THERE} returning name`,
+      [name, address, epoch],
+    )
+    if (row) return
+    const other = (await this.list()).find(({ worker }) => worker === name)
+    throw new WorkerNameTaken({ worker: name, address: other?.address ?? address })
+  }
+
+  /** Says that a worker lives. */
+  async beat(
+    { name, epoch }: { readonly name: string; readonly epoch: number },
+    agents: number,
+    tokens: ReadonlyMap<string, string>,
+  ): Promise<Heartbeat> {
+    const [row] = await this.#database.rows<{ draining: boolean | null; lost: string[] }>(
+      'beat',
+      `with own as (
+         update ${this.#table} set seen = now(), agents = $3 where name = $1 and epoch = $2 returning draining
+       )
+       select (select draining from own) as draining, array(
+         select mine.stream from unnest($4::text[], $5::text[]) as mine (stream, token)
+         left join ${this.#database.schema}.claims as claim on claim.stream = mine.stream
+         where claim.token is distinct from mine.token) as lost`,
+      [name, epoch, agents, [...tokens.keys()], [...tokens.values()]],
+    )
+    const { draining = null, lost = [] } = row ?? {}
+    return { isReplaced: draining === null, isDraining: draining === true, lost }
+  }
+
+  async leave(name: string, epoch: number): Promise<void> {
+    await this.#database.rows('leave', `delete from ${this.#table} where name = $1 and epoch = $2`, [
+      name,
+      epoch,
+    ])
+  }
+
+  /** Asks a worker to hand its agents over and to end. Throws WorkerNotFound. */
+  async drain(name: string): Promise<WorkerRow> {
+    const all = await this.list()
+    const member = all.find(({ worker }) => worker === name)
+    if (!member) {
+      const nearest = nearestName(
+        name,
+        all.map(({ worker }) => worker),
+      )
+      throw new WorkerNotFound({ worker: name, nearest })
+    }
+    await this.#database.rows('drain', `update ${this.#table} set draining = true where name = $1`, [name])
+    return member
+  }
+
+  close(): Promise<void> {
+    return this.#database.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}

@@ -1,0 +1,158 @@
+/** Agents that live in several workers, as real processes with a real PostgreSQL. */
+import { readFileSync } from 'node:fs'
+import { describe, expect, test, vi } from 'vitest'
+import type { Orchestrator } from '../../src/orchestrator.ts'
+import { sequential } from '../../src/patterns/sequential.ts'
+import { commandLine } from '../cli/command.ts'
+import { hasPostgres, newDatabase, query } from '../postgres/database.ts'
+import { audit, IDS, isNewNode, startCluster } from './kit.ts'
+
+const create = (team: Orchestrator, ids = IDS) =>
+  Promise.all(ids.map((id) => team.createAgent({ id, systemPrompt: 'You help.' })))
+const askAll = async (team: Orchestrator, taskId: string, ids = IDS) => {
+  const agents = await Promise.all(ids.map((id) => team.agent(id)))
+  return agents.map((agent) => agent.ask('x', { taskId }))
+}
+const texts = async (tasks: readonly PromiseLike<{ text: string }>[]) =>
+  (await Promise.all(tasks)).map(({ text }) => text)
+const fine = (ids: readonly string[] = IDS) => ids.map(() => 'fine')
+const placesOf = async (url: string) =>
+  query<{ name: string; agents: number }>(url, 'select name, agents from claude_agents.workers order by name')
+
+describe.skipIf(!hasPostgres || !isNewNode)('Agents in several workers', { timeout: 240_000 }, () => {
+  test('after kill -9 of one, the other has its agents: a call in flight begins once more, and the log says so', async () => {
+    const cluster = await startCluster()
+    const one = await cluster.worker('one')
+    await cluster.worker('two')
+    const team = await cluster.client()
+    await create(team)
+    const tasks = await askAll(team, 'first')
+    await cluster.started(IDS.length)
+    one.child.kill('SIGKILL')
+    expect(await texts(tasks)).toEqual(fine())
+    // Nobody waits for these.
+    for (const id of IDS) await (await team.agent(id)).accept('left', { taskId: 'left' })
+    const replies = await Promise.all(IDS.map(async (id) => (await team.agent(id)).reply('left')))
+    expect(replies.map(({ text }) => text)).toEqual(fine())
+    await audit(team, cluster, 2 * IDS.length)
+  })
+
+  test('one that is drained hands its agents over once their calls have ended: none begins twice', async () => {
+    const cluster = await startCluster()
+    const one = await cluster.worker('one')
+    await cluster.worker('two')
+    const team = await cluster.client()
+    await create(team)
+    const first = await askAll(team, 'first')
+    await cluster.started(IDS.length)
+    one.child.kill('SIGTERM')
+    await cluster.worker('three')
+    expect(await texts(first)).toEqual(fine())
+    expect(await texts(await askAll(team, 'second'))).toEqual(fine())
+    await one.exited
+    expect((await placesOf(cluster.url)).map(({ name }) => name)).toEqual(['three', 'two'])
+    expect((await audit(team, cluster, 2 * IDS.length)).extra).toBe(0)
+  })
+
+  test('one that is frozen until it was replaced wakes up fenced: it ends its calls, and writes nothing', async () => {
+    const cluster = await startCluster()
+    const one = await cluster.worker('one', '60')
+    const team = await cluster.client()
+    await create(team, ['a0'])
+    const [task] = await askAll(team, 'first', ['a0'])
+    await cluster.started(1)
+    await vi.waitFor(async () => expect(await processOf(team, 'a0')).toBeDefined(), { timeout: 30_000 })
+    const process = await processOf(team, 'a0')
+    one.child.kill('SIGSTOP')
+    await cluster.worker('two')
+    expect((await task)?.text).toBe('fine')
+    const before = await team.store.head()
+    one.child.kill('SIGCONT')
+    await vi.waitFor(() => expect(isRunning(process)).toBe(false), { timeout: 30_000 })
+    expect(await team.store.head()).toBe(before)
+    const { counts, extra } = await audit(team, cluster, 1)
+    expect([extra, counts.CallOutcomeUnknown]).toEqual([1, 1])
+  })
+
+  test('a run of a client: its steps are asked in the workers, and another client that resumes it ends its execution', async () => {
+    const cluster = await startCluster()
+    await cluster.worker('one')
+    await cluster.worker('two')
+    const team = await cluster.client()
+    await create(team, ['a0', 'a1'])
+    const workflow = sequential(['a0', 'a1'])
+    const { metadata } = await team.run(workflow, 'x', { id: 'r1' })
+    expect(metadata.finalOutput).toBe('fine')
+    const [first] = [team.run(workflow, 'x', { id: 'r2' })]
+    first.catch(() => {})
+    await cluster.started(3)
+    const other = await cluster.client()
+    expect((await other.runs.resume('r2', workflow)).metadata.finalOutput).toBe('fine')
+    await expect(first).rejects.toThrow()
+    await audit(team, cluster, 4)
+  })
+})
+
+describe.skipIf(!hasPostgres || !isNewNode)('claude-agents worker', { timeout: 240_000 }, () => {
+  test('serves agents that other commands create and ask, is listed, and is drained', async () => {
+    const { run, start } = await commandLine({ CLAUDE_AGENTS_DATABASE: await newDatabase() })
+    const works = async (...words: string[]) => {
+      const ran = await run(['--json', ...words])
+      expect(ran).toMatchObject({ exitCode: 0 })
+      return ran.values
+    }
+    const words = ['--json', '--simulate', '--base-dir', 'one', 'worker', '--name', 'one', '--drain', '60']
+    const worker = start(...words)
+    await vi.waitFor(
+      async () => expect(await works('cluster', 'workers')).toMatchObject([{ worker: 'one' }]),
+      {
+        timeout: 60_000,
+      },
+    )
+    await works('agent', 'create', 'a', 'You help.')
+    expect(await works('agent', 'ask', 'a', 'hello')).toMatchObject([
+      { text: expect.stringContaining('hello') },
+    ])
+    expect(await run(['serve'])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('live in workers'),
+    })
+    const [row] = await works('cluster', 'workers')
+    expect(Object.keys(row ?? {}).sort()).toEqual(['address', 'agents', 'draining', 'since', 'worker'])
+    expect(await works('cluster', 'drain', 'one')).toEqual([
+      { worker: 'one', moved: 1, leftMs: expect.any(Number) },
+    ])
+    const { stdout, exitCode } = await worker
+    expect(exitCode).toBe(0)
+    const [ready] = stdout.split('\n').map((line) => JSON.parse(line))
+    expect(ready).toEqual({ worker: 'one', listen: expect.stringMatching(/^127\.0\.0\.1:\d+$/), ready: true })
+    expect(await works('cluster', 'workers')).toEqual([])
+  })
+
+  test.each([
+    ['--listen 0.0.0.0:0', 'nothing there checks who connects'],
+    ['--listen 0.0.0.0:0 --insecure-listen', 'Say where they reach it: --advertise'],
+    ['--listen localhost', 'Write it as HOST:PORT'],
+    ['--name One', 'is not a valid worker id'],
+  ])('refuses %s', async (words, said) => {
+    const { run } = await commandLine({ CLAUDE_AGENTS_DATABASE: 'postgresql://127.0.0.1:1/none' })
+    expect(await run(['worker', ...words.split(' ')])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining(said),
+    })
+  })
+})
+
+async function processOf(team: Orchestrator, id: string): Promise<number | undefined> {
+  for await (const { type, data } of team.store.read(`agent/${id}`))
+    if (type === 'ProcessStarted') return Number(data.pid)
+  return undefined
+}
+
+function isRunning(pid: number | undefined): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
