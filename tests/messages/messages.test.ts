@@ -7,6 +7,7 @@ import {
   UndeliverableError,
 } from '../../src/events/errors/actor.ts'
 import { MailboxFullError } from '../../src/events/errors/agent.ts'
+import { SessionNotFoundError } from '../../src/events/errors/call.ts'
 import { causesOf } from '../../src/history/causes.ts'
 import { agent, gate, idsIn, messagesIn, team } from './kit.ts'
 
@@ -202,6 +203,23 @@ describe('A message', () => {
     expect(runner.calls.map(({ prompt }) => idsIn(prompt))).toEqual([[], ['m1']])
     await orchestrator.sendTask('critic', 'And now?')
     expect(messagesIn(runner.calls[2]?.prompt ?? '')).toEqual([])
+  })
+
+  test('is a part of the conversation that is rebuilt when its session is lost', async () => {
+    const { open, clock } = team()
+    let isLost = false
+    const { orchestrator, runner } = await open({
+      reply: ({ parentSessionId }) => (isLost && parentSessionId ? new SessionNotFoundError() : 'Done.'),
+    })
+    await orchestrator.createAgent(agent('critic'))
+    await orchestrator.messages.send({ to: 'critic', text: 'The code word is plum.', messageId: 'm1' })
+    await orchestrator.sendTask('critic', 'Well?')
+    isLost = true
+    const asked = orchestrator.sendTask('critic', 'What is the code word?')
+    while (runner.calls.length < 3) await clock.advance(1)
+    await asked
+    expect(runner.calls[2]?.parentSessionId).toBe(null)
+    expect(runner.calls[2]?.prompt).toContain('The code word is plum.')
   })
 
   test('leads back to what its sender was asked', async () => {

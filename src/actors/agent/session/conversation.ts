@@ -5,6 +5,7 @@ import { defined } from '../../../events/json.ts'
 import { composePrompt } from '../../../events/task-input.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import type { Bodies } from '../../engine/bodies.ts'
+import { messagesAsText } from '../mailbox/unread.ts'
 import { lineage } from './chain.ts'
 
 /** In characters: about a quarter of the context of a model with 200,000 tokens. */
@@ -14,6 +15,8 @@ type DataOf<T extends AgentFact['type']> = Extract<AgentFact, { type: T }>['data
 
 interface Turn {
   readonly asked: DataOf<'TaskAccepted'>
+  /** The messages that it has read. */
+  readonly read: readonly DataOf<'MessageReceived'>[]
   readonly answered: DataOf<'CallSucceeded'>
 }
 
@@ -100,12 +103,23 @@ async function chainOf(sessionId: string, store: EventStore, stream: string): Pr
   const adopted = new Map<string, number>()
   const asked = new Map<string, DataOf<'TaskAccepted'>>()
   const answered = new Map<string, Turn>()
+  /** Those that no answered turn has read yet, each with the task that reads it. */
+  const messages = new Map<string, DataOf<'MessageReceived'> & { readonly taskId?: string }>()
   for await (const fact of lineage(store, stream)) {
     if (fact.type === 'TaskAccepted') asked.set(fact.data.taskId, fact.data)
     if (fact.type === 'SessionAdopted') adopted.set(fact.data.sessionId, fact.data.turns)
+    if (fact.type === 'MessageReceived') messages.set(fact.data.messageId, fact.data)
+    if (fact.type === 'CallStarted' || fact.type === 'MessagesRead')
+      for (const id of fact.data.messages ?? []) {
+        const message = messages.get(id)
+        if (message) messages.set(id, { ...message, taskId: fact.data.taskId })
+      }
     if (fact.type !== 'CallSucceeded') continue
-    const task = asked.get(fact.data.taskId)
-    if (task) answered.set(fact.data.sessionId, { asked: task, answered: fact.data })
+    const { taskId, sessionId: session } = fact.data
+    const task = asked.get(taskId)
+    const read = [...messages.values()].filter((message) => message.taskId === taskId)
+    for (const { messageId } of read) messages.delete(messageId)
+    if (task) answered.set(session, { asked: task, read, answered: fact.data })
   }
   const turns: Turn[] = []
   let first: string | null = sessionId
@@ -118,7 +132,7 @@ async function chainOf(sessionId: string, store: EventStore, stream: string): Pr
   return { turns, elsewhere: adopted.get(first ?? '') ?? 0 }
 }
 
-async function turnTexts({ asked, answered }: Turn, bodies: Bodies): Promise<TurnTexts> {
+async function turnTexts({ asked, read: messages, answered }: Turn, bodies: Bodies): Promise<TurnTexts> {
   const read = async (body: Parameters<Bodies['read']>[0]) => {
     try {
       return await bodies.read(body)
@@ -128,7 +142,8 @@ async function turnTexts({ asked, answered }: Turn, bodies: Bodies): Promise<Tur
     }
   }
   const textInput = asked.textInput === null ? undefined : await read(asked.textInput)
-  const prompt = composePrompt(defined({ prompt: await read(asked.prompt), textInput }))
+  const task = composePrompt(defined({ prompt: await read(asked.prompt), textInput }))
+  const prompt = `${messagesAsText(messages)}${task}`
   return { prompt, answer: await read(answered.text) }
 }
 
