@@ -298,7 +298,7 @@ describe('An agent with onMessage: wake', () => {
     expect(runner.calls).toHaveLength(2)
   })
 
-  test('and another one that wakes it in turn end after a hundred messages', async () => {
+  test('and another one that wakes it in turn end when their messages have led to one another for too long', async () => {
     const { open } = team()
     const refused: unknown[] = []
     const { orchestrator, runner } = await open({
@@ -309,7 +309,8 @@ describe('An agent with onMessage: wake', () => {
       },
     })
     for (const id of ['ping', 'pong']) await orchestrator.createAgent(agent(id, { onMessage: 'wake' }))
-    await orchestrator.messages.send({ to: 'ping', text: 'Go.' })
+    const ping = await orchestrator.agent('ping')
+    await ping.mailbox.receive({ messageId: 'm1', from: 'pong', text: 'Go.', chain: 480 })
     const settled = async () => {
       for (let before = -1; before < runner.calls.length; ) {
         before = runner.calls.length
@@ -317,7 +318,7 @@ describe('An agent with onMessage: wake', () => {
       }
     }
     await settled()
-    expect(runner.calls).toHaveLength(101)
+    expect(runner.calls).toHaveLength(21)
     expect(refused).toEqual([expect.any(MessageChainError)])
   })
 })
