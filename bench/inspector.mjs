@@ -67,17 +67,30 @@ async function inBrowser(directory, executablePath) {
       ]
     })
     // A page that has just been opened, of a log that has not been read.
-    const run = await serving(directory, async (url) => {
-      await page.goto(url.replace('/?', '/run/bench?'), { waitUntil: 'commit' })
-      await page.waitForFunction(
-        (steps) =>
-          document.querySelectorAll('.step').length === steps &&
-          document.querySelector('.brief')?.textContent !== '',
-        STEPS,
-      )
-      return page.evaluate(() => performance.now())
-    })
-    return [...shown, limited(`the page of a run of ${STEPS} steps, in Chromium`, run, RUN_MS)]
+    const opened = (id, steps) =>
+      serving(directory, async (url) => {
+        await page.goto(url.replace('/?', `/run/${id}?`), { waitUntil: 'commit' })
+        await page.waitForFunction(
+          (count) =>
+            document.querySelectorAll('.step').length === count &&
+            document.querySelector('.brief')?.textContent !== '',
+          steps,
+        )
+        return page.evaluate(() => performance.now())
+      })
+    const short = await opened('short', 2)
+    const long = await opened('bench', STEPS)
+    return [
+      ...shown,
+      limited(`the page of a run of ${STEPS} steps, in Chromium`, long, RUN_MS),
+      {
+        what: `the page of a run of ${STEPS} steps, against one of 2`,
+        value: Math.round(long),
+        unit: 'ms',
+        baseline: Math.round(short),
+        ratio: rounded(short / long, 2),
+      },
+    ]
   } finally {
     await browser.close()
   }
@@ -210,6 +223,7 @@ async function runOnce(directory) {
   const orchestrator = await Orchestrator.open({ store: await levelStore(directory), runner })
   for (const id of ['one', 'two']) await orchestrator.createAgent({ id, systemPrompt: 'You answer.' })
   const round = parallel(['one', 'two'])
+  await orchestrator.run(round, 'go', { id: 'short' })
   await orchestrator.run(sequential(Array.from({ length: STEPS / 2 }, () => round)), 'go', { id: 'bench' })
   await orchestrator.close()
 }

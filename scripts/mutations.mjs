@@ -4180,8 +4180,8 @@ export const MUTATIONS = [
     [
       'the agent begins a conversation of its own',
       'src/actors/agent/state.ts',
-      'SessionAdopted: (_, { sessionId }) => ({ session: sessionId }),',
-      'SessionAdopted: () => ({}),',
+      'SessionAdopted: ({ totals }, data) => ({ session: data.sessionId, ',
+      'SessionAdopted: ({ totals }, data) => ({ ',
     ],
   ),
   ...breaking(
@@ -4190,6 +4190,26 @@ export const MUTATIONS = [
       'tests/claude/session/adoption.test.ts': ['a transcript that is cut off anywhere'],
     },
     ['half a line is skipped', 'src/claude/session/adoption.ts', 'isWhole = line !== null', 'isWhole = true'],
+  ),
+  ...breaking(
+    'A conversation in a terminal leaves the agent as it is',
+    { 'tests/actors/agent/adopted.test.ts': ['continues from what was said in a terminal'] },
+    [
+      'no budget counts what it cost',
+      'src/actors/agent/agent.ts',
+      '    await admission.charge(request, amountOf(recorded))\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A conversation in a terminal leaves the agent as it is: one that moved on refuses it',
+    { 'tests/actors/agent/adopted.test.ts': ['that answered meanwhile, or is about to'] },
+    [
+      'an answer in between is lost',
+      'src/actors/agent/agent.ts',
+      'context.session !== parentSessionId',
+      'context.session === undefined',
+    ],
   ),
   ...breaking(
     'A branch off an earlier turn costs what it cost',

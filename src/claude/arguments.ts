@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { InvalidInvocationError, OutputSchemaError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import { isToolRule, ruleParts } from '../events/options/tool-rule.ts'
+import { teamTool } from '../events/options/tools.ts'
 import { FILE_TOOLS, SHELL_TOOLS } from './asking/rules.ts'
 import { outputSchema } from './output-schema.ts'
 import { recordsSystemPrompts, type Version } from './program.ts'
@@ -39,7 +40,6 @@ export function claudeArguments(
   context: ArgumentsContext,
 ): string[] {
   const { settings } = call
-  const { allowed, disallowed } = toolRules(settings)
   return [
     '-p',
     // Plain json loses the cause of startup errors; stream-json requires --verbose.
@@ -49,20 +49,38 @@ export function claudeArguments(
     ...sourceArguments(context),
     // A prompt is none; without plugins, there are no skills either.
     ...(settings.plugins ? [] : ['--disable-slash-commands']),
+    ...(settings.maxTurns === undefined ? [] : ['--max-turns', String(settings.maxTurns)]),
+    ...(settings.outputSchema === undefined ? [] : ['--json-schema', checkSchema(settings.outputSchema)]),
+    ...roleArguments(settings, context),
+  ]
+}
+
+/** The arguments for a conversation of a person with the agent in a terminal: there, `claude` asks about tools itself. */
+export const terminalArguments = (
+  call: Pick<Call, SessionPart | 'settings'>,
+  context: Omit<ArgumentsContext, 'asking'>,
+): string[] => [
+  ...sessionArguments(call, context),
+  ...sourceArguments(context),
+  ...roleArguments(call.settings, context),
+]
+
+/** What the agent is, and what it may do. It comes last, as it ends with lists. */
+function roleArguments(settings: CallSettings, { version, systemPromptFile }: ArgumentsContext): string[] {
+  const { allowed, disallowed } = toolRules(settings)
+  return [
     ...(settings.plugins ?? []).flatMap((path) => ['--plugin-dir', path]),
     ...(settings.permissions === 'bypass'
       ? ['--dangerously-skip-permissions']
       : ['--permission-mode', 'acceptEdits']),
     // Versions that record the system prompt would otherwise ignore a later change to it.
-    ...(recordsSystemPrompts(context.version) ? ['--system-prompt-snapshot', 'off'] : []),
-    ...(context.systemPromptFile === null ? [] : ['--append-system-prompt-file', context.systemPromptFile]),
+    ...(recordsSystemPrompts(version) ? ['--system-prompt-snapshot', 'off'] : []),
+    ...(systemPromptFile === null ? [] : ['--append-system-prompt-file', systemPromptFile]),
     ...(settings.model === undefined ? [] : ['--model', checkModel(settings.model)]),
     ...(settings.fallbackModel === undefined
       ? []
       : ['--fallback-model', settings.fallbackModel.split(',').map(checkModel).join(',')]),
     ...(settings.effort === undefined ? [] : ['--effort', settings.effort]),
-    ...(settings.maxTurns === undefined ? [] : ['--max-turns', String(settings.maxTurns)]),
-    ...(settings.outputSchema === undefined ? [] : ['--json-schema', checkSchema(settings.outputSchema)]),
     // These are variadic and would swallow what follows: they come last, each ended by the next flag.
     ...(settings.addDirs ? ['--add-dir', ...settings.addDirs] : []),
     ...(allowed.length === 0 ? [] : ['--allowedTools', ...allowed]),
@@ -182,8 +200,6 @@ export function toolRules(settings: Granted): ToolRules {
     disallowed: [...NEVER, ...(grantsShell(settings) ? [] : SHELL_TOOLS), ...disallowedTools.map(checkRule)],
   }
 }
-
-const teamTool = (name: string) => `mcp__team__${name}`
 
 function checkRule(name: string): string {
   if (isToolRule(name)) return name

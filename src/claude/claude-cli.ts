@@ -31,7 +31,7 @@ import { sweepBase } from './process/termination.ts'
 import { formatVersion, programLocator } from './program.ts'
 import { recoverCall } from './recovery.ts'
 import type { AgentRunner, Call } from './runner.ts'
-import { adoptSession } from './session/adoption.ts'
+import { adoptSession, takeSession } from './session/adoption.ts'
 import { branchSession } from './session/branch.ts'
 import { Sessions } from './session/origin.ts'
 import { pruneTranscripts } from './session/pruning.ts'
@@ -170,6 +170,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     processes: ({ baseDir }) => callProcesses(baseDir, context.table),
     branch: branchSession,
     adopt: adoptSession,
+    take: takeSession,
     sweep: (what) => sweepBase(what, context),
     ...directoryOperations(options),
   }

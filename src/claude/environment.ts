@@ -43,13 +43,14 @@ function inheritedVariables(inherited: Variables): Record<string, string> {
   return passed
 }
 
-/**
- * Keeps the CLI's own retries and waits short, since we retry durably, and turns off everything a call does not need.
- */
-const BOUNDS: Environment = {
+const QUIET: Environment = {
   DISABLE_AUTOUPDATER: '1',
   DISABLE_TELEMETRY: '1',
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+}
+
+/** Keeps the CLI's own retries and waits short, since we retry durably, and turns off what a call does not need. */
+const BOUNDS: Environment = {
   CLAUDE_CODE_MAX_RETRIES: '2',
   API_TIMEOUT_MS: '120000',
   // Cuts a stalled stream after a minute; otherwise it may hang for five.
@@ -99,10 +100,14 @@ const asAuthor = (agent: string, { project }: CallSettings): Environment => {
   }
 }
 
-export interface CallEnvironment {
+/** What a terminal tells the programs in it, and how a person likes them. */
+const TERMINAL = [
+  ...['TERM', 'COLORTERM', 'COLORFGBG', 'TERM_PROGRAM', 'TERM_PROGRAM_VERSION', 'LINES', 'COLUMNS'],
+  ...['TMUX', 'STY', 'SSH_TTY', 'NO_COLOR', 'FORCE_COLOR', 'EDITOR', 'VISUAL', 'PAGER'],
+]
+
+export interface AgentVariables {
   readonly agent: string
-  readonly callId: string
-  readonly taskId: string
   readonly home: string
   readonly version: Version
   readonly settings: CallSettings
@@ -112,6 +117,11 @@ export interface CallEnvironment {
   readonly added?: Environment
 }
 
+export interface CallEnvironment extends AgentVariables {
+  readonly callId: string
+  readonly taskId: string
+}
+
 /** Where the CLI keeps sessions and settings. */
 export const configDirectory = (home: string): string => join(home, '.claude')
 
@@ -119,16 +129,21 @@ export const configDirectory = (home: string): string => join(home, '.claude')
 export const temporaryDirectory = (home: string): string => join(home, 'tmp')
 
 /** The complete environment of a call: nothing else is inherited. */
-export function callEnvironment({
-  agent,
-  callId,
-  taskId,
-  home,
-  version,
-  settings,
-  inherited,
-  added = {},
-}: CallEnvironment): Environment {
+export const callEnvironment = ({ callId, taskId, ...of }: CallEnvironment): Environment => ({
+  ...agentEnvironment(of, { ...BOUNDS, ...withoutFileMentions(of.version) }),
+  [CALL_MARKER]: callId,
+  [TASK_MARKER]: taskId,
+  [HOME_MARKER]: of.home,
+})
+
+/** The same of a conversation in a terminal. It belongs to no call, so no sweep ends it. */
+export const terminalEnvironment = (of: AgentVariables): Environment =>
+  agentEnvironment(of, variablesOf(of.inherited, TERMINAL))
+
+function agentEnvironment(
+  { agent, home, settings, inherited, added = {} }: AgentVariables,
+  more: Environment,
+): Environment {
   return {
     LANG: 'C.UTF-8',
     // First: none of them replaces what follows.
@@ -140,20 +155,17 @@ export function callEnvironment({
     ...loginVariables({ inherited, added }),
     // The CLI lets root bypass permissions only if this says that it runs in a sandbox.
     ...(settings.permissions === 'bypass' && inherited.IS_SANDBOX === '1' ? { IS_SANDBOX: '1' } : {}),
-    ...BOUNDS,
+    ...QUIET,
+    ...more,
     // Those of Claude Code are none that the agent was given.
     ...(settings.plugins && { CLAUDE_CODE_DISABLE_BUNDLED_SKILLS: '1' }),
     // The tools of its servers are there from its first request on.
     ...(settings.mcpServers && { MCP_CONNECTION_NONBLOCKING: '0' }),
-    ...withoutFileMentions(version),
     ...withoutRepository(settings),
     ...asAuthor(agent, settings),
     ...added,
     HOME: home,
     CLAUDE_CONFIG_DIR: configDirectory(home),
     CLAUDE_CODE_TMPDIR: temporaryDirectory(home),
-    [CALL_MARKER]: callId,
-    [TASK_MARKER]: taskId,
-    [HOME_MARKER]: home,
   }
 }

@@ -96,9 +96,7 @@ export function launchPlan(call: Call, { program, inherited, added, origin }: Pl
     servers: settings.mcpServers && serverConfiguration(home),
     asking: asking && askingArguments(call, asking),
     team: call.team && teamServer(home, askingProgram('team')),
-    project: settings.project
-      ? { directory: realpathSync(workspace), hasServers: existsSync(join(workspace, '.mcp.json')) }
-      : undefined,
+    project: settings.project ? projectIn(workspace) : undefined,
     systemPromptFile: settings.systemPrompt === '' ? null : systemPromptFile(home),
   })
   const start = { environment, arguments: given }
@@ -115,13 +113,19 @@ export function launchPlan(call: Call, { program, inherited, added, origin }: Pl
   }
 }
 
+/** The project whose own settings count. */
+export const projectIn = (workspace: string) => ({
+  directory: realpathSync(workspace),
+  hasServers: existsSync(join(workspace, '.mcp.json')),
+})
+
 /** A wrapper around `claude` (a container, another user) may not pass the descriptor on. */
-const isKeyVisible = (added: Variables, inherited: Variables) =>
+export const isKeyVisible = (added: Variables, inherited: Variables) =>
   isOn(added[KEY_IN_ENVIRONMENT] ?? inherited[KEY_IN_ENVIRONMENT])
 const KEY_IN_ENVIRONMENT = 'CLAUDE_AGENTS_KEY_IN_ENVIRONMENT'
 
 /** Not on the command line, which is limited in length and visible in every process list. */
-const systemPromptFile = (home: string) => join(home, 'system-prompt.md')
+export const systemPromptFile = (home: string) => join(home, 'system-prompt.md')
 
 /** Removes the output that the commands of earlier calls left behind. */
 export async function clearTemporaryFiles({ directories }: Call): Promise<void> {
@@ -164,7 +168,7 @@ export async function removeServerFiles({ directories, settings }: Call): Promis
 }
 
 /** Atomically: an earlier call may still be reading it. */
-async function writeOwnFile(path: string, text: string): Promise<void> {
+export async function writeOwnFile(path: string, text: string): Promise<void> {
   if (text === '' || (await readAgentFile(path, Buffer.byteLength(text))) === text) return
   // A random name that must not exist yet: an agent that runs commands could have planted a link.
   const draft = `${path}.${randomUUID()}`

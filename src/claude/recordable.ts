@@ -1,7 +1,7 @@
 /** Makes what a call says safe to record, wherever it comes from: `claude`, a transcript, a custom runner. */
 import { LAST_INSTANT } from '../clock.ts'
-import type { CallSetup } from '../events/call-setup.ts'
 import { InvalidResultError } from '../events/errors/call.ts'
+import type { CallSetup } from '../events/options/servers.ts'
 import type { AccountWindow, CallResult, CallSpending, Usage } from './runner.ts'
 import { MOST_WINDOWS } from './stream/account-limit.ts'
 import { serversIn } from './stream/parser.ts'

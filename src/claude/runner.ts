@@ -1,9 +1,9 @@
 /** The port to whatever answers a call: the `claude` process, a script in a test, another program. */
-import type { ServerStatus } from '../events/call-setup.ts'
 import type { ClaudeExecutionError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
 import type { Equipment } from '../events/options/agent.ts'
+import type { ServerStatus } from '../events/options/servers.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
 import type { FilesOperations } from '../workspaces/files/operations.ts'
 
@@ -176,6 +176,19 @@ export interface SessionFile {
   readonly turns: number
 }
 
+/** A fork of an agent's session in which a person has talked to it. */
+export interface TakenSession {
+  readonly path: string
+  readonly sessionId: string
+  readonly parentSessionId: string | null
+}
+
+/** The turns in it that are not in its parent, and what they cost. */
+export interface TakenTurns {
+  readonly turns: number
+  readonly spent: CallSpending
+}
+
 /** What became of a call whose outcome was not recorded. */
 export type Recovered =
   /** It was answered and paid for: here is the answer. */
@@ -237,6 +250,8 @@ export interface AgentRunner {
   branch?(sessionId: string, from: AgentDirectories, to: AgentDirectories): Promise<void>
   /** Copies a session of Claude Code so that an agent can continue it; the original is only read. */
   adopt?(session: SessionFile, to: AgentDirectories): Promise<void>
+  /** The same with a fork of the agent's own session, if anything was said in it. */
+  take?(session: TakenSession, to: AgentDirectories): Promise<TakenTurns>
   /** The files of agents, turn by turn. Without it, they are not kept, and no agent can work on a repository. */
   readonly files?: FilesOperations
   /** Deletes the directories of a removed agent, without following links. */

@@ -16,7 +16,7 @@ export interface OpenedRunner extends AsyncDisposable {
 export async function openRunner(options: GlobalOptions, screen: Terminal): Promise<OpenedRunner> {
   const { claudeCli } = await import('../claude/claude-cli.ts')
   const logger = await commandLogger(options)
-  const model = options.simulate ? await simulate(screen) : undefined
+  const model = options.simulate ? await startSimulation(screen) : undefined
   const { callsInFlight, processStarts } = options.config.limits ?? {}
   const runner = claudeCli(
     defined({
@@ -37,7 +37,8 @@ export async function openRunner(options: GlobalOptions, screen: Terminal): Prom
   }
 }
 
-async function simulate(screen: Terminal) {
+/** A model that is simulated in this process. */
+export async function startSimulation(screen: Terminal) {
   const { simulatedModel } = await import('../testing/model/simulated-model.ts')
   const model = await simulatedModel()
   screen.note(screen.accent('yellow', `simulated: claude talks to a model at ${model.url}, not to Anthropic`))

@@ -1,12 +1,12 @@
 /** Everything that can happen to an agent. */
 import * as Schema from 'effect/Schema'
-import { setup } from './call-setup.ts'
 import { type FactOf, fact, factCatalog } from './catalog.ts'
 import type { Recorded } from './envelope.ts'
 import type { JsonObject } from './json.ts'
 import { Material, PlacedInput } from './material.ts'
 import { AgentConfig } from './options/agent.ts'
 import { MESSAGE_FACTS, messagesReadIfAny } from './options/message.ts'
+import { setup } from './options/servers.ts'
 import { byPerson } from './options/values.ts'
 import { Body } from './task-input.ts'
 
@@ -83,6 +83,19 @@ const leftRunning = { running: Schema.optionalKey(Schema.Literal(true)) }
 
 const onlyTask = { taskId: Schema.String }
 const callOfTask = { ...onlyTask, callId: Schema.String }
+
+/** An answer that was paid for. */
+const answer = {
+  ...callOfTask,
+  sessionId: Schema.String,
+  parentSessionId: NullableString,
+  text: Body,
+  ...spending,
+  durationMs: Schema.Finite,
+  model: NullableString,
+  /** Recovered after a crash from what the process had left. */
+  harvested: Schema.Boolean,
+}
 
 const ProjectInCall = Schema.Struct({ hash: Schema.String, counts: Schema.Boolean })
 export type ProjectInCall = typeof ProjectInCall.Type
@@ -210,20 +223,12 @@ const definitions = {
   /** Ends the task. */
   CallSucceeded: fact(
     Schema.Struct({
-      ...callOfTask,
+      ...answer,
       attempt: Count,
-      sessionId: Schema.String,
-      parentSessionId: NullableString,
-      text: Body,
-      ...spending,
-      durationMs: Schema.Finite,
       turns: Schema.NullOr(Count),
-      model: NullableString,
       /** Why the model stopped, in the service's words, if known. */
       stopReason: Schema.optionalKey(Schema.String),
       permissionDenials: Schema.Array(Schema.Struct({ tool: Schema.String, input: Schema.String })),
-      /** Recovered after a crash from what the process had left. */
-      harvested: Schema.Boolean,
       ...setup,
     }),
   ),
@@ -299,12 +304,21 @@ const definitions = {
       leftMs: Schema.optionalKey(Count),
     }),
   ),
-  /** Its conversation continues in a session that began elsewhere, of which it has a copy. */
+  /**
+   * Its conversation continues in a session of which it has a copy: one that began elsewhere, or a fork of its own in which a
+   * person talked to it.
+   */
   SessionAdopted: fact(
     Schema.Struct({
       sessionId: Schema.String,
-      /** Prompts in it that were answered: they are not in the log. */
+      /** Prompts in it that were answered, without those of its parent: they are not in the log. */
       turns: Count,
+      /** What it was forked from. */
+      parentSessionId: Schema.optionalKey(NullableString),
+      /** Budgets count what was spent under this id. */
+      callId: Schema.optionalKey(Schema.String),
+      ...spendingIfKnown,
+      ...byPerson,
     }),
   ),
   /** The session to continue is gone: from now on its conversation comes from the log. */
@@ -314,18 +328,7 @@ const definitions = {
   /** Ends the task. */
   TaskCancelled: fact(Schema.Struct({ ...onlyTask, reason: Schema.String, ...leftRunning, ...byPerson })),
   /** An answer that arrived after its task had ended: it was paid for, and no caller received it. */
-  LateAnswerRecorded: fact(
-    Schema.Struct({
-      ...callOfTask,
-      sessionId: Schema.String,
-      parentSessionId: NullableString,
-      text: Body,
-      ...spending,
-      durationMs: Schema.Finite,
-      model: NullableString,
-      harvested: Schema.Boolean,
-    }),
-  ),
+  LateAnswerRecorded: fact(Schema.Struct(answer)),
   /** What a call without an answer had cost, known only after its task had ended: nothing if it was never sent. */
   LateCostRecorded: fact(Schema.Struct({ ...callOfTask, ...spending })),
   /** Starts a new session chain; the old one stays in the log. */

@@ -144,7 +144,9 @@ function commandOf({ stream, type, data }: Recorded): string | null {
     case 'AgentCreated':
       return `agent create ${id}`
     case 'SessionAdopted':
-      return `agent adopt ${String(data.sessionId)} --as ${id}`
+      return data.parentSessionId === undefined
+        ? `agent adopt ${String(data.sessionId)} --as ${id}`
+        : `agent open ${id} --take`
     case 'AgentConfigured':
       return `agent edit ${id}`
     case 'AgentReset':

@@ -53,6 +53,7 @@ export const AGENT_COMMANDS: readonly string[] = [
   'cancel',
   'edit',
   'reset',
+  'take',
   'stop',
   'held',
   'approve',

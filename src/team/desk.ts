@@ -7,12 +7,13 @@
  */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
+import { chmod } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Call, TeamPass } from '../claude/runner.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../logger.ts'
-import { newSocketPath } from '../owner/socket-directory.ts'
+import { newSocketPath, removeSocket } from '../owner/socket-directory.ts'
+import { FILE_MODE } from '../store/directory.ts'
 import { Member } from './member.ts'
 import { AskingPlaces } from './places.ts'
 import type { TeamSystem } from './tools.ts'
@@ -71,7 +72,7 @@ export class TeamDesk {
     this.#members.clear()
     if (!opened) return
     opened.server.close()
-    await rm(opened.path, { force: true })
+    await removeSocket(opened.path)
   }
 
   #open() {
@@ -87,6 +88,8 @@ export class TeamDesk {
     const server = createServer((socket) => void this.#welcome(socket).catch(() => socket.destroy()))
     server.listen(path)
     await once(server, 'listening')
+    // Until now its directory has kept other users out.
+    await chmod(path, FILE_MODE)
     server.unref()
     return { server, path }
   }
@@ -109,14 +112,12 @@ export class TeamDesk {
 /** The first line; null if there is none that can be a secret. */
 async function secretFrom(socket: Socket): Promise<string | null> {
   let heard = Buffer.alloc(0)
+  const closed = once(socket, 'close').catch(() => {})
   for (;;) {
     const piece = socket.read() as Buffer | null
     if (piece === null) {
-      const isOver = await Promise.race([
-        once(socket, 'readable').then(() => false),
-        once(socket, 'close').then(() => true),
-      ])
-      if (isOver) return null
+      if (socket.destroyed) return null
+      await Promise.race([once(socket, 'readable'), closed])
       continue
     }
     heard = Buffer.concat([heard, piece])

@@ -1,6 +1,7 @@
 /** One call of an agent, as a member of its team: the tools that it was granted, and the connections on which it uses them. */
 import type { Socket } from 'node:net'
 import { type StdioServerHandle, StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio'
+import { TEAM_SERVER } from '../events/options/tools.ts'
 import { ToolServer } from '../mcp/tool-server.ts'
 import { type MemberTeam, TEAM_SERVER_TOOLS } from './tools.ts'
 
@@ -14,12 +15,12 @@ const ADVICE = { AgentNotFoundError: 'list_agents has the agents that exist.' }
 
 export class Member {
   readonly #server: ToolServer<MemberTeam>
-  readonly #connections = new Set<StdioServerHandle>()
+  readonly #connections = new Map<Socket, StdioServerHandle>()
 
   /** @param granted The names of its tools. */
   constructor(team: MemberTeam, granted: readonly string[]) {
     this.#server = new ToolServer({
-      ...{ name: 'team', title: 'The team', instructions: INSTRUCTIONS, team, advice: ADVICE },
+      ...{ name: TEAM_SERVER, title: 'The team', instructions: INSTRUCTIONS, team, advice: ADVICE },
       ...{ mostCalls: MOST_CALLS, whenTooMany: 'Wait until some have ended.' },
       tools: TEAM_SERVER_TOOLS.filter(({ name }) => granted.includes(name)),
     })
@@ -35,15 +36,15 @@ export class Member {
       transport: new StdioServerTransport(socket, socket),
       onerror,
     })
-    this.#connections.add(connection)
+    this.#connections.set(socket, connection)
     socket.once('close', () => {
-      this.#connections.delete(connection)
+      this.#connections.delete(socket)
       void connection.close()
     })
   }
 
   /** Its call has ended: nothing that it still waits for is of use. */
   end(): void {
-    for (const connection of this.#connections) void connection.close()
+    for (const socket of this.#connections.keys()) socket.destroy()
   }
 }

@@ -103,6 +103,15 @@ const RUNS: Readonly<Record<string, (value: string) => Running | readonly string
     return [...adoptIn(id), '--branch', value.replace('ID', id)]
   },
   'agent adopt --commit': (value) => [...adoptIn(fresh()), '--commit', value],
+  'agent adopt --on-message': (value) => [
+    'agent',
+    'adopt',
+    'session.jsonl',
+    '--as',
+    fresh(),
+    '--on-message',
+    value,
+  ],
   'agent adopt --timeout': (value) => [
     'agent',
     'adopt',

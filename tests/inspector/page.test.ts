@@ -2,6 +2,7 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { OverloadedError, RefusedError } from '../../src/events/errors/call.ts'
+import { isLong } from '../repetitions.ts'
 import { CHROMIUM, openPage, screenshot } from './browser.ts'
 import { inspected, review, team } from './team.ts'
 
@@ -167,6 +168,23 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     await page.keyboard.press('Home')
     await shown.type(page).getByText('AgentCreated').waitFor()
     await screenshot(page, 'hostile')
+  })
+
+  test('scrolls a log of any length with as many rows as are seen', async () => {
+    const facts = isLong ? 100_000 : 20_000
+    const { store, url } = await inspected([], () => '')
+    const batch = Array.from({ length: 1000 }, () => ({ type: 'Counted', v: 1, data: {} }))
+    for (let written = 0; written < facts; written += batch.length) await store.append('counter/c', batch)
+    const page = await openPage(url)
+    const list = page.getByRole('listbox', { name: 'Facts' })
+    for (const share of [0, 0.37, 0.5, 0.99, 1]) {
+      await list.evaluate((element, part) => {
+        element.scrollTop = part * (element.scrollHeight - element.clientHeight)
+      }, share)
+      const seen = Math.max(1, Math.round(facts * share) - 3)
+      await list.locator(`#fact-${seen}`).waitFor()
+      expect(await list.locator('.fact').count()).toBeLessThan(60)
+    }
   })
 
   test('refuses a wrong key', async () => {

@@ -1,6 +1,6 @@
 /** A git that was killed while it moved a branch with its tree: what it has left is taken back, and then the branch moves. */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, rmSync, symlinkSync } from 'node:fs'
 import { chmod, mkdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -149,13 +149,28 @@ test('a lock that another git takes while ours cannot move the tree is waited fo
   expect(at('new/b.txt')).toBe('new')
 })
 
-test.each<[whose: string, git: 'dead' | 'unknown', isAnotherAtWork: boolean, isRemoved: boolean]>([
-  ['ours, which is dead', 'dead', false, true],
-  ['ours, or of another one that is at work there', 'dead', true, false],
-  ['nobody knows which', 'unknown', false, false],
+/** Where another git runs, and how it is told where to work. */
+type Another = (repo: string) => { readonly cwd: string; readonly words?: string[]; readonly env?: object }
+
+test.each<[whose: string, git: 'dead' | 'unknown', another: Another | null, isRemoved: boolean]>([
+  ['ours, which is dead', 'dead', null, true],
+  ['ours, or of another one that is at work there', 'dead', (repo) => ({ cwd: repo }), false],
+  ['or named it', 'dead', (repo) => ({ cwd: '/', words: [`--git-dir=${repo}/.git`] }), false],
+  [
+    'or named it by a link',
+    'dead',
+    (repo) => {
+      symlinkSync(repo, `${repo}-link`)
+      return { cwd: join(repo, '..'), words: ['--git-dir', 'shop-link/.git'] }
+    },
+    false,
+  ],
+  ['or has it in its environment', 'dead', (repo) => ({ cwd: '/', env: { GIT_DIR: `${repo}/.git` } }), false],
+  ['ours, and another one works elsewhere', 'dead', (repo) => ({ cwd: join(repo, '..') }), true],
+  ['nobody knows which', 'unknown', null, false],
 ])(
   'after a crash, a lock is removed only if it is that of a git of ours that is dead: %s',
-  async (_, ended, isAnotherAtWork, isRemoved) => {
+  async (_, ended, another, isRemoved) => {
     const { repo, base, git } = await world()
     const hurried = {
       ...systemClock,
@@ -185,8 +200,12 @@ test.each<[whose: string, git: 'dead' | 'unknown', isAnotherAtWork: boolean, isR
       }
       void crashing.move(move)
     })
-    if (isAnotherAtWork) {
-      const other = spawn('git', ['cat-file', '--batch'], { cwd: repo, stdio: ['pipe', 'ignore', 'ignore'] })
+    if (another) {
+      const { cwd, words = [], env } = another(repo)
+      const other = spawn('git', [...words, 'hash-object', '--stdin'], {
+        ...{ cwd, env: { ...process.env, ...env } },
+        stdio: ['pipe', 'ignore', 'ignore'],
+      })
       onTestFinished(() => void other.kill())
     }
     const moved = await landingOperations(base, hurried).move(move)

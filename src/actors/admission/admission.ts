@@ -72,6 +72,8 @@ export interface Admission {
   admitNow?(request: CallRequest): Admitted | undefined
   /** A call that an earlier process announced already runs, whether or not there is room. */
   adopt(request: CallRequest): Admitted
+  /** Counts what was spent without being asked for, whether or not there is room; it is settled like a call. */
+  charge(request: CallRequest, cost: Amount): Promise<void>
   /** A call has ended or will not begin: whatever is known of it is in the log. */
   settle(callId: string): void
   /** Calls back when a held call may begin, with the accounts that a person has resumed. Returns what stops it. */
@@ -176,6 +178,7 @@ export function localAdmission({
       const slot = governor.adopt({ agent: request.agent, account })
       return new AdmittedCall(parts, request, account, slot, 0)
     },
+    charge: (request, cost) => budgets.charge(request, cost),
     settle: (callId) => budgets.settle(callId),
     changes(listener) {
       const forget = [budgets.changes(() => listener(NO_ACCOUNT)), accounts.onResume(listener)]

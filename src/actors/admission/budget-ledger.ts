@@ -155,6 +155,14 @@ export class BudgetLedger {
     }
   }
 
+  /** Reserves what is spent, whether or not there is room. */
+  async charge(reservation: Reservation): Promise<void> {
+    await this.decide(({ value }) =>
+      value === 'limited' ? [{ type: 'BudgetReserved', data: reservation }] : [],
+    )
+    this.learn(reservation.callId, reservation)
+  }
+
   /** Decides on the state that all processes have led to. */
   decide(decision: (snapshot: BudgetSnapshot) => readonly BudgetFact[], correlationId?: string) {
     return this.#life.decide(decision, defined({ correlationId }))

@@ -62,6 +62,8 @@ export interface BudgetKeeper {
   reserve(request: CallRequest): Promise<BudgetHold | undefined>
   /** A call that an earlier process began continues in this one. */
   adopt(request: CallRequest): void
+  /** Reserves this cost in every budget that it counts against, whether or not there is room: it is spent. */
+  charge(request: CallRequest, cost: Amount): Promise<void>
   /** Counts the cost of a call before its end is recorded: it is paid for, whatever happens to the log. */
   learn(call: BudgetedCall, cost: Amount): Promise<void> | undefined
   /** The call has ended or will not begin. Whatever is known of it is in the log by now. */
@@ -165,6 +167,13 @@ export class Budgets implements BudgetKeeper {
 
   adopt(request: CallRequest): void {
     this.#begun.set(request.callId, request)
+  }
+
+  async charge(request: CallRequest, cost: Amount): Promise<void> {
+    const { callId, taskId, agent, agentVersion } = request
+    this.#begun.set(callId, { ...request, estimate: cost, cost })
+    const reservation: Reservation = { callId, taskId, agent, agentVersion, ...cost }
+    await Promise.all((await this.#limiting(request)).map((ledger) => ledger.charge(reservation)))
   }
 
   async refusal(request: CallRequest): Promise<BudgetHold | undefined> {

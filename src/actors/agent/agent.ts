@@ -1,17 +1,20 @@
 /** An agent as its users hold it: a role with a queue of tasks and a memory. */
 import { waitFor } from 'xstate'
+import type { TakenSession, TakenTurns } from '../../claude/runner.ts'
 import { trust } from '../../config/trust.ts'
 import type { AgentFact } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { AgentBusyError, AgentNotFoundError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
-import { ClosedError } from '../../events/errors/usage.ts'
+import { shellWord } from '../../events/errors/phrases.ts'
+import { ClosedError, InvalidInputError } from '../../events/errors/usage.ts'
 import { checkTaskId } from '../../events/ids.ts'
 import { canonicalJson, defined } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import { type AgentChanges, editedConfig } from '../../events/options/agent-changes.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
+import { amountOf, recordedSpending } from '../../events/spending.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import type { BudgetInfo } from '../admission/admission.ts'
 import type { Causation } from '../engine/actor.ts'
@@ -264,6 +267,55 @@ export class Agent implements AgentRef {
         throw new AgentBusyError({ agent: this.id })
       return [{ type: 'AgentReset', data: { ...(by && { by }) } }]
     })
+  }
+
+  async take(session: TakenSession, { by }: Verdict = {}): Promise<TakenTurns> {
+    const { runner, admission, directories, newId } = this.#environment
+    const { path, sessionId, parentSessionId } = session
+    if (!runner.take) {
+      const problem = 'its runner has no conversations in a terminal'
+      throw new InvalidInputError({ what: `Agent "${this.id}"`, problem })
+    }
+    await this.#life.use()
+    const check = ({ context }: AgentSnapshot) => {
+      const hint = `Keep both: claude-agents agent adopt ${shellWord(path)} --as NEW`
+      if (context.current !== null)
+        throw new InvalidInputError({
+          what: `Agent "${this.id}"`,
+          problem: 'it is working on a task, whose answer continues from before',
+          hint,
+        })
+      if (context.session !== parentSessionId)
+        throw new InvalidInputError({
+          what: `Agent "${this.id}"`,
+          problem: 'its conversation has moved on meanwhile',
+          hint,
+        })
+    }
+    check(this.snapshot)
+    const { turns, spent } = await runner.take(session, directories(this.id))
+    if (turns === 0) return { turns, spent }
+    const callId = newId()
+    const { totals, lastCost } = this.snapshot.context
+    const request = {
+      callId,
+      taskId: callId,
+      agent: this.id,
+      agentVersion: this.version,
+      costs: { totals, lastCost },
+    }
+    const recorded = recordedSpending(spent, admission.tokensOf(spent.usage))
+    const data = { sessionId, turns, parentSessionId, callId, ...recorded, ...(by && { by }) }
+    await admission.charge(request, amountOf(recorded))
+    try {
+      await this.#life.decide((state) => {
+        check(state)
+        return [{ type: 'SessionAdopted', data }]
+      })
+    } finally {
+      admission.settle(callId)
+    }
+    return { turns, spent }
   }
 
   async stop(reason = 'asked to'): Promise<void> {

@@ -10,25 +10,21 @@ import type {
   Recovered,
 } from '../../claude/runner.ts'
 import type { Failure } from '../../events/agent-facts.ts'
-import type { CallSetup } from '../../events/call-setup.ts'
 import { NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { defined } from '../../events/json.ts'
+import type { CallSetup } from '../../events/options/servers.ts'
 import { isElsewhere, type Place } from '../../workspaces/place.ts'
 import type { OpenCall } from './state.ts'
 
-/** How a call ended, as the log records it. */
-export type CallEnding = {
-  /** What came up when it began, if it said so. */
-  readonly setup?: CallSetup
-} & Ended
-
-type Ended =
+/** How a call ended, as the log records it; `setup` is what came up when it began, if it said so. */
+export type CallEnding = { readonly setup?: CallSetup } & (
   | { readonly type: 'CallSucceeded'; readonly result: CallResult; readonly harvested: boolean }
   /** At a tool call that a person has to decide. */
   | { readonly type: 'CallDeferred'; readonly deferred: DeferredTool; readonly spent?: CallSpending }
   | Unanswered<'CallFailed'>
   | Unanswered<'CallOutcomeUnknown'>
+)
 
 export type Answered = CallEnding & { readonly type: 'CallSucceeded' }
 

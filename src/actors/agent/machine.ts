@@ -18,6 +18,7 @@ const agent = setup({
     isCurrent: ({ context, event }) => context.current?.taskId === taskOf(event),
     isOpenCall: ({ context: { current }, event }) =>
       'callId' in event.data &&
+      'taskId' in event.data &&
       current?.taskId === event.data.taskId &&
       current.call?.callId === event.data.callId,
     isLate: ({ context, event }) =>

@@ -1,4 +1,6 @@
 /** An agent as its users hold it, wherever it lives; and the way to those that live elsewhere. */
+
+import type { TakenSession, TakenTurns } from '../../claude/runner.ts'
 import type { AgentChanges } from '../../events/options/agent-changes.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import type { TaskInput } from '../../events/task-input.ts'
@@ -109,6 +111,11 @@ export interface AgentRef {
   edit(changes: AgentChanges, verdict?: Verdict): Promise<void>
   /** Begins a new session chain; the old one stays in the log. Throws AgentBusyError while a task runs. */
   reset(verdict?: Verdict): Promise<void>
+  /**
+   * Makes a fork of its session in which a person talked to it, as `claude-agents agent open` leaves it, the head of its
+   * conversation. What it cost counts, as far as its transcript tells. Throws InvalidInputError if the agent has moved on.
+   */
+  take(session: TakenSession, verdict?: Verdict): Promise<TakenTurns>
   /** Cancels all its tasks and refuses new ones until it is reset. */
   stop(reason?: string): Promise<void>
   /** The session chain, oldest first; each link names its parent. A fork's chain begins with the original's. */
@@ -278,6 +285,10 @@ export class AgentElsewhere implements AgentRef {
 
   reset(verdict?: Verdict): Promise<void> {
     return this.#call('reset', verdict)
+  }
+
+  take(session: TakenSession, verdict?: Verdict): Promise<TakenTurns> {
+    return this.#call('take', session, verdict)
   }
 
   stop(reason?: string): Promise<void> {

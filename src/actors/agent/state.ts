@@ -293,7 +293,7 @@ export const changes: {
           },
         }
       : {},
-  SessionAdopted: (_, { sessionId }) => ({ session: sessionId }),
+  SessionAdopted: ({ totals }, data) => ({ session: data.sessionId, totals: withSpending(totals, data) }),
   SessionLost: ({ current, files }, { sessionId }) => {
     if (current?.deferred?.sessionId !== sessionId) return { lostSession: sessionId }
     // The turn begins anew.

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { JsonObject } from '../../events/json.ts'
-import { ASK_HUMAN } from '../../events/options/tools.ts'
+import { ASK_HUMAN, TEAM_SERVER } from '../../events/options/tools.ts'
 import type { Call, ResumedTurn } from '../runner.ts'
 import { type AskingRules, toolsNamedBy } from './rules.ts'
 
@@ -84,7 +84,7 @@ export const teamFile = (home: string): string => join(home, 'team.json')
 /** The server by which an agent reaches its team. The CLI waits until it is connected. */
 export const teamServer = (home: string, program: string): JsonObject => ({
   mcpServers: {
-    team: { command: process.execPath, args: [program, teamFile(home)], alwaysLoad: true },
+    [TEAM_SERVER]: { command: process.execPath, args: [program, teamFile(home)], alwaysLoad: true },
   },
 })
 

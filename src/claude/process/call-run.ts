@@ -1,7 +1,6 @@
 /** Runs one call's process from start to end: follows its output, enforces its limits, and reaps what it leaves. */
 import type { FileHandle } from 'node:fs/promises'
 import { type Clock, steadyTime } from '../../clock.ts'
-import type { ServerStatus } from '../../events/call-setup.ts'
 import {
   CallStalledError,
   CallTimeoutError,
@@ -10,6 +9,7 @@ import {
   OutputTooLargeError,
 } from '../../events/errors/call.ts'
 import { duration } from '../../events/figures.ts'
+import type { ServerStatus } from '../../events/options/servers.ts'
 import { CALL_MARKER } from '../environment.ts'
 import type { CallMessage } from '../runner.ts'
 import { followFile, limitSize } from '../stream/file-follower.ts'

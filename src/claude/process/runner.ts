@@ -2,13 +2,13 @@
 
 import { availableParallelism } from 'node:os'
 import { type Clock, systemClock } from '../../clock.ts'
-import type { ServerStatus } from '../../events/call-setup.ts'
 import {
   ClaudeExecutionError,
   McpServerError,
   OutputTooLargeError,
   StartupRefusedError,
 } from '../../events/errors/call.ts'
+import type { ServerStatus } from '../../events/options/servers.ts'
 import type { Redact } from '../../events/redaction.ts'
 import { hostLogger, type Logger } from '../../logger.ts'
 import type { InputOptions } from '../../workspaces/operations.ts'

@@ -7,8 +7,9 @@ import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import { isSessionId } from '../arguments.ts'
 import type { Variables } from '../login/account.ts'
-import type { SessionFile } from '../runner.ts'
-import { parseRecord, stringAt } from '../stream/untrusted-json.ts'
+import type { SessionFile, TakenSession, TakenTurns, Usage } from '../runner.ts'
+import { parseRecord, recordAt, stringAt } from '../stream/untrusted-json.ts'
+import { addUsage, estimatedCost, NO_USAGE, usageOf } from '../usage.ts'
 import { copyTranscript, transcriptFolder } from './branch.ts'
 import { Sessions } from './origin.ts'
 import { hasAnswer } from './pruning.ts'
@@ -19,6 +20,8 @@ import {
   isSaid,
   type LineReader,
   type TranscriptEnd,
+  type TurnStart,
+  timeOf,
 } from './transcript-reading.ts'
 import { eachLine, LARGEST_TRANSCRIPT } from './transcripts.ts'
 
@@ -92,13 +95,32 @@ interface ReadSession {
   readonly end: TranscriptEnd
 }
 
+/** The order of the lines says little: of a fork in a terminal, an answer may be written before what it was forked from. */
 function sessionReader(): LineReader<ReadSession> {
   let sessionId: string | null = null
-  let turns = 0
-  let isAsked = false
   let isWhole = true
-  let said: string | null = null
+  const parents = new Map<string, string | null>()
+  const prompts = new Set<string>()
+  const said = new Set<string>()
+  let last: { readonly uuid: string | null; readonly time: number } = { uuid: null, time: 0 }
   const cost = costReader()
+  /** Each line is passed once. */
+  const answered = () => {
+    const found = new Set<string>()
+    const seen = new Set<string>()
+    for (const answer of said)
+      for (
+        let uuid: string | null = answer;
+        uuid !== null && !seen.has(uuid);
+        uuid = parents.get(uuid) ?? null
+      ) {
+        seen.add(uuid)
+        if (!prompts.has(uuid)) continue
+        found.add(uuid)
+        break
+      }
+    return found.size
+  }
   return {
     add(text) {
       cost.add(text)
@@ -106,21 +128,29 @@ function sessionReader(): LineReader<ReadSession> {
       const line = parseRecord(text)
       isWhole = line !== null
       const uuid = stringAt(line, 'uuid')
-      if (line === null || uuid === null || line.isSidechain === true || !isMessage(line)) return
+      if (line === null || uuid === null || line.isSidechain === true) return
+      parents.set(uuid, stringAt(line, 'parentUuid'))
+      if (!isMessage(line)) return
       const id = stringAt(line, 'sessionId')
       if (id !== null && isSessionId(id)) sessionId = id
-      if (isPrompt(line)) isAsked = true
+      if (isPrompt(line)) prompts.add(uuid)
       if (!isSaid(line)) return
-      said = uuid
-      if (isAsked) turns += 1
-      isAsked = false
+      said.add(uuid)
+      const time = timeOf(line)
+      if (time >= last.time) last = { uuid, time }
     },
-    result: () => ({ sessionId, turns, isWhole, end: { line: said, chainCostUsd: cost.result() } }),
+    result: () => ({
+      ...{ sessionId, isWhole, turns: answered() },
+      end: { line: last.uuid, chainCostUsd: cost.result() },
+    }),
   }
 }
 
 /** Copies the transcript into the home of an agent, which can then fork it. */
-export async function adoptSession({ path, sessionId }: SessionFile, to: AgentDirectories): Promise<void> {
+export async function adoptSession(
+  { path, sessionId }: Pick<SessionFile, 'path' | 'sessionId'>,
+  to: AgentDirectories,
+): Promise<void> {
   const copy = join(await transcriptFolder(to), `${sessionId}.jsonl`)
   await rm(copy, { force: true })
   const reader = sessionReader()
@@ -130,4 +160,50 @@ export async function adoptSession({ path, sessionId }: SessionFile, to: AgentDi
     throw new InvalidInputError({ what: path, problem: 'it changed while it was read', hint: HINT })
   // Its last turn may have no end, as that of a failed call: it is kept all the same.
   await new Sessions(to.home).record(sessionId, end)
+}
+
+/** Copies what was said in a fork of an agent's session, and returns how much that was, and what it cost. */
+export async function takeSession(
+  { path, sessionId, parentSessionId }: TakenSession,
+  to: AgentDirectories,
+): Promise<TakenTurns> {
+  const start = await new Sessions(to.home).turnStart({ sessionId, parentSessionId }, path)
+  const talk = talkReader(start)
+  if (!(await eachLine(path, talk.add)))
+    throw new InvalidInputError({ what: path, problem: 'it cannot be read' })
+  const said = talk.result()
+  if (said.turns > 0) await adoptSession({ path, sessionId }, to)
+  return said
+}
+
+/** The turns after those that came before, and what they cost. */
+function talkReader({ before, costBefore }: TurnStart): LineReader<TakenTurns> {
+  const own = sessionReader()
+  const cost = costReader()
+  const usage = new Map<string, { readonly model: string | null; readonly used: Usage }>()
+  return {
+    add(text) {
+      cost.add(text)
+      const line = parseRecord(text)
+      const uuid = stringAt(line, 'uuid')
+      if (line === null || uuid === null || before.has(uuid)) return
+      own.add(text)
+      const message = recordAt(line, 'message')
+      // Subagents cost as well. Every line of a message repeats the usage of the whole message.
+      if (isSaid(line))
+        usage.set(stringAt(message, 'id') ?? uuid, {
+          model: stringAt(message, 'model'),
+          used: usageOf(recordAt(message, 'usage')),
+        })
+    },
+    result() {
+      const all = [...usage.values()]
+      const recorded = cost.result()
+      const estimated = all.reduce((sum, { model, used }) => sum + estimatedCost(model, used), 0)
+      const costUsd = recorded === null ? estimated : Math.max(0, recorded - costBefore)
+      const used = all.reduce((sum, one) => addUsage(sum, one.used), NO_USAGE)
+      const spent = { costUsd, usage: used, ...(recorded === null && { estimated: true as const }) }
+      return { turns: own.result().turns, spent }
+    },
+  }
 }

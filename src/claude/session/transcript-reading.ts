@@ -219,4 +219,4 @@ function isCutOff(written: string, prompt: string | null): boolean {
   return kept.length < whole.length && whole.startsWith(kept)
 }
 
-const timeOf = (line: UntrustedRecord) => Date.parse(stringAt(line, 'timestamp') ?? '') || 0
+export const timeOf = (line: UntrustedRecord) => Date.parse(stringAt(line, 'timestamp') ?? '') || 0

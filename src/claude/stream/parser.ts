@@ -1,6 +1,7 @@
 /** Parses the output of `claude` line by line: pure, and assuming nothing about its shape. */
-import type { ServerStatus } from '../../events/call-setup.ts'
+
 import { defined } from '../../events/json.ts'
+import type { ServerStatus } from '../../events/options/servers.ts'
 import { oneLine, type Redact } from '../../events/redaction.ts'
 import type { ProcessMessage } from '../process/call-run.ts'
 import type { AccountWindow, CallMessage } from '../runner.ts'

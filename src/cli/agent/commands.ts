@@ -25,6 +25,7 @@ import { readAgent, withAgent } from './agents.ts'
 import { askCommand } from './ask.ts'
 import { definitionCommands } from './definitions.ts'
 import { filesCommands } from './files.ts'
+import { openCommand } from './open.ts'
 import { projectInWords, tellFiles } from './project.ts'
 import { type AgentSettings, agentOptionsOf, changesOf, withSettings } from './settings.ts'
 
@@ -64,6 +65,7 @@ export function agentCommands(agent: Command): void {
     .description('cancel a task, waiting or running; without a task, all tasks of the agent')
     .option('--reason <text>', 'reason to record', 'asked to')
     .action(withGlobals(cancel))
+  openCommand(agent)
   filesCommands(agent)
   heldCommands(agent)
   definitionCommands(agent)

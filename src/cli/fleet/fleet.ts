@@ -43,6 +43,8 @@ export function fleetCommand(command: Command): void {
     .option('--budget <limits>', 'the most that the run may spend: usd=5 or usd=5,tokens=200000', limits)
     .option('--model <name>', 'model to use')
     .option('--tools <names...>', 'tools that the agents may use without asking', listedNames)
+    .option('--approve <rules...>', 'tools of which you decide each call, in the inbox', listedNames)
+    .option('--questions', 'let the agents ask you questions, in the inbox')
     .option('--id <id>', 'id of the run; running again under the same id continues it and repeats nothing')
     .option('--detach', 'print the id of the run, and leave it to the owner in the background')
     .option('--report <file>', 'write the report as Markdown')
@@ -63,6 +65,8 @@ interface FleetCommandOptions extends OverwriteOptions {
   readonly budget?: Budget
   readonly model?: string
   readonly tools?: readonly string[]
+  readonly approve?: readonly string[]
+  readonly questions?: boolean
   readonly id?: string
   readonly detach?: boolean
   readonly report?: string
@@ -111,10 +115,10 @@ const LONGEST_TITLE = 200
 /** Throws InvalidInputError before a store is made: for a wrong option, and for what is not in the repository. */
 async function fleetOf(
   tasks: readonly FleetTask[],
-  { repo, base, concurrency, model, tools, ...words }: FleetCommandOptions,
+  { repo, base, concurrency, model, tools, approve, questions, ...words }: FleetCommandOptions,
   { baseDir }: GlobalOptions,
 ): Promise<FleetOptions> {
-  const agents = defined({ model, allowedTools: tools })
+  const agents = defined({ model, allowedTools: tools, approveTools: approve, questions })
   const options = defined({ repo: resolve(repo), base, concurrency, agents, land: landingOf(words) })
   fleet(tasks, options)
   const { filesOperations } = await import('../../workspaces/files/operations.ts')

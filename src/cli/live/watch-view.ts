@@ -162,7 +162,7 @@ function taskNews({ type, data }: AgentFact): News | null {
     case 'AgentStopped':
       return ['cancelled', said(`stopped: ${data.reason}`)]
     case 'SessionAdopted':
-      return ['working', `continues session ${data.sessionId}`]
+      return ['working', `continues session ${data.sessionId}${data.by ? `, taken back by ${data.by}` : ''}`]
     case 'AgentReset':
       return ['working', 'a new conversation']
     case 'AgentRemoved':

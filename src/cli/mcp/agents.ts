@@ -73,6 +73,11 @@ export const createAgent = tool({
     questions: Schema.optionalKey(
       Schema.Boolean.annotate({ description: 'Whether it can ask a person questions, in the inbox.' }),
     ),
+    team: Schema.optionalKey(
+      Schema.Boolean.annotate({
+        description: 'Whether it can ask the other agents itself, and send them messages. Default: false.',
+      }),
+    ),
     max_turns: Schema.optionalKey(
       wholeTo(10_000, 'The most turns of the model in one call. Default: no limit.'),
     ),
@@ -81,11 +86,12 @@ export const createAgent = tool({
     ),
   },
   async run(given, { team }) {
-    const { id, system_prompt: systemPrompt, model, questions } = given
+    const { id, system_prompt: systemPrompt, model, questions, team: isMember } = given
     const { allowed_tools: allowedTools, approve_tools: approveTools } = given
     const { max_turns: maxTurns, timeout_seconds: timeout } = given
     const options = defined({
       ...{ id, systemPrompt, model, allowedTools, approveTools, questions, maxTurns },
+      team: isMember,
       timeoutMs: timeout === undefined ? undefined : timeout * 1000,
     })
     await team.work(({ orchestrator }) => orchestrator.createAgent(options))

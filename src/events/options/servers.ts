@@ -39,7 +39,7 @@ export const REFERENCE = /\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}/g
 
 const NAME = /^[A-Za-z0-9](?:[\w-]{0,62}[A-Za-z0-9])?$/
 /** The names of servers of ours, and those of Claude Code's own. */
-const TAKEN = /^(claude-agents.*|team|ide|workspace|computer-use|claude-in-chrome)$/i
+const TAKEN = /^(claude-agents.*|ide|workspace|computer-use|claude-in-chrome)$/i
 
 const isServerName = (name: string) => NAME.test(name) && !name.includes('__') && !TAKEN.test(name)
 
@@ -234,3 +234,20 @@ const locatedValues = (given: Readonly<Record<string, ServerValue>>, directory: 
 
 const eachServer = (servers: McpServers, change: (server: McpServer) => McpServer): McpServers =>
   Object.fromEntries(Object.entries(servers).map(([name, server]) => [name, change(server)]))
+
+/** `status` is in the words of the CLI: `connected`, `failed`, `needs-auth`. */
+const ServerStatus = Schema.Struct({ name: Schema.String, status: Schema.String })
+/** What became of an MCP server when a call began. */
+export type ServerStatus = typeof ServerStatus.Type
+
+/** What came up when a call began: the program, its model, its tools and its servers. Bounded. */
+const CallSetup = Schema.Struct({
+  version: Schema.NullOr(Schema.String),
+  model: Schema.NullOr(Schema.String),
+  tools: Schema.Array(Schema.String),
+  servers: Schema.Array(ServerStatus),
+})
+export type CallSetup = typeof CallSetup.Type
+
+/** Absent if it said nothing, or was recovered after a crash. */
+export const setup = { setup: Schema.optionalKey(CallSetup) }

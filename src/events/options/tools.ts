@@ -18,8 +18,12 @@ const TOOLS = [
 /** The tool of this package by which an agent asks a person. */
 export const ASK_HUMAN = 'mcp__claude-agents__ask_human'
 
-/** The tools of this package by which an agent works with its team. */
+/** The server of this package by which an agent works with its team, and its tools. */
+export const TEAM_SERVER = 'claude-agents-team'
 export const TEAM_TOOLS: readonly string[] = ['list_agents', 'ask_agent', 'send_message', 'read_messages']
+
+/** A tool of the team as Claude Code names it. */
+export const teamTool = (name: string): string => `mcp__${TEAM_SERVER}__${name}`
 
 /** Names that other frameworks use, and Claude Code's own for them. */
 const OTHER_NAMES: ReadonlyMap<string, string> = new Map([

@@ -2,6 +2,7 @@
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { TakenTurns } from '../../../src/claude/runner.ts'
 import { SessionNotFoundError } from '../../../src/events/errors/call.ts'
 import { type ScriptedRunnerOptions, scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { world } from '../world.ts'
@@ -42,4 +43,63 @@ test('whose session is lost is told how many turns are missing, and so is the lo
   for await (const { type, data } of store.read('agent/heir'))
     if (type === 'ConversationCut') cuts.push(data.turns)
   expect(cuts).toEqual([1])
+})
+
+const usage = { inputTokens: 10, outputTokens: 5, cacheReadTokens: 0, cacheCreationTokens: 0 }
+const talk: TakenTurns = { turns: 2, spent: { costUsd: 0.5, usage, estimated: true } }
+
+/** An agent with a budget, and a person who talks to it. */
+async function talkedTo(script: ScriptedRunnerOptions = {}) {
+  const { open, store, clock, types } = await world()
+  const runner = { ...scriptedRunner({ clock, ...script }), take: async () => talk }
+  const { orchestrator } = await open({}, { runner })
+  const options = { id: 'echo', systemPrompt: 'You help.', budget: { usd: 3 } }
+  const agent = await orchestrator.createAgent(options)
+  await agent.ask('one')
+  const opened = () => ({
+    path: '/talk.jsonl',
+    sessionId: SESSION,
+    parentSessionId: agent.snapshot.context.session,
+  })
+  return { orchestrator, agent, runner, store, types, opened }
+}
+
+test('continues from what was said in a terminal, and budgets count what that cost', async () => {
+  const { agent, runner, orchestrator, store, opened } = await talkedTo()
+  const before = await agent.budget()
+  const fork = opened()
+  expect(await agent.take(fork, { by: 'ada' })).toEqual(talk)
+  const after = await agent.budget()
+  expect(after.spent.usd - before.spent.usd).toBeCloseTo(0.5)
+  expect(after.reserved).toEqual({ usd: 0, tokens: 0 })
+  expect(agent.metrics().estimatedCostUsd).toBe(0.5)
+  await agent.ask('two')
+  expect(runner.calls.at(-1)?.parentSessionId).toBe(SESSION)
+  const links = await agent.sessions()
+  expect(links[1]).toEqual({ ...fork, path: undefined, taskId: null, rebuilt: false })
+  const taken: unknown[] = []
+  for await (const { type, data } of store.read('agent/echo')) if (type === 'SessionAdopted') taken.push(data)
+  await orchestrator.close()
+  const settled: unknown[] = []
+  for await (const { type, data } of store.read('agent-budget/echo'))
+    if (type === 'BudgetSettled') settled.push(data)
+  expect(settled).toMatchObject([{}, { usd: 0.5, outcome: 'estimated' }, {}])
+  expect(taken).toMatchObject([{ sessionId: SESSION, turns: 2, by: 'ada', costUsd: 0.5, estimated: true }])
+})
+
+test('that answered meanwhile, or is about to, takes nothing back, and says how to keep both', async () => {
+  let answerNow = (_: string) => {}
+  const { agent, types, opened } = await talkedTo({
+    reply: ({ prompt }) =>
+      prompt === 'one' ? 'answered' : new Promise<string>((resolve) => (answerNow = resolve)),
+  })
+  const fork = opened()
+  const task = agent.ask('two')
+  while (agent.status !== 'busy') await new Promise((resolve) => setImmediate(resolve))
+  await expect(agent.take(fork)).rejects.toThrow(/is working on a task.*agent adopt \/talk\.jsonl --as NEW/)
+  answerNow('answered')
+  await task
+  await expect(agent.take(fork)).rejects.toThrow(/has moved on meanwhile.*agent adopt \/talk\.jsonl --as NEW/)
+  expect(await types('echo')).not.toContain('SessionAdopted')
+  expect((await agent.budget()).reserved).toEqual({ usd: 0, tokens: 0 })
 })

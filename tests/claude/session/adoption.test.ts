@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { adoptSession, findSession } from '../../../src/claude/session/adoption.ts'
+import { Sessions } from '../../../src/claude/session/origin.ts'
 import { InvalidInputError } from '../../../src/events/errors/usage.ts'
 import { temporaryDirectory } from '../../store/temporary.ts'
 
@@ -13,9 +14,15 @@ const TRANSCRIPTS = join(import.meta.dirname, '../fixtures/transcripts')
 const recorded = (name: string) => readFile(join(TRANSCRIPTS, `${name}.jsonl`), 'utf8')
 
 /** A line of a transcript. */
-const line = (type: 'user' | 'assistant', sessionId: string, text: string) =>
+const line = (
+  type: 'user' | 'assistant',
+  sessionId: string,
+  text: string,
+  uuid: string = randomUUID(),
+  parentUuid = '',
+) =>
   JSON.stringify({
-    ...{ type, sessionId, uuid: randomUUID(), isSidechain: false },
+    ...{ type, sessionId, uuid, parentUuid, isSidechain: false },
     message: { role: type, content: type === 'user' ? text : [{ type: 'text', text }] },
   })
 
@@ -103,8 +110,8 @@ test('a transcript that is cut off anywhere is adopted with the turns that it st
   const path = join(await temporaryDirectory(), 'session.jsonl')
   const sessionId = randomUUID()
   const lines = [1, 2, 3].flatMap((turn) => [
-    line('user', sessionId, `question ${turn} ☂`),
-    line('assistant', sessionId, `answer ${turn}`),
+    line('user', sessionId, `question ${turn} ☂`, `q${turn}`, `a${turn - 1}`),
+    line('assistant', sessionId, `answer ${turn}`, `a${turn}`, `q${turn}`),
   ])
   const whole = Buffer.from(`${lines.join('\n')}\n`)
   await fc.assert(
@@ -120,4 +127,23 @@ test('a transcript that is cut off anywhere is adopted with the turns that it st
     }),
     { numRuns: 60 },
   )
+})
+
+test('a fork that was written in another order has its turns, and ends with what was said last', async () => {
+  const folder = await temporaryDirectory()
+  const path = join(folder, 'fork.jsonl')
+  const sessionId = randomUUID()
+  const uuid = (digit: number) => `0000000${digit}-0000-4000-8000-000000000000`
+  const said = (at: number, type: 'user' | 'assistant') =>
+    line(type, sessionId, `said ${at}`, uuid(at), uuid(at - 1)).replace(
+      '{',
+      `{"timestamp":"2026-01-01T00:00:0${at}Z",`,
+    )
+  const lines = [said(4, 'assistant'), said(1, 'user'), said(2, 'assistant'), said(3, 'user')]
+  await writeFile(path, `${lines.join('\n')}\n`)
+  const found = await findSession(path)
+  expect(found.turns).toBe(2)
+  const home = join(folder, 'home')
+  await adoptSession(found, { workspace: folder, home })
+  expect((await new Sessions(home).answers()).get(sessionId)?.line).toBe(uuid(4))
 })

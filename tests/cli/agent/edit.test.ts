@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { TEAM_TOOLS } from '../../../src/events/options/tools.ts'
 import { quickCommandLine } from '../command.ts'
 
 test('agent edit changes what is given, unsets what is named, and shows what the agent is now', async () => {
@@ -17,6 +18,10 @@ test('agent edit changes what is given, unsets what is named, and shows what the
   const { stdout: shown } = await run(['agent', 'show', 'a'])
   expect(shown).toMatch(/system prompt +You test\.\n(.*\n)*model +opus\ntools +Read, Grep\n/)
   expect((await run(['agent', 'edit', 'a', '--model', 'opus'])).stdout).toBe('a is so already.')
+  const [member] = (await run(['agent', 'edit', 'a', '--team', '--json'])).values
+  expect(member).toMatchObject({ team: TEAM_TOOLS })
+  const [some] = (await run(['agent', 'edit', 'a', '--team', 'ask_agent', '--json'])).values
+  expect(some).toMatchObject({ team: ['ask_agent'] })
 
   const refused = async (...words: string[]) => {
     const { exitCode, stderr } = await run(['agent', 'edit', 'a', ...words])
@@ -26,6 +31,7 @@ test('agent edit changes what is given, unsets what is named, and shows what the
   expect(await refused()).toContain('it is not said what to change')
   expect(await refused('--unset', 'modle')).toContain('Did you mean "model"?')
   expect(await refused('--unset', 'model', '--model', 'opus')).toContain('both given and unset')
+  expect(await refused('--team', 'ask')).toContain('ask_agent')
   expect(await refused('--repo', '.')).toContain('it works on no repository')
   await writeFile(join(folder, 'claude-agents.yaml'), 'agents:\n  - { id: a, system_prompt: You test. }\n')
   expect(await refused('--model', 'haiku')).toContain('claude-agents.yaml')

@@ -73,6 +73,7 @@ const OTHERS = [
     'agent edit',
     'agent files',
     'agent import',
+    'agent open',
     'agent reject',
     'agent remove',
     'agent reset',

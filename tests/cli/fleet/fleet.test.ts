@@ -188,10 +188,13 @@ test('tasks come from a file, from stdin, and from a list with more', async () =
   expect(await tasks(['--from', '-'], '- one\n- two\n')).toEqual(['one', 'two'])
   expect(await tasks([], '["one: 1"]')).toEqual(['one: 1'])
   await writeFile(join(cli.folder, 'tasks.yaml'), '- one\n- { task: two, id: second, model: opus }\n')
-  const ran = await cli.run(['fleet', '--from', 'tasks.yaml', '--json'])
+  const asked = ['--approve', 'Bash', 'Write(src/**)', '--questions']
+  const ran = await cli.run(['fleet', '--from', 'tasks.yaml', '--json', ...asked])
   expect(tasksOf(ran)[1]).toMatchObject({ task: 'two', agent: 'second', branch: 'claude-agents/second' })
   const shown = await cli.run(['agent', 'show', 'second', '--json'])
-  expect(shown.values[0]).toMatchObject({ workspace: { base: 'HEAD' } })
+  expect(shown.values[0]).toMatchObject({
+    ...{ workspace: { base: 'HEAD' }, approveTools: ['Bash', 'Write(src/**)'], questions: true },
+  })
   // Its agents are its own.
   expect(await tasks(['--from', 'tasks.yaml'])).toContain('second')
 })

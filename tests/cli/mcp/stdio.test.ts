@@ -129,11 +129,11 @@ test('the real claude creates an agent and asks it, as the tools of a server', a
   })
   await using home = await claudeHome()
   const args = [MAIN, '--base-dir', join(folder, '.claude-agents'), 'mcp']
-  const servers = { mcpServers: { agents: { command: process.execPath, args, env: environment } } }
-  const flags = ['--mcp-config', JSON.stringify(servers), '--allowedTools', 'mcp__agents']
-  // Otherwise its first request may come before the server is connected, and name none of its tools.
-  const waiting = { ...model.environment, MCP_CONNECTION_NONBLOCKING: '0' }
-  const { result, lines } = await runClaude(home, waiting, 'Ask the oracle.', flags)
+  // Otherwise the first request may come before the server is connected, or leave its tools to a search.
+  const agents = { command: process.execPath, args, env: environment, alwaysLoad: true }
+  const config = JSON.stringify({ mcpServers: { agents } })
+  const flags = ['--mcp-config', config, '--allowedTools', 'mcp__agents']
+  const { result, lines } = await runClaude(home, model.environment, 'Ask the oracle.', flags)
   expect(lines.find(({ subtype }) => subtype === 'init')).toMatchObject({
     mcp_servers: [{ name: 'agents', status: 'connected' }],
   })

@@ -5,11 +5,11 @@ import { streamName } from '../../../events/ids.ts'
 import { defined } from '../../../events/json.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 
-/** One link of an agent's session chain: an answered call, or the session that it began with. */
+/** One link of an agent's session chain: an answered call, or a session that was adopted. */
 export interface SessionLink {
   readonly sessionId: string
   readonly parentSessionId: string | null
-  /** null: what was said in it was not asked here, as the session was adopted. */
+  /** null: what was said in it was not asked here. */
   readonly taskId: string | null
   /** The parent was lost: this session started with its conversation as text, from the log. */
   readonly rebuilt: boolean
@@ -23,8 +23,8 @@ export async function sessionLinks(store: EventStore, stream: string): Promise<r
     if (fact.type === 'AgentCreated') links = []
     if (fact.type === 'CallStarted' && fact.data.rebuilt) rebuilt.add(fact.data.callId)
     if (fact.type === 'SessionAdopted') {
-      const { sessionId } = fact.data
-      links.push({ sessionId, parentSessionId: null, taskId: null, rebuilt: false })
+      const { sessionId, parentSessionId = null } = fact.data
+      links.push({ sessionId, parentSessionId, taskId: null, rebuilt: false })
     }
     if (fact.type !== 'CallSucceeded') continue
     const { sessionId, parentSessionId, taskId, callId } = fact.data

@@ -94,42 +94,44 @@ function lastOf(text: string, length: number): string {
 interface Chain {
   /** Newest first. */
   readonly turns: readonly Turn[]
-  /** How many came before these, in a session that was adopted: the log does not have them. */
+  /** How many of the conversation the log does not have: they are in sessions that were adopted. */
   readonly elsewhere: number
 }
 
 /** The chain that ends in this session. */
 async function chainOf(sessionId: string, store: EventStore, stream: string): Promise<Chain> {
-  const adopted = new Map<string, number>()
   const asked = new Map<string, DataOf<'TaskAccepted'>>()
-  const answered = new Map<string, Turn>()
+  const links = new Map<string, { readonly parent: string | null; readonly said: Turn | number }>()
   /** Those that no answered turn has read yet, each with the task that reads it. */
   const messages = new Map<string, DataOf<'MessageReceived'> & { readonly taskId?: string }>()
-  for await (const fact of lineage(store, stream)) {
-    if (fact.type === 'TaskAccepted') asked.set(fact.data.taskId, fact.data)
-    if (fact.type === 'SessionAdopted') adopted.set(fact.data.sessionId, fact.data.turns)
-    if (fact.type === 'MessageReceived') messages.set(fact.data.messageId, fact.data)
-    if (fact.type === 'CallStarted' || fact.type === 'MessagesRead')
-      for (const id of fact.data.messages ?? []) {
+  for await (const { type, data } of lineage(store, stream)) {
+    if (type === 'TaskAccepted') asked.set(data.taskId, data)
+    if (type === 'SessionAdopted')
+      links.set(data.sessionId, { parent: data.parentSessionId ?? null, said: data.turns })
+    if (type === 'MessageReceived') messages.set(data.messageId, data)
+    if (type === 'CallStarted' || type === 'MessagesRead')
+      for (const id of data.messages ?? []) {
         const message = messages.get(id)
-        if (message) messages.set(id, { ...message, taskId: fact.data.taskId })
+        if (message) messages.set(id, { ...message, taskId: data.taskId })
       }
-    if (fact.type !== 'CallSucceeded') continue
-    const { taskId, sessionId: session } = fact.data
-    const task = asked.get(taskId)
-    const read = [...messages.values()].filter((message) => message.taskId === taskId)
+    if (type !== 'CallSucceeded') continue
+    const task = asked.get(data.taskId)
+    const read = [...messages.values()].filter(({ taskId }) => taskId === data.taskId)
     for (const { messageId } of read) messages.delete(messageId)
-    if (task) answered.set(session, { asked: task, read, answered: fact.data })
+    if (task)
+      links.set(data.sessionId, { parent: data.parentSessionId, said: { asked: task, read, answered: data } })
   }
   const turns: Turn[] = []
-  let first: string | null = sessionId
-  for (let turn = answered.get(sessionId); turn; turn = answered.get(first ?? '')) {
-    turns.push(turn)
-    first = turn.answered.parentSessionId
+  let elsewhere = 0
+  let next: string | null = sessionId
+  for (let link = links.get(next); link; link = links.get(next ?? '')) {
+    if (typeof link.said === 'number') elsewhere += link.said
+    else turns.push(link.said)
     // A circular chain is damage: each of its turns is told once.
-    answered.delete(turn.answered.sessionId)
+    links.delete(next ?? '')
+    next = link.parent
   }
-  return { turns, elsewhere: adopted.get(first ?? '') ?? 0 }
+  return { turns, elsewhere }
 }
 
 async function turnTexts({ asked, read: messages, answered }: Turn, bodies: Bodies): Promise<TurnTexts> {
