@@ -31,6 +31,7 @@ const PARTS = [
   { name: 'races of openers', file: 'tests/store/level/ownership.test.ts' },
   { name: 'kill -9 of owners with busy agents', file: 'tests/processes/owner-kills.test.ts' },
   { name: 'kill -9 of owners of runs', file: 'tests/processes/run-owner-kills.test.ts' },
+  { name: 'kill -9 of agents that write to each other', file: 'tests/processes/message-kills.test.ts' },
   { name: 'kill -9 of workflows', file: 'tests/e2e/workflow-kill.test.ts' },
   { name: 'random damage', file: 'tests/store/care/random-damage.test.ts' },
   { name: 'backups of a busy store', file: 'tests/store/care/backup.test.ts' },

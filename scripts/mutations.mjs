@@ -315,7 +315,7 @@ export const MUTATIONS = [
     'Agents do not wake each other for ever',
     {
       'tests/messages/messages.test.ts': [
-        'and another one that wakes it in turn end after a hundred messages',
+        'and another one that wakes it in turn end when their messages have led to one another for too long',
       ],
     },
     [

@@ -7,6 +7,7 @@ import {
   UndeliverableError,
 } from '../../src/events/errors/actor.ts'
 import { MailboxFullError } from '../../src/events/errors/agent.ts'
+import { SessionNotFoundError } from '../../src/events/errors/call.ts'
 import { causesOf } from '../../src/history/causes.ts'
 import { agent, gate, idsIn, messagesIn, team } from './kit.ts'
 
@@ -204,6 +205,23 @@ describe('A message', () => {
     expect(messagesIn(runner.calls[2]?.prompt ?? '')).toEqual([])
   })
 
+  test('is a part of the conversation that is rebuilt when its session is lost', async () => {
+    const { open, clock } = team()
+    let isLost = false
+    const { orchestrator, runner } = await open({
+      reply: ({ parentSessionId }) => (isLost && parentSessionId ? new SessionNotFoundError() : 'Done.'),
+    })
+    await orchestrator.createAgent(agent('critic'))
+    await orchestrator.messages.send({ to: 'critic', text: 'The code word is plum.', messageId: 'm1' })
+    await orchestrator.sendTask('critic', 'Well?')
+    isLost = true
+    const asked = orchestrator.sendTask('critic', 'What is the code word?')
+    while (runner.calls.length < 3) await clock.advance(1)
+    await asked
+    expect(runner.calls[2]?.parentSessionId).toBe(null)
+    expect(runner.calls[2]?.prompt).toContain('The code word is plum.')
+  })
+
   test('leads back to what its sender was asked', async () => {
     const { open, store } = team()
     const { orchestrator } = await open({
@@ -280,7 +298,7 @@ describe('An agent with onMessage: wake', () => {
     expect(runner.calls).toHaveLength(2)
   })
 
-  test('and another one that wakes it in turn end after a hundred messages', async () => {
+  test('and another one that wakes it in turn end when their messages have led to one another for too long', async () => {
     const { open } = team()
     const refused: unknown[] = []
     const { orchestrator, runner } = await open({
@@ -291,7 +309,8 @@ describe('An agent with onMessage: wake', () => {
       },
     })
     for (const id of ['ping', 'pong']) await orchestrator.createAgent(agent(id, { onMessage: 'wake' }))
-    await orchestrator.messages.send({ to: 'ping', text: 'Go.' })
+    const ping = await orchestrator.agent('ping')
+    await ping.mailbox.receive({ messageId: 'm1', from: 'pong', text: 'Go.', chain: 480 })
     const settled = async () => {
       for (let before = -1; before < runner.calls.length; ) {
         before = runner.calls.length
@@ -299,7 +318,7 @@ describe('An agent with onMessage: wake', () => {
       }
     }
     await settled()
-    expect(runner.calls).toHaveLength(101)
+    expect(runner.calls).toHaveLength(21)
     expect(refused).toEqual([expect.any(MessageChainError)])
   })
 })

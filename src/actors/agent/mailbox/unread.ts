@@ -44,7 +44,7 @@ const LARGEST_MAILBOX = 1024 * 1024
 /** About a quarter of the context of a model with 200,000 tokens. */
 const LARGEST_READING = 200_000
 /** How many messages may lead to one another without a person: agents could write to each other for ever. */
-export const LONGEST_CHAIN = 100
+export const LONGEST_CHAIN = 500
 
 export const WAKING_PROMPT =
   'You have new messages: see above. Do what they ask of you as far as it is your job.'

@@ -5,6 +5,7 @@ import { defined } from '../../../events/json.ts'
 import { composePrompt } from '../../../events/task-input.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import type { Bodies } from '../../engine/bodies.ts'
+import { messagesAsText } from '../mailbox/unread.ts'
 import { lineage } from './chain.ts'
 
 /** In characters: about a quarter of the context of a model with 200,000 tokens. */
@@ -14,6 +15,8 @@ type DataOf<T extends AgentFact['type']> = Extract<AgentFact, { type: T }>['data
 
 interface Turn {
   readonly asked: DataOf<'TaskAccepted'>
+  /** The messages that it has read. */
+  readonly read: readonly DataOf<'MessageReceived'>[]
   readonly answered: DataOf<'CallSucceeded'>
 }
 
@@ -99,14 +102,24 @@ interface Chain {
 async function chainOf(sessionId: string, store: EventStore, stream: string): Promise<Chain> {
   const asked = new Map<string, DataOf<'TaskAccepted'>>()
   const links = new Map<string, { readonly parent: string | null; readonly said: Turn | number }>()
+  /** Those that no answered turn has read yet, each with the task that reads it. */
+  const messages = new Map<string, DataOf<'MessageReceived'> & { readonly taskId?: string }>()
   for await (const { type, data } of lineage(store, stream)) {
     if (type === 'TaskAccepted') asked.set(data.taskId, data)
     if (type === 'SessionAdopted')
       links.set(data.sessionId, { parent: data.parentSessionId ?? null, said: data.turns })
+    if (type === 'MessageReceived') messages.set(data.messageId, data)
+    if (type === 'CallStarted' || type === 'MessagesRead')
+      for (const id of data.messages ?? []) {
+        const message = messages.get(id)
+        if (message) messages.set(id, { ...message, taskId: data.taskId })
+      }
     if (type !== 'CallSucceeded') continue
     const task = asked.get(data.taskId)
+    const read = [...messages.values()].filter(({ taskId }) => taskId === data.taskId)
+    for (const { messageId } of read) messages.delete(messageId)
     if (task)
-      links.set(data.sessionId, { parent: data.parentSessionId, said: { asked: task, answered: data } })
+      links.set(data.sessionId, { parent: data.parentSessionId, said: { asked: task, read, answered: data } })
   }
   const turns: Turn[] = []
   let elsewhere = 0
@@ -121,7 +134,7 @@ async function chainOf(sessionId: string, store: EventStore, stream: string): Pr
   return { turns, elsewhere }
 }
 
-async function turnTexts({ asked, answered }: Turn, bodies: Bodies): Promise<TurnTexts> {
+async function turnTexts({ asked, read: messages, answered }: Turn, bodies: Bodies): Promise<TurnTexts> {
   const read = async (body: Parameters<Bodies['read']>[0]) => {
     try {
       return await bodies.read(body)
@@ -131,7 +144,8 @@ async function turnTexts({ asked, answered }: Turn, bodies: Bodies): Promise<Tur
     }
   }
   const textInput = asked.textInput === null ? undefined : await read(asked.textInput)
-  const prompt = composePrompt(defined({ prompt: await read(asked.prompt), textInput }))
+  const task = composePrompt(defined({ prompt: await read(asked.prompt), textInput }))
+  const prompt = `${messagesAsText(messages)}${task}`
   return { prompt, answer: await read(answered.text) }
 }
 

@@ -1,0 +1,73 @@
+/**
+ * Agents that write to each other, while their owner is killed again and again: each message is in exactly one answered turn,
+ * and those of each pair in their order. Real processes and a real log; a scripted runner.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { expect, onTestFinished, test } from 'vitest'
+import { levelStore } from '../../src/store/level/store.ts'
+import { repetitions } from '../repetitions.ts'
+import { randomNumbers } from '../store/random-numbers.ts'
+
+const KILLS = Math.min(100, repetitions('KILLS', { short: 2, long: 100 }))
+const AGENTS = repetitions('TALKERS', { short: 5, long: 50 })
+const MESSAGES = repetitions('MESSAGES', { short: 200, long: 10_000 })
+const SEED = Number(process.env.SEED ?? 1)
+const PROGRAM = join(import.meta.dirname, 'fixtures/talking-owner.mjs')
+
+/** Runs an owner, until it has said so many lines if a number is given. Returns the last line. */
+async function owner(baseDir: string, lines = Number.POSITIVE_INFINITY): Promise<string> {
+  const child = spawn(process.execPath, [PROGRAM, baseDir, String(AGENTS), String(MESSAGES)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  let last = ''
+  let said = 0
+  for await (const line of createInterface({ input: child.stdout })) {
+    last = line
+    said += 1
+    if (said === lines) child.kill('SIGKILL')
+  }
+  await ended
+  return last
+}
+
+test(`${MESSAGES} messages among ${AGENTS} agents under ${KILLS} kills: each is in one answered turn, in its order`, async () => {
+  const baseDir = await mkdtemp(join(tmpdir(), 'claude-agents-'))
+  onTestFinished(() => rm(baseDir, { recursive: true, force: true, maxRetries: 5 }))
+  const random = randomNumbers(SEED)
+  const step = Math.ceil(MESSAGES / 10 / (KILLS + 1))
+  // What was sent before is sent again, and said again.
+  for (let kill = 1; kill <= KILLS; kill += 1) await owner(baseDir, Math.max(1, kill * step - random(step)))
+  const [done, megabytes] = (await owner(baseDir)).split(' ')
+  expect(done).toBe('done')
+  expect(Number(megabytes)).toBeLessThan(400)
+
+  const read = new Map<string, number[]>()
+  const reading = new Map<string, Set<string>>()
+  const senders = new Map<string, string>()
+  await using store = await levelStore(baseDir)
+  for await (const { stream, type, data } of store.readAll({})) {
+    const task = `${stream} ${data.taskId}`
+    if (type === 'MessageReceived') senders.set(`${stream} ${data.messageId}`, String(data.from))
+    if (type === 'CallStarted') {
+      const messages = reading.get(task) ?? new Set()
+      for (const id of (data.messages as string[] | undefined) ?? []) messages.add(id)
+      reading.set(task, messages)
+    }
+    if (type === 'TaskFailed' || type === 'TaskCancelled') reading.delete(task)
+    if (type !== 'CallSucceeded') continue
+    for (const id of reading.get(task) ?? []) {
+      const pair = `${senders.get(`${stream} ${id}`)} ${stream}`
+      read.set(pair, [...(read.get(pair) ?? []), Number(id.slice(1))])
+    }
+  }
+  const all = [...read.values()].flat().sort((one, other) => one - other)
+  expect(all).toEqual(Array.from({ length: MESSAGES }, (_, at) => at))
+  for (const [pair, numbers] of read)
+    expect([pair, numbers]).toEqual([pair, [...numbers].sort((one, other) => one - other)])
+})
