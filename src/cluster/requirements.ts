@@ -5,7 +5,7 @@ import { InvalidInputError } from '../events/errors/usage.ts'
 const OLDEST_NODE = [22, 19] as const
 
 /** @throws InvalidInputError */
-export function refuseOldNode(version = process.versions.node): void {
+export function refuseOldNode(version: string): void {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) return
   throw new InvalidInputError({
@@ -16,8 +16,8 @@ export function refuseOldNode(version = process.versions.node): void {
 }
 
 /** Loads what uses the engine. Throws InvalidInputError if it is not installed. */
-export async function loaded<T>(load: () => Promise<T>): Promise<T> {
-  refuseOldNode()
+export async function loaded<T>(load: () => Promise<T>, node = process.versions.node): Promise<T> {
+  refuseOldNode(node)
   try {
     return await load()
   } catch (cause) {

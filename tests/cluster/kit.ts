@@ -10,10 +10,6 @@ import { verifyDatabase } from '../../src/store/postgres/verification.ts'
 import { newDatabase } from '../postgres/database.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-/** The engine needs a newer Node than the product. */
-export const isNewNode = major > 22 || (major === 22 && minor >= 19)
-
 export const IDS = Array.from({ length: 6 }, (_, index) => `a${index}`)
 
 export interface WorkerProcess {

@@ -9,7 +9,6 @@ import { postgresStore } from '../../src/store/postgres/store.ts'
 import { commandLine } from '../cli/command.ts'
 import { hasPostgres, newDatabase, query } from '../postgres/database.ts'
 import { counted } from '../store/store-kit.ts'
-import { isNewNode } from './kit.ts'
 
 test.each(['20.20.2', '22.18.9'])('Node %s is too old for a cluster', (version) => {
   expect(() => refuseOldNode(version)).toThrow(`its version ${version} is too old for a cluster`)
@@ -19,16 +18,13 @@ test.each(['22.19.0', '24.0.0'])('Node %s is new enough for a cluster', (version
   expect(() => refuseOldNode(version)).not.toThrow()
 })
 
-test.runIf(isNewNode)(
-  'A package of the engine that is missing is named, with how to install it',
-  async () => {
-    const load = () => import('no-such-package' as string)
-    await expect(loaded(load)).rejects.toMatchObject({
-      _tag: 'InvalidInputError',
-      hint: 'npm install pg @effect/platform-node @effect/sql-pg',
-    })
-  },
-)
+test('A package of the engine that is missing is named, with how to install it', async () => {
+  const load = () => import('no-such-package' as string)
+  await expect(loaded(load, '22.19.0')).rejects.toMatchObject({
+    _tag: 'InvalidInputError',
+    hint: 'npm install pg @effect/platform-node @effect/sql-pg',
+  })
+})
 
 test('An address is a host and a port; other machines reach all that is not loopback', () => {
   for (const text of ['127.0.0.1:7600', 'worker-1.internal:0', '[::1]:65535'])

@@ -5,7 +5,7 @@ import type { Orchestrator } from '../../src/orchestrator.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
 import { commandLine } from '../cli/command.ts'
 import { hasPostgres, newDatabase, query } from '../postgres/database.ts'
-import { audit, IDS, isNewNode, startCluster } from './kit.ts'
+import { audit, IDS, startCluster } from './kit.ts'
 
 const create = (team: Orchestrator, ids = IDS) =>
   Promise.all(ids.map((id) => team.createAgent({ id, systemPrompt: 'You help.' })))
@@ -19,7 +19,7 @@ const fine = (ids: readonly string[] = IDS) => ids.map(() => 'fine')
 const placesOf = async (url: string) =>
   query<{ name: string; agents: number }>(url, 'select name, agents from claude_agents.workers order by name')
 
-describe.skipIf(!hasPostgres || !isNewNode)('Agents in several workers', { timeout: 240_000 }, () => {
+describe.skipIf(!hasPostgres)('Agents in several workers', { timeout: 240_000 }, () => {
   test('after kill -9 of one, the other has its agents: a call in flight begins once more, and the log says so', async () => {
     const cluster = await startCluster()
     const one = await cluster.worker('one')
@@ -93,7 +93,7 @@ describe.skipIf(!hasPostgres || !isNewNode)('Agents in several workers', { timeo
   })
 })
 
-describe.skipIf(!hasPostgres || !isNewNode)('claude-agents worker', { timeout: 240_000 }, () => {
+describe.skipIf(!hasPostgres)('claude-agents worker', { timeout: 240_000 }, () => {
   test('serves agents that other commands create and ask, is listed, and is drained', async () => {
     const { run, start } = await commandLine({ CLAUDE_AGENTS_DATABASE: await newDatabase() })
     const works = async (...words: string[]) => {
