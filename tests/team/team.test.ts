@@ -1,9 +1,9 @@
 /** Agents that work with their team in the middle of a call: each as itself, within bounds, and no longer than its call. */
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { connect, Server, type Socket } from 'node:net'
 import { Client } from '@modelcontextprotocol/client'
 import { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Call, TeamPass } from '../../src/claude/runner.ts'
 import { TEAM_TOOLS } from '../../src/events/options/tools.ts'
 import type { ScriptedAnswer } from '../../src/testing/scripted-runner.ts'
@@ -149,6 +149,23 @@ describe('An agent in the middle of a call', () => {
       expert: () => 'never',
     })
     expect(await orchestrator.sendTask('lead', 'x')).toMatch(/from/)
+  })
+
+  test('is served, and its process lives, after the system has refused a connection', async () => {
+    const listening = vi.spyOn(Server.prototype, 'listen')
+    onTestFinished(() => listening.mockRestore())
+    const { orchestrator } = await team({
+      lead: ({ use }) => {
+        const server = listening.mock.contexts.at(-1) as Server
+        try {
+          server.emit('error', new Error('accept EMFILE'))
+        } catch {
+          return 'nobody hears of it, which ends the process'
+        }
+        return use('list_agents')
+      },
+    })
+    expect(await orchestrator.sendTask('lead', 'Look')).toMatch(/^lead \(you\): busy/)
   })
 
   test('is refused what would wait for ever: itself, a circle, and an answer for which there is no place', async () => {
