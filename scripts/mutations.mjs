@@ -251,8 +251,8 @@ export const MUTATIONS = [
     [
       'line breaks are told as they are',
       'src/actors/agent/mailbox/unread.ts',
-      "    jsonLine({ from: from ?? '(a person)', messageId, text }),",
-      "    jsonLine({ from: from ?? '(a person)', messageId, text }).replaceAll('\\\\n', '\\n'),",
+      "jsonLine({ from: from ?? '(a person)', messageId, text })",
+      "jsonLine({ from: from ?? '(a person)', messageId, text }).replaceAll('\\\\n', '\\n')",
     ],
   ),
   ...breaking(
@@ -293,7 +293,7 @@ export const MUTATIONS = [
     [
       'one turn reads all',
       'src/actors/agent/mailbox/unread.ts',
-      '    if (bytes > LARGEST_READING) break\n',
+      '    if (bytes > LARGEST_READING && read.length > 0) break\n',
       '',
     ],
   ),
@@ -307,8 +307,8 @@ export const MUTATIONS = [
     [
       'a failed task begins again',
       'src/actors/agent/mailbox/unread.ts',
-      '!held && !returned',
-      '!held || (!held && !returned)',
+      '({ returned }) => !returned',
+      '() => true',
     ],
   ),
   ...breaking(

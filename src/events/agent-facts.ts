@@ -144,7 +144,7 @@ const definitions = {
       material: Material,
       /** The run that asked. */
       runId: Schema.optionalKey(Schema.String),
-      /** It was begun by messages alone, whose chain has this many links: see `MessageReceived`. */
+      /** Messages led to it, whose chain has this many links (see `MessageReceived`): it was begun by them, or asked for. */
       woken: Schema.optionalKey(Count),
       /** The agents that wait for its answer, the one that asked last. Absent if none does. */
       askers: Schema.optionalKey(Schema.Array(Schema.String)),

@@ -90,6 +90,8 @@ const visible = (text: string) => withoutHidden(stripVTControlCharacters(text), 
 
 const sent = ({ text, data }: ToolResult, isError = false) => ({
   content: [{ type: 'text' as const, text: visible(text) }],
-  structuredContent: data,
+  structuredContent: JSON.parse(
+    JSON.stringify(data, (_, value) => (typeof value === 'string' ? visible(value) : value)),
+  ),
   ...(isError && { isError }),
 })

@@ -115,12 +115,21 @@ async function followed(
         break
       case 'MessageSent': {
         const { messageId, to, text } = data
-        sent.set(messageId, { messageId, from: agent, to, text, at, status: 'read', reason: null, position })
+        sent.set(`${to} ${messageId}`, {
+          messageId,
+          from: agent,
+          to,
+          text,
+          at,
+          status: 'read',
+          reason: null,
+          position,
+        })
         break
       }
       case 'MessageUndeliverable': {
         const { messageId, to, text, reason } = data
-        sent.set(messageId, {
+        sent.set(`${to} ${messageId}`, {
           messageId,
           from: agent,
           to,

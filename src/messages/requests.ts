@@ -80,6 +80,8 @@ export class Requests {
       correlationId: runId ?? current?.taskId ?? requestId,
       causationId: current?.cause ?? null,
       ...defined({ runId }),
+      // It is a link of the chain that woke the one that asks.
+      ...(current?.woken !== undefined && { woken: current.woken + 1 }),
       askers,
     }
     try {

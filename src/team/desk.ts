@@ -88,6 +88,8 @@ export class TeamDesk {
     const server = createServer((socket) => void this.#welcome(socket).catch(() => socket.destroy()))
     server.listen(path)
     await once(server, 'listening')
+    // Without a descriptor for it, a connection is lost, and nothing else.
+    server.on('error', (error) => this.#parts.logger.warn({ error }, 'the team cannot accept a connection'))
     // Until now its directory has kept other users out.
     await chmod(path, FILE_MODE)
     server.unref()

@@ -1,6 +1,7 @@
 /** The tools by which an agent works with its team. Who it is, it does not say: its connection does. */
 import type { AgentInfo } from '../actors/agent/list.ts'
 import type { ReadMessage, SentMessage } from '../actors/agent/mailbox/mailbox.ts'
+import { asLine } from '../actors/agent/mailbox/unread.ts'
 import type { AgentRef } from '../actors/agent/ref.ts'
 import { morePages, PAGE_FIELDS, pageOf, shortened, textTo, toolsFor } from '../mcp/tool.ts'
 import type { AgentAnswer, AgentRequest } from '../messages/requests.ts'
@@ -105,8 +106,7 @@ const readFromTeam = tool({
   fields: {},
   async run(_, { team: { system, call } }) {
     const messages = await system.messages.read(call.agent)
-    const lines = messages.map(({ from, text }) => `${from ?? 'a person'}: ${text}`)
-    const text = messages.length === 0 ? 'There is no new message.' : lines.join('\n')
+    const text = messages.length === 0 ? 'There is no new message.' : messages.map(asLine).join('\n')
     return { text, data: { messages } }
   },
 })

@@ -133,6 +133,23 @@ describe('A message', () => {
     expect(await status()).toEqual(['answered', 'answered', 'answered'])
   })
 
+  test('may have the same id as one to another receiver', async () => {
+    const { open } = team()
+    const { orchestrator } = await open()
+    const writer = await orchestrator.createAgent(agent('writer'))
+    for (const id of ['critic', 'expert']) {
+      await orchestrator.createAgent(agent(id))
+      await writer.send(id, 'The draft is ready.', { messageId: 'm1' })
+    }
+    await expect(writer.send('critik', 'Hello?', { messageId: 'm1' })).rejects.toThrow(UndeliverableError)
+    const listed = await orchestrator.messages.list('writer')
+    expect(listed.map(({ to, status }) => `${to} ${status}`)).toEqual([
+      'critic queued',
+      'expert queued',
+      'critik undeliverable',
+    ])
+  })
+
   test('cannot pretend to be from another sender, whatever its text is', async () => {
     const { open } = team()
     const { orchestrator, runner } = await open()
@@ -175,6 +192,16 @@ describe('A message', () => {
     await expect(orchestrator.messages.send({ to: 'critic', text })).rejects.toThrow(TooManyMessagesError)
     for (let at = 0; at < 6; at += 1) await orchestrator.sendTask('critic', 'Well?')
     expect(runner.calls.map(({ prompt }) => messagesIn(prompt).length)).toEqual([3, 3, 3, 3, 3, 2])
+  })
+
+  test('whose characters are escaped is as long as what is read of it', async () => {
+    const { open } = team()
+    const { orchestrator, runner } = await open()
+    await orchestrator.createAgent(agent('critic'))
+    const text = '\u0001'.repeat(60_000)
+    for (let at = 0; at < 2; at += 1) await orchestrator.messages.send({ to: 'critic', text })
+    for (let at = 0; at < 3; at += 1) await orchestrator.sendTask('critic', 'Well?')
+    expect(runner.calls.map(({ prompt }) => messagesIn(prompt).length)).toEqual([1, 1, 0])
   })
 
   test('that came during a turn can be read in it, and is not read again', async () => {
@@ -298,6 +325,50 @@ describe('An agent with onMessage: wake', () => {
     expect(runner.calls).toHaveLength(2)
   })
 
+  test('is not woken by one for which there is no room after those whose task has failed', async () => {
+    const { open } = team()
+    const { orchestrator, runner } = await open({
+      // An answer ends what would go on for ever.
+      reply: () => (runner.calls.length < 10 ? new Error('no') : 'Fine.'),
+    })
+    const critic = await orchestrator.createAgent(
+      agent('critic', { onMessage: 'wake', retry: { attempts: 0 } }),
+    )
+    const text = 'x'.repeat(60_000)
+    await Promise.all(
+      ['m1', 'm2', 'm3', 'm4', 'm5'].map((messageId) =>
+        orchestrator.messages.send({ to: 'critic', text, messageId }),
+      ),
+    )
+    await critic.settled()
+    const read = runner.calls.map(({ prompt }) => idsIn(prompt))
+    expect(read.length).toBeLessThan(5)
+    expect(read.at(-1)).toEqual(['m1', 'm2', 'm3'])
+  })
+
+  test('whose task is cancelled before it has begun reads with the next one, and can be removed', async () => {
+    const { open, types } = team()
+    const { orchestrator } = await open({ reply: () => ({ text: 'Done.', costUsd: 1 }) })
+    const critic = await orchestrator.createAgent(
+      agent('critic', { onMessage: 'wake', budget: { usd: 0.5 } }),
+    )
+    await critic.ask('Spend it.')
+    const send = async (messageId: string) => {
+      await orchestrator.messages.send({ to: 'critic', text: 'Hello.', messageId })
+      await critic.settled()
+    }
+    const held = async () => (await critic.held()).map(({ taskId }) => taskId)
+    await send('m1')
+    const [taskId = ''] = await held()
+    await critic.cancel(taskId, 'Never mind.')
+    await critic.settled()
+    expect(await held()).toEqual([])
+    await send('m2')
+    expect(await held()).toHaveLength(1)
+    await orchestrator.removeAgent('critic')
+    expect((await types('critic')).slice(-2)).toEqual(['TaskCancelled', 'AgentRemoved'])
+  })
+
   test('and another one that wakes it in turn end when their messages have led to one another for too long', async () => {
     const { open } = team()
     const refused: unknown[] = []
@@ -351,6 +422,21 @@ describe('An agent with onMessage: hold', () => {
     await expect(critic.mailbox.release('m1')).rejects.toThrow(MessageNotHeldError)
     const late = await orchestrator.inbox.approve('message:critic:m1').catch((error) => error)
     expect(late.message).toContain('it was denied by ada')
+  })
+
+  test('that is stopped has its held messages decided all the same', async () => {
+    const { open } = team()
+    const { orchestrator, runner } = await open()
+    const critic = await orchestrator.createAgent(agent('critic', { onMessage: 'hold' }))
+    for (const messageId of ['m1', 'm2'])
+      await orchestrator.messages.send({ to: 'critic', text: 'Hello.', messageId })
+    await critic.stop()
+    await orchestrator.inbox.approve('message:critic:m1')
+    await orchestrator.inbox.deny('message:critic:m2')
+    expect(await orchestrator.inbox()).toEqual([])
+    await critic.reset()
+    await critic.ask('Well?')
+    expect(idsIn(runner.calls[0]?.prompt)).toEqual(['m1'])
   })
 
   test('shows what is held after a restart as well', async () => {

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { AskCycleError, AskDepthError, UndeliverableError } from '../../src/events/errors/actor.ts'
+import {
+  AskCycleError,
+  AskDepthError,
+  MessageChainError,
+  UndeliverableError,
+} from '../../src/events/errors/actor.ts'
 import { TaskCancelledError } from '../../src/events/errors/task.ts'
 import { causesOf } from '../../src/history/causes.ts'
 import type { Orchestrator } from '../../src/orchestrator.ts'
@@ -81,6 +86,30 @@ describe('A request of an agent to another one', () => {
     await orchestrator.sendTask('a0', 'Go.')
     expect(refused).toEqual([expect.any(AskDepthError)])
     expect(runner.calls).toHaveLength(9)
+  })
+
+  test('is a link of the chain of messages that woke the one that asks', async () => {
+    const { open } = team()
+    const refused: unknown[] = []
+    const { orchestrator, runner } = await open({
+      reply: async ({ agent: from }) => {
+        // An answer ends what would go on for ever.
+        if (runner.calls.length > 50) return 'Done.'
+        const { messages } = orchestrator
+        if (from === 'writer') await messages.ask({ from, to: 'critic', text: 'Well?' })
+        else await messages.send({ from, to: 'writer', text: 'Again.' }).catch((error) => refused.push(error))
+        return 'Done.'
+      },
+    })
+    for (const id of ['writer', 'critic']) await orchestrator.createAgent(agent(id, { onMessage: 'wake' }))
+    const writer = await orchestrator.agent('writer')
+    await writer.mailbox.receive({ messageId: 'm1', from: 'critic', text: 'Go.', chain: 490 })
+    for (let before = -1; before < runner.calls.length; ) {
+      before = runner.calls.length
+      await writer.settled()
+    }
+    expect(runner.calls).toHaveLength(12)
+    expect(refused).toEqual([expect.any(MessageChainError)])
   })
 
   test('to an agent that is missing or stopped is refused at once', async () => {

@@ -9,7 +9,7 @@ import { hasMaterial } from '../../events/material.ts'
 import type { Circumstances, Effect } from '../engine/definition.ts'
 import { faultOf, rejectsRequest, retriesAfter, retryDelayMs } from './failure-policy.ts'
 import type { AgentSnapshot } from './machine.ts'
-import { namesOf, readableMessages, readBy, wakingMessage } from './mailbox/unread.ts'
+import { isWoken, namesOf, readableMessages, readBy, wakingMessage } from './mailbox/unread.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
 import { withinTurn } from './tasks/deferral.ts'
 import { deadlineLeftMs, leftAfterRefusal, limitLeftMs, retryAfterMs } from './waits.ts'
@@ -111,7 +111,7 @@ export function nextCall(
   if (!task || !config || current?.call || task.hold?.reason === 'approval') return []
   // A turn that continues in its middle gets no prompt.
   const messages = task.deferred ? [] : readableMessages(context)
-  if (task.woken !== undefined && messages.length + readBy(task).length === 0)
+  if (isWoken(task) && messages.length + readBy(task).length === 0)
     return cancelTasks(context, 'its messages were read with another task', { only: task.taskId })
   const parentSessionId = { chain: session, run: task.continues ?? null, fresh: null }[task.session]
   const leftMs = current

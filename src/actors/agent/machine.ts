@@ -69,13 +69,18 @@ const late = {
 /** What it has sent is in the mailbox of another one, whatever has become of it meanwhile. */
 const sent = { MessageSent: { actions: fold }, MessageUndeliverable: { actions: fold } } as const
 
+/** A person decides of a message that was held when it came. */
+const decided = {
+  MessageReleased: { guard: 'isHeldMessage', actions: fold },
+  MessageRejected: { guard: 'isHeldMessage', actions: fold },
+} as const
+
 /** What can happen to an agent in every working state. */
 const always = {
   ...late,
   ...sent,
+  ...decided,
   MessageReceived: { actions: fold },
-  MessageReleased: { guard: 'isHeldMessage', actions: fold },
-  MessageRejected: { guard: 'isHeldMessage', actions: fold },
   FilesRestored: { actions: fold },
   AgentConfigured: { actions: fold },
   ToolRuleRemembered: { actions: fold },
@@ -174,6 +179,7 @@ export const agentMachine = agent.createMachine({
       on: {
         ...late,
         ...sent,
+        ...decided,
         FilesRestored: { actions: fold },
         AgentConfigured: { actions: fold },
         AgentReset: { target: 'idle', actions: fold },

@@ -25,7 +25,7 @@ export interface QueuedTask {
   readonly continues?: string
   /** The run that asked. */
   readonly runId?: string
-  /** It was begun by messages: the length of their chain. */
+  /** Messages began it, or a task that asks for it: the length of their chain. */
   readonly woken?: number
   /** The agents that wait for its answer, the one that asked last. Absent if none does. */
   readonly askers?: readonly string[]

@@ -116,7 +116,7 @@ export class AgentMailbox {
       }
       throw error
     }
-    const commitId = `sent/${this.#agent}/${messageId}`
+    const commitId = `sent/${this.#agent}/${to}/${messageId}`
     await this.#life.decide(() => [{ type: 'MessageSent', data: { messageId, to, text } }], {
       ...origin,
       commitId,

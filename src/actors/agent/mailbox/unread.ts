@@ -21,7 +21,7 @@ export interface Unread {
   readonly chain?: number
   /** A person decides whether it is read. */
   readonly held?: true
-  /** A task that read it has ended without an answer. It begins no further one by itself. */
+  /** A task that read it, or that it began, has ended without an answer. It begins no further one by itself. */
   readonly returned?: true
   /** The id of the fact by which it came. */
   readonly cause: string
@@ -58,13 +58,15 @@ type OpenBox = { readonly unread: readonly Unread[] }
 interface Reading {
   readonly messages?: readonly Unread[]
   readonly news?: readonly Unread[]
+  readonly woken?: number
+  readonly askers?: readonly string[]
 }
 
 /** What of an agent's state decides about its messages. */
 interface Receiver extends Box {
   readonly config: AgentConfig | null
-  readonly current: { readonly woken?: number } | null
-  readonly queue: readonly { readonly woken?: number }[]
+  readonly current: Reading | null
+  readonly queue: readonly Reading[]
 }
 
 type DataOf<T extends AgentFact['type']> = Extract<AgentFact, { type: T }>['data']
@@ -96,16 +98,19 @@ export function taken(
 /** Everything that a task has been given to read, in the order in which it came. */
 export const readBy = ({ messages = [], news = [] }: Reading): readonly Unread[] => [...messages, ...news]
 
-/** A task has ended without an answer: what it has read is as if it had not been. */
+/** Whether messages alone began a task: it ends if another one was there first to read them. */
+export const isWoken = ({ woken, askers }: Reading): boolean => woken !== undefined && askers === undefined
+
+/** A task has ended without an answer: what it has read, or would have, is as if it had not been. */
 export function givenBack({ unread = [] }: Box, task: Reading): Partial<OpenBox> {
   const back = readBy(task)
-  return back.length === 0
-    ? {}
-    : { unread: [...back.map((message) => ({ ...message, returned: true as const })), ...unread] }
+  const returned = (message: Unread): Unread => (message.held ? message : { ...message, returned: true })
+  if (back.length > 0) return { unread: [...back.map(returned), ...unread] }
+  return isWoken(task) && unread.length > 0 ? { unread: unread.map(returned) } : {}
 }
 
 /** They decide the state, so they are part of the kind's fingerprint. */
-export const MAILBOX_FOLD = { received, released, taken, readBy, givenBack }
+export const MAILBOX_FOLD = { received, released, taken, readBy, isWoken, givenBack }
 
 /** Throws TooManyMessagesError, MessageChainError. */
 export function receive(
@@ -128,8 +133,9 @@ export function readableMessages({ unread = [] }: Box): readonly Unread[] {
   let bytes = 0
   for (const message of unread) {
     if (message.held) continue
-    bytes += Buffer.byteLength(message.text)
-    if (bytes > LARGEST_READING) break
+    // What is escaped is longer.
+    bytes += Buffer.byteLength(asLine(message))
+    if (bytes > LARGEST_READING && read.length > 0) break
     read.push(message)
   }
   return read
@@ -141,11 +147,14 @@ export const namesOf = (messages: readonly Unread[]) => ({
   uses: messages.map(({ cause }) => cause),
 })
 
-/** The first message that begins a task of its own, if the agent is idle. */
-export function wakingMessage({ config, unread = [], queue, current }: Receiver): Unread | undefined {
-  if (config?.onMessage !== 'wake' || current || queue.some(({ woken }) => woken !== undefined))
-    return undefined
-  return unread.find(({ held, returned }) => !held && !returned)
+/**
+ * The first message that begins a task of its own, if the agent is idle. One that this task would not read yet begins none:
+ * those before it, which were given back, would be read again for it without end.
+ */
+export function wakingMessage(receiver: Receiver): Unread | undefined {
+  const { config, queue, current } = receiver
+  if (config?.onMessage !== 'wake' || current || queue.some(isWoken)) return undefined
+  return readableMessages(receiver).find(({ returned }) => !returned)
 }
 
 /** The task that a message begins; no facts if there is none to begin. */
@@ -163,17 +172,18 @@ export function wakingTask(
 export const nextInChain = ({ current }: Receiver): number | undefined =>
   current ? (current.woken ?? 0) + 1 : undefined
 
-/** What a turn reads besides its prompt: each message is one line of JSON, so that no text can look like another sender. */
+/** A message as a model reads it. It is one line of JSON, so that no text can look like another sender. */
+export const asLine = ({ messageId, from, text }: Pick<Unread, 'messageId' | 'from' | 'text'>): string =>
+  jsonLine({ from: from ?? '(a person)', messageId, text })
+
+/** What a turn reads besides its prompt. */
 export function messagesAsText(
   messages: readonly Pick<Unread, 'messageId' | 'from' | 'text'>[] = [],
 ): string {
   if (messages.length === 0) return ''
-  const lines = messages.map(({ messageId, from, text }) =>
-    jsonLine({ from: from ?? '(a person)', messageId, text }),
-  )
   return [
     `You have ${messages.length === 1 ? 'a new message' : `${messages.length} new messages`}, one a line, as JSON. The sender is certain; the text is what the sender wrote.`,
-    ...lines,
+    ...messages.map(asLine),
     '',
     '',
   ].join('\n')

@@ -23,6 +23,8 @@ export interface AskOptions extends HoldListeners {
     readonly correlationId: string
     readonly causationId: string | null
     readonly runId?: string
+    /** The length of the chain of messages that led to the request; absent if none did. */
+    readonly woken?: number
     /** The agents that wait for the answer, the one that asks last. */
     readonly askers?: readonly string[]
     /** That step: what it records together with its task. */

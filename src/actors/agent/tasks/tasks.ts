@@ -198,6 +198,7 @@ export class AgentTasks {
       ...(outputSchema === undefined ? {} : { outputSchema }),
       material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
       ...(origin?.runId === undefined ? {} : { runId: origin.runId }),
+      ...(origin?.woken === undefined ? {} : { woken: origin.woken }),
       ...(origin?.askers === undefined ? {} : { askers: origin.askers }),
       ...(by && { by }),
     }
