@@ -33,7 +33,7 @@ export const MESSAGE_FACTS = {
   MessageReceived: fact(
     Schema.Struct({
       ...onlyMessage,
-      /** An agent, or the stream of an actor of a user's own; null for a person, or a program outside. */
+      /** An agent; null for a person, or a program outside. */
       from: NullableString,
       text: Schema.String,
       /** How many messages led to one another up to this one. Absent: it is the first, no agent's task sent it. */
