@@ -3064,8 +3064,8 @@ export const MUTATIONS = [
     [
       'a task is cancelled by whoever asked for it',
       'src/owner/served-commands.ts',
-      "    const result = await call(target, method, args)\n    const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)\n",
-      "    const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)\n    const result = await call(target, method, args)\n",
+      "    const result = await callCommand(target, method, args)\n    const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)\n",
+      "    const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)\n    const result = await callCommand(target, method, args)\n",
     ],
   ),
   ...breaking(

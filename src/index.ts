@@ -48,6 +48,8 @@ export type { DraftChange } from './actors/agent/tasks/channel.ts'
 export { type Reply, TaskHandle } from './actors/agent/tasks/handle.ts'
 export type { AgentConfig, AgentDefaults, AgentOptions, RetryPolicy } from './events/options/agent.ts'
 export type { AgentChanges } from './events/options/agent-changes.ts'
+export type { OnMessage } from './events/options/message.ts'
+export type { McpServer, McpServers, ServerValue } from './events/options/servers.ts'
 export type {
   FileMapping,
   FolderMapping,
@@ -175,6 +177,10 @@ export type {
   CallSpending,
   ProcessIdentity,
   Recovered,
+  SessionFile,
+  TakenSession,
+  TakenTurns,
+  TeamPass,
   Usage,
 } from './claude/runner.ts'
 

@@ -16,9 +16,10 @@ import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import { checkTaskId } from '../events/ids.ts'
 import { callListener } from '../events/listener.ts'
 import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
-import { AGENT_COMMANDS, LIFE_COMMANDS } from '../owner/commands.ts'
+import { AGENT_COMMANDS } from '../owner/commands.ts'
 import { errorFrom, isErrorLine } from '../owner/wire.ts'
-import { agentEntity, type EntityAsk, type EntityCommand } from './entity.ts'
+import { remoteAccept } from '../remote/ask.ts'
+import { agentEntity, type EntityAsk, type EntityCommand, WORKER_COMMANDS } from './entity.ts'
 
 type Line =
   | { readonly message: CallMessage }
@@ -108,18 +109,15 @@ class Told {
   }
 }
 
-/** What is about an agent, and is not a method of its own. */
-const OTHER_COMMANDS: readonly string[] = [...LIFE_COMMANDS, 'copyAgent']
-
 /** All agents live in workers. */
 export const clusterPlacement = (client: ClusterClient): Placement => ({
   owns: () => false,
   call(agent, method, args) {
     if (method === 'ask')
       return clusterAsk(client, agent, args[0] as string, args[1] as AskOptions | undefined)
-    if (method === 'accept') return clusterAccept(client, agent, args[0] as string, args[1] as AskOptions)
+    if (method === 'accept') return remoteAccept(client, agent, args[0] as string, args[1] as AskOptions)
     if (method === 'drafts') return client.drafts(agent) as AsyncGenerator<DraftChange>
-    if (!AGENT_COMMANDS.includes(method) && !OTHER_COMMANDS.includes(method))
+    if (!AGENT_COMMANDS.includes(method) && !WORKER_COMMANDS.includes(method))
       throw new InvalidInputError({ what: `agent.${method}`, problem: 'it works only where the agent lives' })
     return client.command(agent, method, args)
   },
@@ -173,16 +171,4 @@ function clusterAsk(
     }
   }
   return new TaskHandle(taskId, reply(), channel, cancel)
-}
-
-async function clusterAccept(
-  client: ClusterClient,
-  agent: string,
-  task: string | TaskInput,
-  { signal, taskId = randomUUID(), onHeld: _, onReleased: __, origin: ___, ...options }: AskOptions = {},
-): Promise<string> {
-  checkTaskId(taskId)
-  const input = checkTaskInput(task, { allowLocalRepos: true })
-  if (signal?.aborted) throw new TaskCancelledError({ agent, taskId, reason: String(signal.reason) })
-  return (await client.command(agent, 'accept', [input, { ...options, taskId }])) as string
 }

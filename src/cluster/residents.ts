@@ -5,10 +5,10 @@ import { Fenced } from '../events/errors/store.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { streamName } from '../events/ids.ts'
 import { heard } from '../events/listener.ts'
-import { AGENT_COMMANDS, LIFE_COMMANDS } from '../owner/commands.ts'
+import { AGENT_COMMANDS, callCommand, isData } from '../owner/commands.ts'
 import { errorLine } from '../owner/wire.ts'
 import type { ClaimedLog } from './claims.ts'
-import type { EntityAsk, EntityCommand } from './entity.ts'
+import { type EntityAsk, type EntityCommand, WORKER_COMMANDS } from './entity.ts'
 
 /** What a worker needs of its orchestrator. */
 export interface WorkerSystem {
@@ -18,9 +18,6 @@ export interface WorkerSystem {
   /** Makes the copy of an agent in a pool, unless it is there. */
   copyAgent(id: string, number: number): Promise<AgentRef>
 }
-
-/** What is asked of the system, and is about an agent: what makes it, or ends it. */
-const SYSTEM_METHODS: readonly string[] = [...LIFE_COMMANDS, 'copyAgent']
 
 export class Residents {
   readonly #system: WorkerSystem
@@ -90,12 +87,12 @@ export class Residents {
         ;(await this.#system.agent(id)).start()
         return '{"result":null}'
       }
-      const isOfSystem = SYSTEM_METHODS.includes(method)
+      const isOfSystem = WORKER_COMMANDS.includes(method)
       if (!isOfSystem && !AGENT_COMMANDS.includes(method))
         throw new InvalidInputError({ what: method, problem: 'it is not a command of an agent' })
       const target = isOfSystem ? this.#system : await this.#system.agent(id)
-      const result = await call(target, method, args)
-      return JSON.stringify({ result: isPlain(result) ? (result ?? null) : null })
+      const result = await callCommand(target, method, args)
+      return JSON.stringify({ result: isData(result) ? (result ?? null) : null })
     } catch (error) {
       return JSON.stringify(errorLine(error))
     }
@@ -148,19 +145,3 @@ export class Residents {
     if (!this.has(id)) throw new Fenced({ stream: streamName('agent', id) })
   }
 }
-
-/** Calls the method at a path: `files.diff` is `agent.files.diff`. The caller has checked the path against the list. */
-function call(target: object, path: string, args: readonly unknown[]): unknown {
-  const [method = '', part] = path.split('.').toReversed()
-  const methods = (part === undefined ? target : Reflect.get(target, part)) as Record<
-    string,
-    (...args: readonly unknown[]) => unknown
-  >
-  return methods[method]?.(...args)
-}
-
-const isPlain = (value: unknown) =>
-  value === null ||
-  typeof value !== 'object' ||
-  Array.isArray(value) ||
-  Object.getPrototypeOf(value) === Object.prototype

@@ -72,7 +72,3 @@ export function checkMessageId(id: unknown): string {
     rule: 'a letter or digit, then at most 99 of A-Z a-z 0-9 _ . : -',
   })
 }
-
-/** Returns the id of an agent, or the stream of an actor of a user's own; throws {@link InvalidIdError} for anything else. */
-export const checkAddress = (address: unknown): string =>
-  typeof address === 'string' && address.includes('/') ? checkStreamName(address) : checkId('agent', address)

@@ -40,15 +40,7 @@ export async function messagesOf(store: EventStore, agent: string): Promise<read
   const all = [...received, ...others.map((one) => there.get(`${one.to} ${one.messageId}`) ?? one)]
   return all
     .sort((one, other) => one.position - other.position)
-    .map(({ messageId, from, to, text, at, status, reason }) => ({
-      messageId,
-      from,
-      to,
-      text,
-      at,
-      status,
-      reason,
-    }))
+    .map(({ position: _, taskId: __, ...message }) => message)
 }
 
 async function followed(
@@ -76,16 +68,8 @@ async function followed(
     switch (type) {
       case 'MessageReceived': {
         const { messageId, from, text } = data
-        received.set(messageId, {
-          messageId,
-          from,
-          to: agent,
-          text,
-          at,
-          status: 'queued',
-          reason: null,
-          position,
-        })
+        const found = { messageId, from, to: agent, text, at, position }
+        received.set(messageId, { ...found, status: 'queued', reason: null })
         open.add(messageId)
         break
       }
@@ -113,32 +97,12 @@ async function followed(
           reason: 'the agent was removed before it had read it',
         })
         break
-      case 'MessageSent': {
-        const { messageId, to, text } = data
-        sent.set(`${to} ${messageId}`, {
-          messageId,
-          from: agent,
-          to,
-          text,
-          at,
-          status: 'read',
-          reason: null,
-          position,
-        })
-        break
-      }
+      case 'MessageSent':
       case 'MessageUndeliverable': {
-        const { messageId, to, text, reason } = data
-        sent.set(`${to} ${messageId}`, {
-          messageId,
-          from: agent,
-          to,
-          text,
-          at,
-          status: 'undeliverable',
-          reason,
-          position,
-        })
+        const { messageId, to, text } = data
+        const reason = type === 'MessageUndeliverable' ? data.reason : null
+        const status = reason === null ? 'read' : 'undeliverable'
+        sent.set(`${to} ${messageId}`, { messageId, from: agent, to, text, at, status, reason, position })
         break
       }
     }

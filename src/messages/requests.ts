@@ -124,13 +124,12 @@ export class Requests {
   }
 
   /** Throws UndeliverableError. */
-  async #receiver(to: string): Promise<AgentRef> {
-    let receiver: AgentRef | undefined
-    await delivered(to, async () => {
-      receiver = await this.#environment.agent(to)
+  #receiver(to: string): Promise<AgentRef> {
+    return delivered(to, async () => {
+      const receiver = await this.#environment.agent(to)
       if (receiver.status === 'stopped') throw new AgentStoppedError({ agent: to })
+      return receiver
     })
-    return receiver as AgentRef
   }
 }
 

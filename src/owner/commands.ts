@@ -114,6 +114,27 @@ export const AGENT_OWNER_ONLY: Readonly<Record<string, string>> = {
   settled: 'waiting until an agent is settled',
 }
 
+/** Calls the method at a path: `runs.cancel` is `target.runs.cancel`. The caller has checked the path against a list. */
+export function callCommand(
+  target: object,
+  path: string,
+  args: readonly unknown[],
+): Promise<unknown> | undefined {
+  const [method = '', part] = path.split('.').toReversed()
+  const methods = (part === undefined ? target : Reflect.get(target, part)) as Methods
+  // An argument that was left out before another one comes as null.
+  return methods[method]?.(...args.map((argument) => argument ?? undefined))
+}
+
+type Methods = Readonly<Record<string, (...args: unknown[]) => Promise<unknown>>>
+
+/** Whether a result can be sent. An agent cannot: the caller looks it up itself. */
+export const isData = (result: unknown): boolean =>
+  result === null ||
+  typeof result !== 'object' ||
+  Array.isArray(result) ||
+  Object.getPrototypeOf(result) === Object.prototype
+
 export interface CommandRequest {
   /** The agent whose method it is; null for the orchestrator. */
   readonly agent: string | null

@@ -10,7 +10,9 @@ import type { WorkflowReference } from '../workflows/pattern.ts'
 import {
   AGENT_COMMANDS,
   type CommandRequest,
+  callCommand,
   type InterruptRequest,
+  isData,
   READING_COMMANDS,
   type RunRequest,
   SYSTEM_COMMANDS,
@@ -109,14 +111,14 @@ export class OwnerCommands {
     if (LEAVING.has(method)) this.#assertTaking()
     if (!READING_COMMANDS.has(method)) await this.#prepare()
     const target = agent === null ? this.#system : await this.#system.agent(agent)
-    const result = await call(target, method, args)
+    const result = await callCommand(target, method, args)
     const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)
     if (method === 'accept') this.#leave((onHeld) => (target as OwnedAgent).reply(String(result), { onHeld }))
     if (method === 'landings.land')
       for (const { entry } of result as readonly { readonly entry: string }[])
-        this.#leave(async () => call(target, 'landings.settled', [entry]))
+        this.#leave(async () => callCommand(target, 'landings.settled', [entry]))
     if (method === 'schedules.run') this.#leave(this.#untilEnded(result as FiredSchedule))
-    return isPlain(result) ? aborted || result : null
+    return isData(result) ? aborted || result : null
   }
 
   /** Runs a task and streams its messages and its reply. The task continues when the client disconnects. */
@@ -177,7 +179,7 @@ export class OwnerCommands {
 
   /** Waits for what a schedule has begun. */
   #untilEnded(fired: FiredSchedule): (onHeld: () => void) => Promise<unknown> {
-    if ('runId' in fired) return async () => call(this.#system, 'runs.result', [fired.runId])
+    if ('runId' in fired) return async () => callCommand(this.#system, 'runs.result', [fired.runId])
     return async (onHeld) => (await this.#system.agent(fired.agent)).reply(fired.taskId, { onHeld })
   }
 
@@ -276,19 +278,3 @@ const untilHeld = (run: Run) => (onHeld: () => void) => {
   void run.rested().then(onHeld)
   return run.ended
 }
-
-/** Calls the method at a path: `runs.cancel` is `target.runs.cancel`. The caller has checked the path against the list. */
-function call(target: object, path: string, args: readonly unknown[]): Promise<unknown> | undefined {
-  const [method = '', part] = path.split('.').toReversed()
-  const methods = (part === undefined ? target : Reflect.get(target, part)) as Methods
-  // An argument that was left out before another one comes as null.
-  return methods[method]?.(...args.map((argument) => argument ?? undefined))
-}
-
-type Methods = Readonly<Record<string, (...args: unknown[]) => Promise<unknown>>>
-
-const isPlain = (value: unknown) =>
-  value === null ||
-  typeof value !== 'object' ||
-  Array.isArray(value) ||
-  Object.getPrototypeOf(value) === Object.prototype

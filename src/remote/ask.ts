@@ -56,15 +56,15 @@ export function remoteAsk(
   return new TaskHandle(taskId, reply(), channel, cancel)
 }
 
-/** Gives an agent of the owner a task that it does not wait for. Resolves with its id when it is durable. */
+/** Gives an agent of another process a task that is not waited for. Resolves with its id when it is durable. */
 export async function remoteAccept(
-  client: OwnerClient,
+  client: Pick<OwnerClient, 'command'>,
   agent: string,
   task: string | TaskInput,
   { signal, taskId = randomUUID(), onHeld: _, onReleased: __, ...options }: AskOptions = {},
 ): Promise<string> {
   checkTaskId(taskId)
-  // Resolved here: the owner may have another working directory.
+  // Resolved here: the other process may have another working directory.
   const input = checkTaskInput(task, { allowLocalRepos: true })
   if (signal?.aborted) throw new TaskCancelledError({ agent, taskId, reason: String(signal.reason) })
   return (await client.command(agent, 'accept', [input, { ...options, taskId }])) as string

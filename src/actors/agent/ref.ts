@@ -67,8 +67,8 @@ export interface AgentRef {
    */
   reply(taskId: string, listeners?: HoldListeners): Promise<Reply>
   /**
-   * Sends a message to another agent, or to an actor of your own (`counter/visits`). It is durable in the mailbox of the
-   * receiver when this resolves. Throws UndeliverableError, TooManyMessagesError, MessageChainError, MessageConflictError.
+   * Sends a message to another agent. It is durable in the mailbox of the receiver when this resolves. Throws
+   * UndeliverableError, TooManyMessagesError, MessageChainError, MessageConflictError.
    *
    * @example
    * await writer.send('critic', 'The second draft is in draft.md')

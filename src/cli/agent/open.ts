@@ -25,7 +25,7 @@ export const openCommand = (agent: Command) =>
     .option('--take', 'afterwards, let the agent continue from what was said')
     .action(withGlobals(open))
 
-async function open(globals: GlobalOptions, id: string, { take = false }: { readonly take?: true | false }) {
+async function open(globals: GlobalOptions, id: string, { take = false }: { readonly take?: boolean }) {
   const screen = terminal(globals)
   if (!process.stdin.isTTY || !screen.interactive || isConversation()) {
     const hint = `To ask from a script: claude-agents agent ask ${id} "..."`

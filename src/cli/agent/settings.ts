@@ -6,7 +6,7 @@ import { NotAFileError } from '../../events/errors/store.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { defined, isJsonObject } from '../../events/json.ts'
 import { nameHint } from '../../events/nearest-name.ts'
-import type { AgentOptions, RepositoryOptions } from '../../events/options/agent.ts'
+import { type AgentOptions, EFFORTS, type RepositoryOptions } from '../../events/options/agent.ts'
 import type { AgentChanges } from '../../events/options/agent-changes.ts'
 import { ON_MESSAGE, type OnMessage } from '../../events/options/message.ts'
 import { decodedServers, locatedServers, type McpServers } from '../../events/options/servers.ts'
@@ -24,7 +24,7 @@ export interface AgentSettings {
   readonly addDir?: readonly string[]
   readonly env?: readonly string[]
   readonly pluginDir?: readonly string[]
-  readonly effort?: string
+  readonly effort?: AgentOptions['effort']
   readonly fallbackModel?: string
   readonly appendClaudeMd?: string
   readonly maxTurns?: number
@@ -40,8 +40,6 @@ export interface AgentSettings {
   readonly message?: string
   readonly dangerouslySkipPermissions?: boolean
 }
-
-const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const
 
 /** Declares them. */
 export const withSettings = (command: Command): Command =>
@@ -136,7 +134,7 @@ const inCode = async (settings: AgentSettings) =>
     addDirs: settings.addDir?.map((path) => resolve(path)),
     env: settings.env,
     plugins: settings.pluginDir?.map((path) => resolve(path)),
-    effort: settings.effort as AgentOptions['effort'],
+    effort: settings.effort,
     fallbackModel: settings.fallbackModel,
     appendClaudeMd:
       settings.appendClaudeMd === undefined

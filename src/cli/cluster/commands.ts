@@ -72,7 +72,7 @@ async function work(globals: GlobalOptions, { drain: drainSeconds, ...options }:
     if (screen.json) screen.value({ worker: name, listen, ready: true })
     else
       screen.line(
-        inert(`ClusterWorker ${name} serves at ${listen} (Ctrl-C drains it, Ctrl-C again ends it at once)`),
+        inert(`Worker ${name} listens at ${listen} (Ctrl-C drains it, Ctrl-C again ends it at once)`),
       )
     const asked = new Promise<null>((resolve) =>
       interruption.signal.addEventListener('abort', () => resolve(null), { once: true }),
@@ -123,7 +123,7 @@ function drain(globals: GlobalOptions, worker: string): Promise<void> {
       for (let left = await isThere(); left; left = await isThere()) {
         await pause(systemClock, LOOK_MS, interruption.signal)
         if (interruption.signal.aborted)
-          return screen.note(`${worker} goes on handing over ${plural(left.agents, 'agent')}.`)
+          return screen.note(`${worker} continues to hand over ${plural(left.agents, 'agent')}.`)
       }
       const leftMs = Math.round(steadyTime(systemClock) - begun)
       if (screen.json) screen.value({ worker, moved: agents, leftMs })

@@ -29,7 +29,7 @@ const offset = Schema.optionalKey(
   wholeTo(100_000_000, 'Where in a long answer to begin: nextOffset of the piece before.'),
 )
 
-export const askAgent = tool({
+const askAgent = tool({
   name: 'ask_agent',
   title: 'Ask an agent',
   description:
@@ -90,7 +90,7 @@ export const waits = (of: ToolResult['data'], why: string): ToolResult => {
   return { text: `It is kept, and waits. ${why} ${next}`, data: { ...of, status: 'held', why, next } }
 }
 
-export function answeredTask({ taskId, agent, text, costUsd, stopReason }: Reply, from = 0): ToolResult {
+function answeredTask({ taskId, agent, text, costUsd, stopReason }: Reply, from = 0): ToolResult {
   const answer = excerpt(text, from)
   const cutOff = stopReason === 'max_tokens' ? 'The answer is incomplete: the model reached its limit.' : ''
   const next = lines(rest(answer, taskId), cutOff)
@@ -129,7 +129,7 @@ export function endedRun({ success, pattern, metadata, errors }: WorkflowResult,
   }
 }
 
-export const waitFor = tool({
+const waitFor = tool({
   name: 'wait',
   title: 'Wait for a task or a run',
   description:
@@ -170,7 +170,7 @@ async function outcome(orchestrator: Orchestrator, target: Target, from = 0): Pr
   return answeredTask(await (await orchestrator.agent(target.agent)).reply(target.taskId), from)
 }
 
-export const cancelWork = tool({
+const cancelWork = tool({
   name: 'cancel',
   title: 'Cancel a task or a run',
   description:

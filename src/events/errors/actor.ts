@@ -1,4 +1,4 @@
-/** What can go wrong with an actor of the user's own, and with a message to any actor. */
+/** What can go wrong with an actor of the user's own, and with what agents send and ask one another. */
 import { defineError } from './builder.ts'
 import { NOTHING_WRITTEN, quoted, sentence } from './phrases.ts'
 

@@ -11,6 +11,8 @@ import { completed, explainedBy, optional, setting, whole } from './setting.ts'
 import { TEAM_TOOLS, ToolRule, toolRule } from './tools.ts'
 import { Count, Positive, Text } from './values.ts'
 
+export const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const
+
 /** The options of an agent: its id, its role, and how its calls are made. */
 export interface AgentOptions {
   /** Lower-case letters, digits, `_` and `-`; at most 64. */
@@ -248,7 +250,7 @@ const Directories = Schema.Array(
 /** What an agent is given beyond its role. One that is not given it has none of it in its facts. */
 export const EQUIPMENT = {
   disallowedTools: setting(Schema.Array(ToolRule), 'tools that it may never use'),
-  effort: setting(Schema.Literals(['low', 'medium', 'high', 'xhigh', 'max']), 'how much the model thinks'),
+  effort: setting(Schema.Literals(EFFORTS), 'how much the model thinks'),
   fallbackModel: setting(
     Text.check(
       Schema.makeFilter((names) => names.split(',').every((name) => MODEL_NAME.test(name)), {

@@ -4,9 +4,9 @@ import { fact } from '../catalog.ts'
 import { setting } from './setting.ts'
 import { byPerson, Count } from './values.ts'
 
-export const ON_MESSAGE = ['queue', 'wake', 'hold'] as const
 /** What becomes of a message to an agent. */
-export type OnMessage = (typeof ON_MESSAGE)[number]
+export type OnMessage = 'queue' | 'wake' | 'hold'
+export const ON_MESSAGE = ['queue', 'wake', 'hold'] as const satisfies readonly OnMessage[]
 
 /** An agent that leaves its messages for the next task has none in its facts. */
 export const MESSAGING = {
@@ -33,7 +33,7 @@ export const MESSAGE_FACTS = {
   MessageReceived: fact(
     Schema.Struct({
       ...onlyMessage,
-      /** An agent, or the stream of an actor of a user's own; null for a person, or a program outside. */
+      /** An agent; null for a person, or a program outside. */
       from: NullableString,
       text: Schema.String,
       /** How many messages led to one another up to this one. Absent: it is the first, no agent's task sent it. */

@@ -9,7 +9,7 @@ import {
 import { AgentNotFoundError, AgentStoppedError } from '../../../events/errors/agent.ts'
 import { CommitConflict } from '../../../events/errors/store.ts'
 import { InvalidInputError } from '../../../events/errors/usage.ts'
-import { checkAddress, checkMessageId } from '../../../events/ids.ts'
+import { checkId, checkMessageId } from '../../../events/ids.ts'
 import { defined } from '../../../events/json.ts'
 import { checkArgument } from '../../../events/options/decoding.ts'
 import { type KnownKeys, refuseUnknownKeys } from '../../../events/options/known-keys.ts'
@@ -51,7 +51,7 @@ export function checkMessage(
   options: SendOptions,
   newId: () => string,
 ): { readonly messageId: string; readonly text: string; readonly by?: string } {
-  checkAddress(to)
+  checkId('agent', to)
   checkArgument('The message', text, 'a text')
   refuseUnknownKeys(options, SEND_OPTIONS, { what: 'The options of send', noun: 'option' })
   const problem =
@@ -67,9 +67,9 @@ export function checkMessage(
 }
 
 /** Does what delivers a message, and says of a receiver that is missing or stopped that it could not be delivered. */
-export async function delivered(to: string, deliver: () => Promise<void>): Promise<void> {
+export async function delivered<T>(to: string, deliver: () => Promise<T>): Promise<T> {
   try {
-    await deliver()
+    return await deliver()
   } catch (error) {
     if (!(error instanceof AgentNotFoundError || error instanceof AgentStoppedError)) throw error
     const { summary: reason, hint } = error
