@@ -160,6 +160,32 @@ export const MUTATIONS = [
       '/^(ANTHROPIC|CLAUDE|CLAUDECODE)(_|$)/i.test(variable)',
       '/^(ANTHROPICS)$/i.test(variable)',
     ],
+    [
+      'a secret is accepted for want of a variable',
+      'src/events/options/servers.ts',
+      'holdsSecret(variable, otherwise) ||',
+      'holdsSecret(variable, "") ||',
+    ],
+  ),
+  ...breaking(
+    'A secret of an MCP server is nowhere but where it is meant to be',
+    { 'tests/claude/servers.test.ts': ['no values of variables add up to a reference'] },
+    [
+      'what variables add up to is not looked at',
+      'src/claude/servers.ts',
+      "if (text.includes('${'))",
+      "if (text === '${')",
+    ],
+  ),
+  ...breaking(
+    'A secret of an MCP server is nowhere but where it is meant to be',
+    { [CALL_RECOVERY]: ['the secrets of its servers are gone'] },
+    [
+      'a crash leaves the secrets of servers behind',
+      'src/claude/claude-cli.ts',
+      '      await removeServers(call)\n      if (recovered',
+      '      if (recovered',
+    ],
   ),
   ...breaking(
     'A secret of an MCP server is nowhere but where it is meant to be',
@@ -170,9 +196,9 @@ export const MUTATIONS = [
     },
     [
       'its files stay after the call',
-      'src/claude/launch-plan.ts',
-      'if (settings.mcpServers) await removeFrom(dirname(path), basename(path))',
-      'if (path === "") await removeFrom(dirname(path), basename(path))',
+      'src/claude/claude-cli.ts',
+      'if (call.settings.mcpServers) await removeServers(call)',
+      'if (call.callId === "") await removeServers(call)',
     ],
   ),
   ...breaking(

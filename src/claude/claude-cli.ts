@@ -141,11 +141,14 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       try {
         yield* inner(call, options)
       } finally {
-        await removeServerFiles(call).catch((error: unknown) =>
-          logger.warn({ callId: call.callId, error }, 'could not remove the configuration of MCP servers'),
-        )
+        if (call.settings.mcpServers) await removeServers(call)
       }
     }
+
+  const removeServers = (call: Call) =>
+    removeServerFiles(call).catch((error: unknown) =>
+      logger.warn({ callId: call.callId, error }, 'could not remove the configuration of MCP servers'),
+    )
 
   /** A file that cannot be removed must not cost an answer that was paid for. */
   const prune = (call: Call, sessions = new Sessions(call.directories.home)) =>
@@ -164,6 +167,8 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
         { process: identity, signal },
         { ...context, secrets: secretsOf({ ...definedIn(process.env), ...added }) },
       )
+      // The agent may have lost its servers since.
+      await removeServers(call)
       if (recovered.outcome === 'answered') await prune(call)
       return recovered
     },

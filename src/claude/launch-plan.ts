@@ -162,9 +162,9 @@ export async function writeCallFiles(call: Call, environment: Variables): Promis
 }
 
 /** Removes the configuration of its servers, and with it their secrets. */
-export async function removeServerFiles({ directories, settings }: Call): Promise<void> {
+export async function removeServerFiles({ directories }: Call): Promise<void> {
   const path = serverDirectory(directories.home)
-  if (settings.mcpServers) await removeFrom(dirname(path), basename(path))
+  await removeFrom(dirname(path), basename(path))
 }
 
 /** Atomically: an earlier call may still be reading it. */

@@ -77,12 +77,17 @@ interface Resolving {
 }
 
 async function resolved(value: ServerValue, resolving: Resolving): Promise<string> {
+  const text = await readValue(value, resolving)
+  // The CLI would look for a variable of its own, such as its login.
+  if (text.includes('${'))
+    throw new McpSecretError({ said: `${resolving.where} contains \${, which claude replaces` })
+  return text
+}
+
+async function readValue(value: ServerValue, resolving: Resolving): Promise<string> {
   const { where, secrets } = resolving
   const read = (text: string) => {
     if (/[\0\r\n]/.test(text)) throw new McpSecretError({ said: `${where} has a line break or a zero byte` })
-    // The CLI would look for a variable of its own.
-    if (text.includes('${'))
-      throw new McpSecretError({ said: `${where} contains \${, which claude replaces` })
     secrets.push(text)
     return text
   }

@@ -143,6 +143,12 @@ export async function privilegesOf({
     for (const [index, { id, [key]: tools }] of agents.entries())
       if (hasTools(tools)) add(['agents', index, key], `${grants} ${id}`)
   }
+  // The user may grant tools to agents that get them.
+  if (agent_defaults?.append_claude_md && isOfFile('agent_defaults.append_claude_md'))
+    add(['agent_defaults', 'append_claude_md'], 'it gives instructions to all agents')
+  for (const [index, { id, team }] of agents.entries())
+    if (team === true || (team && team.length > 0))
+      add(['agents', index, 'team'], `it grants the tools of a team to ${id}`)
   for (const [index, { id, mcp_servers }] of agents.entries())
     if (mcp_servers && Object.keys(mcp_servers).length > 0)
       add(['agents', index, 'mcp_servers'], `it gives MCP servers to ${id}`)

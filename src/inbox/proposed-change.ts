@@ -11,6 +11,10 @@ import { linePatch, type PatchLine } from './line-patch.ts'
 
 /** In bytes. A larger file is not compared. */
 const LARGEST_FILE = 1024 * 1024
+/** In characters. An agent can ask for more than fits into memory with a few words. */
+const LARGEST_RESULT = 2 * LARGEST_FILE
+/** In characters, of all texts that the edits of a call search one after the other. */
+const MOST_SEARCHED = 8 * LARGEST_FILE
 const MOST_LINES = 400
 const LONGEST_LINE = 1000
 
@@ -35,7 +39,7 @@ export async function proposedChange(
     if (isOutside(path)) path = relative(await realpath(workspace), written)
     if (isOutside(path)) throw new NotCompared('The file is outside of the workspace, so it is not compared.')
     const before = await textAt(workspace, path)
-    const patch = linePatch(before ?? '', changed(input, before))
+    const patch = linePatch(before ?? '', checkSize(changed(input, before)))
     const problem = patch.length === 0 ? 'Nothing would change.' : null
     const shown = patch.slice(0, MOST_LINES).map(shownLine)
     return { ...told, path: shownPath(path), patch: shown, moreLines: patch.length - shown.length, problem }
@@ -97,8 +101,13 @@ const CHANGES = {
   Edit: (input, before) => edited(input, before),
   MultiEdit: ({ edits }, before) => {
     if (!Array.isArray(edits)) throw new NotCompared('The call names no edits.')
+    let left = MOST_SEARCHED
     return (
-      edits.reduce<string | null>((text, edit) => edited(isJsonObject(edit) ? edit : {}, text), before) ?? ''
+      edits.reduce<string | null>((text, edit) => {
+        left -= text?.length ?? 0
+        if (left < 0) throw new NotCompared('The call has too many edits to be compared.')
+        return edited(isJsonObject(edit) ? edit : {}, text)
+      }, before) ?? ''
     )
   },
 } as const satisfies Record<string, (input: JsonObject, before: string | null) => string>
@@ -119,7 +128,14 @@ function edited({ old_string, new_string, replace_all }: JsonObject, before: str
     throw new NotCompared(
       `The text to replace is in the file ${parts.length - 1} times, so the call would fail.`,
     )
+  checkSize(made ?? '', parts.length - 1)
   return parts.join(made)
+}
+
+/** Of a text that is there this many times. Returns it. */
+function checkSize(text: string, times = 1): string {
+  if (text.length * times <= LARGEST_RESULT) return text
+  throw new NotCompared('What the call would write is too large to be compared.')
 }
 
 function textOf(value: Json | undefined): string {

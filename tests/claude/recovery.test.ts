@@ -1,10 +1,12 @@
 /** What recovery finds after a crash in the middle of a call: the real `claude`, real orphans, real kills. */
 
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import type { Call } from '../../src/claude/runner.ts'
+import { serverDirectory } from '../../src/claude/servers.ts'
 import { answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { everyCase, few } from '../repetitions.ts'
@@ -169,6 +171,17 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
     expect(await recover('1')).toEqual({ outcome: 'unsent' })
     expect(await recover(null)).toEqual({ outcome: 'unsent' })
     expect(await recover(own?.startTime ?? '')).toEqual({ outcome: 'unsent' })
+  })
+
+  test('the secrets of its servers are gone, whatever the agent is given now', async () => {
+    const agent = await testAgent()
+    const call = agent.call('Killed with the secrets of my servers')
+    const servers = serverDirectory(call.directories.home)
+    await mkdir(servers, { recursive: true })
+    await writeFile(join(servers, 'docs.json'), '{"Authorization":"secret"}')
+    const runner = claudeCli({ path: REAL_CLAUDE })
+    expect(await runner.recover(call, { process: null, signal: never })).toEqual({ outcome: 'unsent' })
+    await expect(stat(servers)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
   test('a sweep kills what an earlier owner left in these directories, except for the calls to keep', async () => {

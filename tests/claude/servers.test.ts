@@ -9,6 +9,7 @@ import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { callProcesses } from '../../src/claude/process/list.ts'
+import { serverFiles } from '../../src/claude/servers.ts'
 import type { AgentOptions } from '../../src/events/options/agent.ts'
 import type { McpServers } from '../../src/events/options/servers.ts'
 import type { Logger } from '../../src/logger.ts'
@@ -173,6 +174,16 @@ test('a call is not made if what its server refers to is missing, and the error 
     message: expect.stringContaining('env.KEY of the server counter needs the variable NO_SUCH_VARIABLE'),
   })
   expect(model.requestCount).toBe(0)
+})
+
+test('no values of variables add up to a reference, which claude would replace', async () => {
+  const files = (ANY: string) =>
+    serverFiles({ docs: { command: 'docs', env: { KEY: '$${ANY}' } } }, '/home/a', { ANY })
+  await expect(files('{ANTHROPIC_API_KEY}')).rejects.toMatchObject({
+    _tag: 'McpSecretError',
+    message: expect.not.stringContaining('ANTHROPIC'),
+  })
+  expect((await files('1')).files['mcp.json']).toContain('"KEY":"$1"')
 })
 
 test('an agent has what it is equipped with: directories, variables, plugins, effort, and no tool that it may not use', async () => {

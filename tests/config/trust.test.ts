@@ -50,6 +50,7 @@ describe('a file that the user has not trusted', () => {
     'orchestrator: { max_agents: 3, base_dir: ./here/deep }',
     'agents: [{ id: a, system_prompt: x, model: opus }]',
     'agents: [{ id: a, system_prompt: x, allowed_tools: [] }]',
+    'agents: [{ id: a, system_prompt: x, append_claude_md: x, team: false }]',
     'notify: [{ bell: true, on: [held] }]',
     'workflows: [{ name: x, pattern: race, agents: [a] }]\nlimits: { mailbox: 3 }\nbudget: { usd: 1 }',
   ])('may do what stays in its folder: %j', async (text) => {
@@ -79,6 +80,9 @@ describe('a file that the user has not trusted', () => {
       'agents: [{ id: a, system_prompt: x, mcp_servers: { s: { command: sh } } }]',
       '1:50: it gives MCP servers to a',
     ],
+    ['agents: [{ id: a, system_prompt: x, team: true }]', '1:43: it grants the tools of a team to a'],
+    ['agents: [{ id: a, system_prompt: x, team: [ask_agent] }]', 'it grants the tools of a team to a'],
+    ['agent_defaults: { append_claude_md: x }', '1:37: it gives instructions to all agents'],
     ['claude: { path: ./claude }', '1:17: it names a program to run'],
     ['claude: { path: sh }', '1:17: it names a program to run'],
     ['notify: [{ command: [sh] }]', '1:21: it names a program to run'],

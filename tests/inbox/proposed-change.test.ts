@@ -110,6 +110,25 @@ test('names and texts are made visible, and what is long is cut', async () => {
   expect([long?.patch.length, long?.moreLines]).toEqual([400, 99_601])
 })
 
+test('a call that would make a file huge, or do much, costs little', async () => {
+  const { workspace, change } = await world()
+  const file_path = join(workspace, 'a.txt')
+  writeFileSync(file_path, 'a'.repeat(1024 * 1024))
+  const edit = (old_string: string, new_string: string) => ({ old_string, new_string, replace_all: true })
+  expect(await change('Edit', { file_path, ...edit('a', 'b\n'.repeat(100)) })).toMatchObject({
+    ...{ patch: [], problem: 'What the call would write is too large to be compared.' },
+  })
+  expect((await change('Write', { file_path, content: '\n'.repeat(3_000_000) }))?.problem).toMatch(
+    /too large/,
+  )
+  const edits = Array.from({ length: 50 }, () => edit('a', 'aa'))
+  expect((await change('MultiEdit', { file_path, edits }))?.problem).toMatch(/too large/)
+  const many = Array.from({ length: 1000 }, (_, at) => (at % 2 === 0 ? edit('a', 'b') : edit('b', 'a')))
+  expect((await change('MultiEdit', { file_path, edits: many }))?.problem).toBe(
+    'The call has too many edits to be compared.',
+  )
+})
+
 test('other calls have no patch', async () => {
   const { baseDir, change } = await world()
   expect(await change('Bash', { command: 'ls' })).toBeNull()

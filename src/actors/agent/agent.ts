@@ -278,6 +278,7 @@ export class Agent implements AgentRef {
     }
     await this.#life.use()
     const check = ({ context }: AgentSnapshot) => {
+      if (context.config === null) throw new AgentNotFoundError({ agent: this.id, nearest: null })
       const hint = `Keep both: claude-agents agent adopt ${shellWord(path)} --as NEW`
       if (context.current !== null)
         throw new InvalidInputError({

@@ -59,10 +59,22 @@ export const PassedVariable = Text.check(
   }),
 )
 
+/** What a value is where no variable is there. */
+const withoutVariables = (text: string) =>
+  text.replace(REFERENCE, (_, __, otherwise: string | undefined) => otherwise ?? '')
+
 /** Whether a text holds what should be a reference. */
 function holdsSecret(name: string, text: string): boolean {
-  const literal = text.replace(REFERENCE, '')
-  if (literal !== text) return isSecret(literal)
+  const references = [...text.matchAll(REFERENCE)]
+  if (references.length > 0)
+    return (
+      isSecret(text.replace(REFERENCE, '')) ||
+      isSecret(withoutVariables(text)) ||
+      references.some(
+        ([whole, variable = '', otherwise = '']) =>
+          holdsSecret(variable, otherwise) || (whole === text && holdsSecret(name, otherwise)),
+      )
+    )
   return /^(true|false|\d{1,6})?$/i.test(text) ? false : isSecretName(name) || isSecret(`${name}: ${text}`)
 }
 
@@ -75,6 +87,8 @@ function mistakeIn(name: string, value: ServerValue): Mistaken | undefined {
   if (/[\0\r\n]/.test(value)) return { message: `has a line break or a zero byte in ${name}` }
   const reserved = [...value.matchAll(REFERENCE)].some(([, variable = '']) => isReserved(variable))
   if (reserved) return { message: `refers in ${name} to the login of claude, which no server is given` }
+  if (withoutVariables(value).includes('$' + '{'))
+    return { message: `has in ${name} a \${ that begins no reference`, hint: HINT }
   return holdsSecret(name, value) ? { message: `holds a secret as a text: ${name}`, hint: HINT } : undefined
 }
 

@@ -103,3 +103,13 @@ test('that answered meanwhile, or is about to, takes nothing back, and says how 
   expect(await types('echo')).not.toContain('SessionAdopted')
   expect((await agent.budget()).reserved).toEqual({ usd: 0, tokens: 0 })
 })
+
+test('of an agent that was removed meanwhile is taken by none', async () => {
+  const { open, types } = await world()
+  const { orchestrator } = await open({}, { runner: { ...scriptedRunner(), take: async () => talk } })
+  const agent = await orchestrator.createAgent({ id: 'echo', systemPrompt: 'You help.' })
+  await orchestrator.removeAgent('echo')
+  const fork = { path: '/talk.jsonl', sessionId: SESSION, parentSessionId: null }
+  await expect(agent.take(fork)).rejects.toMatchObject({ _tag: 'AgentNotFoundError' })
+  expect((await types('echo')).at(-1)).toBe('AgentRemoved')
+})
