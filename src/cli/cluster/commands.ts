@@ -72,7 +72,7 @@ async function work(globals: GlobalOptions, { drain: drainSeconds, ...options }:
     if (screen.json) screen.value({ worker: name, listen, ready: true })
     else
       screen.line(
-        inert(`ClusterWorker ${name} serves at ${listen} (Ctrl-C drains it, Ctrl-C again ends it at once)`),
+        inert(`Worker ${name} serves at ${listen} (Ctrl-C drains it, Ctrl-C again ends it at once)`),
       )
     const asked = new Promise<null>((resolve) =>
       interruption.signal.addEventListener('abort', () => resolve(null), { once: true }),
