@@ -162,7 +162,8 @@ export class Orchestrator implements AsyncDisposable {
     const surroundings = Orchestrator.#surroundings(options, baseDir)
     const { runner } = surroundings
     const governor = new Governor(governorLimits(options.limits ?? {}, runner), { clock, logger })
-    const budgets = new Budgets({ store, clock, logger }, minimum, cacheReadWeight)
+    const isShared = options.placement !== undefined
+    const budgets = new Budgets({ store, clock, logger }, minimum, cacheReadWeight, isShared)
     const accounts = new Accounts({ store, clock, logger }, governor)
     const admission = localAdmission({ runner, accounts, budgets, governor, clock, logger })
     this.#budgets = budgets

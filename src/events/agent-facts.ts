@@ -179,7 +179,7 @@ const definitions = {
   /**
    * The files of its workspace as they were before a call or after it: a commit in the repository of snapshots, and how many
    * files differ from the snapshot before. Only where there are any. `project`: the hash of the project's own settings, if it
-   * has any, and whether they count in this call.
+   * has any, and whether they count in this call. `lost`: those of its earlier turns are not on this machine.
    */
   FilesSaved: fact(
     Schema.Struct({
@@ -189,6 +189,7 @@ const definitions = {
       tree: Schema.String,
       ...fileCounts,
       project: Schema.optionalKey(ProjectInCall),
+      lost: Schema.optionalKey(Schema.Literal(true)),
     }),
   ),
   /** What a turn changed is a commit on the agent's branch. */

@@ -99,6 +99,8 @@ export class Budgets implements BudgetKeeper {
   readonly #minimum: Amount
   readonly #cacheReadWeight: number
   readonly #environment: ActorEnvironment
+  /** Whether other processes set budgets meanwhile: what they have written is then read before each call. */
+  readonly #isShared: boolean
   readonly #listeners = new Set<() => void>()
   /** The budgets that have facts, by stream. */
   #streams: Promise<Set<string>> | undefined
@@ -115,8 +117,9 @@ export class Budgets implements BudgetKeeper {
   /** Follows the log for what other processes give back. */
   #watching: AbortController | undefined
 
-  constructor(environment: ActorEnvironment, minimum: Amount, cacheReadWeight: number) {
+  constructor(environment: ActorEnvironment, minimum: Amount, cacheReadWeight: number, isShared = false) {
     this.#environment = environment
+    this.#isShared = isShared
     this.#minimum = minimum
     this.#cacheReadWeight = cacheReadWeight
   }
@@ -125,7 +128,7 @@ export class Budgets implements BudgetKeeper {
     inputTokens + outputTokens + cacheCreationTokens + Math.ceil(cacheReadTokens * this.#cacheReadWeight)
 
   get areSet(): boolean {
-    return this.#loaded?.size !== 0 || this.#beingSet > 0
+    return this.#isShared || this.#loaded?.size !== 0 || this.#beingSet > 0
   }
 
   async load(): Promise<void> {
@@ -236,9 +239,8 @@ export class Budgets implements BudgetKeeper {
   }
 
   async list(): Promise<readonly BudgetInfo[]> {
-    const ledgers = await Promise.all(
-      [...(await this.#known())].map((stream) => this.#ledger(scopeOf(stream))),
-    )
+    if (this.#isShared) this.#streams = undefined
+    const ledgers = await this.#existing([...(await this.#known())].map(scopeOf))
     return ledgers.filter(({ isLimited }) => isLimited).map(({ info }) => info)
   }
 
@@ -279,6 +281,7 @@ export class Budgets implements BudgetKeeper {
     manner: BudgetManner,
     by: string | undefined,
   ): Promise<BudgetInfo> {
+    await this.#existing([scope])
     const ledger = await this.#ledger(scope)
     const { stream, context } = ledger
     const limit =
@@ -358,10 +361,20 @@ export class Budgets implements BudgetKeeper {
   /** Those of the given budgets that were ever set. */
   async #existing(scopes: readonly BudgetScope[]): Promise<readonly BudgetLedger[]> {
     const known = await this.#known()
+    if (this.#isShared) await Promise.all(scopes.map((scope) => this.#catchUp(scope, known)))
     if (known.size === 0) return []
     return Promise.all(
       scopes.filter((scope) => known.has(streamOf(placeOf(scope)))).map((scope) => this.#ledger(scope)),
     )
+  }
+
+  async #catchUp(scope: BudgetScope, known: Set<string>): Promise<void> {
+    const stream = streamOf(placeOf(scope))
+    const version = await this.#environment.store.head(stream)
+    if (version === 0) return
+    known.add(stream)
+    const ledger = await this.#ledger(scope)
+    if (ledger.version < version) await ledger.refresh()
   }
 
   #known(): Promise<Set<string>> {

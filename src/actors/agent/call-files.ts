@@ -98,6 +98,9 @@ export function callFiles(
   /** Undefined if there is nothing to do. */
   const keptNow = () => (actor.snapshot.context.config ? kept : undefined)
 
+  /** Whether the files of its past are not here: that is said in the log before the call begins. */
+  let isLost = false
+
   /** What was said of files that are left, so that it is said once. */
   let saidOfLeft = ''
   function tellLeft(task: QueuedTask, { left = [], leftInAll = left.length }: SavedFiles): void {
@@ -204,6 +207,12 @@ export function callFiles(
 
     begin: (of) =>
       inCall(of, async ({ files, place, write }) => {
+        isLost = await files.isLost(place)
+        if (isLost)
+          warn(
+            of.task,
+            'the files of its earlier turns are not on this machine: it works with those that are in its workspace',
+          )
         await files.layOut(place)
         const to = () => {
           const before = actor.snapshot.context.files?.before
@@ -222,7 +231,11 @@ export function callFiles(
         if (saved.commit === NO_FILES) return
         tellLeft(of.task, saved)
         const project = await projectInCall(of.task, files, place)
-        await write({ type: 'FilesSaved', data: { taskId, callId, when: 'before', ...saved, ...project } })
+        const lost = isLost ? { lost: true as const } : {}
+        await write({
+          type: 'FilesSaved',
+          data: { taskId, callId, when: 'before', ...saved, ...project, ...lost },
+        })
       }),
 
     async saveAfter(task, callId) {

@@ -130,6 +130,8 @@ export interface SavedState {
   readonly before?: string
   /** The project's own settings at the newest call. Absent if there were none. */
   readonly project?: ProjectInCall
+  /** Those of its earlier turns are not on this machine, and no call since then was answered. */
+  readonly lost?: true
 }
 
 export const absent: AgentContext = {
@@ -229,8 +231,11 @@ export const changes: {
     const incomplete = inputs.filter(({ leftOut }) => leftOut !== undefined)
     return { current: { ...current, placed: true, ...(incomplete.length > 0 ? { incomplete } : {}) } }
   },
-  FilesSaved: ({ files }, { when, commit, project }) => ({
-    files: when === 'after' ? { ...files, commit } : { commit, before: commit, ...(project && { project }) },
+  FilesSaved: ({ files }, { when, commit, project, lost = files?.lost }) => ({
+    files:
+      when === 'after'
+        ? { ...files, commit }
+        : { commit, before: commit, ...(project && { project }), ...(lost && { lost }) },
   }),
   FilesCommitted: () => ({}),
   FilesRestored: ({ files }, { commit }) => ({ files: { ...(files && restingFiles(files)), commit } }),
@@ -249,7 +254,7 @@ export const changes: {
     session: (current?.session ?? 'chain') === 'chain' ? data.sessionId : session,
     queue: continuedBy(queue, current, data.sessionId),
     failure: null,
-    ...(files && { files: restingFiles(files) }),
+    ...(files && { files: knownFiles(restingFiles(files)) }),
     totals: { ...withSpending(totals, data), interactions: totals.interactions + 1 },
     lastCost: lastCostIn(data) ?? lastCost,
   }),
@@ -355,6 +360,9 @@ function withoutTask({ current, queue, files, unread }: AgentContext, taskId: st
 
 /** The present files are what the next call begins from. */
 const restingFiles = ({ before: _, ...resting }: SavedState): SavedState => resting
+
+/** An answered call knew of those that are lost. */
+const knownFiles = ({ lost: _, ...known }: SavedState): SavedState => known
 
 /** A task that returns to the queue between two calls. Its next call gets a new deadline. */
 function queuedAgain(current: CurrentTask): QueuedTask {

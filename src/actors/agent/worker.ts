@@ -457,6 +457,7 @@ export class AgentWorker {
         directories: this.#directories,
         project,
         rules,
+        areFilesLost: files?.lost === true,
       }
       return await composeCall(agent, config, asked, call, sources)
     } catch (error) {

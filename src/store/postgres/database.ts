@@ -140,6 +140,8 @@ export class PostgresDatabase {
   /** A connection of its own. Rejects with the error of `pg`. */
   async connect(answerMs = ANSWER_MS): Promise<PostgresConnection> {
     const client = new this.#library.Client({ ...this.#config, query_timeout: answerMs })
+    // Also what ends it in the moment in which it is made.
+    client.on('error', () => {})
     const connection = new PostgresConnection(client, this.path, this.schema)
     try {
       await client.connect()

@@ -141,12 +141,14 @@ export class OpenHistories {
       const by = this.by(agent)
       // A branch that a removed agent of this id has left is continued: its work is not undone.
       const begins = workspace && ((await ours.refAt(branchRef(agent))) ?? workspace.commit)
-      await history.layOut(last ?? begins, by).catch((error) => {
+      try {
+        await history.layOut(last ?? begins, by)
+        if (last !== undefined) place.rebuilt?.()
+      } catch (error) {
         if (workspace || !(error instanceof SnapshotMissing)) throw error
         this.#logger?.warn({ agent, error }, 'the files of an agent are lost: it begins without them')
-        return history.layOut(undefined, by)
-      })
-      if (last !== undefined) place.rebuilt?.()
+        await history.layOut(undefined, by)
+      }
     }
     this.#histories.set(keyOf(place), history)
     return history

@@ -37,6 +37,8 @@ export interface FilesOperations {
   isEmpty(place: FilesPlace): boolean
   /** Whether the workspace has to be made again. */
   isGone(place: FilesPlace): boolean
+  /** Whether the newest snapshot is not here: the agent worked on another machine, or the snapshots were lost. */
+  isLost(place: FilesPlace): Promise<boolean>
   /** Makes a workspace that is gone again, from the newest snapshot. Everything here that touches it does so first. */
   layOut(place: FilesPlace): Promise<void>
   /** Saves the files as they are. Of a workspace without files, the snapshot is `NO_FILES`. */
@@ -106,6 +108,12 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
     },
     isEmpty: hasNothing,
     isGone,
+    async isLost({ agent, directories, last = NO_FILES }) {
+      if (last === NO_FILES) return false
+      const snapshots = open.snapshotsIn(directories)
+      // Mostly it is the newest one there, too.
+      return (await snapshots.refAt(`refs/agents/${agent}`)) !== last && !(await snapshots.has(last))
+    },
     async layOut(place) {
       if (!hasNothing(place) && isGone(place)) await open.withHistory(place, async () => {})
     },

@@ -133,8 +133,11 @@ export class FilesRepository {
 
   /** Throws SnapshotMissing if it is not there. */
   async assertHas(commit: string): Promise<void> {
-    const isThere = existsSync(this.path) && (await this.#says(['cat-file', '-e', `${commit}^{tree}`]))
-    if (!isThere) throw new SnapshotMissing({ path: this.path, commit })
+    if (!(await this.has(commit))) throw new SnapshotMissing({ path: this.path, commit })
+  }
+
+  async has(commit: string): Promise<boolean> {
+    return existsSync(this.path) && (await this.#says(['cat-file', '-e', `${commit}^{tree}`]))
   }
 
   /**

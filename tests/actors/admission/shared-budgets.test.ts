@@ -1,11 +1,26 @@
 /** Two processes that spend from one budget, over one log: what one of them releases, the other may use. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { Budgets, type CallRequest } from '../../../src/actors/admission/budgets.ts'
 import type { HeldTask } from '../../../src/actors/agent/tasks/held.ts'
+import { systemClock } from '../../../src/clock.ts'
+import { silentLogger } from '../../../src/logger.ts'
 import type { EventStore } from '../../../src/store/event-store.ts'
+import { memoryStore } from '../../../src/store/memory-store.ts'
 import { ECHO, until, world } from '../world.ts'
 
 const CALL = { budget: { usd: 3 }, callMinimum: { usd: 2, tokens: 0 } }
+
+/** Two managers of the same budgets over one log, as the workers and the clients of a cluster have them. */
+function inTwoProcesses() {
+  const environment = { store: memoryStore(), clock: systemClock, logger: silentLogger }
+  const open = () => new Budgets(environment, { usd: 0.01, tokens: 0 }, 0.1, true)
+  const call = (callId: string, more: object = {}): CallRequest => ({
+    ...{ callId, taskId: callId, agent: 'a', agentVersion: 0, ...more },
+    costs: { totals: { interactions: 1, costUsd: 2, inputTokens: 0, outputTokens: 0 }, lastCost: null },
+  })
+  return { one: open(), two: open(), call }
+}
 
 /** Two orchestrators over one log. Each call costs what is left of the reservation, and takes a second. */
 async function twoProcesses(costUsd: number, options: object = CALL) {
@@ -43,6 +58,23 @@ describe('Two processes under one budget', () => {
     await two.orchestrator.recover()
     expect(await two.orchestrator.budgets.show()).toMatchObject({ spent: { usd: 1 }, reserved: { usd: 0 } })
   })
+
+  test.each([{}, { agent: 'a' }, { run: 'r' }])(
+    'hear of one that the other sets, lowers, removes and sets again, each time before the next call: %j',
+    async (scope) => {
+      const { one, two, call } = inTwoProcesses()
+      await two.load()
+      expect(await two.reserve(call('1', { runId: 'r' }))).toBeUndefined()
+      for (const usd of [1, null, 9, 0.5]) {
+        await one.set(scope, { usd })
+        expect((await two.show(scope)).limit.usd).toBe(usd)
+        expect(await two.list()).toHaveLength(usd === null ? 0 : 1)
+        const refused = await two.reserve(call(`with ${usd}`, { runId: 'r' }))
+        expect(refused === undefined, String(usd)).toBe(usd === null || usd > 2)
+      }
+      await Promise.all([one.close(), two.close()])
+    },
+  )
 
   test('notice that another process has raised it', async () => {
     const { clock, one, two } = await twoProcesses(3)

@@ -270,6 +270,41 @@ test('a workspace that is gone is made again from the newest snapshot, before ne
   expect((await agent.files.diff({ turn: 2 })).files).toMatchObject([{ path: 'two' }])
 })
 
+test.each([
+  ['its workspace is gone, too', 'new'],
+  ['its workspace is as it was in an earlier stay', 'new one'],
+])('on a machine without its files (%s), the log, the model and who asks are told', async (_, files) => {
+  const prompts: string[] = []
+  const { baseDir, open } = world(async (workspace, prompt, attempt) => {
+    prompts.push(prompt)
+    const failsFirst = prompt.startsWith('two') && attempt === 1
+    await writeFile(join(workspace, prompt.startsWith('one') ? 'one' : 'new'), '')
+    if (failsFirst) throw new CliCrashedError()
+    return filesIn(workspace)
+  })
+  {
+    await using orchestrator = await open()
+    await (await orchestrator.createAgent({ id: 'dev', ...ROLE })).ask('one')
+  }
+  await rm(join(baseDir, 'files.git'), { recursive: true })
+  if (files === 'new') await rm(join(baseDir, 'agents', 'dev'), { recursive: true })
+  await using orchestrator = await open()
+  const agent = await orchestrator.agent('dev')
+  // Looking at them does not hide it.
+  await agent.files.list().catch(() => {})
+  const warnings: string[] = []
+  const asked = agent.ask('two')
+  for await (const message of asked) if (message.type === 'warning') warnings.push(message.message)
+  expect((await asked).text).toBe(files)
+  expect(warnings).toEqual([expect.stringContaining('are not on this machine')])
+  const saved = (await factsOf(orchestrator, 'dev')).filter(({ type }) => type === 'FilesSaved')
+  expect(saved.map(({ data }) => data.lost)).toEqual([undefined, true, undefined, undefined])
+  await agent.ask('three')
+  // The second attempt is told, too.
+  const told = prompts.map((prompt) => prompt.includes('The files of your earlier turns are not in'))
+  expect(told).toEqual([false, true, true, false])
+})
+
 test('inputs are there again when a call is repeated, and so is what they were', async () => {
   const { folder, open } = world(async (workspace, prompt, attempt) => {
     const text = await readFile(join(workspace, 'input.txt'), 'utf8')

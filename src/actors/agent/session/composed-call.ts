@@ -22,7 +22,12 @@ export interface CallSources {
   readonly rules?: readonly string[] | undefined
   /** Whether the settings of its project count. undefined: it does not work on a repository. */
   readonly project?: boolean | undefined
+  /** Whether the files of its earlier turns are not on this machine. */
+  readonly areFilesLost?: boolean
 }
+
+const FILES_LOST =
+  '\n\n(The files of your earlier turns are not in your workspace: you work on another machine now, or they were lost. Look at what is there before you rely on it.)'
 
 /** A call, and what its prompt leaves out of a conversation that had to be rebuilt. */
 export interface ComposedCall {
@@ -38,7 +43,7 @@ export async function composeCall(
   { callId, sessionId, parentSessionId, rebuilt }: OpenCall,
   sources: CallSources,
 ): Promise<ComposedCall> {
-  const { bodies, directories } = sources
+  const { bodies, directories, areFilesLost = false } = sources
   const prompt = typeof task.prompt === 'string' ? task.prompt : await bodies.read(task.prompt)
   const asked =
     task.textInput === null ? prompt : composePrompt({ prompt, textInput: await bodies.read(task.textInput) })
@@ -54,7 +59,7 @@ export async function composeCall(
     parentSessionId: task.deferred?.sessionId ?? (rebuilt ? null : parentSessionId),
     taskId: task.taskId,
     attempt: task.attempt,
-    prompt: `${before?.text ?? ''}${messagesAsText(task.messages)}${asked}${noteOf(task)}`,
+    prompt: `${before?.text ?? ''}${messagesAsText(task.messages)}${asked}${noteOf(task)}${areFilesLost ? FILES_LOST : ''}`,
     ...(resumes && { resumes }),
     settings: { ...callSettings(config, sources), ...defined({ outputSchema: task.outputSchema }) },
     directories,
