@@ -75,6 +75,31 @@ const ask = (...more: string[]) => ['agent', 'ask', 'a', 'hello', ...more]
 const schedule = (prompt: string) => ['schedule', 'add', fresh(), prompt, '--agent', 'a']
 const createIn = (id: string) => ['agent', 'create', id, 'You work.', '--repo', 'repo']
 const adoptIn = (id: string) => ['agent', 'adopt', 'session.jsonl', '--as', id, '--repo', 'repo']
+/** What every command takes that says how an agent is: its options, and with a repository those of its workspace. */
+const ofAgents = Object.fromEntries(
+  Object.entries({
+    create: createIn,
+    adopt: adoptIn,
+    // What its workspace begins from stays as it is.
+    edit: () => ['agent', 'edit', 'dev'],
+  }).flatMap(([command, words]) => [
+    ...['--effort', '--on-message', '--timeout', '--base', '--commit'].map((option) => [
+      `agent ${command} ${option}`,
+      (value: string) => [...words(fresh()), option, value],
+    ]),
+    [
+      `agent ${command} --team`,
+      (value: string) => [...words(fresh()), '--team', ...(value === '' ? [] : ['ask_agent'])],
+    ],
+    [
+      `agent ${command} --branch`,
+      (value: string) => {
+        const id = command === 'edit' ? 'dev' : fresh()
+        return [...words(id), '--branch', value.replace('ID', id)]
+      },
+    ],
+  ]),
+) as Readonly<Record<string, (value: string) => readonly string[]>>
 const place = (value: string, source: string) =>
   value.replace('src', source).replace('target', `${fresh()}/placed`)
 
@@ -91,40 +116,10 @@ const RUNS: Readonly<Record<string, (value: string) => Running | readonly string
   '--log-level': (value) => ['--log-level', value, 'agent', 'list'],
   completion: (value) => ['completion', value],
   'demo --output': (value) => ['--base-dir', fresh(), 'demo', '--output', value],
-  'agent create --base': (value) => [...createIn(fresh()), '--base', value],
-  'agent create --branch': (value) => {
-    const id = fresh()
-    return [...createIn(id), '--branch', value.replace('ID', id)]
-  },
-  'agent create --commit': (value) => [...createIn(fresh()), '--commit', value],
-  'agent adopt --base': (value) => [...adoptIn(fresh()), '--base', value],
-  'agent adopt --branch': (value) => {
-    const id = fresh()
-    return [...adoptIn(id), '--branch', value.replace('ID', id)]
-  },
-  'agent adopt --commit': (value) => [...adoptIn(fresh()), '--commit', value],
-  'agent adopt --on-message': (value) => [
-    'agent',
-    'adopt',
-    'session.jsonl',
-    '--as',
-    fresh(),
-    '--on-message',
-    value,
-  ],
-  'agent adopt --timeout': (value) => [
-    'agent',
-    'adopt',
-    'session.jsonl',
-    '--as',
-    fresh(),
-    '--timeout',
-    value,
-  ],
+  ...ofAgents,
   fleet: (value) => ({ words: ['fleet', value, '--repo', 'repo'], input: 'Look around.' }),
   'fleet --repo': (value) => ['fleet', 'Look around.', '--repo', `repo/${value}`],
   'fleet --base': (value) => ['fleet', 'Look around.', '--repo', 'repo', '--base', value],
-  'agent create --timeout': (value) => ['agent', 'create', fresh(), 'You work.', '--timeout', value],
   'agent ask': (value) => ({ words: ['agent', 'ask', 'a', value], input: 'hello' }),
   'agent ask --text': (value) => ({ words: ask('--text', value), input: 'a text' }),
   'agent ask --file': (value) => ask('--file', place(value, 'notes.txt')),
@@ -161,7 +156,6 @@ const RUNS: Readonly<Record<string, (value: string) => Running | readonly string
   ],
   'budget set --usd': (value) => ['budget', 'set', '--usd', value],
   'budget set --tokens': (value) => ['budget', 'set', '--tokens', value],
-  'agent create --on-message': (value) => ['agent', 'create', fresh(), 'You work.', '--on-message', value],
   'message send': (value) => ({ words: ['message', 'send', 'a', value], input: 'go' }),
   'schedule add': (value) => ({ words: [...schedule(value), '--cron', '@daily'], input: 'go' }),
   'schedule add --cron': (value) => [...schedule('go'), '--cron', value],
@@ -207,6 +201,7 @@ beforeAll(async () => {
   const me = ['-c', 'user.name=Me', '-c', 'user.email=me@example.com']
   await execa('git', ['init', '--quiet', join(folder, 'repo')])
   await execa('git', [...me, '-C', join(folder, 'repo'), 'commit', '--quiet', '--allow-empty', '-m', 'Begin'])
+  await cli.run(createIn('dev'))
   const index = resolve(import.meta.dirname, '../../dist/index.js')
   await writeFile(
     join(folder, 'flow.mjs'),

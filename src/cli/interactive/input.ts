@@ -146,7 +146,7 @@ export const OWN_WORDS = ['use', 'ask', 'help', 'exit'] as const
 
 /** Commands that have no short name here. */
 const FULL_COMMANDS =
-  'account agent completion config demo diff doctor fleet fork init inspect interactive land late-answers ls metrics notify rerun schedule serve status tail version wait why'.split(
+  'account agent cluster completion config demo diff doctor fleet fork init inspect interactive land late-answers ls mcp message metrics notify rerun schedule serve status tail version wait why worker'.split(
     ' ',
   )
 

@@ -173,7 +173,7 @@ export const McpServers: Schema.Codec<McpServers> = Schema.Record(Schema.String,
       if (wrong !== undefined)
         return {
           message: `has a server with the name ${JSON.stringify(wrong.slice(0, 70))}`,
-          hint: 'Use letters, digits, - and single _; claude-agents and the names of servers of Claude Code are taken.',
+          hint: 'Use letters, digits, - and single _. What begins with "claude-agents", and the names of servers of Claude Code, are taken.',
         }
       const isLarge = names.length > MOST_SERVERS || Buffer.byteLength(JSON.stringify(servers)) > LARGEST
       return isLarge ? { message: `has more than ${MOST_SERVERS} servers, or ${LARGEST} bytes` } : undefined
