@@ -24,6 +24,8 @@ export interface MeantCommand {
   readonly help: () => Promise<string> | string
   /** Whether it takes a text, which may have been given without quotes. */
   readonly takesText: () => Promise<boolean> | boolean
+  /** The option that was given and takes all words that follow it: `--approve`. */
+  readonly takesTheRest: () => Promise<string | null> | null
   /** The command that an unknown word is part of: `agent ask` for `ask`. */
   readonly commandWith: (word: string) => Promise<string | null> | null
 }
@@ -48,12 +50,17 @@ export async function reportFailure(error: unknown, json: boolean, meant: MeantC
 async function reportUsage(
   { exitCode, code, message }: CommanderError,
   json: boolean,
-  { help, takesText, commandWith }: MeantCommand,
+  { help, takesText, takesTheRest, commandWith }: MeantCommand,
 ): Promise<void> {
   if (exitCode === 0) return
   process.exitCode = USAGE
   const isUnquoted = code === 'commander.excessArguments' && (await takesText())
-  const hint = `${isUnquoted ? 'Put text of several words in quotes. ' : ''}See ${await help()}`
+  const greedy = code === 'commander.missingArgument' ? await takesTheRest() : null
+  const advice = [
+    ...(isUnquoted ? ['Put text of several words in quotes.'] : []),
+    ...(greedy === null ? [] : [`${greedy} takes all words that follow it: write it last.`]),
+  ]
+  const hint = [...advice, `See ${await help()}`].join(' ')
   const [, unknown = ''] = /^error: unknown command '([^']*)'/.exec(message) ?? []
   const whole = unknown === '' ? null : await commandWith(unknown)
   const said = whole === null ? message : `unknown command '${unknown}' (Did you mean ${whole}?)`

@@ -7,13 +7,14 @@ async function fail(error: unknown): Promise<void> {
   // Commander ends help and version by an error too, and what reports errors takes longer to load than they do.
   if ((error as { readonly exitCode?: unknown }).exitCode === 0) return
   try {
-    const [{ reportFailure }, { commandWith, helpHint, takesText }] = await Promise.all([
+    const [{ reportFailure }, { commandWith, helpHint, takesText, takesTheRest }] = await Promise.all([
       import('./failure.ts'),
       import('./program.ts'),
     ])
     const meant = {
       help: () => helpHint(words),
       takesText: () => takesText(words),
+      takesTheRest: () => takesTheRest(words),
       commandWith: (word: string) => commandWith(word, words),
     }
     await reportFailure(error, words.includes('--json'), meant)

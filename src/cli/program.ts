@@ -289,3 +289,9 @@ export async function takesText(words: readonly string[]): Promise<boolean> {
   const { command } = await commandNamed(commandProgram(), words)
   return command.registeredArguments.some((argument) => TEXTS.has(argument.name()))
 }
+
+/** The option among the words that takes all that follow it; null if there is none. */
+export async function takesTheRest(words: readonly string[]): Promise<string | null> {
+  const { command } = await commandNamed(commandProgram(), words)
+  return command.options.find(({ variadic, long }) => variadic && words.includes(long ?? ''))?.long ?? null
+}

@@ -175,11 +175,16 @@ async function othersServed(
     const how = signal.aborted ? 'Ctrl-C again ends both' : 'Ctrl-C twice ends both'
     screen.note(`Another command is working through this one, which ends after it (${how}).`)
   }
-  signal.addEventListener('abort', () => isWaiting && tell(), { once: true })
-  return orchestrator.served(insistence(), () => {
-    isWaiting = true
-    tell()
-  })
+  const interrupted = () => isWaiting && tell()
+  signal.addEventListener('abort', interrupted, { once: true })
+  try {
+    return await orchestrator.served(insistence(), () => {
+      isWaiting = true
+      tell()
+    })
+  } finally {
+    signal.removeEventListener('abort', interrupted)
+  }
 }
 
 /**

@@ -76,7 +76,9 @@ export type ToolAdvice = Readonly<Record<string, string>>
 /** An error as a model reads it: what happened, to what, and what to do next. */
 export function failedTool(error: unknown, advice: ToolAdvice): ToolResult {
   const { code, message, hint } = describeError(error)
-  const next = [hint, Object.hasOwn(advice, code) ? advice[code] : ''].filter((part) => part !== '').join(' ')
+  const next = [hint, Object.hasOwn(advice, code) ? advice[code] : '']
+    .filter((part) => part !== '')
+    .join('\n')
   return { text: [message, next].join('\n').trim(), data: { error: { code, message, hint: next } } }
 }
 

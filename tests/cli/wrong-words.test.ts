@@ -13,6 +13,15 @@ test('A missing argument is reported once, with the help of the command that was
   expect(stderr).toBe("error: missing required argument 'prompt'\n  See claude-agents agent ask --help")
 })
 
+test('An option that took the words of an argument is named, with where to write it', async () => {
+  const { run } = await commandLine()
+  const { stderr, exitCode } = await run(['agent', 'create', 'a', '--approve', 'Bash', 'You build.'])
+  expect(exitCode).toBe(2)
+  expect(stderr).toContain(
+    '--approve takes all words that follow it: write it last. See claude-agents agent create',
+  )
+})
+
 test('A question without quotes gets the hint to quote it', async () => {
   const { run } = await commandLine()
   const { stderr, exitCode } = await run(['agent', 'ask', 'writer', 'What', 'is', 'this'])

@@ -239,6 +239,15 @@ export const shownStatus = <Status extends string>(agent: {
   readonly held: number
 }): Status | 'held' => (agent.status === 'idle' && agent.held > 0 ? 'held' : agent.status)
 
+const MESSAGES_IN_WORDS = {
+  queue: 'wait for its next task',
+  wake: 'begin a task',
+  hold: 'wait for you, in the inbox',
+}
+
+const teamInWords = (team: boolean | readonly string[] | undefined) =>
+  typeof team === 'object' ? team.join(', ') : team ? 'yes' : undefined
+
 function show(globals: GlobalOptions, id: string) {
   return readAgent(globals, id, async (agent, { terminal }) => {
     const view = await describe(agent)
@@ -256,13 +265,16 @@ function show(globals: GlobalOptions, id: string) {
       ['cost', dollarsSpent(metrics.totalCostUsd, metrics.estimatedCostUsd)],
     ]
     for (const { taskId, message, hint } of view.held)
-      pairs.push([`held ${taskId}`.slice(0, 13), asTyped(`${message} ${hint}`)])
+      pairs.push([`held ${taskId}`.slice(0, 13), message], ['', asTyped(hint)])
     const options: [string, string | undefined][] = [
       ['model', view.model],
       ['tools', view.allowedTools?.join(', ')],
       ['you approve', view.approveTools?.join(', ')],
       ['but not', view.rules?.join(', ')],
       ['never', view.disallowedTools?.join(', ')],
+      ['asks you', view.questions ? 'yes, in the inbox' : undefined],
+      ['its team', teamInWords(view.team)],
+      ['messages', view.onMessage && MESSAGES_IN_WORDS[view.onMessage]],
       ['servers', view.mcpServers && Object.keys(view.mcpServers).join(', ')],
       ['plugins', view.plugins?.join(', ')],
       ['also works in', view.addDirs?.join(', ')],

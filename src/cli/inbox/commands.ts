@@ -18,7 +18,7 @@ import { NOTHING_WAITS, shownEntries } from './entry-lines.ts'
 export function inboxCommands(inbox: Command): void {
   inbox
     .description(
-      'list what waits for you: held tasks, work that was set aside, runs; the subcommands decide it',
+      'list what waits for you: tasks and tool calls to approve, questions, messages, work that was set aside, runs; the subcommands decide it',
     )
     .option('--watch', 'stay, and print what arrives (Ctrl-C ends it)')
     .action(withGlobals(show))

@@ -253,7 +253,12 @@ async function carriedOut(
     }
     return true
   } catch (error) {
-    await reportFailure(error, false, { help: () => '', takesText: () => false, commandWith: () => null })
+    await reportFailure(error, false, {
+      help: () => '',
+      takesText: () => false,
+      takesTheRest: () => null,
+      commandWith: () => null,
+    })
     // The user has seen it, and continues.
     if (process.exitCode === 1 || process.exitCode === 2 || process.exitCode === 75)
       process.exitCode = undefined

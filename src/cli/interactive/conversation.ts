@@ -143,6 +143,7 @@ class Conversation {
         await reportFailure(error, false, {
           help: () => 'help. To ask the agent this text: ask TEXT',
           takesText: () => false,
+          takesTheRest: () => null,
           commandWith: () => null,
         })
     } finally {

@@ -215,7 +215,7 @@ export async function standstill(
   if (target.kind === 'task') {
     const held = await orchestrator.held.list({ agent: target.agent })
     const hold = held.find(({ taskId }) => taskId === target.taskId)
-    if (hold) return `${hold.message} ${hold.hint}`
+    if (hold) return `${hold.message}\n  ${hold.hint}`
   }
   return owner === null
     ? `No process works on it: ${name}. It continues when one does: claude-agents serve`

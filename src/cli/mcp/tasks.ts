@@ -64,7 +64,7 @@ const askAgent = tool({
       const task = agent.ask({ prompt }, { taskId, signal, onHeld: hold, ...defined({ session }) })
       void tell(task, id, progress)
       const end = await Promise.race([task, held])
-      return 'text' in end ? answeredTask(end) : waits({ taskId, agent: id }, `${end.message} ${end.hint}`)
+      return 'text' in end ? answeredTask(end) : waits({ taskId, agent: id }, `${end.message}\n${end.hint}`)
     })
   },
 })

@@ -22,6 +22,10 @@ test('agent edit changes what is given, unsets what is named, and shows what the
   expect(member).toMatchObject({ team: TEAM_TOOLS })
   const [some] = (await run(['agent', 'edit', 'a', '--team', 'ask_agent', '--json'])).values
   expect(some).toMatchObject({ team: ['ask_agent'] })
+  await run(['agent', 'edit', 'a', '--on-message', 'hold'])
+  expect((await run(['agent', 'show', 'a'])).stdout).toMatch(
+    /asks you +yes, in the inbox\nits team +ask_agent\nmessages +wait for you, in the inbox\n/,
+  )
 
   const refused = async (...words: string[]) => {
     const { exitCode, stderr } = await run(['agent', 'edit', 'a', ...words])

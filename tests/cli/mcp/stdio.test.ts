@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
@@ -44,12 +45,12 @@ const linesOf = (said: string) => said.split('\n').filter((line) => line !== '')
 test('a client of the SDK creates an agent and asks it, through an owner that stays when the client is gone', async () => {
   const { folder, environment, run } = await team({ reply: ['Hello from the agent.'] })
   const client = new Client({ name: 'test', version: '1' })
-  await client.connect(
-    new StdioClientTransport({
-      ...{ command: process.execPath, cwd: folder, env: environment, stderr: 'pipe' },
-      args: [MAIN, 'mcp', '--allow-approve'],
-    }),
-  )
+  const transport = new StdioClientTransport({
+    ...{ command: process.execPath, cwd: folder, env: environment, stderr: 'pipe' },
+    args: [MAIN, 'mcp', '--allow-approve'],
+  })
+  const warned = text(transport.stderr as Readable)
+  await client.connect(transport)
   expect((await client.listTools()).tools.map(({ name }) => name)).toContain('approve')
   // Looking makes no store, and starts no owner.
   await client.callTool({ name: 'list_agents', arguments: {} })
@@ -58,7 +59,10 @@ test('a client of the SDK creates an agent and asks it, through an owner that st
   await client.callTool({ name: 'create_agent', arguments: role })
   const asked = await client.callTool({ name: 'ask_agent', arguments: { agent: 'helper', prompt: 'Hello?' } })
   expect(asked).toMatchObject({ content: [{ type: 'text', text: 'Hello from the agent.' }] })
+  // Node warns of more than ten listeners.
+  for (let i = 0; i < 12; i++) await client.callTool({ name: 'list_agents', arguments: {} })
   await client.close()
+  expect(await warned).toBe('')
   expect((await run(['serve', 'status'])).exitCode).toBe(0)
   expect((await run(['agent', 'list', '--json'])).values).toMatchObject([{ id: 'helper' }])
 })
