@@ -1211,8 +1211,23 @@ export const MUTATIONS = [
     [
       'without being asked',
       'src/actors/agent/system.ts',
-      'if (!force) await this.#assertLanded(await this.folded(id))',
+      'if (!force) await this.#assertNothingLost(await this.folded(id))',
       'if (!force) await this.get(id)',
+    ],
+  ),
+  ...breaking(
+    'No held task is dropped unasked when its agent is removed',
+    {
+      'tests/actors/agent/removal.test.ts': [
+        'an agent with a task that is held for',
+        'agents that hold nothing are removed beside one that does',
+      ],
+    },
+    [
+      'as if there were none',
+      'src/actors/agent/system.ts',
+      'if (held.length > 0) throw new HeldTasksError',
+      'if (held.length > 9) throw new HeldTasksError',
     ],
   ),
   ...breaking(

@@ -594,7 +594,8 @@ export class Orchestrator implements AsyncDisposable {
 
   /**
    * Cancels an agent's tasks, ends its processes and deletes its directories. Its history stays in the log. Throws
-   * UnlandedWorkError if it has work on a repository that is nowhere else; with `force`, a ref keeps that work.
+   * HeldTasksError if it has held tasks, and UnlandedWorkError if it has work on a repository that is nowhere else; with
+   * `force`, the tasks are dropped, and a ref keeps that work.
    */
   async removeAgent(id: string, options?: RemovalOptions): Promise<RemovedAgent> {
     const removed = await this.#open.#agents.remove(id, options)
@@ -612,7 +613,7 @@ export class Orchestrator implements AsyncDisposable {
     return this.#working.#agents.copy(id, number)
   }
 
-  /** Removes all agents, except those with work that is not landed: then it throws the first UnlandedWorkError. */
+  /** Removes all agents but those that hold tasks or work that is not landed: then it throws the first of their errors. */
   async cleanupAll(options?: RemovalOptions): Promise<void> {
     await removeEach(await this.agents(), (id) => this.removeAgent(id, options))
   }

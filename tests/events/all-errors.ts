@@ -52,6 +52,7 @@ const SPECIAL: Readonly<Record<string, object>> = {
   NotEndedError: { what: 'Run r1', seconds: 5, reason: null },
   OtherRunnerError: { path: '/store', pid: 19, runner: 'claude', simulate: true },
   InputChangedError: { target: 'proj', changes: 'edited a.txt' },
+  HeldTasksError: { agent: 'writer', held: [{ message: 'It waits.', hint: 'Wait' }] },
   UnlandedWorkError: {
     ...{ agent: 'writer', repository: '/repo', branch: 'claude-agents/writer', commits: 2, files: 1 },
     ...{ problem: undefined },

@@ -262,9 +262,10 @@ export class Agent implements AgentRef {
   }
 
   async reset({ by }: Verdict = {}): Promise<void> {
+    const held = (await this.held()).find(({ taskId }) => taskId === this.snapshot.context.current?.taskId)
     await this.#life.decide(({ value }) => {
       if (value === 'busy' || value === 'retry' || value === 'held')
-        throw new AgentBusyError({ agent: this.id })
+        throw new AgentBusyError({ agent: this.id, held })
       return [{ type: 'AgentReset', data: { ...(by && { by }) } }]
     })
   }

@@ -10,6 +10,7 @@ import { type AgentFact, NO_FILES } from '../../events/agent-facts.ts'
 import {
   AgentExistsError,
   AgentNotFoundError,
+  HeldTasksError,
   TooManyAgentsError,
   UnlandedWorkError,
 } from '../../events/errors/agent.ts'
@@ -49,7 +50,7 @@ import { type ForkOptions, type ForkPoint, forkPoint } from './session/fork.ts'
 
 /** How an agent is removed. */
 export interface RemovalOptions {
-  /** Also if it has work on a repository that is not landed: a ref keeps it. Default: that is refused. */
+  /** Also if it has held tasks, which are dropped, or work on a repository that is not landed: a ref keeps it. Default: that is refused. */
   readonly force?: boolean
 }
 
@@ -59,15 +60,15 @@ export interface RemovedAgent {
   readonly kept: KeptWork | null
 }
 
-/** Removes the agents one after the other; those that refuse it stay. Throws the first UnlandedWorkError. */
+/** Removes the agents one after the other; those that refuse it stay. Throws the first HeldTasksError or UnlandedWorkError. */
 export async function removeEach(
   agents: readonly { readonly id: string }[],
   remove: (id: string) => Promise<unknown>,
 ): Promise<void> {
-  const refused: UnlandedWorkError[] = []
+  const refused: Error[] = []
   for (const { id } of agents)
     await remove(id).catch((error) => {
-      if (!(error instanceof UnlandedWorkError)) throw error
+      if (!(error instanceof UnlandedWorkError || error instanceof HeldTasksError)) throw error
       refused.push(error)
     })
   if (refused[0]) throw refused[0]
@@ -216,13 +217,13 @@ export class AgentSystem {
     return listedAgents(this.#environment.store, options)
   }
 
-  /** Throws UnlandedWorkError, unless forced to. */
+  /** Throws HeldTasksError and UnlandedWorkError, unless forced to. */
   async remove(id: string, options: RemovalOptions = {}): Promise<RemovedAgent> {
     if (!this.#placement.owns(id))
       return (await this.#placement.call(id, 'removeAgent', [id, options])) as RemovedAgent
     const { force = false } = options
     return this.#changes.post(async () => {
-      if (!force) await this.#assertLanded(await this.folded(id))
+      if (!force) await this.#assertNothingLost(await this.folded(id))
       return this.#remove(id)
     })
   }
@@ -439,10 +440,12 @@ export class AgentSystem {
     return { files: runner.files, place }
   }
 
-  async #assertLanded(agent: Agent): Promise<void> {
+  async #assertNothingLost(agent: Agent): Promise<void> {
     const own = this.#filesOf(agent)
     const work = await own?.files.unlanded(own.place)
-    if (work) throw new UnlandedWorkError({ agent: agent.id, ...work })
+    const held = await agent.held()
+    if (work) throw new UnlandedWorkError({ agent: agent.id, ...work, held: held.length })
+    if (held.length > 0) throw new HeldTasksError({ agent: agent.id, held })
   }
 
   /** Work that is not landed is kept under a ref. */

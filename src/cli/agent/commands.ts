@@ -10,6 +10,7 @@ import { dollarsSpent, plural } from '../../events/figures.ts'
 import { canonicalJson, defined } from '../../events/json.ts'
 import { type AgentConfig, type AgentOptions, agentConfig } from '../../events/options/agent.ts'
 import { optionsOf } from '../../events/options/agent-changes.ts'
+import { userName } from '../../inbox/user-name.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { listedNames } from '../arguments.ts'
 import { hasAgents, hasStore, noteNoStore, requireAgents } from '../existing-store.ts'
@@ -77,7 +78,10 @@ export function agentCommands(agent: Command): void {
     .command('remove <id>')
     .alias('rm')
     .description('remove an agent and its directories; its history stays in the log')
-    .option('--force', 'also with work on a repository that is not landed: a ref keeps it')
+    .option(
+      '--force',
+      'also with held tasks, which are dropped, and with work that is not landed, which a ref keeps',
+    )
     .action(withGlobals(remove))
 }
 
@@ -168,7 +172,7 @@ async function edit(
   }
   return withAgent(globals, id, async (agent, { terminal }) => {
     const before = agent.snapshot.context.config
-    await agent.edit(changes)
+    await agent.edit(changes, { by: userName() })
     warn(agent, terminal)
     if (terminal.json) return terminal.value(await describe(agent))
     const isSame = canonicalJson(agent.snapshot.context.config) === canonicalJson(before)
@@ -320,7 +324,7 @@ function cancel(
     const cancelled: string[] = []
     // Waiting tasks first, so that none of them starts meanwhile.
     for (const { taskId } of tasks.toReversed())
-      if (await agent.cancel(taskId, reason)) cancelled.push(taskId)
+      if (await agent.cancel(taskId, reason, { by: userName() })) cancelled.push(taskId)
     if (task !== undefined && cancelled.length === 0) {
       const end = await endOf(orchestrator, id, task)
       terminal.note(`Nothing was cancelled: task ${task} of ${id} ${end}.`)
@@ -349,7 +353,7 @@ async function endOf({ history }: Orchestrator, agent: string, taskId: string): 
 
 function reset(globals: GlobalOptions, id: string) {
   return withAgent(globals, id, async (agent, { terminal }) => {
-    await agent.reset()
+    await agent.reset({ by: userName() })
     if (terminal.json) return terminal.value(await describe(agent))
     terminal.line(`${id} starts a new chain of sessions with its next task.`)
   })

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { FilesDiff } from '../../actors/agent/files.ts'
 import { plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
+import { userName } from '../../inbox/user-name.ts'
 import { oneOrMore, zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { list } from '../terminal/list.ts'
@@ -106,7 +107,7 @@ function coloured(terminal: Terminal, line: string): string {
 
 function undo(globals: GlobalOptions, id: string, options: { readonly to?: number }) {
   return withAgent(globals, id, async (agent, { terminal }) => {
-    const undone = await agent.files.undo(options)
+    const undone = await agent.files.undo({ ...options, by: userName() })
     if (terminal.json) return terminal.value(undone)
     terminal.line(`The files of ${id} are as they were ${wordsFor(options.to)}.`)
     terminal.note(`Its conversation goes on as it was. To see where it is: claude-agents agent diff ${id}`)

@@ -6,6 +6,7 @@ import { RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
+import { userName } from '../../inbox/user-name.ts'
 import { hasStore, requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { resumeHeld } from '../held/commands.ts'
@@ -90,7 +91,8 @@ function set(globals: GlobalOptions, { usd, tokens, wait, ...scope }: SetOptions
     async (session) => {
       const { orchestrator, terminal, owner } = session
       const budget = defined({ usd: limitOf(usd), tokens: limitOf(tokens) })
-      const info = await orchestrator.budgets.set(budget, scopeOf(scope))
+      const person = defined({ by: userName() || undefined })
+      const info = await orchestrator.budgets.set(budget, scopeOf(scope), person)
       if (terminal.json) terminal.value(info)
       else terminal.line(budgetLine(info))
       const held = (await orchestrator.held.list()).filter(({ reason }) => reason === 'budget')

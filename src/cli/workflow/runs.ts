@@ -3,6 +3,7 @@ import { systemClock } from '../../clock.ts'
 import { RunNotFoundError } from '../../events/errors/run.ts'
 import { ago, dollars, duration, plural } from '../../events/figures.ts'
 import type { InboxEntry } from '../../inbox/entry.ts'
+import { userName } from '../../inbox/user-name.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import type { RunCondition, RunDetails, RunInfo } from '../../patterns/runs/options.ts'
 import type { RecordedStep } from '../../patterns/runs/recorded-steps.ts'
@@ -81,7 +82,7 @@ export function showRun(globals: GlobalOptions, runId: string) {
 
 export function cancelRun(globals: GlobalOptions, runId: string) {
   const cancel = async ({ orchestrator, terminal }: Session) => {
-    await orchestrator.runs.cancel(runId)
+    await orchestrator.runs.cancel(runId, undefined, { by: userName() })
     if (terminal.json) return terminal.value({ runId, status: 'cancelled' })
     terminal.line(`Cancelled run ${runId}.`)
     terminal.note(`What it did stays in the log: claude-agents workflow show ${runId}`)

@@ -3,6 +3,12 @@ import { plural } from '../figures.ts'
 import { defineError } from './builder.ts'
 import { didYouMean, NOTHING_WRITTEN, quoted, sentence } from './phrases.ts'
 
+/** What a held task waits for, and how to decide it. */
+interface HeldText {
+  readonly message: string
+  readonly hint: string
+}
+
 /** No agent has this id. `nearest` is the id that was probably meant, if there is one. */
 export class AgentNotFoundError extends defineError(
   'AgentNotFoundError',
@@ -41,11 +47,17 @@ export class AgentStoppedError extends defineError('AgentStoppedError', ({ agent
   hint: `Start it again with a new session chain: claude-agents agent reset ${agent}`,
 })) {}
 
-/** What was asked for needs an agent that is idle. */
-export class AgentBusyError extends defineError('AgentBusyError', ({ agent }: { agent: string }) => ({
-  message: `Agent ${quoted(agent)} is working on a task.`,
-  hint: `Wait until it finishes, or cancel the task first: claude-agents agent cancel ${agent}`,
-})) {}
+/** What was asked for needs an agent that is idle. `held`: what its task waits for. */
+export class AgentBusyError extends defineError(
+  'AgentBusyError',
+  ({ agent, held }: { agent: string; held?: HeldText | undefined }) => ({
+    details: { agent },
+    message: held?.message ?? `Agent ${quoted(agent)} is working on a task.`,
+    hint: held
+      ? `Decide it: ${held.hint}. Or cancel the task first: claude-agents agent cancel ${agent}`
+      : `Wait until it finishes, or cancel the task first: claude-agents agent cancel ${agent}`,
+  }),
+) {}
 
 /** The agent has so much to do that it accepts no more. The tasks it has accepted are durable and will be done. */
 export class MailboxFullError extends defineError(
@@ -66,10 +78,31 @@ export class TooManyAgentsError extends defineError(
   }),
 ) {}
 
+/** The agent has tasks that wait for a person, for money or for an account, so it is not removed. */
+export class HeldTasksError extends defineError(
+  'HeldTasksError',
+  ({ agent, held }: { agent: string; held: readonly HeldText[] }) => {
+    const shown = held.slice(0, MOST_SHOWN)
+    const more = held.length - shown.length
+    const [only] = held.length === 1 ? held : []
+    return {
+      details: { agent, tasks: held.length },
+      message: `Agent ${quoted(agent)} was not removed: that would drop ${plural(held.length, 'held task')}. ${[
+        ...shown.map(({ message }) => message),
+        ...(more > 0 ? [`And ${more} more.`] : []),
+      ].join(' ')}`,
+      hint: `${only ? `Decide it: ${only.hint}` : `See how to decide them: claude-agents agent held --agent ${agent}`}. Or remove the agent and drop what is held: claude-agents agent remove ${agent} --force (in code: { force: true }).`,
+    }
+  },
+) {}
+
+/** Of the tasks that are held. */
+const MOST_SHOWN = 3
+
 /** The agent has done work on a repository that is nowhere else, so it is not removed. */
 export class UnlandedWorkError extends defineError(
   'UnlandedWorkError',
-  ({ agent, repository, branch, commits, files, problem }: NotLanded) => {
+  ({ agent, repository, branch, commits, files, problem, held }: NotLanded) => {
     const lost = [
       ...(commits > 0 ? [`${plural(commits, 'commit')} that no other branch of ${repository} has`] : []),
       ...(files > 0 ? [`${plural(files, 'file')} that ${files === 1 ? 'is' : 'are'} in no commit`] : []),
@@ -79,7 +112,7 @@ export class UnlandedWorkError extends defineError(
         ? `has work that is not landed: ${lost}`
         : `may have work that is not landed: ${problem}`
     return {
-      message: sentence(`Agent ${quoted(agent)} was not removed. It ${what}`),
+      message: `${sentence(`Agent ${quoted(agent)} was not removed. It ${what}`)}${held ? ` It would also drop ${plural(held, 'held task')}.` : ''}`,
       hint: `Look at it: claude-agents agent diff ${agent}. Merge its branch ${branch}, or keep the work under a ref and remove the agent: claude-agents agent remove ${agent} --force (in code: { force: true }). Do that as well if you have taken the work over in another form and changed it since.`,
     }
   },
@@ -91,6 +124,8 @@ interface NotLanded {
   readonly branch: string
   readonly commits: number
   readonly files: number
+  /** How many of its tasks are held. */
+  readonly held?: number
   /** Why the work cannot be told. */
   readonly problem?: string
 }

@@ -44,7 +44,12 @@ const performers: Performers = {
   reset: (world, { agent }) => ofAgent(world, `reset ${agent}`, agent, (found) => found.reset()),
   stop: (world, { agent }) => ofAgent(world, `stop ${agent}`, agent, (found) => found.stop()),
   remove(world, { agent }) {
-    command(world, `remove ${agent}`, (orchestrator) => orchestrator.removeAgent(agent), waitsForTree(world))
+    command(
+      world,
+      `remove ${agent}`,
+      (orchestrator) => orchestrator.removeAgent(agent, { force: true }),
+      waitsForTree(world),
+    )
   },
   create(world, { agent }) {
     const options = world.script.agents.find(({ id }) => id === agent)

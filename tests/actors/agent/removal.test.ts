@@ -1,5 +1,6 @@
 /** Removing an agent: its files first, then the fact, and again after a failure. */
 import { expect, test } from 'vitest'
+import { ASK_HUMAN } from '../../../src/events/options/tools.ts'
 import { memoryStore, Orchestrator } from '../../../src/index.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 
@@ -44,4 +45,51 @@ test('an agent under a name used before gets none of the files of the one before
   await orchestrator.createAgent({ id: 'a', systemPrompt: 'another' })
   expect(done).toEqual(['prepare', 'discard', 'discard', 'prepare'])
   await orchestrator.close()
+})
+
+const NO_USAGE = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheCreationTokens: 0 }
+const HELD = ['approval', 'tool', 'question', 'budget'] as const
+
+test.each(HELD)(
+  'an agent with a task that is held for %s is removed only if it is said to',
+  async (reason) => {
+    const tool = reason === 'question' ? ASK_HUMAN : 'Bash'
+    const deferred = { tool, toolUseId: 'u1', input: { question: 'Which one?', command: 'make' } }
+    const runner = scriptedRunner({ reply: () => ({ deferred, spent: { costUsd: 0.1, usage: NO_USAGE } }) })
+    await using orchestrator = await Orchestrator.open({ store: memoryStore(), runner })
+    const budget = reason === 'budget' ? { budget: { usd: 0 } } : {}
+    const agent = await orchestrator.createAgent({
+      ...{ id: 'a', systemPrompt: 's', approveTools: ['Bash'], questions: true },
+      ...budget,
+    })
+    await new Promise<unknown>((onHeld) => {
+      const task = { taskId: 't1', onHeld, ...(reason === 'approval' && { approval: true }) }
+      agent.ask('do it', task).then(onHeld, onHeld)
+    })
+    const [held] = await agent.held()
+    expect(held).toMatchObject({ taskId: 't1', reason })
+    const refusal = {
+      _tag: 'HeldTasksError',
+      details: { agent: 'a', tasks: 1 },
+      message: expect.stringContaining(held?.message ?? '-'),
+      hint: expect.stringContaining('claude-agents agent remove a --force'),
+    }
+    for (const remove of [() => orchestrator.removeAgent('a'), () => orchestrator.cleanupAll()])
+      await expect(remove()).rejects.toMatchObject(refusal)
+    await expect(orchestrator.removeAgent('a')).rejects.toMatchObject({
+      hint: expect.stringContaining(held?.hint ?? '-'),
+    })
+    expect(await agent.held()).toEqual([held])
+    expect(await orchestrator.removeAgent('a', { force: true })).toEqual({ id: 'a', kept: null })
+    expect(await orchestrator.agents()).toEqual([])
+  },
+)
+
+test('agents that hold nothing are removed beside one that does', async () => {
+  await using orchestrator = await Orchestrator.open({ store: memoryStore(), runner: scriptedRunner() })
+  for (const id of ['a', 'b']) await orchestrator.createAgent({ id, systemPrompt: 's' })
+  const a = await orchestrator.agent('a')
+  await a.accept('do it', { taskId: 't1', approval: true })
+  await expect(orchestrator.cleanupAll()).rejects.toMatchObject({ details: { agent: 'a' } })
+  expect((await orchestrator.agents()).map(({ id }) => id)).toEqual(['a'])
 })

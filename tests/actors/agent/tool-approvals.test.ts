@@ -158,6 +158,11 @@ describe('A tool call that needs approval', () => {
     const next = ignored(agent.ask('next'))
     await here.clock.advance(DAY)
     await expect(agent.reset()).rejects.toBeInstanceOf(AgentBusyError)
+    const waiting = await onlyId(orchestrator)
+    await expect(agent.reset()).rejects.toMatchObject({
+      message: expect.stringContaining('it needs approval to use Bash'),
+      hint: expect.stringContaining(`claude-agents inbox approve ${waiting}`),
+    })
     expect(runner.calls.length).toBe(1)
     // Nothing waits for what is held.
     expect(await orchestrator.drain()).toBe(true)

@@ -18,14 +18,17 @@ test('an agent is not removed while its commits are on no other branch, and keep
   await expect(orchestrator.removeAgent('dev')).rejects.toMatchObject({
     _tag: 'UnlandedWorkError',
     details: { agent: 'dev', repository: repo, branch: 'claude-agents/dev', commits: 2, files: 0 },
-    message: expect.stringContaining(`2 commits that no other branch of ${repo} has`),
+    message: expect.stringContaining(
+      `2 commits that no other branch of ${repo} has. It would also drop 1 held task.`,
+    ),
     hint: expect.stringContaining('--force'),
   })
   expect(await orchestrator.held.list()).toHaveLength(1)
   expect(await visibleFiles(agent.workspace)).toEqual(['.gitignore', 'a.txt', 'one', 'two'])
 
   git(repo, 'branch', 'reviewed', 'claude-agents/dev')
-  expect(await orchestrator.removeAgent('dev')).toEqual({ id: 'dev', kept: null })
+  await expect(orchestrator.removeAgent('dev')).rejects.toMatchObject({ _tag: 'HeldTasksError' })
+  expect(await orchestrator.removeAgent('dev', { force: true })).toEqual({ id: 'dev', kept: null })
   await expect(waiting).resolves.toMatchObject({ _tag: 'TaskCancelledError' })
 })
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { userName } from '../../../src/inbox/user-name.ts'
 import { answer } from '../../../src/testing/model/answer.ts'
 import { type SimulatedModel, simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { commandLine, quickCommandLine } from '../command.ts'
@@ -381,9 +382,23 @@ describe('agents', () => {
       stderr: expect.stringContaining('never given a task'),
     })
     for (const task of ['t1', 't2']) await run(['agent', 'ask', 'a', 'x', '--task-id', task, '--approval'])
-    expect((await run(['agent', 'remove', 'a', '--json'])).values).toEqual([
+    expect(failureOf(await run(['agent', 'remove', 'a', '--json']))).toMatchObject({ code: 'HeldTasksError' })
+    expect((await run(['agent', 'remove', 'a', '--force', '--json'])).values).toEqual([
       { id: 'a', removed: true, droppedTasks: 2 },
     ])
+  })
+
+  test('have it in the log who cancelled, changed or reset something of theirs, or set their budget', async () => {
+    const { run } = await quickCommandLine(model.environment)
+    await run(['agent', 'create', 'a', 'x'])
+    await run(['agent', 'ask', 'a', 'x', '--task-id', 't1', '--approval'])
+    await run(['agent', 'cancel', 'a', 't1'])
+    await run(['agent', 'edit', 'a', 'y'])
+    await run(['agent', 'reset', 'a'])
+    await run(['budget', 'set', '--agent', 'a', '--usd', '3'])
+    const facts = (await run(['log', '--json'])).values
+    for (const type of ['TaskCancelled', 'AgentConfigured', 'AgentReset', 'BudgetSet'])
+      expect(facts.findLast((fact) => fact.type === type)).toMatchObject({ data: { by: userName() } })
   })
 
   test('can be reset and removed, and their history stays', async () => {

@@ -3,6 +3,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execaSync } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
+import { userName } from '../../../src/inbox/user-name.ts'
 import { quickCommandLine } from '../command.ts'
 import { commandsInRepository } from '../repository.ts'
 
@@ -63,6 +64,10 @@ test.each(['alone', 'beside a service'])(
       agent: 'dev',
       version: expect.any(Number),
       commit: expect.stringMatching(/^[0-9a-f]{40}$/),
+    })
+    const restored = (await cli.run(['log', '--stream', 'agent/dev', '--json'])).values
+    expect(restored.findLast(({ type }) => type === 'FilesRestored')).toMatchObject({
+      data: { by: userName() },
     })
     expect((await readdir(path)).sort()).toEqual(['.git', '.gitignore', 'a.txt'])
     const tooFar = await cli.run(['agent', 'undo', 'dev', '--to', '3'])

@@ -1,6 +1,7 @@
 import { symlink, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { userName } from '../../../src/inbox/user-name.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { sequential } from '../../../src/patterns/sequential.ts'
 import { answer } from '../../../src/testing/model/answer.ts'
@@ -238,6 +239,9 @@ describe('a workflow that is interrupted', () => {
       { runId: 'r1', status: 'cancelled' },
     ])
     expect((await run(['workflow', 'list', '--json'])).values[0]).toMatchObject({ status: 'cancelled' })
+    expect((await run(['log', '--stream', 'run/r1', '--json'])).values.at(-1)).toMatchObject({
+      ...{ type: 'RunCancelled', data: { by: userName() } },
+    })
     for (const word of ['resume', 'cancel'])
       expect(failureOf(await run(['workflow', word, 'r1', '--json']))).toMatchObject({
         code: 'RunFinishedError',
