@@ -368,10 +368,10 @@ export const MUTATIONS = [
       ],
     },
     [
-      'an agent asks itself',
+      'a circle of two rows is not seen',
       'src/messages/requests.ts',
-      'if (from === to) throw',
-      'if (from === to && askers.length > 1) throw',
+      ': this.#pathBetween(to, from)',
+      ': undefined',
     ],
   ),
   ...breaking(
@@ -2304,8 +2304,8 @@ export const MUTATIONS = [
     [
       'a lost session is begun without its conversation',
       'src/actors/agent/session/composed-call.ts',
-      "prompt: `${before?.text ?? ''}${messagesAsText(task.messages)}${asked}${noteOf(task)}`,",
-      'prompt: `${messagesAsText(task.messages)}${asked}${noteOf(task)}`,',
+      "prompt: `${before?.text ?? ''}${messagesAsText",
+      'prompt: `${messagesAsText',
     ],
   ),
   ...breaking(

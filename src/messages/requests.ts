@@ -106,7 +106,6 @@ export class Requests {
   /** Throws AskCycleError, AskDepthError. */
   #check(askers: readonly string[], to: string): void {
     const from = askers.at(-1) ?? ''
-    if (from === to) throw new AskCycleError({ waiting: [from, to] })
     const path = askers.includes(to) ? askers.slice(askers.indexOf(to)) : this.#pathBetween(to, from)
     if (path) throw new AskCycleError({ waiting: [from, ...path] })
     if (askers.length > MOST_WAITING) throw new AskDepthError({ waiting: askers, deepest: MOST_WAITING })

@@ -57,8 +57,14 @@ export async function* followLog(
   if (!isDatabaseUrl(place))
     return yield* followDirectory(place, { after, signal, onOwner, ...defined({ only }) })
   await using store = (await openLog(place)).store
-  for await (const recorded of store.follow(defined({ after, signal, only })))
-    if (isSelected(recorded, only)) yield recorded
+  // Connections to a database keep no process alive; who follows waits for what comes.
+  const alive = setInterval(() => {}, POLL_MS * 1000)
+  try {
+    for await (const recorded of store.follow(defined({ after, signal, only })))
+      if (isSelected(recorded, only)) yield recorded
+  } finally {
+    clearInterval(alive)
+  }
 }
 
 async function* followDirectory(

@@ -365,7 +365,7 @@ describe('An agent with onMessage: wake', () => {
     expect(await held()).toEqual([])
     await send('m2')
     expect(await held()).toHaveLength(1)
-    await orchestrator.removeAgent('critic')
+    await orchestrator.removeAgent('critic', { force: true })
     expect((await types('critic')).slice(-2)).toEqual(['TaskCancelled', 'AgentRemoved'])
   })
 

@@ -232,6 +232,8 @@ export class LogWriter {
       this.#lost ??= cause
       return cause
     }
+    // Its database was closed in the middle of a write.
+    if (this.#lost) return this.#lost
     this.#failure = rootCause(cause)
     this.#retry.failed()
     logger.error({ store: baseDir, error: this.#failure.message }, 'Could not write the store')

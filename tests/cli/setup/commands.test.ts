@@ -95,7 +95,7 @@ describe('completion', () => {
     }
     const complete = (...words: string[]) =>
       completeIn(`${folder}:${process.env.PATH}`, ['claude-agents', ...words])
-    expect(complete('work')).toBe('workflow')
+    expect(complete('workf')).toBe('workflow')
     expect(complete('agent', 's')).toBe('show sessions')
     expect(complete('agent', 'ask', '')).toBe('researcher writer')
     expect(complete('log', '--stream', 'agent/w')).toBe('agent/writer')
@@ -108,7 +108,7 @@ describe('completion', () => {
     await symlink(MAIN, join(folder, 'node_modules/.bin/claude-agents'))
     const byNpx = (...words: string[]) => completeIn(process.env.PATH ?? '', ['npx', ...words])
     expect(byNpx('claude-agents', 'agent', 'ask', '')).toBe('researcher writer')
-    expect(byNpx('claude-agents', 'work')).toBe('workflow')
+    expect(byNpx('claude-agents', 'workf')).toBe('workflow')
     expect(byNpx('vitest', 'work')).toBe('')
   })
 

@@ -27,7 +27,7 @@ export interface CallSources {
 }
 
 const FILES_LOST =
-  '\n\n(The files of your earlier turns are not in your workspace: you work on another machine now, or they were lost. Look at what is there before you rely on it.)'
+  '\n\n(The files of your earlier turns are not in your workspace: you work on another machine now, or they were lost. Look before you rely on one.)'
 
 /** A call, and what its prompt leaves out of a conversation that had to be rebuilt. */
 export interface ComposedCall {
