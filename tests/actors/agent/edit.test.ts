@@ -1,8 +1,11 @@
 /** `agent.edit`: what is given changes, from the next call on, and the rest stays. */
+import { mkdir, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type AgentOptions, agentConfig } from '../../../src/events/options/agent.ts'
 import { type AgentChanges, editedConfig, optionsOf } from '../../../src/events/options/agent-changes.ts'
+import { temporaryDirectory } from '../../store/temporary.ts'
 import { ECHO, until, world } from '../world.ts'
 
 /** Some options, each given or not. */
@@ -135,4 +138,21 @@ describe('an agent that is edited', () => {
     await agent.edit({ budget: null })
     expect((await agent.budget()).limit).toEqual({ usd: null, tokens: null })
   })
+})
+
+test('a directory that is added neither contains the base directory nor lies in it, also by a link', async () => {
+  const folder = await temporaryDirectory()
+  const baseDir = join(folder, 'project/base')
+  for (const path of ['project/base/agents', 'beside', 'project/base-notes'])
+    await mkdir(join(folder, path), { recursive: true })
+  await symlink(baseDir, join(folder, 'beside/link'))
+  const { orchestrator } = await (await world()).open({}, { baseDir })
+  const agent = await orchestrator.createAgent(ECHO)
+  for (const path of ['.', 'project', 'project/base', 'project/base/agents', 'beside/link']) {
+    const addDirs = [join(folder, 'beside'), join(folder, path)]
+    const refused = { _tag: 'InvalidInputError', message: expect.stringContaining('the base directory') }
+    await expect(orchestrator.createAgent({ ...ECHO, id: 'other', addDirs })).rejects.toMatchObject(refused)
+    await expect(agent.edit({ addDirs })).rejects.toMatchObject(refused)
+  }
+  await agent.edit({ addDirs: ['beside', 'project/base-notes', 'missing'].map((path) => join(folder, path)) })
 })
