@@ -295,6 +295,16 @@ describe('An agent with onMessage: wake', () => {
     expect(runner.calls).toHaveLength(3)
   })
 
+  test('is woken by what it has not read when it becomes one', async () => {
+    const { open } = team()
+    const { orchestrator, runner } = await open()
+    const critic = await orchestrator.createAgent(agent('critic'))
+    await orchestrator.messages.send({ to: 'critic', text: 'one', messageId: 'm1' })
+    await critic.edit({ onMessage: 'wake' })
+    await critic.settled()
+    expect(runner.calls.map(({ prompt }) => idsIn(prompt))).toEqual([['m1']])
+  })
+
   test('is woken by the next opening if there was no time', async () => {
     const { open } = team()
     const first = await open({}, { resume: 'on-demand' })

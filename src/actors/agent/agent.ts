@@ -227,6 +227,8 @@ export class Agent implements AgentRef {
     const { budget } = changes
     if (budget !== undefined) await this.setBudget(budget ?? { usd: null, tokens: null })
     await this.configure(edited, by)
+    // What is unread may wake it now.
+    if (config.onMessage === 'wake') this.start()
   }
 
   /** Records a configuration, if it is another one. */

@@ -198,8 +198,11 @@ test('a log whose snapshots are lost is readable and works, and each that is mis
   await using orchestrator = await open(base)
   const own = await orchestrator.agent('own')
   await expect(own.files.list({ at: own.version })).rejects.toThrow(SnapshotMissing)
+  // The stand-in names a file after its prompt, which says so.
   await own.ask('three')
-  expect(await filesIn(own.workspace)).toEqual(['three'])
+  expect(await filesIn(own.workspace)).toEqual([
+    expect.stringMatching(/^three\n\n\(The files of your earlier turns are not in your workspace/),
+  ])
   // On a repository, nothing is built on files that nobody knows.
   user(repo, 'worktree', 'prune')
   await expect(orchestrator.sendTask('dev', 'three')).rejects.toThrow('is missing')
