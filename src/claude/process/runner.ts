@@ -161,16 +161,21 @@ export function processRunner(
 
   /** Sends the input, once the servers that the call requires have started. Throws McpServerError. */
   async function* messagesOf(run: CallRun, { check, input }: PreparedCall): AsyncGenerator<CallMessage> {
+    let stopAsking = () => {}
     if (check) run.process.write(check.question)
     else run.process.send(input)
-    for await (const message of run.messages) {
-      if (message.type !== 'servers') yield message
-      else if (check) {
-        const { failed, isStarting } = serversAmong(check.required, message.servers)
-        if (failed !== undefined) throw new McpServerError({ said: failed })
-        if (isStarting) clock.after(SERVER_POLL_MS, () => run.process.write(check.question))
-        else run.process.send(input)
+    try {
+      for await (const message of run.messages) {
+        if (message.type !== 'servers') yield message
+        else if (check) {
+          const { failed, isStarting } = serversAmong(check.required, message.servers)
+          if (failed !== undefined) throw new McpServerError({ said: failed })
+          if (isStarting) stopAsking = clock.after(SERVER_POLL_MS, () => run.process.write(check.question))
+          else run.process.send(input)
+        }
       }
+    } finally {
+      stopAsking()
     }
   }
 
