@@ -213,7 +213,11 @@ test('an agent has what it is equipped with: directories, variables, plugins, ef
   })
   onTestFinished(() => model[Symbol.asyncDispose]())
   const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
-  const orchestrator = await Orchestrator.open({ baseDir, runner, store: memoryStore() })
+  const orchestrator = await Orchestrator.open({
+    baseDir: join(baseDir, 'base'),
+    runner,
+    store: memoryStore(),
+  })
   onTestFinished(() => orchestrator.close())
   const agent = await orchestrator.createAgent({
     ...{ id: 'worker', systemPrompt: 'You work.', model: 'claude-sonnet-4-5' },
