@@ -222,7 +222,7 @@ export class Agent implements AgentRef {
     }
     // What is wrong with it is told before its budget is set.
     const config = edited(this.snapshot)
-    await refuseBaseDirectory(config.addDirs ?? [], this.#environment.baseDir)
+    if (config.addDirs) await refuseBaseDirectory(config.addDirs, this.#environment.baseDir)
     if (changes.workspace?.project) await this.trustProject(config)
     const { budget } = changes
     if (budget !== undefined) await this.setBudget(budget ?? { usd: null, tokens: null })

@@ -354,7 +354,7 @@ export class AgentSystem {
   /** The configuration that options describe. What an agent began from stays as long as its base has the same name. */
   async #config(options: AgentOptions): Promise<AgentConfig> {
     const config = agentConfig(options)
-    await refuseBaseDirectory(config.addDirs ?? [], this.#environment.baseDir)
+    if (config.addDirs) await refuseBaseDirectory(config.addDirs, this.#environment.baseDir)
     const { id, workspace } = options
     if (workspace === undefined) return config
     const { files } = this.#environment.runner
