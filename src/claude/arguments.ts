@@ -46,7 +46,7 @@ export function claudeArguments(
     ...['--output-format', 'stream-json', '--verbose', '--include-partial-messages'],
     ...sessionArguments(call, context),
     ...(context.asksFirst ? ['--input-format', 'stream-json'] : []),
-    ...sourceArguments(context),
+    ...sourceArguments(settings, context),
     // A prompt is none; without plugins, there are no skills either.
     ...(settings.plugins ? [] : ['--disable-slash-commands']),
     ...roleArguments(settings, context, [
@@ -65,7 +65,7 @@ export const terminalArguments = (
   context: Pick<ArgumentsContext, 'version' | 'systemPromptFile' | 'origin' | 'project'>,
 ): string[] => [
   ...sessionArguments(call, context),
-  ...sourceArguments(context),
+  ...sourceArguments(call.settings, context),
   ...roleArguments(call.settings, context),
 ]
 
@@ -88,7 +88,6 @@ function roleArguments(
     ...(settings.effort === undefined ? [] : ['--effort', settings.effort]),
     ...ofCalls,
     // These are variadic and would swallow what follows: they come last, each ended by the next flag.
-    ...(settings.addDirs ? ['--add-dir', ...settings.addDirs] : []),
     ...(allowed.length === 0 ? [] : ['--allowedTools', ...allowed]),
     ...['--disallowedTools', ...disallowed],
   ]
@@ -99,7 +98,10 @@ function roleArguments(
  * is loaded if it is trusted: not the `local` settings, which only the agent can have written, and not the instructions and
  * servers of the folders around.
  */
-function sourceArguments({ project, asking, servers: own, team }: ArgumentsContext): string[] {
+function sourceArguments(
+  { addDirs }: CallSettings,
+  { project, asking, servers: own, team }: ArgumentsContext,
+): string[] {
   const servers = [
     ...(project?.hasServers ? ['.mcp.json'] : []),
     ...(own === undefined ? [] : [own]),
@@ -108,6 +110,8 @@ function sourceArguments({ project, asking, servers: own, team }: ArgumentsConte
   ]
   const settings = {
     ...(project && { claudeMdExcludes: ['**/node_modules/**', ...aroundOf(project.directory)] }),
+    // `--add-dir` also loads skills, commands and agents of a directory, once those of a project count.
+    ...(addDirs && { permissions: { additionalDirectories: addDirs } }),
     ...asking?.settings,
   }
   return [

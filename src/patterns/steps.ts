@@ -1,5 +1,6 @@
 /** Checks the arguments of patterns before anything is asked. */
 import { InvalidInputError } from '../events/errors/usage.ts'
+import { named } from '../events/options/decoding.ts'
 import type { Step } from './pattern.ts'
 
 /** Throws {@link InvalidInputError} if there are no steps, or for anything that is not a step. */
@@ -7,15 +8,15 @@ export function checkSteps(pattern: string, steps: readonly Step[]): void {
   if (!Array.isArray(steps) || steps.length === 0) {
     throw new InvalidInputError({ what: pattern, problem: 'there are no agents', hint: 'Name at least one.' })
   }
-  for (const step of steps) checkStep(pattern, step)
+  for (const [index, step] of steps.entries()) checkStep(`${pattern}[${index}]`, step)
 }
 
-export function checkStep(pattern: string, step: Step): void {
+export function checkStep(what: string, step: Step): void {
   if (typeof step === 'function' || (typeof step === 'string' && step !== '')) return
   if (typeof step === 'object' && step !== null && typeof step.pool === 'string') return
   throw new InvalidInputError({
-    what: pattern,
-    problem: `${JSON.stringify(step)} is not an agent, a pool or a pattern`,
+    what,
+    problem: `${named(step)} is not an agent, a pool or a pattern`,
   })
 }
 

@@ -16,7 +16,7 @@ import type { Budget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import { amountOf, recordedSpending } from '../../events/spending.ts'
 import type { TaskInput } from '../../events/task-input.ts'
-import { refuseBaseDirectory } from '../../workspaces/added-directories.ts'
+import { checkDirectories } from '../../workspaces/added-directories.ts'
 import type { BudgetInfo } from '../admission/admission.ts'
 import type { Causation } from '../engine/actor.ts'
 import { Life } from '../engine/life.ts'
@@ -222,7 +222,7 @@ export class Agent implements AgentRef {
     }
     // What is wrong with it is told before its budget is set.
     const config = edited(this.snapshot)
-    if (config.addDirs) await refuseBaseDirectory(config.addDirs, this.#environment.baseDir)
+    await checkDirectories(config, this.#environment.baseDir)
     if (changes.workspace?.project) await this.trustProject(config)
     const { budget } = changes
     if (budget !== undefined) await this.setBudget(budget ?? { usd: null, tokens: null })

@@ -30,7 +30,7 @@ import {
 import type { Budget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import { countStreams, isThere } from '../../store/stream-count.ts'
-import { refuseBaseDirectory } from '../../workspaces/added-directories.ts'
+import { checkDirectories } from '../../workspaces/added-directories.ts'
 import type { FilesOperations } from '../../workspaces/files/operations.ts'
 import type { FilesPlace, RepositoryPlace } from '../../workspaces/files/place.ts'
 import type { KeptWork } from '../../workspaces/files/unlanded-work.ts'
@@ -354,7 +354,7 @@ export class AgentSystem {
   /** The configuration that options describe. What an agent began from stays as long as its base has the same name. */
   async #config(options: AgentOptions): Promise<AgentConfig> {
     const config = agentConfig(options)
-    if (config.addDirs) await refuseBaseDirectory(config.addDirs, this.#environment.baseDir)
+    await checkDirectories(config, this.#environment.baseDir)
     const { id, workspace } = options
     if (workspace === undefined) return config
     const { files } = this.#environment.runner

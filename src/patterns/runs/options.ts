@@ -2,6 +2,7 @@
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { JsonObject } from '../../events/json.ts'
 import type { Budget } from '../../events/options/budget.ts'
+import { named } from '../../events/options/decoding.ts'
 import type { Pattern } from '../pattern.ts'
 import type { RunStatus } from './machine.ts'
 import type { RecordedStep } from './recorded-steps.ts'
@@ -110,6 +111,6 @@ const SESSIONS: readonly unknown[] = ['run', 'chain', 'fresh', undefined]
 /** Throws {@link InvalidInputError} for a session that runs do not have. */
 export function checkSession(session: unknown): void {
   if (SESSIONS.includes(session)) return
-  const problem = `${JSON.stringify(session)} is none of run, chain and fresh`
+  const problem = `${named(session)} is none of run, chain and fresh`
   throw new InvalidInputError({ what: 'The session of the run', problem })
 }

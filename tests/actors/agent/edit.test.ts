@@ -156,3 +156,21 @@ test('a directory that is added neither contains the base directory nor lies in 
   }
   await agent.edit({ addDirs: ['beside', 'project/base-notes', 'missing'].map((path) => join(folder, path)) })
 })
+
+test('a plugin does not lie where agents change files, also by a link', async () => {
+  const folder = await temporaryDirectory()
+  const [baseDir, shared, plugin] = ['base', 'shared', 'plugin'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  for (const path of [baseDir, join(shared, 'inner'), plugin]) await mkdir(path, { recursive: true })
+  await symlink(join(shared, 'inner'), join(plugin, 'link'))
+  const { orchestrator } = await (await world()).open({}, { baseDir })
+  const agent = await orchestrator.createAgent({ ...ECHO, addDirs: [shared] })
+  const refused = { _tag: 'InvalidInputError', message: expect.stringContaining('where agents change files') }
+  for (const path of [shared, join(shared, 'inner'), join(plugin, 'link'), join(baseDir, 'agents')])
+    await expect(agent.edit({ plugins: [plugin, path] })).rejects.toMatchObject(refused)
+  await agent.edit({ plugins: [plugin] })
+  await expect(agent.edit({ addDirs: [folder] })).rejects.toMatchObject({ _tag: 'InvalidInputError' })
+})
