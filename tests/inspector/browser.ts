@@ -1,6 +1,6 @@
 /** A headless Chromium for tests of the page, if the machine has one. */
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { expect, onTestFinished } from 'vitest'
@@ -97,4 +97,19 @@ export async function openPlace(url: string, options: { readonly dark?: boolean 
 export async function screenshot(page: Page, name: string): Promise<void> {
   await mkdir(SCREENSHOTS, { recursive: true })
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) })
+}
+
+/** The whole page as a small file. */
+export async function picture(page: Page, name: string, folder = SCREENSHOTS): Promise<void> {
+  const { scrollWidth: width, scrollHeight } = await page
+    .locator(':root')
+    .evaluate(({ scrollWidth, scrollHeight }) => ({ scrollWidth, scrollHeight }))
+  const devtools = await page.context().newCDPSession(page)
+  const { data } = await devtools.send('Page.captureScreenshot', {
+    ...{ format: 'webp', quality: 80, captureBeyondViewport: true },
+    clip: { x: 0, y: 0, width, height: Math.min(scrollHeight, 2600), scale: 1 },
+  })
+  await devtools.detach()
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, `${name}.webp`), Buffer.from(data, 'base64'))
 }

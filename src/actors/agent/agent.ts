@@ -38,6 +38,7 @@ import {
   approveTask,
   decideTool,
   type HeldTask,
+  heldCurrent,
   heldTasksIn,
   type Rejection,
   rejectTask,
@@ -266,7 +267,8 @@ export class Agent implements AgentRef {
   }
 
   async reset({ by }: Verdict = {}): Promise<void> {
-    const held = (await this.held()).find(({ taskId }) => taskId === this.snapshot.context.current?.taskId)
+    await this.#life.use()
+    const held = await heldCurrent(this.id, this.snapshot.context, this.#environment.admission)
     await this.#life.decide(({ value }) => {
       if (value === 'busy' || value === 'retry' || value === 'held')
         throw new AgentBusyError({ agent: this.id, held })
@@ -282,13 +284,13 @@ export class Agent implements AgentRef {
       throw new InvalidInputError({ what: `Agent "${this.id}"`, problem })
     }
     await this.#life.use()
-    const check = ({ context }: AgentSnapshot) => {
+    const check = ({ context, value }: AgentSnapshot) => {
       if (context.config === null) throw new AgentNotFoundError({ agent: this.id, nearest: null })
       const hint = `Keep both: claude-agents agent adopt ${shellWord(path)} --as NEW`
       if (context.current !== null)
         throw new InvalidInputError({
           what: `Agent "${this.id}"`,
-          problem: 'it is working on a task, whose answer continues from before',
+          problem: `${value === 'held' ? 'a task of it is held' : 'it is working on a task'}, whose answer continues from before`,
           hint,
         })
       if (context.session !== parentSessionId)
