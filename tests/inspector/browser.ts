@@ -99,17 +99,26 @@ export async function screenshot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) })
 }
 
-/** The whole page as a small file. */
-export async function picture(page: Page, name: string, folder = SCREENSHOTS): Promise<void> {
-  const { scrollWidth: width, scrollHeight } = await page
-    .locator(':root')
-    .evaluate(({ scrollWidth, scrollHeight }) => ({ scrollWidth, scrollHeight }))
+/** The page in its whole height as a small file. */
+export async function picture(
+  page: Page,
+  name: string,
+  { folder = SCREENSHOTS, highest = HIGHEST }: { readonly folder?: string; readonly highest?: number } = {},
+): Promise<void> {
+  const { width = 0, height = 0 } = page.viewportSize() ?? {}
+  const whole = await page.locator(':root').evaluate(({ scrollHeight }) => scrollHeight)
+  await page.setViewportSize({ width, height: Math.min(whole, highest) })
+  // What is laid out only where it is seen, and read only then.
+  for (let frame = 0; frame < FRAMES; frame++)
+    await page.evaluate('new Promise((resolve) => requestAnimationFrame(resolve))')
   const devtools = await page.context().newCDPSession(page)
-  const { data } = await devtools.send('Page.captureScreenshot', {
-    ...{ format: 'webp', quality: 80, captureBeyondViewport: true },
-    clip: { x: 0, y: 0, width, height: Math.min(scrollHeight, 2600), scale: 1 },
-  })
+  const { data } = await devtools.send('Page.captureScreenshot', { format: 'webp', quality: 80 })
   await devtools.detach()
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, `${name}.webp`), Buffer.from(data, 'base64'))
+  await page.setViewportSize({ width, height })
 }
+
+const HIGHEST = 2600
+/** In which the page reads what it shows. */
+const FRAMES = 20

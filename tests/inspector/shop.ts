@@ -19,23 +19,31 @@ import { directoryOperations } from '../../src/workspaces/operations.ts'
 import { untilTrue } from './acts/kit.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
-/** How many of the clock's milliseconds pass in one. */
+/** How many of the clock's milliseconds pass in one, until it is slowed down. */
 const PACE = 200
 const START = Date.UTC(2026, 2, 9, 8, 12)
 
-/** Time that passes quickly, and can be moved on. */
+/** Time that passes quickly, can be moved on, and slowed down to that of the machine. */
 function quickClock() {
-  const began = performance.now()
-  let moved = 0
+  let began = performance.now()
+  let from = START
+  let pace = PACE
+  const now = () => Math.round(from + (performance.now() - began) * pace)
   const after: Clock['after'] = (delayMs, fire) => {
-    const timer = setTimeout(fire, delayMs / PACE)
+    const timer = setTimeout(fire, delayMs / pace)
     return () => clearTimeout(timer)
   }
+  const set = (time: number) => {
+    from = time
+    began = performance.now()
+  }
   return {
-    now: () => Math.round(START + moved + (performance.now() - began) * PACE),
+    now,
     after,
-    move(ms: number) {
-      moved += ms
+    move: (ms: number) => set(now() + ms),
+    slowDown() {
+      set(now())
+      pace = 1
     },
   }
 }
@@ -253,6 +261,7 @@ export async function shop(steps: number) {
   await held('analyst', 'Find a home for the orders', 'orders')
 
   // And what runs now.
+  clock.slowDown()
   const running = orchestrator.run(
     sequential([parallel(['security', 'lead']), 'reader']),
     'Watch the shop for ever',

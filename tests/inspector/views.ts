@@ -11,6 +11,8 @@ export interface View {
   readonly sign: string
   /** What a user does next. */
   readonly next?: (page: Page) => Promise<unknown>
+  /** The picture of it in the documentation. */
+  readonly docs?: string
 }
 
 type Shop = Awaited<ReturnType<typeof shop>>
@@ -23,9 +25,9 @@ export async function viewsOf({
   const answer = await positionOf('CallSucceeded', 'agent/builder')
   const open = (page: Page) => page.locator('.step').first().click()
   return {
-    overview: [{ name: 'overview', address: '/', sign: '.lines a' }],
+    overview: [{ name: 'overview', address: '/', sign: '.lines a', docs: 'inspector-overview' }],
     inbox: [
-      { name: 'inbox', address: '/inbox', sign: '.entry .patch' },
+      { name: 'inbox', address: '/inbox', sign: '.entry .patch', docs: 'inspector-inbox' },
       {
         ...{ name: 'inbox-form', address: '/inbox', sign: '.entry .patch' },
         next: async (page) => {
@@ -41,7 +43,10 @@ export async function viewsOf({
     ],
     agents: [{ name: 'agents', address: '/agents', sign: '.rows-of a' }],
     run: [
-      { name: 'run', address: '/run/review-3', sign: '.step .brief:not(:empty)', next: open },
+      {
+        ...{ name: 'run', address: '/run/review-3', sign: '.step .brief:not(:empty)', next: open },
+        docs: 'inspector-run',
+      },
       {
         ...{ name: 'run-tree', address: '/run/review-3', sign: '.step .brief:not(:empty)' },
         next: (page) => page.getByRole('button', { name: 'As a tree' }).click(),
@@ -53,6 +58,9 @@ export async function viewsOf({
     ],
     agent: [
       { name: 'agent', address: '/agent/lead', sign: '.turn' },
+      {
+        ...{ name: 'agent-short', address: '/agent/builder-2', sign: '.related', docs: 'inspector-agent' },
+      },
       { name: 'agent-held', address: '/agent/builder', sign: '.turn .tools' },
       {
         name: 'agent-files',
@@ -69,14 +77,16 @@ export async function viewsOf({
       { name: 'log-none', address: '/log?text=nothing+like+it', sign: '.fact-card h2' },
     ],
     fact: [
-      { name: 'fact', address: `/fact/${failure}?axis=time`, sign: '.fact-card h2' },
+      { name: 'fact', address: `/fact/${failure}`, sign: '.fact-card h2', docs: 'inspector' },
       {
         name: 'fact-files',
-        address: `/fact/${answer}?actor=agent%2Fbuilder&show=files&file=src%2Fcart.ts`,
-        sign: '.reader',
+        address: `/fact/${answer}?actor=agent%2Fbuilder&show=files`,
+        sign: '.path',
+        next: (page) => page.locator('.path', { hasText: 'cart.ts' }).last().click(),
       },
       {
         name: 'fact-changes',
+        docs: 'inspector-changes',
         address: `/fact/${answer}?actor=agent%2Fbuilder&show=changes&view=state`,
         sign: '.patch',
       },

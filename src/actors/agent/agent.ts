@@ -11,7 +11,7 @@ import { ClosedError, InvalidInputError } from '../../events/errors/usage.ts'
 import { checkTaskId } from '../../events/ids.ts'
 import { canonicalJson, defined } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
-import { type AgentChanges, editedConfig } from '../../events/options/agent-changes.ts'
+import { type AgentChanges, editedConfig, forgottenRules } from '../../events/options/agent-changes.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import { amountOf, recordedSpending } from '../../events/spending.ts'
@@ -223,11 +223,17 @@ export class Agent implements AgentRef {
     }
     // What is wrong with it is told before its budget is set.
     const config = edited(this.snapshot)
+    forgottenRules(this.id, this.snapshot.context.rules, changes)
     if (config.addDirs) await refuseBaseDirectory(config.addDirs, this.#environment.baseDir)
     if (changes.workspace?.project) await this.trustProject(config)
     const { budget } = changes
     if (budget !== undefined) await this.setBudget(budget ?? { usd: null, tokens: null })
     await this.configure(edited, by)
+    await this.#life.decide(({ context }) =>
+      forgottenRules(this.id, context.rules, changes).map((rule) => ({
+        ...{ type: 'ToolRuleForgotten' as const, data: { rule, ...(by && { by }) } },
+      })),
+    )
     // What is unread may wake it now.
     if (config.onMessage === 'wake') this.start()
   }

@@ -17,6 +17,7 @@ import { type Terminal, terminal } from '../terminal/output.ts'
 import { asTyped } from '../terminal/own-name.ts'
 import { inert } from '../terminal/text.ts'
 import { printOutcome, runOutcome } from '../workflow/run.ts'
+import { waitingFor } from '../workflow/runs.ts'
 import {
   endsTarget,
   factsOf,
@@ -229,10 +230,11 @@ export async function standstill(
 ): Promise<string | null> {
   const name = targetWords(target)
   if (target.kind === 'run') {
-    const { status } = await orchestrator.runs.show(target.runId)
+    const run = await orchestrator.runs.show(target.runId)
+    const { status } = run
     const resume = `Resume it: claude-agents workflow resume ${target.runId}`
     if (status === 'paused') return `${name} is paused. ${resume}`
-    if (status === 'held') return heldBy(name, await orchestrator.inbox(), target.runId)
+    if (status === 'held') return heldBy(name, await waitingFor(orchestrator, run))
     if (status === 'waiting' && typeof owner === 'number') return `No process works on it: ${name}. ${resume}`
     if (status !== 'waiting' || owner === undefined) return null
   }
@@ -249,13 +251,10 @@ export async function standstill(
 /** More are in the inbox. */
 const MOST_NAMED = 3
 
-function heldBy(name: string, inbox: readonly InboxEntry[], runId: string): string {
-  const holding = inbox.filter(({ run }) => run === runId)
-  const named = holding.slice(0, MOST_NAMED)
-  const told = named.map(({ question, command }) => `\n  ${question ?? ''}\n  ${command}`)
-  const rest =
-    holding.length > named.length || named.length === 0 ? '\n  All that waits: claude-agents inbox' : ''
-  return `${name} is held.${told.join('')}${rest}`
+function heldBy(name: string, holding: readonly InboxEntry[]): string {
+  const told = holding.slice(0, MOST_NAMED).map(({ question, command }) => `\n  ${question}\n  ${command}`)
+  const isAll = holding.length > 0 && holding.length <= MOST_NAMED
+  return `${name} is held.${told.join('')}${isAll ? '' : '\n  All that waits: claude-agents inbox'}`
 }
 
 interface Outcome {
