@@ -23,6 +23,12 @@ export const BUGS = [
     to: 'if (!deferred?.decided || deferred.tool !== ASK_HUMAN) return undefined',
   },
   {
+    bug: 'another task begins in the middle of a turn',
+    file: `${AGENT}/tasks/deferral.ts`,
+    from: 'return begun.length === 0 ? queue : begun',
+    to: 'return queue',
+  },
+  {
     bug: 'commit ids are forgotten',
     file: 'src/actors/engine/actor.ts',
     from: 'return commitId === undefined ? append : { ...append, commitId }',

@@ -120,6 +120,7 @@ const definitions = {
       forkedFrom: Schema.optionalKey(
         Schema.Struct({ agent: Schema.String, version: Count, sessionId: NullableString }),
       ),
+      ...byPerson,
     }),
     ({ config }) => ({
       config: { ...(config as JsonObject), permissions: 'workspace', loadProjectSettings: false },
@@ -286,6 +287,8 @@ const definitions = {
   ),
   /** Tool calls that match this rule no longer need a decision. */
   ToolRuleRemembered: fact(Schema.Struct({ rule: Schema.String, by: NullableString })),
+  /** Calls that match it need a decision again. */
+  ToolRuleForgotten: fact(Schema.Struct({ rule: Schema.String, ...byPerson })),
   /** After a failed call: when the next one starts. */
   RetryScheduled: fact(
     Schema.Struct({

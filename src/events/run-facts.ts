@@ -36,6 +36,7 @@ const definitions = {
       session: Schema.optionalKey(Schema.Literals(['run', 'chain', 'fresh'])),
       /** The run that it was forked from, and the first step of that run that was not carried over. */
       forkedFrom: Schema.optionalKey(Schema.Struct({ run: Schema.String, stepKey: Schema.String })),
+      ...byPerson,
     }),
   ),
   /** An agent is about to be asked. */

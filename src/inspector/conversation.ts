@@ -8,6 +8,7 @@ import { ClaudeAgentError } from '../events/errors/base.ts'
 import { visible, visibleName } from '../events/hidden-characters.ts'
 import type { Json } from '../events/json.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { forkOfAgent } from './acts/forks.ts'
 import { textView } from './facts.ts'
 import { changesFiles } from './files.ts'
 import type { LogIndex } from './index/index.ts'
@@ -25,7 +26,7 @@ const FACTS_READ = 2000
 
 /** What happened to the agent between its turns. */
 const EVENTS =
-  /^(Agent(Created|Configured|Reset|Restarted|Stopped|Removed)|Session(Adopted|Lost)|ConversationCut|FilesRestored)$/
+  /^(Agent(Created|Configured|Reset|Restarted|Stopped|Removed)|Session(Adopted|Lost)|ConversationCut|FilesRestored|Message(Received|Sent|Rejected|Undeliverable))$/
 
 /**
  * null if the agent did not exist, or is not in the index yet. A version of 0 is the newest one; `before` is the version
@@ -127,11 +128,18 @@ async function entriesIn(
 
 function eventOf({ type, position, version, at, data }: Recorded): ConversationEvent {
   const { reason, because } = data as { reason?: unknown; because?: unknown }
-  const detail = [reason, because].find((one) => typeof one === 'string')
+  const detail = messageIn(type, data) ?? [reason, because].find((one) => typeof one === 'string')
   return {
     ...{ kind: 'event', type: visible(type), tone: toneOfType(type), position, version, at },
     detail: typeof detail === 'string' ? brief(detail, 300) : '',
   }
+}
+
+/** Who wrote a message to whom, and what it says; null if it is none. */
+function messageIn(type: string, { from, to, text }: Recorded['data']): string | null {
+  if (typeof text !== 'string') return null
+  if (type === 'MessageReceived') return `from ${from ?? 'a person'}: ${text}`
+  return type === 'MessageSent' || type === 'MessageUndeliverable' ? `to ${to}: ${text}` : null
 }
 
 const STATES: Readonly<Record<string, TurnView['state']>> = {
@@ -194,6 +202,10 @@ async function turnOf(
     files:
       isChanged && ending && changesFiles(index, ending.position)
         ? { position: ending.position, changed, added, removed }
+        : null,
+    fork:
+      ending?.type === 'CallSucceeded'
+        ? forkOfAgent(index, ending.stream.slice('agent/'.length), ending.version)
         : null,
   }
 }

@@ -20,6 +20,8 @@ const ADDRESSES: readonly (readonly [path: RegExp, page: PageName])[] = [
   [/^\/search$/, 'search'],
 ]
 
+export const PAGES: readonly PageName[] = ADDRESSES.map(([, page]) => page)
+
 /** What is at a path; null if nothing is. */
 export function pageAt(path: string): PageAddress | null {
   for (const [pattern, page] of ADDRESSES) {

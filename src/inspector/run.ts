@@ -3,6 +3,7 @@
 import type { Recorded } from '../events/envelope.ts'
 import { visible } from '../events/hidden-characters.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { forkOfRun } from './acts/forks.ts'
 import { positionOfFact, textView } from './facts.ts'
 import type { LogIndex } from './index/index.ts'
 import { readLogEntries } from './index/reading.ts'
@@ -314,6 +315,7 @@ export async function stepView(
     answer: answered && (await textView(store, answered, 'data.text')),
     agentVersion: answered?.stream === `agent/${step.worker}` ? answered.version : null,
     calls: await callsOf(store, index, step, Math.max(index.position, position)),
+    fork: isEnded(run.status) ? forkOfRun(index, id, step.stepKey) : null,
   }
 }
 

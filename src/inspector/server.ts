@@ -69,7 +69,9 @@ export async function serveInspector(
       return sendProblem(response, refused.status, refused.problem)
     }
     if (method === 'POST') return act(request, response)
-    const asset = assets.get(pageAt(url.pathname) ? '/' : url.pathname)
+    // A person who went astray gets the page, which says so.
+    const isPage = pageAt(url.pathname) || (isPlace(url.pathname) && headers.accept?.includes('text/html'))
+    const asset = assets.get(isPage ? '/' : url.pathname)
     if (asset) return sendAsset(response, asset, url.searchParams.has('token'))
     if (url.pathname === '/api/live') {
       return streamGrowth(response, inspected.index, () => inspected.store.head(), ending.signal)
@@ -110,6 +112,9 @@ export async function serveInspector(
     response.writeHead(200, { 'Content-Type': type, 'Content-Length': content.length }).end(content)
   }
 }
+
+/** Whether it could be the address of a page: files have an ending. */
+const isPlace = (path: string) => !path.startsWith('/api/') && !/\.\w+$/.test(path)
 
 function requestUrl({ url = '' }: IncomingMessage): URL | null {
   const address = `http://${HOST}${url}`

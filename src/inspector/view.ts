@@ -1,7 +1,7 @@
 /** The responses of the inspector's server: plain JSON, bounded whatever the log holds. */
 import type { Json } from '../events/json.ts'
 import type { PatchLine } from '../inbox/line-patch.ts'
-import type { FormView, InboxView, OffersView, ProposalView } from './acts/view.ts'
+import type { FormView, InboxView, OffersView, OfferView, ProposalView } from './acts/view.ts'
 
 /** The colour of a fact or a state. */
 export type Tone = 'good' | 'bad' | 'warn' | 'call' | 'plain'
@@ -330,6 +330,8 @@ export interface StepDetails {
   /** The version of its worker that answered; null if it is not known. */
   readonly agentVersion: number | null
   readonly calls: readonly SessionNode[]
+  /** null while its run is executed. */
+  readonly fork: OfferView | null
 }
 
 /** The page of an agent: its conversation, the newest turns of it. */
@@ -391,6 +393,8 @@ export interface TurnView {
     readonly added: number
     readonly removed: number
   } | null
+  /** null unless it was answered. */
+  readonly fork: OfferView | null
 }
 
 export interface ToolLine {

@@ -70,12 +70,26 @@ function stepOf(step: StepDefinition, workflows: readonly NamedWorkflow[]): Step
   return definedPattern(namedWorkflow(step.workflow, workflows), workflows)
 }
 
-/** The workflow of the configuration file with this name. Throws InvalidInputError. */
-export function namedWorkflow(wanted: string, workflows: readonly NamedWorkflow[]): NamedWorkflow {
+/**
+ * The workflow of the configuration file with this name. Throws InvalidInputError.
+ *
+ * @param templates Names that are commands of their own, and may have been meant.
+ */
+export function namedWorkflow(
+  wanted: string,
+  workflows: readonly NamedWorkflow[],
+  templates: readonly string[] = [],
+): NamedWorkflow {
   const found = workflows.find(({ name }) => name === wanted)
   if (found) return found
   const names = workflows.map(({ name }) => name)
-  const hint = names.length === 0 ? 'It has no workflows.' : nameHint(wanted, names)
+  const own = names.length === 0 ? 'It has no workflows.' : nameHint(wanted, names)
+  const meant = templates.includes(wanted)
+  const hint = meant
+    ? `It is a template: claude-agents workflow template ${wanted} "..."`
+    : templates.length === 0
+      ? own
+      : `${own} Templates need no file: claude-agents workflow template ${templates.join(' | ')} "..."`
   const problem = `there is no "${wanted}" in the configuration file`
   throw new InvalidInputError({ what: 'workflow', problem, hint })
 }

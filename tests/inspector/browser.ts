@@ -1,6 +1,6 @@
 /** A headless Chromium for tests of the page, if the machine has one. */
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { expect, onTestFinished } from 'vitest'
@@ -98,3 +98,27 @@ export async function screenshot(page: Page, name: string): Promise<void> {
   await mkdir(SCREENSHOTS, { recursive: true })
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) })
 }
+
+/** The page in its whole height as a small file. */
+export async function picture(
+  page: Page,
+  name: string,
+  { folder = SCREENSHOTS, highest = HIGHEST }: { readonly folder?: string; readonly highest?: number } = {},
+): Promise<void> {
+  const { width = 0, height = 0 } = page.viewportSize() ?? {}
+  const whole = await page.locator(':root').evaluate(({ scrollHeight }) => scrollHeight)
+  await page.setViewportSize({ width, height: Math.min(whole, highest) })
+  // What is laid out only where it is seen, and read only then.
+  for (let frame = 0; frame < FRAMES; frame++)
+    await page.evaluate('new Promise((resolve) => requestAnimationFrame(resolve))')
+  const devtools = await page.context().newCDPSession(page)
+  const { data } = await devtools.send('Page.captureScreenshot', { format: 'webp', quality: 80 })
+  await devtools.detach()
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, `${name}.webp`), Buffer.from(data, 'base64'))
+  await page.setViewportSize({ width, height })
+}
+
+const HIGHEST = 2600
+/** In which the page reads what it shows. */
+const FRAMES = 20

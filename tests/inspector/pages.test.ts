@@ -1,9 +1,8 @@
 /** The places of the inspector in a real browser: each has an address, answers its question, and can be used by everyone. */
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { describe, expect, test } from 'vitest'
 import { OverloadedError, RefusedError } from '../../src/events/errors/call.ts'
-import { isLong } from '../repetitions.ts'
+import { factsOf } from './acts/kit.ts'
+import { by, dialog } from './acts/page-kit.ts'
 import { CHROMIUM, openPage, openPlace, placeAt } from './browser.ts'
 import { inspected, review, team } from './team.ts'
 
@@ -48,40 +47,6 @@ async function world() {
   })
   return made
 }
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-interface AxeResult {
-  readonly violations: readonly {
-    readonly id: string
-    readonly nodes: readonly { readonly html: string }[]
-  }[]
-}
-
-/** Every place, and a sign that it is shown. */
-const PLACES = [
-  ['/', '.lines a'],
-  ['/inbox', '.entry'],
-  ['/runs', '.rows-of a'],
-  ['/agents', '.rows-of a'],
-  ['/run/good', '.step'],
-  ['/run/bad', '.step'],
-  ['/agent/lead', '.turn'],
-  ['/agent/builder', '.turn'],
-  ['/log', '.fact .type'],
-  ['/search?q=sum', 'mark'],
-  ['/run/nothing', '.empty'],
-] as const
-
-/** Each place is looked at in one of them, in the long form in all. */
-const LOOKS = [
-  [390, 'light'],
-  [820, 'dark'],
-  [1440, 'light'],
-  [390, 'dark'],
-  [820, 'light'],
-  [1440, 'dark'],
-] as const
 
 describe.skipIf(CHROMIUM === undefined)(title, () => {
   test('the address names what is shown: links lead there, reload keeps the place, and back leads to the one before', async () => {
@@ -157,6 +122,55 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     expect(await turns.count()).toBe(1)
   })
 
+  test('an agent is forked after a turn, and a run at a step, on the page alone, which then shows the new one', async () => {
+    const { orchestrator, store, url } = await world()
+    const page = await openPlace(placeAt(url, '/agent/lead'))
+    const title = page.getByRole('heading', { level: 1 })
+    const forkAs = async (button: string, name: string) => {
+      await page.getByRole('button', { name: button }).first().click()
+      await page.getByLabel(/^Name of the new/).fill(name)
+      await dialog(page).getByRole('button', { name: button }).click()
+    }
+    // `lead-2` is another fork already.
+    await page.locator('.turn .fork').first().click()
+    await page.getByRole('button', { name: 'Fork the agent' }).first().click()
+    await expect.poll(() => page.getByLabel('Name of the new agent').inputValue()).toBe('lead-3')
+    await page.keyboard.press('Escape')
+    await forkAs('Fork the agent', 'bolder')
+    await title.getByText('bolder').waitFor()
+    await page.getByText('Forked from lead').waitFor()
+
+    await page.goto(placeAt(url, '/run/good'))
+    await page.locator('.step', { hasText: 'lead' }).click()
+    await forkAs('Fork the run', 'better')
+    await page.getByRole('link', { name: 'Forked from good' }).waitFor()
+    await page.getByRole('button', { name: 'Resume' }).waitFor()
+    expect(await page.evaluate('location.pathname')).toBe('/run/better')
+    expect((await orchestrator.runs.show('better')).status).toBe('paused')
+    const created = (await factsOf(store, 'AgentCreated')).at(-1)
+    expect(created).toMatchObject({ by, forkedFrom: { agent: 'lead' } })
+    expect((await factsOf(store, 'RunStarted')).at(-1)).toMatchObject({ by, forkedFrom: { run: 'good' } })
+  })
+
+  test('the steps of a run that failed are found among the others', async () => {
+    const { url } = await world()
+    const page = await openPlace(placeAt(url, '/run/bad'))
+    const names = page.locator('.step .name')
+    await expect.poll(() => names.allInnerTexts()).toEqual(['security', 'performance', 'lead'])
+    await page.getByRole('button', { name: 'failed 1' }).click()
+    expect(await names.allInnerTexts()).toEqual(['lead'])
+    await page.getByRole('button', { name: 'All', exact: true }).click()
+    expect(await names.count()).toBe(3)
+  })
+
+  test('an address that names nothing leads on', async () => {
+    const { url } = await world()
+    const page = await openPlace(placeAt(url, '/rnu/good'))
+    await page.getByRole('heading', { name: 'Nothing is at this address' }).waitFor()
+    await page.getByRole('link', { name: 'Go to the overview' }).click()
+    await page.getByRole('heading', { name: 'Failed today 1' }).waitFor()
+  })
+
   test('a run whose work was set aside has nothing to resume: it says what to land', async () => {
     const { store, url } = await world()
     const workflow = { kind: 'fleet', repo: '/shop', tasks: [{ task: 'a', id: 'a' }], agents: {} }
@@ -216,28 +230,6 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
       .waitFor()
     expect(new Set(await page.locator('.fact .stream').allInnerTexts())).toEqual(new Set(['code review']))
     await expect.poll(() => page.evaluate('location.search')).toBe('?actor=run%2Fbad')
-  })
-
-  test('axe finds nothing in any place, at three widths, in both themes', async () => {
-    const { url } = await world()
-    const page = await openPlace(url)
-    const found: string[] = []
-    for (const [number, [address, sign]] of PLACES.entries()) {
-      await page.goto(placeAt(url, address))
-      await page.locator(sign).first().waitFor()
-      if (address.startsWith('/run/good')) await page.locator('.step').first().click()
-      await page.evaluate(AXE)
-      for (const [look, [width, colorScheme]] of LOOKS.entries()) {
-        await page.setViewportSize({ width, height: 900 })
-        expect(await page.evaluate('document.documentElement.scrollWidth'), `${address} ${width}`).toBe(width)
-        if (!isLong && look !== number % LOOKS.length) continue
-        await page.emulateMedia({ colorScheme })
-        const { violations } = (await page.evaluate('axe.run({ resultTypes: ["violations"] })')) as AxeResult
-        for (const { id, nodes } of violations)
-          found.push(`${address} ${width} ${colorScheme}: ${id} ${nodes[0]?.html}`)
-      }
-    }
-    expect(found).toEqual([])
   })
 
   test('hostile Markdown does nothing', async () => {

@@ -11,7 +11,7 @@ import { ClosedError, InvalidInputError } from '../../events/errors/usage.ts'
 import { checkTaskId } from '../../events/ids.ts'
 import { canonicalJson, defined } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
-import { type AgentChanges, editedConfig } from '../../events/options/agent-changes.ts'
+import { type AgentChanges, editedConfig, forgottenRules } from '../../events/options/agent-changes.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import { amountOf, recordedSpending } from '../../events/spending.ts'
@@ -38,6 +38,7 @@ import {
   approveTask,
   decideTool,
   type HeldTask,
+  heldCurrent,
   heldTasksIn,
   type Rejection,
   rejectTask,
@@ -222,11 +223,17 @@ export class Agent implements AgentRef {
     }
     // What is wrong with it is told before its budget is set.
     const config = edited(this.snapshot)
+    forgottenRules(this.id, this.snapshot.context.rules, changes)
     await checkDirectories(config, this.#environment.baseDir)
     if (changes.workspace?.project) await this.trustProject(config)
     const { budget } = changes
     if (budget !== undefined) await this.setBudget(budget ?? { usd: null, tokens: null })
     await this.configure(edited, by)
+    await this.#life.decide(({ context }) =>
+      forgottenRules(this.id, context.rules, changes).map((rule) => ({
+        ...{ type: 'ToolRuleForgotten' as const, data: { rule, ...(by && { by }) } },
+      })),
+    )
     // What is unread may wake it now.
     if (config.onMessage === 'wake') this.start()
   }
@@ -266,7 +273,8 @@ export class Agent implements AgentRef {
   }
 
   async reset({ by }: Verdict = {}): Promise<void> {
-    const held = (await this.held()).find(({ taskId }) => taskId === this.snapshot.context.current?.taskId)
+    await this.#life.use()
+    const held = await heldCurrent(this.id, this.snapshot.context, this.#environment.admission)
     await this.#life.decide(({ value }) => {
       if (value === 'busy' || value === 'retry' || value === 'held')
         throw new AgentBusyError({ agent: this.id, held })
@@ -282,13 +290,13 @@ export class Agent implements AgentRef {
       throw new InvalidInputError({ what: `Agent "${this.id}"`, problem })
     }
     await this.#life.use()
-    const check = ({ context }: AgentSnapshot) => {
+    const check = ({ context, value }: AgentSnapshot) => {
       if (context.config === null) throw new AgentNotFoundError({ agent: this.id, nearest: null })
       const hint = `Keep both: claude-agents agent adopt ${shellWord(path)} --as NEW`
       if (context.current !== null)
         throw new InvalidInputError({
           what: `Agent "${this.id}"`,
-          problem: 'it is working on a task, whose answer continues from before',
+          problem: `${value === 'held' ? 'a task of it is held' : 'it is working on a task'}, whose answer continues from before`,
           hint,
         })
       if (context.session !== parentSessionId)

@@ -14,7 +14,7 @@ import { foldAt } from '../engine/fold-at.ts'
 import type { AgentEnvironment, AgentLife } from './environment.ts'
 import { agentKind } from './kind.ts'
 import type { AgentContext } from './state.ts'
-import type { Verdict } from './tasks/held.ts'
+import { type HeldTask, heldCurrent, type Verdict } from './tasks/held.ts'
 
 /** One answered task, with the snapshots of the files before and after it. */
 export interface FilesTurn {
@@ -95,9 +95,10 @@ export class AgentFiles {
   readonly #store: EventStore
   readonly #files: FilesOperations
   readonly #where: FilesPlace
+  readonly #admission: AgentEnvironment['admission']
 
   /** Throws InvalidInputError if its runner keeps no files. */
-  constructor(agent: string, life: AgentLife, { store, runner, directories }: AgentEnvironment) {
+  constructor(agent: string, life: AgentLife, { store, runner, directories, admission }: AgentEnvironment) {
     if (!runner.files) {
       const problem = 'its runner does not keep the files of agents'
       throw new InvalidInputError({ what: `Agent "${agent}"`, problem })
@@ -106,6 +107,7 @@ export class AgentFiles {
     this.#life = life
     this.#store = store
     this.#files = runner.files
+    this.#admission = admission
     this.#where = { agent, workspace, directories: directories(agent) }
   }
 
@@ -146,7 +148,8 @@ export class AgentFiles {
    */
   async undo({ to, by }: Verdict & { readonly to?: number } = {}): Promise<Undone> {
     for (;;) {
-      this.#assertIdle()
+      const held = await heldCurrent(this.#where.agent, this.#life.snapshot.context, this.#admission)
+      this.#assertIdle(held)
       const { version } = this.#life
       const { turns, standing, began } = await filesTurns(this.#store, this.#life.stream)
       const target =
@@ -156,7 +159,7 @@ export class AgentFiles {
             ? began
             : this.#turn(turns, to).after
       const restored = () => {
-        this.#assertIdle()
+        this.#assertIdle(held)
         // What has happened since may be another turn to undo.
         return this.#life.version === version ? target : undefined
       }
@@ -203,8 +206,9 @@ export class AgentFiles {
     return this.project()
   }
 
-  #assertIdle(): void {
-    if (this.#life.snapshot.context.current !== null) throw new AgentBusyError({ agent: this.#place.agent })
+  #assertIdle(held: HeldTask | undefined): void {
+    if (this.#life.snapshot.context.current !== null)
+      throw new AgentBusyError({ agent: this.#place.agent, held })
   }
 
   async #range({ turn, since }: DiffOptions): Promise<{ readonly base: string; readonly head: string }> {

@@ -84,6 +84,7 @@ const always = {
   FilesRestored: { actions: fold },
   AgentConfigured: { actions: fold },
   ToolRuleRemembered: { actions: fold },
+  ToolRuleForgotten: { actions: fold },
   TaskAccepted: { actions: fold },
   TaskHeld: { guard: 'isQueued', actions: fold },
   TaskApproved: { guard: 'awaitsApproval', actions: fold },

@@ -280,6 +280,7 @@ export const changes: {
   ToolRuleRemembered: ({ rules = [] }, { rule }) => ({
     rules: [...rules.filter((one) => one !== rule), rule],
   }),
+  ToolRuleForgotten: ({ rules = [] }, { rule }) => ({ rules: rules.filter((one) => one !== rule) }),
   CallFailed: endCall,
   CallOutcomeUnknown: (context, data) =>
     data.late ? without(context.abandoned, data.callId) : endCall(context, data),

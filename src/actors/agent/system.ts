@@ -79,6 +79,7 @@ export async function removeEach(
 interface Beginning {
   readonly budget?: Budget | undefined
   readonly fork?: ForkPoint
+  readonly by?: string
   readonly adopted?: SessionFile | undefined
 }
 
@@ -169,7 +170,7 @@ export class AgentSystem {
   /** Creates an agent that continues another's conversation as of a version, without that agent's open tasks. */
   async fork(id: string, options: ForkOptions): Promise<AgentRef> {
     checkArgument('The options of fork', options, 'an object')
-    const { at, as } = options
+    const { at, as, by } = options
     checkAgentId(as)
     if (!this.#placement.owns(as)) return this.#elsewhere(as, 'fork', id, options)
     const { store } = this.#environment
@@ -178,7 +179,7 @@ export class AgentSystem {
     return this.#changes.post(async () => {
       const agent = await this.#here.get(as)
       if (agent.status !== 'absent') throw new AgentExistsError({ agent: as })
-      return this.#create(agent, ownBranch(point.config, as), { fork: point })
+      return this.#create(agent, ownBranch(point.config, as), defined({ fork: point, by }))
     })
   }
 
@@ -381,7 +382,7 @@ export class AgentSystem {
   async #create(
     agent: Agent,
     config: AgentConfig,
-    { budget, fork, adopted }: Beginning = {},
+    { budget, fork, adopted, by }: Beginning = {},
   ): Promise<Agent> {
     this.#count ??= await countStreams(this.#environment.store, agentKind.kind)
     if (this.#count >= this.#maxAgents) throw new TooManyAgentsError({ maxAgents: this.#maxAgents })
@@ -410,7 +411,7 @@ export class AgentSystem {
     if (adopted) await runner.adopt?.(adopted, directories(agent.id))
     // The budget first: a crash must not leave an agent without its limit.
     if (budget) await admission.setBudget(agent.id, budget, 'new')
-    const created: AgentFact = { type: 'AgentCreated', data: defined({ config: whole, forkedFrom }) }
+    const created: AgentFact = { type: 'AgentCreated', data: defined({ config: whole, forkedFrom, by }) }
     // What it begins from is known at once, also if its workspace is lost before its first call.
     const files: readonly AgentFact[] = laidOut ? [laidOut] : []
     const session: readonly AgentFact[] = adopted

@@ -53,6 +53,11 @@ export function agentCommands(agent: Command): void {
       'options that go back to their defaults, as in: --unset model tools',
       listedNames,
     )
+    .option(
+      '--forget <rules...>',
+      'rules that inbox approve --always has remembered: you decide such calls again',
+      listedNames,
+    )
     .action(withGlobals(edit))
   listCommand(agent.command('list').alias('ls'))
   agent.command('show <id>').description('show the state of an agent').action(withGlobals(show))
@@ -150,32 +155,35 @@ function makeAgent(
 
 interface EditOptions extends AgentSettings {
   readonly unset?: readonly string[]
+  readonly forget?: readonly string[]
 }
 
 async function edit(
   globals: GlobalOptions,
   id: string,
   systemPrompt: string | undefined,
-  { unset, ...settings }: EditOptions,
+  { unset, forget: forgetRules, ...settings }: EditOptions,
 ) {
   const changes = await changesOf(systemPrompt, settings, unset)
-  if (Object.keys(changes).length === 0)
+  const isOfConfig = Object.keys(changes).length > 0
+  if (!isOfConfig && forgetRules === undefined)
     throw new InvalidInputError({
       what: 'agent edit',
       problem: 'it is not said what to change',
       hint: CHANGE,
     })
   const { config } = globals
-  if (config.agents?.some((declared) => declared.id === id)) {
+  if (isOfConfig && config.agents?.some((declared) => declared.id === id)) {
     const problem = `the configuration declares it, and would change it back`
     throw new InvalidInputError({ what: `agent "${id}"`, problem, hint: `Edit it in ${config.file}.` })
   }
   return withAgent(globals, id, async (agent, { terminal }) => {
     const before = agent.snapshot.context.config
-    await agent.edit(changes, { by: userName() })
+    await agent.edit({ ...changes, ...defined({ forgetRules }) }, { by: userName() })
     warn(agent, terminal)
     if (terminal.json) return terminal.value(await describe(agent))
-    const isSame = canonicalJson(agent.snapshot.context.config) === canonicalJson(before)
+    const isSame =
+      forgetRules === undefined && canonicalJson(agent.snapshot.context.config) === canonicalJson(before)
     terminal.line(isSame ? `${id} is so already.` : `Changed ${id}, from its next call on.`)
     await tellFiles(agent, terminal)
   })

@@ -33,7 +33,11 @@ async function open(globals: GlobalOptions, id: string, { take = false }: { read
   }
   let options: TerminalOptions | undefined
   await readAgent(globals, id, async (agent, { orchestrator }) => {
-    if (take && agent.snapshot.context.current !== null) throw new AgentBusyError({ agent: id })
+    const { current } = agent.snapshot.context
+    if (take && current !== null) {
+      const held = (await agent.held()).find(({ taskId }) => taskId === current.taskId)
+      throw new AgentBusyError({ agent: id, held })
+    }
     options = await terminalOptions(agent, orchestrator.baseDir)
   })
   if (!options) return

@@ -6,6 +6,7 @@ import { RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
+import { userName } from '../../inbox/user-name.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { withStore } from '../session.ts'
 
@@ -42,6 +43,8 @@ function fork(
   return forkAgentAt(globals, agent, at === undefined ? null : Number(at), as)
 }
 
+const who = () => userName() || undefined
+
 const wrongUse = (what: string, problem: string) =>
   new InvalidInputError({
     what,
@@ -53,7 +56,7 @@ function forkAgentAt(globals: GlobalOptions, agent: string, version: number | nu
   return withStore(
     globals,
     async ({ orchestrator, terminal }) => {
-      const made = await orchestrator.fork(agent, { as, ...(version === null ? {} : { at: version }) })
+      const made = await orchestrator.fork(agent, defined({ as, at: version ?? undefined, by: who() }))
       const { session, config, files } = made.snapshot.context
       const forkedFrom = { agent, version, sessionId: session }
       if (terminal.json) return terminal.value({ id: as, forkedFrom, model: config?.model ?? null })
@@ -71,7 +74,7 @@ function forkRunAt(globals: GlobalOptions, run: string, at: string, as: string |
   return withStore(
     globals,
     async ({ orchestrator, terminal }) => {
-      const forked = await orchestrator.runs.fork(run, defined({ at, as }))
+      const forked = await orchestrator.runs.fork(run, defined({ at, as, by: who() }))
       if (terminal.json) return terminal.value(forked)
       const { runId, carried } = forked
       terminal.line(`Forked run ${runId} off ${run}, reusing ${plural(carried.length, 'answer')}.`)

@@ -2,7 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
 import { holdsTask } from '../../actors/agent/tasks/known-tasks.ts'
+import type { Recorded } from '../../events/envelope.ts'
 import { IdNotFoundError, NotEndedError } from '../../events/errors/history.ts'
+import type { InboxEntry } from '../../inbox/entry.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { printAnswer, printFigures } from '../agent/ask.ts'
@@ -15,6 +17,7 @@ import { type Terminal, terminal } from '../terminal/output.ts'
 import { asTyped } from '../terminal/own-name.ts'
 import { inert } from '../terminal/text.ts'
 import { printOutcome, runOutcome } from '../workflow/run.ts'
+import { waitingFor } from '../workflow/runs.ts'
 import {
   endsTarget,
   factsOf,
@@ -69,8 +72,14 @@ interface Watching {
   readonly screen: Terminal
   /** Aborts when the user leaves. */
   readonly signal: AbortSignal
+  readonly reviewer: Reviewer
+}
+
+interface Reviewer {
   /** Says why the target does not go on, if it does not. */
-  readonly review: () => void
+  review(): void
+  /** What it said last; null if nothing. */
+  readonly told: string | null
 }
 
 function attach(
@@ -79,7 +88,7 @@ function attach(
   { agent, tasks }: { readonly agent?: string; readonly tasks: number },
 ): Promise<void> {
   const named = { word, agent, kinds: ['agent', 'task', 'run'] } as const
-  return watching(globals, named, async ({ store, target, screen, signal }) => {
+  return watching(globals, named, async ({ store, target, screen, signal, reviewer }) => {
     const name = targetName(target)
     screen.progress(screen.accent('dim', `${name} (Ctrl-C stops watching, and nothing else)`))
     const view = watchView(screen, target, store)
@@ -87,8 +96,11 @@ function attach(
     const drafts = showDrafts(globals, target, view, AbortSignal.any([signal, over.signal]))
     drafts.catch(() => {})
     try {
-      for await (const recorded of factsOf(store, target, { signal, past: true, tasks }))
+      for await (const recorded of factsOf(store, target, { signal, past: true, tasks })) {
         await view.show(recorded)
+        // What is held is in the lines of its task.
+        if (target.kind === 'run' && mayStand(recorded)) reviewer.review()
+      }
     } finally {
       over.abort()
       view.stop()
@@ -114,6 +126,9 @@ async function showDrafts(
   for await (const change of followDrafts(placeOfLog(globals), target.agent, signal)) drafts.take(change)
 }
 
+/** Whether a target may go on no further with this fact. */
+const mayStand = (recorded: Recorded) => holdsTask(recorded) || recorded.type === 'RunPaused'
+
 function wait(
   globals: GlobalOptions,
   word: string,
@@ -123,16 +138,18 @@ function wait(
   const expired = new AbortController()
   const expire = () => expired.abort()
   const timer = timeout === undefined ? undefined : setTimeout(expire, Math.min(timeout * 1000, LONGEST_MS))
-  const work = async ({ store, target, screen, signal, review }: Watching) => {
+  const work = async ({ store, target, screen, signal, reviewer }: Watching) => {
     const until = AbortSignal.any([signal, expired.signal])
     let isOver = false
     for await (const recorded of factsOf(store, target, { signal: until, past: false })) {
       isOver = endsTarget(recorded, target)
-      if (holdsTask(recorded) || recorded.type === 'RunPaused') review()
+      if (mayStand(recorded)) reviewer.review()
     }
     if (signal.aborted) return
     if (!isOver) {
-      const reason = await looked(globals, (...now) => standstill(...now, target))
+      const now = await looked(globals, (...now) => standstill(...now, target))
+      // It is said once.
+      const reason = now === reviewer.told ? null : now
       throw new NotEndedError({ what: targetWords(target), seconds: timeout ?? 0, reason })
     }
     const { print } = await outcomeOf(globals, target)
@@ -152,16 +169,19 @@ async function watching(
   const interruption = listenForInterruption()
   const over = new AbortController()
   const signal = untilEnough(interruption)
-  let review = () => {}
-  const onOwner = (pid: number | null) => void (pid === null ? review() : settled(over.signal).then(review))
+  let reviewer: Reviewer = { review: () => {}, told: null }
+  const onOwner = (pid: number | null) => {
+    if (pid === null) reviewer.review()
+    else void settled(over.signal).then(() => reviewer.review())
+  }
   try {
     await using store = await readingStore(placeOfLog(globals), {
       logger: await commandLogger(globals),
       onOwner,
     })
     const target = await targetNamed(store, word, kinds, agent)
-    review = reviewer(globals, { store, target, screen }, over.signal)
-    await work({ store, target, screen, signal, review })
+    reviewer = reviewerOf(globals, { store, target, screen }, over.signal)
+    await work({ store, target, screen, signal, reviewer })
   } finally {
     over.abort()
     interruption.stop()
@@ -171,21 +191,26 @@ async function watching(
 const settled = (signal: AbortSignal) => delay(SETTLES_MS, undefined, { signal }).catch(() => {})
 
 /** Says why a target does not go on: once, until that changes. */
-function reviewer(
+function reviewerOf(
   globals: GlobalOptions,
   { store, target, screen }: Pick<Watching, 'store' | 'target' | 'screen'>,
   over: AbortSignal,
-): () => void {
+): Reviewer {
   let told: string | null = null
-  const review = async () => {
+  const look = async () => {
     const said = await looked(globals, (orchestrator, owner) => standstill(orchestrator, owner, target))
     const isOver = await isTaskOver(store, target)
     if (isOver || over.aborted || said === told) return
     told = said
     if (said !== null) screen.note(screen.accent('yellow', inert(asTyped(said))))
   }
-  // The owner may have gone meanwhile: then there is another look.
-  return () => void (over.aborted || review().catch(() => {}))
+  return {
+    get told() {
+      return told
+    },
+    // The owner may have gone meanwhile: then there is another look.
+    review: () => void (over.aborted || look().catch(() => {})),
+  }
 }
 
 /** Reads the store as it is now. */
@@ -205,10 +230,11 @@ export async function standstill(
 ): Promise<string | null> {
   const name = targetWords(target)
   if (target.kind === 'run') {
-    const { status } = await orchestrator.runs.show(target.runId)
+    const run = await orchestrator.runs.show(target.runId)
+    const { status } = run
     const resume = `Resume it: claude-agents workflow resume ${target.runId}`
     if (status === 'paused') return `${name} is paused. ${resume}`
-    if (status === 'held') return `${name} is held. What holds it: claude-agents agent held`
+    if (status === 'held') return heldBy(name, await waitingFor(orchestrator, run))
     if (status === 'waiting' && typeof owner === 'number') return `No process works on it: ${name}. ${resume}`
     if (status !== 'waiting' || owner === undefined) return null
   }
@@ -220,6 +246,15 @@ export async function standstill(
   return owner === null
     ? `No process works on it: ${name}. It continues when one does: claude-agents serve`
     : null
+}
+
+/** More are in the inbox. */
+const MOST_NAMED = 3
+
+function heldBy(name: string, holding: readonly InboxEntry[]): string {
+  const told = holding.slice(0, MOST_NAMED).map(({ question, command }) => `\n  ${question}\n  ${command}`)
+  const isAll = holding.length > 0 && holding.length <= MOST_NAMED
+  return `${name} is held.${told.join('')}${isAll ? '' : '\n  All that waits: claude-agents inbox'}`
 }
 
 interface Outcome {

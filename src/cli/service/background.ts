@@ -133,16 +133,33 @@ export async function tellStatus(globals: GlobalOptions): Promise<void> {
   try {
     const { pid, baseDir } = client
     const { runner, version = null, servesSince = 0 } = client.greeting
-    const agents = (await orchestrator.agents()).length
+    const agents = await orchestrator.agents()
     const runs = (await orchestrator.runs.list({ open: true })).filter(
       ({ status }) => status === 'running',
     ).length
+    const held = agents.reduce((sum, agent) => sum + agent.held, 0)
     const idle = await idleMs(orchestrator, servesSince, Date.now())
     if (screen.json)
-      return screen.value({ running: true, pid, baseDir, version, runner, agents, runs, idleMs: idle })
+      return screen.value({
+        running: true,
+        pid,
+        baseDir,
+        version,
+        runner,
+        agents: agents.length,
+        runs,
+        held,
+        idleMs: idle,
+      })
     screen.line(`Process ${pid} serves ${inert(baseDir)} (version ${version ?? 'unknown'}, runner ${runner})`)
-    const state = idle === 0 ? 'working' : `idle for ${duration(idle)}`
-    screen.line(`${plural(agents, 'agent')}, ${plural(runs, 'run')} in progress, ${state}`)
+    const isWorking = runs > 0 || agents.some(({ queue, held }) => queue > held)
+    const states = [
+      ...(isWorking ? ['working'] : []),
+      ...(held > 0 ? [asTyped(`${plural(held, 'task')} held (claude-agents inbox)`)] : []),
+    ]
+    const atRest = idle === 0 ? 'nothing to do now' : `idle for ${duration(idle)}`
+    const state = states.join(', ') || atRest
+    screen.line(`${plural(agents.length, 'agent')}, ${plural(runs, 'run')} in progress, ${state}`)
   } finally {
     await orchestrator.close()
   }
@@ -151,7 +168,7 @@ export async function tellStatus(globals: GlobalOptions): Promise<void> {
 function tellNone({ baseDir }: GlobalOptions, screen: Terminal): void {
   const path = resolve(baseDir)
   const none = { running: false, pid: null, baseDir: path, version: null, runner: null }
-  if (screen.json) screen.value({ ...none, agents: 0, runs: 0, idleMs: null })
+  if (screen.json) screen.value({ ...none, agents: 0, runs: 0, held: 0, idleMs: null })
   else screen.line(asTyped(`No process serves ${inert(path)}. To start one: claude-agents serve --detach`))
 }
 

@@ -9,6 +9,7 @@ import { dollars, plural } from '../../events/figures.ts'
 import { AGENT_ID_PATTERN, checkId } from '../../events/ids.ts'
 import { defined, type JsonObject } from '../../events/json.ts'
 import type { TaskInput } from '../../events/task-input.ts'
+import { userName } from '../../inbox/user-name.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { stepName, type Worker } from '../../patterns/pattern.ts'
 import type { RunOptions } from '../../patterns/runs/options.ts'
@@ -140,7 +141,7 @@ export function resumeRun(
     const { workflow } = await orchestrator.runs.show(runId)
     const reference = await givenFor(workflow, options, globals.configFile)
     if (plan) return printPlan(terminal, runId, await orchestrator.runs.plan(runId, reference))
-    const resumption = defined({ signal, acceptChanges })
+    const resumption = defined({ signal, acceptChanges, by: userName() || undefined })
     await follow(session, orchestrator.runs.resume(runId, reference, resumption))
   }
   return withStore(globals, work, () => new RunNotFoundError({ runId }), plan ? 'read' : 'call')

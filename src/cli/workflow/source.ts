@@ -7,7 +7,7 @@ import { checkDefinition, type StepDefinition } from '../../config/workflow-defi
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { defined } from '../../events/json.ts'
 import { namedWorkflow } from '../../workflows/defined-pattern.ts'
-import type { WorkflowReference } from '../../workflows/pattern.ts'
+import { TEMPLATES, type WorkflowReference } from '../../workflows/pattern.ts'
 
 export interface SourceOptions {
   readonly pattern?: string
@@ -62,7 +62,7 @@ export async function namedReference(
     return { kind: 'module', file, export: name }
   }
   const { file, workflows = [] } = await loadConfig(defined({ file: configFile, untrusted: 'load' as const }))
-  namedWorkflow(workflow ?? '', workflows)
+  namedWorkflow(workflow ?? '', workflows, Object.keys(TEMPLATES))
   return { kind: 'config', name: workflow ?? '', ...(file === null ? {} : { file }) }
 }
 

@@ -91,7 +91,7 @@ export class HeldTasksError extends defineError(
         ...shown.map(({ message }) => message),
         ...(more > 0 ? [`And ${more} more.`] : []),
       ].join(' ')}`,
-      hint: `${only ? `Decide it: ${only.hint}` : `See how to decide them: claude-agents agent held --agent ${agent}`}. Or remove the agent and drop what is held: claude-agents agent remove ${agent} --force (in code: { force: true }).`,
+      hint: `${only ? `Decide it: ${only.hint}` : 'See how to decide them: claude-agents inbox'}. Or remove the agent and drop what is held: claude-agents agent remove ${agent} --force (in code: { force: true }).`,
     }
   },
 ) {}

@@ -37,7 +37,7 @@ export class TaskNotHeldError extends defineError(
             message: `More than one agent has a task ${quoted(taskId)} that is held: ${agents.join(', ')}.`,
             hint: 'Name the agent: --agent ID (in code: the option agent)',
           }
-        : { message: `No task ${quoted(taskId)} is held.`, hint: 'List them: claude-agents agent held' }),
+        : { message: `No task ${quoted(taskId)} is held.`, hint: 'List what waits: claude-agents inbox' }),
   }),
 ) {}
 
@@ -51,7 +51,7 @@ export class RunHeldError extends defineError(
   'RunHeldError',
   ({ runId, tasks }: { runId: string; tasks: number }) => ({
     message: `Run ${quoted(runId)} is waiting: ${tasks === 1 ? 'one of its steps is' : `${tasks} of its steps are`} held.`,
-    hint: `List what is held: claude-agents agent held. Then resume it: claude-agents workflow resume ${runId}`,
+    hint: `See what waits, and decide it: claude-agents inbox. Then resume it: claude-agents workflow resume ${runId}`,
   }),
 ) {}
 

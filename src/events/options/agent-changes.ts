@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { InvalidInputError } from '../errors/usage.ts'
 import { defined } from '../json.ts'
+import { nameHint } from '../nearest-name.ts'
 import {
   type AgentConfig,
   type AgentOptions,
@@ -9,6 +10,8 @@ import {
   type RepositoryOptions,
   type RepositoryWorkspace,
 } from './agent.ts'
+import { checkArgument } from './decoding.ts'
+import { toolRule } from './tools.ts'
 
 type Changeable = Omit<AgentOptions, 'id' | 'systemPrompt' | 'workspace'>
 
@@ -17,6 +20,8 @@ export type AgentChanges = { readonly [K in keyof Changeable]?: Changeable[K] | 
   readonly systemPrompt?: string
   /** `project`, `commit` and `message` of an agent that works on a repository. */
   readonly workspace?: Partial<RepositoryOptions>
+  /** Rules that approvals have remembered: calls that match them need a decision again. */
+  readonly forgetRules?: readonly string[]
 }
 
 /** The options that describe a configuration. */
@@ -35,7 +40,7 @@ export function optionsOf(id: string, config: AgentConfig): AgentOptions {
 
 /** The configuration with these changes. Throws InvalidInputError for one that is wrong, or that no agent can have. */
 export function editedConfig(id: string, config: AgentConfig, changes: AgentChanges): AgentConfig {
-  const { workspace, ...given } = defined(changes)
+  const { workspace, forgetRules: _, ...given } = defined(changes)
   if ('id' in given && given.id !== id)
     throw unchangeable(id, 'its id', 'Fork it under another one: claude-agents fork AGENT --as ID')
   const options: Record<string, unknown> = { ...optionsOf(id, config) }
@@ -48,6 +53,24 @@ export function editedConfig(id: string, config: AgentConfig, changes: AgentChan
   const decoded = agentConfig({ ...options, ...(place && { workspace: place }) } as unknown as AgentOptions)
   const { loadProjectSettings } = config
   return defined({ loadProjectSettings, ...decoded, workspace: changed(config.workspace, place) })
+}
+
+/** The rules to forget. Throws InvalidInputError for one that the agent does not have. */
+export function forgottenRules(
+  id: string,
+  rules: readonly string[] = [],
+  { forgetRules = [] }: AgentChanges,
+): readonly string[] {
+  checkArgument('The rules to forget', forgetRules, 'a list')
+  return [...new Set(forgetRules)].map((given) => {
+    const rule = toolRule(given)
+    if (rules.includes(rule)) return rule
+    throw new InvalidInputError({
+      what: `agent "${id}"`,
+      problem: `it remembers no rule ${rule}`,
+      hint: rules.length === 0 ? 'It remembers none.' : nameHint(rule, rules),
+    })
+  })
 }
 
 /** Throws InvalidInputError if it would be another place. */

@@ -17,7 +17,7 @@ interface Sent {
   readonly by: string
 }
 
-type Act = (orchestrator: Orchestrator, sent: Sent) => Promise<string>
+type Act = (orchestrator: Orchestrator, sent: Sent) => Promise<string | DoneView>
 
 const LONGEST_ID = 300
 const LONGEST_REASON = 2000
@@ -113,6 +113,19 @@ const ACTIONS: Readonly<Record<ActionName, Act>> = {
     await landings.land([entry.agent], { requestId: form, by, ...how })
     return `The work of ${entry.agent} is queued again.`
   },
+  async fork(orchestrator, { fields, by }) {
+    const as = idOf(fields, 'as').trim()
+    const at = idOf(fields, 'at')
+    const run = optional(fields.text('run', LONGEST_ID))
+    if (run !== undefined) {
+      const { runId } = await orchestrator.runs.fork(run, { at, as, by })
+      return { done: `Forked ${run}: resume ${runId} to ask what is left.`, place: `/run/${runId}` }
+    }
+    const agent = idOf(fields, 'agent')
+    if (!/^\d{1,15}$/.test(at)) throw new InvalidInputError({ what: 'at', problem: 'it is not a version' })
+    const { id } = await orchestrator.fork(agent, { at: Number(at), as, by })
+    return { done: `Forked ${agent}.`, place: `/agent/${id}` }
+  },
 }
 
 /** Carries out a form once. Throws what its action does, FormNotOpenError and InvalidInputError. */
@@ -127,9 +140,10 @@ export function actOnce(
     throw new InvalidInputError({ what: 'action', problem: 'the page has no such action' })
   const act = ACTIONS[name as ActionName]
   const { by } = acting
-  return forms.send(form, async () => ({
-    done: await acting.through((orchestrator) => act(orchestrator, { fields, form, by })),
-  }))
+  return forms.send(form, async () => {
+    const done = await acting.through((orchestrator) => act(orchestrator, { fields, form, by }))
+    return typeof done === 'string' ? { done } : done
+  })
 }
 
 const optional = (text: string): string | undefined => (text === '' ? undefined : text)

@@ -6,7 +6,7 @@ import { agentFacts } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { jsonEscape, visible, withoutHidden } from '../../events/hidden-characters.ts'
 import type { Json } from '../../events/json.ts'
-import type { InboxEntry } from '../../inbox/entry.ts'
+import type { InboxEntry, InboxKind } from '../../inbox/entry.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { isResumable } from '../run.ts'
 import type { FieldView, OfferView } from './view.ts'
@@ -42,8 +42,9 @@ const deny = (about: About, says = 'The task ends without an answer.', label = '
 
 const CANCEL_RUN = 'The run ends for good, with all its tasks.'
 
-/** By kind of entry; nothing is offered about others. */
-const OF_KIND: Readonly<Record<string, OffersOf>> = {
+/** What is offered about an entry of each kind: nothing about a tree that gave up, whose program starts it again. */
+const OF_KIND: Readonly<Record<InboxKind, OffersOf>> = {
+  supervision: () => [],
   task: (_, about) => [approve(about, 'Approve', 'The task begins, and is paid for.'), deny(about)],
   tool: ({ input }, about) => [
     approve(about, 'Approve', 'The tool is used, and the turn continues.', [
@@ -75,6 +76,10 @@ const OF_KIND: Readonly<Record<string, OffersOf>> = {
     ...(run === null ? [] : [{ ...resume(run), key: 'a' as const }]),
     deny(about, CANCEL_RUN, 'Cancel the run'),
   ],
+  message: (_, about) => [
+    approve(about, 'Let it be read', 'The agent reads the message with its next task.'),
+    deny(about, 'The agent never reads the message.'),
+  ],
   schedule: (_, about) => [
     {
       ...offer('deny', 'Pause the schedule', 'plain', 'Nothing of it begins until it is resumed.', about),
@@ -84,7 +89,7 @@ const OF_KIND: Readonly<Record<string, OffersOf>> = {
 }
 
 export const offersOfEntry = (entry: InboxEntry): readonly OfferView[] =>
-  Object.hasOwn(OF_KIND, entry.kind) ? (OF_KIND[entry.kind]?.(entry, { entry: entry.id }) ?? []) : []
+  Object.hasOwn(OF_KIND, entry.kind) ? OF_KIND[entry.kind](entry, { entry: entry.id }) : []
 
 /** In characters. A longer input is edited, and one of longer choices taken, on the command line. */
 const LONGEST_EDITED = 20_000
@@ -213,7 +218,7 @@ async function offersOfAgent(
     ...(failed === null
       ? []
       : [
-          offer('retry', `Retry task ${failed}`, 'costs', 'It is asked again as a new task, and paid for.', {
+          offer('retry', 'Retry the last task', 'costs', 'It is asked again as a new task, and paid for.', {
             ...{ agent, task: failed },
           }),
         ]),

@@ -13,6 +13,7 @@ export type ActionName =
   | 'reset'
   | 'undo'
   | 'land'
+  | 'fork'
 
 /** What is sent, and what is shown of it: no character of that is hidden. */
 export interface ChoiceView {
@@ -96,7 +97,8 @@ export interface FormView extends ActingView {
   readonly form: string
 }
 
-/** What was done, as a sentence. */
+/** What was done, as a sentence, and the address of what it made. */
 export interface DoneView {
   readonly done: string
+  readonly place?: string
 }

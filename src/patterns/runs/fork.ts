@@ -18,6 +18,8 @@ export interface RunForkOptions {
   readonly at: number | string
   /** The id of the new run. Default: a UUID. */
   readonly as?: string
+  /** Who forks it: a person or a program. It is recorded in the log. */
+  readonly by?: string
 }
 
 /** A run that was forked from another one. */
@@ -35,7 +37,7 @@ export interface ForkedRun {
 export async function forkRun(
   environment: ActorEnvironment,
   run: string,
-  { at, as }: RunForkOptions & { readonly as: string },
+  { at, as, by }: RunForkOptions & { readonly as: string },
 ): Promise<ForkedRun> {
   const { store } = environment
   const stream = streamName('run', run)
@@ -55,13 +57,13 @@ export async function forkRun(
       problem: `run "${as}" already exists`,
       hint: 'Choose another id.',
     })
-  const { forkedFrom: _, ...data } = startedData(started)
+  const { forkedFrom: _, by: __, ...data } = startedData(started)
   // It may have been resumed as another one.
   const { workflow, hash } = (await foldStream(runKind, store, stream)).snapshot.context
   const forkedFrom = { run, stepKey }
   try {
     const facts: (readonly [fact: RunFact, cause: string])[] = [
-      [{ type: 'RunStarted', data: { ...data, workflow, ...defined({ hash }), forkedFrom } }, started.id],
+      [{ type: 'RunStarted', data: { ...data, workflow, ...defined({ hash, by }), forkedFrom } }, started.id],
       ...carried.flatMap((step) => carriedFacts(run, step)),
       [{ type: 'RunPaused', data: { reason: `it was forked off run ${run}` } }, started.id],
     ]

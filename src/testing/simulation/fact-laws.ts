@@ -23,6 +23,8 @@ export interface TaskRecord {
   attempt: number
   /** The call that ended at a tool call, until a person has decided that. */
   asking: string | null
+  /** Whether its turn has ended at a tool call, and is to continue from there. */
+  isWithinTurn: boolean
   /** How many of its calls ended through no fault of its own. */
   excused: number
   /** The error of its last call. */
@@ -132,6 +134,7 @@ export class FactLaws {
           wasHeld: false,
           attempt: 0,
           asking: null,
+          isWithinTurn: false,
           excused: 0,
           failure: null,
           end: null,
@@ -154,6 +157,11 @@ export class FactLaws {
         holds(
           [...record.tasks.values()].every(({ asking, end }) => asking === null || end !== null),
           'a turn waits for its decision',
+          named,
+        )
+        holds(
+          [...record.tasks.values()].every((one) => one === task || !one.isWithinTurn || one.end !== null),
+          'no other task begins in the middle of a turn',
           named,
         )
         holds(!this.#calls.has(fact.data.callId), 'a call is announced once', named)
@@ -191,7 +199,7 @@ export class FactLaws {
         return
       case 'CallDeferred':
         record.call = null
-        if (task) task.asking = fact.data.callId
+        if (task) Object.assign(task, { asking: fact.data.callId, isWithinTurn: true })
         this.#endCall(fact.data.callId)
         return
       case 'ToolDecided':

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ASK_HUMAN } from '../../../src/events/options/tools.ts'
+import { userName } from '../../../src/inbox/user-name.ts'
 import { answer } from '../../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { commandLine } from '../command.ts'
@@ -56,4 +57,17 @@ test('A tool call is approved with another input, and a question is answered, by
   expect((await cli.run(['agent', 'show', 'a', '--json'])).values).toMatchObject([
     { status: 'idle', approveTools: ['Bash'], questions: true, rules: ['Bash(make)'] },
   ])
+  // A rule is forgotten by name, and the log says by whom.
+  const unknown = await cli.run(['agent', 'edit', 'a', '--forget', 'Bash(mkae)'])
+  expect({ code: unknown.exitCode, said: unknown.stderr }).toEqual({
+    ...{
+      code: 2,
+      said: expect.stringMatching(/it remembers no rule Bash\(mkae\)(.|\n)*Did you mean "Bash\(make\)"/),
+    },
+  })
+  const forgot = await cli.run(['agent', 'edit', 'a', '--forget', 'Bash(make)'])
+  expect(forgot.stdout).toBe('Changed a, from its next call on.')
+  expect((await cli.run(['agent', 'show', 'a'])).stdout).not.toContain('but not')
+  const facts = (await cli.run(['log', '--type', 'ToolRuleForgotten', '--json'])).values
+  expect(facts).toMatchObject([{ data: { rule: 'Bash(make)', by: userName() } }])
 })

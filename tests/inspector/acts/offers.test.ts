@@ -40,6 +40,14 @@ test('a question is answered by one of its choices, or in any words', () => {
   expect(free?.fields).toMatchObject([{ name: 'text', kind: 'text', required: true }])
 })
 
+test('a message is read, or never is', () => {
+  const offers = offersOfEntry(entryOf('message', {}))
+  expect(offers.map(({ action, key }) => [action, key])).toEqual([
+    ['approve', 'a'],
+    ['deny', 'd'],
+  ])
+})
+
 test('nothing is offered about what the page does not know', () => {
   expect(offersOfEntry(entryOf('supervision', {}))).toEqual([])
   expect(offersOfEntry(entryOf('constructor', {}))).toEqual([])

@@ -15,6 +15,8 @@ export interface ForkOptions {
   readonly at?: number
   /** The id of the new agent. */
   readonly as: string
+  /** Who forks it: a person or a program. It is recorded in the log. */
+  readonly by?: string
 }
 
 export interface ForkPoint {

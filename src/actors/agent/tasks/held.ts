@@ -105,6 +105,16 @@ export const heldTasksIn = (
 ): Promise<readonly HeldTask[]> =>
   Promise.all(waitingTasks(context).map(({ task, hold }) => heldTask({ ...task, agent }, hold, admission)))
 
+/** The task that an agent has begun, if that is held: until it is decided, the agent is not idle. */
+export const heldCurrent = async (
+  agent: string,
+  context: AgentContext,
+  admission: Pick<Admission, 'explain'>,
+): Promise<HeldTask | undefined> => {
+  const held = await heldTasksIn(agent, context, admission)
+  return held.find(({ taskId }) => taskId === context.current?.taskId)
+}
+
 /** Who approves. */
 export interface Verdict {
   /** A person or a program; it is recorded in the log. */

@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals'
 import type { DoneView, FormView, OfferView } from '../../acts/view.ts'
 import { ask } from '../shell/ask.ts'
+import { visit } from '../shell/router.ts'
 
 /** What the open form is about; null if none is open. */
 export const openedOffer = signal<OfferView | null>(null)
@@ -46,7 +47,9 @@ export async function sendForm(
   const answer = await response.json()
   if (!response.ok)
     throw new RefusedForm(answer?.error ?? { message: `The inspector answered ${response.status}.` })
-  lastDone.value = (answer as DoneView).done
+  const { done, place } = answer as DoneView
+  lastDone.value = done
   timesDone.value++
   closeOffer()
+  if (place !== undefined) visit(place)
 }

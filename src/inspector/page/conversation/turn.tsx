@@ -3,6 +3,7 @@
 import { useState } from 'preact/hooks'
 import { dollars, duration } from '../../../events/figures.ts'
 import type { ChangesView, ForkLine, ToolsView, TurnView } from '../../view.ts'
+import { Offers } from '../acts/offers.tsx'
 import { CommandLine } from '../parts/copy.tsx'
 import { PatchText } from '../parts/patch.tsx'
 import { PlainText } from '../parts/plain-text.tsx'
@@ -220,7 +221,7 @@ function Files({ turn: { files }, stream }: { readonly turn: TurnView; readonly 
 }
 
 function Forks({
-  turn: { endVersion, state },
+  turn: { fork, endVersion },
   agent,
   forks,
 }: {
@@ -239,14 +240,15 @@ function Forks({
           was forked from here
         </p>
       ))}
-      {state === 'succeeded' && endVersion !== null && (
+      {fork !== null && (
         <details class="fork">
           <summary>
             <Icon name="fork" /> Fork from here
           </summary>
+          <p>{fork.says}</p>
+          <Offers offers={[fork]} />
           <p>
-            A new agent continues the conversation after this answer, with the files of then; {agent} is
-            unchanged. <CommandLine command={`claude-agents fork ${agent} --at ${endVersion} --as NEW`} />
+            <CommandLine command={`claude-agents fork ${agent} --at ${endVersion} --as NEW`} />
           </p>
         </details>
       )}

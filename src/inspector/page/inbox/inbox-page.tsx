@@ -4,7 +4,9 @@ import type { ComponentChildren } from 'preact'
 import { dollars } from '../../../events/figures.ts'
 import type { EntryView, InboxView } from '../../acts/view.ts'
 import { Offers } from '../acts/offers.tsx'
+import { CommandLine } from '../parts/copy.tsx'
 import { Payload } from '../parts/payload.tsx'
+import { Took } from '../parts/time.tsx'
 import { INBOX_KINDS, minute, number } from '../parts/words.ts'
 import { ask } from '../shell/ask.ts'
 import { usePageTitle } from '../shell/page-title.ts'
@@ -88,7 +90,7 @@ function Entry({ entry }: { readonly entry: EntryView }) {
           </a>
         )}
         <span class="extent">
-          since <time dateTime={since}>{minute(since)}</time>
+          waits for <Took since={since} until={null} />, since <time dateTime={since}>{minute(since)}</time>
           {costUsd !== null && costUsd > 0 && `, ${dollars(costUsd)} so far`}
         </span>
       </header>
@@ -126,8 +128,8 @@ function Entry({ entry }: { readonly entry: EntryView }) {
         </p>
       )}
       <Offers offers={offers} />
-      <p class="command">
-        <code>{command}</code>
+      <p>
+        <CommandLine command={command} />
       </p>
     </article>
   )

@@ -4,6 +4,7 @@ import { signal } from '@preact/signals'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { dollars, duration } from '../../../events/figures.ts'
 import type { RunPageView, StepBrief, StepDetails, StepLine } from '../../view.ts'
+import { Offers } from '../acts/offers.tsx'
 import { CommandLine } from '../parts/copy.tsx'
 import { TextBlock } from '../parts/text-block.tsx'
 import { useNow } from '../parts/time.tsx'
@@ -27,7 +28,12 @@ export function Steps({ run }: { readonly run: RunPageView }) {
         : Math.max(...run.steps.map((step) => step.startMs + (step.durationMs ?? 0)), 1)
       : Date.parse(run.endedAt) - Date.parse(run.startedAt),
   )
-  const rows = useMemo(() => stepRows(run.steps, order.value), [run.steps, order.value])
+  const [only, setOnly] = useState<StepLine['state'] | null>(null)
+  const ofState = useMemo(() => byState(run.steps), [run.steps])
+  // All steps of that state may have got another one.
+  const chosen = only !== null && ofState.has(only) ? only : null
+  const shown = chosen === null ? run.steps : (ofState.get(chosen) ?? [])
+  const rows = useMemo(() => stepRows(shown, order.value), [shown, order.value])
   const groups = Array.from({ length: Math.ceil(rows.length / GROUP) }, (_, at) =>
     rows.slice(at * GROUP, (at + 1) * GROUP),
   )
@@ -36,6 +42,21 @@ export function Steps({ run }: { readonly run: RunPageView }) {
       <header>
         <h2 id="steps">Steps</h2>
         <p class="extent">{several(run.steps.length + run.moreSteps, 'step')}</p>
+        {ofState.size > 1 && (
+          <fieldset class="switch">
+            <legend class="hidden">Which steps</legend>
+            {[null, ...ofState.keys()].map((state) => (
+              <button
+                type="button"
+                key={state}
+                aria-pressed={chosen === state}
+                onClick={() => setOnly(state)}
+              >
+                {state === null ? 'All' : `${STATE_WORDS[state]} ${number(ofState.get(state)?.length ?? 0)}`}
+              </button>
+            ))}
+          </fieldset>
+        )}
         <fieldset class="switch">
           <legend class="hidden">Arrangement</legend>
           {(['order', 'tree'] as const).map((name) => (
@@ -58,11 +79,28 @@ export function Steps({ run }: { readonly run: RunPageView }) {
       {run.steps.length > 0 && <Axis spanMs={spanMs} />}
       <div class="step-groups">
         {groups.map((group, at) => (
-          <Group key={`${order.value} ${at}`} run={run} rows={group} spanMs={spanMs} />
+          <Group key={`${order.value} ${chosen} ${at}`} run={run} rows={group} spanMs={spanMs} />
         ))}
       </div>
     </section>
   )
+}
+
+function byState(steps: readonly StepLine[]): ReadonlyMap<StepLine['state'], readonly StepLine[]> {
+  const found = new Map<StepLine['state'], StepLine[]>()
+  for (const step of steps) {
+    const others = found.get(step.state)
+    if (others) others.push(step)
+    else found.set(step.state, [step])
+  }
+  return found
+}
+
+const STATE_WORDS: Readonly<Record<StepLine['state'], string>> = {
+  scheduled: 'open',
+  succeeded: 'answered',
+  failed: 'failed',
+  cancelled: 'cancelled',
 }
 
 const TICKS = [0, 0.25, 0.5, 0.75, 1]
@@ -264,11 +302,12 @@ function Opened({
           ))}
         </ol>
       )}
-      {run.isOver && (
-        <p class="next-step">
-          Ask this step again in a fork of the run, with the answers before it:{' '}
+      {view.fork && (
+        <div class="next-step">
+          <p>Ask this step again in a fork of the run, with the answers before it:</p>
+          <Offers offers={[view.fork]} />
           <CommandLine command={`claude-agents fork --run ${run.id} --at ${view.stepKey}`} />
-        </p>
+        </div>
       )}
     </div>
   )
