@@ -13,6 +13,7 @@ import type { Limits } from './events/options/limits.ts'
 import type { NotificationReceiver } from './events/options/notify.ts'
 import type { Logger } from './logger.ts'
 import type { Pattern } from './patterns/pattern.ts'
+import type { RunPlacement } from './patterns/runs/run.ts'
 import type { EventStore } from './store/event-store.ts'
 
 /** Options of `Orchestrator.open`. */
@@ -50,8 +51,8 @@ export interface OrchestratorOptions {
   readonly runner?: AgentRunner
   /** Agents live in the workers of a cluster; this process asks them, reads the log and runs workflows. */
   readonly cluster?: ClusterOptions
-  /** Which agents live in this process, and the way to the others. Default: all of them do. */
-  readonly placement?: Placement
+  /** Which agents live in this process and which runs it executes, and the way to the others. Default: all of them. */
+  readonly placement?: Placement & { readonly runs?: RunPlacement }
   /** The log. Default: LevelDB in the base directory. The orchestrator closes it. */
   readonly store?: EventStore
   /** A pino instance or a compatible logger. Default: silent. */

@@ -32,6 +32,7 @@ import type { Supervisor } from './actors/supervision/supervisor.ts'
 import { Supervisors } from './actors/supervision/supervisors.ts'
 import { claudeCli, processLimits } from './claude/claude-cli.ts'
 import { type Clock, inTime, systemClock } from './clock.ts'
+import type { WorkerDuties } from './cluster/duties.ts'
 import type { ClusterOptions } from './cluster/options.ts'
 import type { Recorded } from './events/envelope.ts'
 import { StoreLockLost } from './events/errors/store.ts'
@@ -202,8 +203,8 @@ export class Orchestrator implements AsyncDisposable {
     const { workflows: offered = {} } = options
     const land: LandWork = async (...work) =>
       (await import('./landing/step-landing.ts')).landStep(await this.#working.#landing(), ...work)
-    const execute = async (run: string) => placement.execute?.(run)
-    this.#runs = new Runs({ ...environment, budgets, offered, build, land, execute }, this.#agents)
+    const runs = { ...environment, budgets, offered, build, land, placement: options.placement?.runs }
+    this.#runs = new Runs(runs, this.#agents)
     this.#ownActors = new OwnActors(environment, options.actors ?? [], residence)
     this.#downfall = new Downfall(logger, options.onFailure)
     this.#supervisors = new Supervisors({
@@ -252,7 +253,7 @@ export class Orchestrator implements AsyncDisposable {
         run: async (workflow, input, { id, causationId }) => {
           // Begun before: it is resumed as any other run is.
           if ((await store.head(streamName('run', id))) > 0) return
-          const run = this.#runs.start(workflow, input, { id }, causationId)
+          const run = this.#runs.start(workflow, input, { id, causationId })
           run.catch(() => {})
           await run.begun
         },
@@ -616,6 +617,20 @@ export class Orchestrator implements AsyncDisposable {
   /** Removes all agents but those that hold tasks or work that is not landed: then it throws the first of their errors. */
   async cleanupAll(options?: RemovalOptions): Promise<void> {
     await removeEach(await this.agents(), (id) => this.removeAgent(id, options))
+  }
+
+  /** What a worker of a cluster does for the runs and the schedules that are its own. */
+  readonly duties: WorkerDuties = {
+    takeRun: async (id) => this.#working.#runs.take(id),
+    releaseRun: (id) => this.#runs.release(id),
+    runEnded: (id) => this.#runs.ended(id),
+    begunBefore: async (id, after) => this.#working.#runs.begunBefore(id, after),
+    isActive: (id) => this.#runs.isActive(id),
+    waitingRuns: () => this.#runs.waiting,
+    tendSchedules: async (isOurs) => {
+      if (this.#schedules ?? (await this.#working.#hasOpen('schedule/')))
+        await (await this.#schedule()).tend(isOurs)
+    },
   }
 
   /** The processes of calls that are running, oldest first: those that the log knows, and those that it does not. */
