@@ -624,7 +624,7 @@ export class Orchestrator implements AsyncDisposable {
     takeRun: async (id) => this.#working.#runs.take(id),
     releaseRun: (id) => this.#runs.release(id),
     runEnded: (id) => this.#runs.ended(id),
-    begunBefore: async (id, after) => this.#working.#runs.begunBefore(id, after),
+    begunBefore: async (...run) => this.#working.#runs.begunBefore(...run),
     isActive: (id) => this.#runs.isActive(id),
     waitingRuns: () => this.#runs.waiting,
     tendSchedules: async (isOurs) => {

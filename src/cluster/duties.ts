@@ -1,6 +1,7 @@
 /** What a worker asks of its orchestrator, for the runs and the schedules that are its own. */
 import type { WaitingReason } from '../patterns/runs/options.ts'
 import type { Run } from '../patterns/runs/run.ts'
+import type { StepEvent } from '../patterns/runs/step-event.ts'
 import type { WorkflowResult } from '../patterns/runs/workflow-result.ts'
 
 /** `orchestrator.duties`: what a worker of a cluster does for the runs and the schedules that are its own. */
@@ -17,8 +18,14 @@ export interface WorkerDuties {
   /**
    * What became of a run that was begun after a version of it: its execution here, or its result; undefined if it is to begin,
    * or waits. Throws RunInterruptedError if it was paused or cancelled.
+   *
+   * @param tell Is told of its steps, if it has ended.
    */
-  begunBefore(runId: string, after: number): Promise<Run | WorkflowResult | undefined>
+  begunBefore(
+    runId: string,
+    after: number,
+    tell: (step: StepEvent) => void,
+  ): Promise<Run | WorkflowResult | undefined>
   isActive(runId: string): boolean
   /** The runs that this process has left as they were, and why. */
   waitingRuns(): ReadonlyMap<string, WaitingReason>

@@ -4,6 +4,7 @@ import { heard } from '../events/listener.ts'
 import type { InterruptRequest } from '../owner/commands.ts'
 import { type OwnedSystem, OwnerCommands } from '../owner/served-commands.ts'
 import { errorLine } from '../owner/wire.ts'
+import type { StepEvent } from '../patterns/runs/step-event.ts'
 import { ClaimedHere } from './claimed-here.ts'
 import { type ClaimedLog, executionOf } from './claims.ts'
 import type { WorkerDuties } from './duties.ts'
@@ -111,8 +112,15 @@ export class RunResidents extends ClaimedHere {
       const lines = { write: (line: unknown) => void write(line), backlog: 0, abandon: end }
       const tell = async () => {
         this.assertHere(id)
-        const begun = this.#commands.runOf(run.ask) ?? (await this.#system.duties.begunBefore(id, after))
-        if (begun && !('begun' in begun)) return write({ result: begun })
+        const steps: StepEvent[] = []
+        const begun =
+          this.#commands.runOf(run.ask) ??
+          (await this.#system.duties.begunBefore(id, after, (step) => steps.push(step)))
+        if (begun && !('begun' in begun)) {
+          write({ begun: begun.agents })
+          for (const step of steps) write({ step })
+          return write({ result: begun })
+        }
         await this.#commands.run(run, lines, gone.signal, begun)
       }
       tell()

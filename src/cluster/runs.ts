@@ -69,8 +69,7 @@ class ClusterRunWay implements RunWay {
       for (;;) {
         const next = await Promise.race([lines.next(), left])
         if (next.done) return
-        const line = told.next(next.value as RunLine)
-        if (line) yield line
+        yield* told.next(next.value as RunLine)
       }
     } finally {
       this.#isOver = true

@@ -10,28 +10,30 @@ export class ToldSteps {
   #begins = 0
   #lastAsk = 0
 
-  /** The line as it is told; undefined if it is known. */
-  next(line: RunLine): RunLine | undefined {
-    if ('begun' in line) return this.#begins++ === 0 ? line : undefined
-    if (!('step' in line)) return line
+  /** The lines that are told for one: none if it is known. */
+  next(line: RunLine): readonly RunLine[] {
+    if ('begun' in line) return this.#begins++ === 0 ? [line] : []
+    if (!('step' in line)) return [line]
     const { step } = line
     const known = this.#told.get(step.stepKey)
-    const state = stateOf(step, known)
-    if (state === undefined) return undefined
     const ask = known?.ask ?? (this.#begins > 1 ? this.#lastAsk + 1 : step.ask)
     this.#lastAsk = Math.max(this.#lastAsk, ask)
-    const told = { ...step, state, ask }
-    this.#told.set(step.stepKey, told)
-    return { step: told }
+    const told = this.#states(step.state, known?.state).map((state): RunLine => {
+      const isOpen = state === 'scheduled'
+      return { step: { ...step, state, ask, ...(isOpen && { costUsd: 0, tokens: 0, text: null }) } }
+    })
+    const last = told.at(-1)
+    if (last && 'step' in last) this.#told.set(step.stepKey, last.step)
+    return told
   }
-}
 
-/** A step that was asked in one worker is answered from the log in the next one: for its reader, it has succeeded. */
-function stateOf({ state }: StepEvent, known: StepEvent | undefined): StepEvent['state'] | undefined {
-  if (!known) return state
-  if (state === 'reused')
-    return known.state === 'succeeded' || known.state === 'reused' ? undefined : 'succeeded'
-  if (state === 'scheduled') return ENDED.has(known.state) ? state : undefined
-  if (state === known.state) return undefined
-  return state
+  /** A step that was asked in one worker is answered from the log in the next one: for its reader, it has succeeded. */
+  #states(state: StepEvent['state'], known: StepEvent['state'] | undefined): readonly StepEvent['state'][] {
+    if (state === known) return []
+    if (state === 'reused') {
+      if (known === undefined) return this.#begins > 1 ? ['scheduled', 'succeeded'] : [state]
+      return known === 'succeeded' ? [] : ['succeeded']
+    }
+    return state === 'scheduled' && known !== undefined && !ENDED.has(known) ? [] : [state]
+  }
 }

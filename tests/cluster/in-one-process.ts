@@ -97,8 +97,10 @@ export async function inOneProcess(count: number, script: ScriptedRunnerOptions 
     workers.push({ orchestrator, agent, run })
   }
   const current = (run: string) => placeOf('run', run).run
-  const move = (run: string) => {
+  const move = async (run: string) => {
     places.set(`run/${run}`, ((places.get(`run/${run}`) ?? 0) + 1) % count)
+    // It was lost here before, and never left: the engine has ended that.
+    if (current(run).has(run)) await current(run).leave(run)
     void newClient()
       .runCommand(run, 'drive', [])
       .catch(() => {})
@@ -114,18 +116,13 @@ export async function inOneProcess(count: number, script: ScriptedRunnerOptions 
     },
     /** Its worker hands a run over. */
     async drain(run: string) {
-      const before = current(run)
-      places.set(`run/${run}`, ((places.get(`run/${run}`) ?? 0) + 1) % count)
-      await before.leave(run)
-      void newClient()
-        .runCommand(run, 'drive', [])
-        .catch(() => {})
+      await current(run).leave(run)
+      await move(run)
     },
     /** Its worker is cut off: another one has the run, and it does not know. Returns what it does when it hears of that. */
-    lose(run: string) {
+    async lose(run: string) {
       const before = current(run)
-      current(run)
-      move(run)
+      await move(run)
       return () => before.lose([run])
     },
   }

@@ -41,7 +41,7 @@ test('a run of 20 steps that moves at any moment, drained or lost, asks each ste
             const move = moves[String(++calls)]
             if (move === 'drain') await cluster.drain('r')
             else if (move) {
-              const wake = cluster.lose('r')
+              const wake = await cluster.lose('r')
               if (move === 'lose and wake') await wake()
             }
             return `answer ${calls}`
@@ -62,7 +62,7 @@ test('a run of 20 steps that moves at any moment, drained or lost, asks each ste
         expect(types.filter((type) => type === 'StepFailed')).toEqual([])
       },
     ),
-    { numRuns: repetitions('MOVING_RUNS', { short: 15, long: 300 }) },
+    { numRuns: repetitions('MOVING_RUNS', { short: 10, long: 300 }) },
   )
 })
 
@@ -84,7 +84,6 @@ test('a run goes on when its client has ended, and another one that asks for the
   await left.begun
   await first.close()
   const other = await cluster.client()
-  expect(() => other.runs.resume('r')).not.toThrow()
   await expect(other.runs.resume('r')).rejects.toMatchObject({ _tag: 'RunActiveError' })
   const joined = other.run(workflow, 'x', { id: 'r' })
   isOver()
@@ -128,7 +127,10 @@ test('a run that is cancelled by another client ends where it is executed', asyn
   run.catch(() => {})
   await run.begun
   await (await cluster.client()).runs.cancel('r', 'not needed', { by: 'ada' })
-  await expect(run).rejects.toMatchObject({ _tag: 'RunInterruptedError', details: { paused: false } })
+  await expect(run).rejects.toMatchObject({
+    _tag: 'RunInterruptedError',
+    message: 'Run "r" was cancelled: not needed.',
+  })
   expect((await factsOf(team, 'run/r')).at(-1)).toBe('RunCancelled')
 })
 
@@ -164,9 +166,14 @@ test('what is told again after a move is told once', () => {
     { begun: ['a'] },
     ...[step('scheduled', 'one', 1), step('succeeded', 'one', 1), step('scheduled', 'two', 2)],
     { begun: ['a'] },
-    ...[step('reused', 'one', 1), step('reused', 'two', 2), step('scheduled', 'three', 2)],
+    ...[
+      step('reused', 'one', 1),
+      step('reused', 'two', 2),
+      step('reused', 'three', 3),
+      step('scheduled', 'four', 2),
+    ],
   ]
-  const heard = lines.flatMap((line) => told.next(line) ?? [])
+  const heard = lines.flatMap((line) => told.next(line))
   expect(
     heard.map((line) =>
       'step' in line ? `${line.step.state} ${line.step.stepKey} ${line.step.ask}` : 'begun',
@@ -178,5 +185,7 @@ test('what is told again after a move is told once', () => {
     'scheduled two 2',
     'succeeded two 2',
     'scheduled three 3',
+    'succeeded three 3',
+    'scheduled four 4',
   ])
 })

@@ -56,6 +56,7 @@ import {
 import { planRun, type RunPlan } from './plan.ts'
 import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
 import { type Prepared, Run, type RunPlacement } from './run.ts'
+import type { StepEvent } from './step-event.ts'
 import { configFingerprint } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
 import { endsRun, lastRunTurn, recordedResult, type WorkflowResult } from './workflow-result.ts'
@@ -215,8 +216,14 @@ export class Runs {
   /**
    * What became of a run that was begun after a version of it: its execution here, or its result. undefined if it is to begin,
    * or waits. Rejects if it was paused or cancelled.
+   *
+   * @param tell Is told of its steps, if it has ended.
    */
-  async begunBefore(id: string, after: number): Promise<Run | WorkflowResult | undefined> {
+  async begunBefore(
+    id: string,
+    after: number,
+    tell: (step: StepEvent) => void,
+  ): Promise<Run | WorkflowResult | undefined> {
     const { store } = this.#environment
     const stream = `${STREAMS}${id}`
     const last = await lastRunTurn(store, stream)
@@ -226,7 +233,8 @@ export class Runs {
     const { type, data } = runFacts.read(last)
     if (type === 'RunPaused' || type === 'RunCancelled')
       throw new RunInterruptedError({ runId: id, paused: type === 'RunPaused', ...data })
-    return endsRun(last) ? recordedResult(id, { store, stream, to: last.version }, this.#bodies) : undefined
+    if (!endsRun(last)) return undefined
+    return recordedResult(id, { store, stream, to: last.version }, this.#bodies, { tell })
   }
 
   /** Resolves when this process does not execute a run, or no more. */
