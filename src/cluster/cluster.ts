@@ -1,9 +1,8 @@
 /** The cluster as a process without agents sees it: the log, and the way to the workers. */
 import * as ManagedRuntime from 'effect/ManagedRuntime'
-import type { Placement } from '../actors/agent/ref.ts'
 import { defined } from '../events/json.ts'
 import type { Logger } from '../logger.ts'
-import type { RunPlacement } from '../patterns/runs/run.ts'
+import type { ClusterPlacement } from '../patterns/runs/run.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { postgresStore } from '../store/postgres/store.ts'
 import { executionOf, withClaims } from './claims.ts'
@@ -19,7 +18,7 @@ export async function joinCluster(
   logger?: Logger,
 ): Promise<{
   readonly store: EventStore
-  readonly placement: Placement & { readonly runs: RunPlacement }
+  readonly placement: ClusterPlacement
 }> {
   const log = withClaims(await postgresStore(database, { access: 'shared', ...defined({ logger }) }))
   const { store } = log
@@ -33,7 +32,7 @@ export async function joinCluster(
     drivers: () => members.drivers(),
   })
   return {
-    placement: { ...clusterPlacement(client), runs },
+    placement: { ...clusterPlacement(client), runs, claim: (stream) => log.claim(stream) },
     store: {
       ...store,
       async [Symbol.asyncDispose]() {

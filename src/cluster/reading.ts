@@ -1,13 +1,13 @@
 /** The cluster as a process sees it that only reads the log: it asks nothing of the workers, and knows who executes which run. */
-import { localPlacement, type Placement } from '../actors/agent/ref.ts'
-import type { RunPlacement } from '../patterns/runs/run.ts'
+import { localPlacement } from '../actors/agent/ref.ts'
+import type { ClusterPlacement } from '../patterns/runs/run.ts'
 import { WorkerTable } from './worker-table.ts'
 
 const refuse = async (): Promise<never> => {
   throw new Error('this process only reads the log')
 }
 
-export const readingPlacement = (database: string): Placement & { readonly runs: RunPlacement } => ({
+export const readingPlacement = (database: string): ClusterPlacement => ({
   ...localPlacement,
   runs: {
     owns: () => true,

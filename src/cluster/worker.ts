@@ -25,7 +25,7 @@ import type { Limits } from '../events/options/limits.ts'
 import { hostLogger, type Logger } from '../logger.ts'
 import { runKind } from '../patterns/runs/machine.ts'
 import { portable } from '../patterns/runs/options.ts'
-import type { RunPlacement } from '../patterns/runs/run.ts'
+import type { ClusterPlacement, RunPlacement } from '../patterns/runs/run.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { postgresStore } from '../store/postgres/store.ts'
@@ -48,7 +48,7 @@ interface WorkerClass<System> {
   open(options: {
     readonly baseDir?: string
     readonly store: ChainedStore
-    readonly placement: Placement & { readonly runs: RunPlacement }
+    readonly placement: ClusterPlacement
     readonly resume: 'on-demand'
     readonly runner?: AgentRunner
     readonly limits?: Limits
@@ -101,6 +101,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
           cancel: async (...cancellation) => started(runPlacement).cancel(...cancellation),
           drivers: noDrivers,
         },
+        claim: (stream) => log.claim(stream),
       },
     })
   } catch (error) {

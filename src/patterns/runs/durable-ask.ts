@@ -54,6 +54,8 @@ export interface AskContext extends AttemptContext {
   readonly fingerprints: Map<string, string>
   readonly copyUse: CopyUse
   readonly land: LandWork
+  /** Throws where nothing lands. */
+  readonly assertLands: () => void
 }
 
 export class DurableAsk {
@@ -200,6 +202,8 @@ export class DurableAsk {
     asked: NumberedAsk,
     interest: Interest,
   ): Promise<Reply> {
+    // Before it is paid for.
+    if (options.land) this.#context.assertLands()
     const agent = stepName(worker)
     const stepKey = asked.stepKey ?? stepKeyOf(asked, await this.#fingerprint(agent))
     const before = this.#context.steps.get(stepKey)

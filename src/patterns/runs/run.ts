@@ -1,5 +1,6 @@
 /** One execution of a workflow: await it for the result, iterate it or subscribe to it for progress, pause or cancel it. */
 import { filter, firstValueFrom, of, ReplaySubject, type Subscription, toArray } from 'rxjs'
+import type { Placement } from '../../actors/agent/ref.ts'
 import type { Verdict } from '../../actors/agent/tasks/held.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { RunInterruptedError } from '../../events/errors/run.ts'
@@ -51,6 +52,14 @@ export interface RunPlacement {
   cancel(runId: string, reason: string, verdict: Verdict): Promise<void>
   /** Of all runs that other processes execute, or have left as they were. */
   drivers(): Promise<ReadonlyMap<string, RunDriver>>
+}
+
+/** Where agents live and runs are executed. */
+export interface ClusterPlacement extends Placement {
+  /** Default: runs are executed in the process that begins them. */
+  readonly runs?: RunPlacement
+  /** Ends what other processes write to a stream. Default: none do. */
+  readonly claim?: (stream: string) => Promise<void>
 }
 
 /** The reason of the signal with which a run is interrupted. */

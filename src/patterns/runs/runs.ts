@@ -71,6 +71,8 @@ interface RunsEnvironment extends ActorEnvironment, RunFilesEnvironment {
   readonly offered: Readonly<Record<string, Pattern>>
   readonly build: BuildWorkflow
   readonly land: LandWork
+  /** Throws where nothing lands. */
+  readonly assertLands: () => void
   /** Where runs are executed. Default: all of them here. */
   readonly placement: RunPlacement | undefined
 }
@@ -617,6 +619,7 @@ export class Runs {
       fingerprints,
       copyUse: this.#copyUse,
       land: this.#environment.land,
+      assertLands: this.#environment.assertLands,
     }
     return { context, pattern, task }
   }
