@@ -1,5 +1,4 @@
 /** The options of `Orchestrator.open`. */
-import type { Placement } from './actors/agent/ref.ts'
 import type { Inspection } from './actors/engine/live-machine.ts'
 import type { OwnKind } from './actors/own/definition.ts'
 import type { FatalError } from './actors/supervision/downfall.ts'
@@ -13,6 +12,7 @@ import type { Limits } from './events/options/limits.ts'
 import type { NotificationReceiver } from './events/options/notify.ts'
 import type { Logger } from './logger.ts'
 import type { Pattern } from './patterns/pattern.ts'
+import type { ClusterPlacement } from './patterns/runs/run.ts'
 import type { EventStore } from './store/event-store.ts'
 
 /** Options of `Orchestrator.open`. */
@@ -50,8 +50,8 @@ export interface OrchestratorOptions {
   readonly runner?: AgentRunner
   /** Agents live in the workers of a cluster; this process asks them, reads the log and runs workflows. */
   readonly cluster?: ClusterOptions
-  /** Which agents live in this process, and the way to the others. Default: all of them do. */
-  readonly placement?: Placement
+  /** Which agents live in this process and which runs it executes, and the way to the others. Default: all of them. */
+  readonly placement?: ClusterPlacement
   /** The log. Default: LevelDB in the base directory. The orchestrator closes it. */
   readonly store?: EventStore
   /** A pino instance or a compatible logger. Default: silent. */

@@ -32,6 +32,7 @@ import type { Supervisor } from './actors/supervision/supervisor.ts'
 import { Supervisors } from './actors/supervision/supervisors.ts'
 import { claudeCli, processLimits } from './claude/claude-cli.ts'
 import { type Clock, inTime, systemClock } from './clock.ts'
+import type { WorkerDuties } from './cluster/duties.ts'
 import type { ClusterOptions } from './cluster/options.ts'
 import type { Recorded } from './events/envelope.ts'
 import { StoreLockLost } from './events/errors/store.ts'
@@ -147,6 +148,8 @@ export class Orchestrator implements AsyncDisposable {
   #lock: StoreLock | undefined
   /** What answers the calls, in a word. */
   readonly #runner: string
+  /** Ends what other processes do for an actor; undefined if no other one writes to the log. */
+  readonly #claim: ((stream: string) => Promise<void>) | undefined
   /** Writes the declared agents and budget, once. */
   #declare: () => Promise<void> = async () => {}
 
@@ -202,8 +205,10 @@ export class Orchestrator implements AsyncDisposable {
     const { workflows: offered = {} } = options
     const land: LandWork = async (...work) =>
       (await import('./landing/step-landing.ts')).landStep(await this.#working.#landing(), ...work)
-    const execute = async (run: string) => placement.execute?.(run)
-    this.#runs = new Runs({ ...environment, budgets, offered, build, land, execute }, this.#agents)
+    const assertLands = () => this.#assertAlone('Landing', 'Let the agent push its branch.')
+    const runs = { ...environment, budgets, offered, build, land, assertLands }
+    this.#runs = new Runs({ ...runs, placement: options.placement?.runs }, this.#agents)
+    this.#claim = options.placement?.claim
     this.#ownActors = new OwnActors(environment, options.actors ?? [], residence)
     this.#downfall = new Downfall(logger, options.onFailure)
     this.#supervisors = new Supervisors({
@@ -243,7 +248,12 @@ export class Orchestrator implements AsyncDisposable {
         drives: options.resume !== 'on-demand',
         isTaking: () => this.#intake.isOpen,
         checkAgent: (id) => this.#agents.get(id),
-        checkWorkflow: (workflow) => this.#runs.sealed(byName(workflow)),
+        checkWorkflow: async (workflow) => {
+          const reference = await this.#runs.sealed(byName(workflow))
+          if (reference.kind === 'program')
+            this.#assertAlone('A workflow that this program offers', 'Give it as data, such as a module.')
+          return reference
+        },
         ask: async (agent, prompt, { id: taskId, causationId }) =>
           (await this.#agents.get(agent)).accept(prompt, {
             taskId,
@@ -252,7 +262,7 @@ export class Orchestrator implements AsyncDisposable {
         run: async (workflow, input, { id, causationId }) => {
           // Begun before: it is resumed as any other run is.
           if ((await store.head(streamName('run', id))) > 0) return
-          const run = this.#runs.start(workflow, input, { id }, causationId)
+          const run = this.#runs.start(workflow, input, { id, causationId })
           run.catch(() => {})
           await run.begun
         },
@@ -382,6 +392,13 @@ export class Orchestrator implements AsyncDisposable {
       await this.close()
       throw error
     }
+  }
+
+  /** Throws InvalidInputError for what no worker does. */
+  #assertAlone(what: string, hint: string): void {
+    if (!this.#claim) return
+    const problem = 'it works in one process only, and the agents of this log live in workers'
+    throw new InvalidInputError({ what, problem, hint })
   }
 
   #landing(): Promise<Landings> {
@@ -618,6 +635,20 @@ export class Orchestrator implements AsyncDisposable {
     await removeEach(await this.agents(), (id) => this.removeAgent(id, options))
   }
 
+  /** What a worker of a cluster does for the runs and the schedules that are its own. */
+  readonly duties: WorkerDuties = {
+    takeRun: async (id) => this.#working.#runs.take(id),
+    releaseRun: (id) => this.#runs.release(id),
+    runEnded: (id) => this.#runs.ended(id),
+    begunBefore: async (...run) => this.#working.#runs.begunBefore(...run),
+    isActive: (id) => this.#runs.isActive(id),
+    waitingRuns: () => this.#runs.waiting,
+    tendSchedules: async (isOurs) => {
+      if (this.#schedules ?? (await this.#working.#hasOpen('schedule/')))
+        await (await this.#schedule()).tend(isOurs)
+    },
+  }
+
   /** The processes of calls that are running, oldest first: those that the log knows, and those that it does not. */
   async processes(): Promise<readonly RunningProcess[]> {
     return this.#open.#agents.processes()
@@ -680,11 +711,17 @@ export class Orchestrator implements AsyncDisposable {
 
   /** The work of agents on its way to branches of their repositories. */
   readonly landings: OrchestratorLandings = {
-    land: async (of, options) => (await this.#working.#landing()).land(of, options),
+    land: async (of, options) => {
+      this.#assertAlone('Landing', 'Let the agent push its branch.')
+      return (await this.#working.#landing()).land(of, options)
+    },
     list: async () => (await this.#open.#landing()).list(),
     changes: () => defer(async () => (await this.#open.#landing()).changes()).pipe(concatAll()),
     settled: async (entry) => (await this.#open.#landing()).settled(entry),
-    cancel: async (entry, decision) => (await this.#working.#landing()).cancel(entry, decision),
+    cancel: async (entry, decision) => {
+      this.#assertAlone('Landing', 'Cancel it where one process has the log open.')
+      return (await this.#working.#landing()).cancel(entry, decision)
+    },
   }
 
   /** What is asked at set times. */
@@ -763,6 +800,7 @@ export class Orchestrator implements AsyncDisposable {
    * await orchestrator.supervise({ id: 'team', strategy: 'one-for-all', children: [{ agent: 'writer' }, { agent: 'critic' }] })
    */
   async supervise(specification: SupervisorSpecification): Promise<Supervisor> {
+    this.#assertAlone('Supervising', 'Agents in workers are resumed without a supervisor.')
     return this.#working.#supervisors.supervise(specification)
   }
 
@@ -784,7 +822,10 @@ export class Orchestrator implements AsyncDisposable {
     kind: OwnKind<C, R, M>,
     id: string,
   ): Promise<ActorRef<C, R, SnapshotFrom<M>>> {
-    return this.#working.#ownActors.spawn(kind, id)
+    const actors = this.#working.#ownActors
+    // In a cluster it lives where it was spawned last, and is fenced everywhere else.
+    await this.#claim?.(streamName(kind.kind, id))
+    return actors.spawn(kind, id)
   }
 
   /** Makes kinds of actors known without starting any, so that their streams can be replayed. */

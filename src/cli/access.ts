@@ -57,7 +57,8 @@ export async function accessForReading(
 ): Promise<Access> {
   if (database !== undefined) {
     const { store } = await openLog(database, options)
-    return ownAccess(await readingOrchestrator(Orchestrator, baseDir, store))
+    const { readingPlacement } = await import('../cluster/reading.ts')
+    return ownAccess(await readingOrchestrator(Orchestrator, baseDir, store, readingPlacement(database)))
   }
   const owners = await ownersAccess(baseDir, false)
   if (owners) return owners

@@ -29,6 +29,8 @@ export interface Session {
   readonly signal: AbortSignal
   /** Leaves what was accepted here to an owner in the background, which is started when this process is done. */
   readonly leave: () => void
+  /** Where it continues then. */
+  readonly leftTo: string
   /** This session, or one through the next owner of the store if its own has ended. */
   readonly renewed: () => Promise<Session>
 }
@@ -69,7 +71,7 @@ export async function withSession(
 ): Promise<void> {
   const own = shared.getStore()
   if (own) return work({ ...own, terminal: terminal(options) })
-  if (purpose === 'leave') refuseDatabase(options, '--detach')
+  if (purpose === 'leave' && !(await hasWorkers(options))) refuseDatabase(options, '--detach')
   const screen = terminal(options)
   const interruption = listening ?? listenForInterruption()
   const { signal } = interruption
@@ -108,7 +110,9 @@ export async function withSession(
       return beginAgain()
     }
     hasChanged = isUsed
-    return { orchestrator, owner, terminal: screen, signal, leave, renewed }
+    const without = database === undefined ? 'after this session' : 'in the workers'
+    const leftTo = owner === null ? without : `in process ${owner}`
+    return { orchestrator, owner, terminal: screen, signal, leave, leftTo, renewed }
   }
   /** The owner is about to end. Until it has, each look at it costs both processes work. */
   const beginAgain = async (): Promise<Session> => {
@@ -146,7 +150,7 @@ export async function withSession(
     }
   } finally {
     await opened?.[Symbol.asyncDispose]()
-    if (isLeft) await startBackground(options)
+    if (isLeft && database === undefined) await startBackground(options)
   }
 }
 
@@ -251,6 +255,10 @@ export async function openHere(
     ...orchestratorOptions(options.config),
   })
 }
+
+/** Whether the work is done by workers, which outlive each command. */
+const hasWorkers = async ({ database }: GlobalOptions) =>
+  database !== undefined && (await import('../cluster/worker-table.ts')).WorkerTable.areIn(database)
 
 /** The log in a database: of this process alone, or through the workers that it has. */
 async function logIn(

@@ -1,16 +1,12 @@
 /** The way to agents that live in workers: a request is sent to where its agent is, and again when that has moved. */
 import { randomUUID } from 'node:crypto'
-import type { Sharding } from 'effect/cluster/Sharding'
-import * as Effect from 'effect/Effect'
-import type * as ManagedRuntime from 'effect/ManagedRuntime'
-import * as Stream from 'effect/Stream'
 import type { Placement } from '../actors/agent/ref.ts'
 import type { AskOptions } from '../actors/agent/tasks/ask-options.ts'
 import { type DraftChange, TaskChannel } from '../actors/agent/tasks/channel.ts'
 import { type Reply, TaskHandle } from '../actors/agent/tasks/handle.ts'
 import type { HeldTask } from '../actors/agent/tasks/held.ts'
 import type { CallMessage } from '../claude/runner.ts'
-import { pause, systemClock } from '../clock.ts'
+import { type Clock, pause, systemClock } from '../clock.ts'
 import { TaskCancelledError } from '../events/errors/task.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import { checkTaskId } from '../events/ids.ts'
@@ -19,7 +15,13 @@ import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
 import { AGENT_COMMANDS } from '../owner/commands.ts'
 import { errorFrom, isErrorLine } from '../owner/wire.ts'
 import { remoteAccept } from '../remote/ask.ts'
-import { agentEntity, type EntityAsk, type EntityCommand, WORKER_COMMANDS } from './entity.ts'
+import {
+  type EntityAsk,
+  type EntityCommand,
+  type EntityKind,
+  type EntityRun,
+  WORKER_COMMANDS,
+} from './requests.ts'
 
 type Line =
   | { readonly message: CallMessage }
@@ -32,12 +34,21 @@ const AGAIN_MS = 100
 /** The agent has left the worker that was asked: it is somewhere else by now, or will be. */
 const MOVED = new Set(['ClosedError', 'Fenced', 'StoreLockLost'])
 
+/** How a request reaches an agent or a run, where that is now. It fails, or answers that it has moved, where it does not. */
+export interface Transport {
+  command(kind: EntityKind, id: string, request: string, signal: AbortSignal): Promise<string>
+  ask(kind: EntityKind, id: string, request: string): Promise<AsyncIterable<string>>
+  drafts(agent: string): Promise<AsyncIterable<string>>
+}
+
 export class ClusterClient {
-  readonly #runtime: ManagedRuntime.ManagedRuntime<Sharding, unknown>
+  readonly #transport: Transport
+  readonly #clock: Clock
   readonly #closing = new AbortController()
 
-  constructor(runtime: ManagedRuntime.ManagedRuntime<Sharding, unknown>) {
-    this.#runtime = runtime
+  constructor(transport: Transport, clock: Clock = systemClock) {
+    this.#transport = transport
+    this.#clock = clock
   }
 
   close(): void {
@@ -45,41 +56,37 @@ export class ClusterClient {
   }
 
   /** Calls a method of an agent where it lives, or one of the orchestrator there that makes or ends it. */
-  async command(agent: string, method: string, args: readonly unknown[]): Promise<unknown> {
-    const given = args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1)
-    const request: EntityCommand = { method, args: given }
-    for await (const line of this.#tried(async () => {
-      const answer = await this.#runtime.runPromise(
-        Effect.flatMap(agentEntity.client, (clientFor) =>
-          clientFor(agent).Command({ request: JSON.stringify(request) }),
-        ),
-        { signal: this.#closing.signal },
-      )
-      return [answer]
-    }))
-      return (line as { result: unknown }).result
-    throw new ClosedError({ what: 'cluster' })
+  command(agent: string, method: string, args: readonly unknown[]): Promise<unknown> {
+    return this.#command('agent', agent, method, args)
+  }
+
+  /** The same of a run. */
+  runCommand(run: string, method: string, args: readonly unknown[]): Promise<unknown> {
+    return this.#command('run', run, method, args)
   }
 
   /** Each line that is told of a task, from the beginning again if its agent moves. */
   ask(agent: string, request: EntityAsk): AsyncGenerator<unknown> {
-    return this.#tried(async () =>
-      this.#runtime.runPromise(
-        Effect.flatMap(agentEntity.client, (clientFor) =>
-          Stream.toAsyncIterableEffect(clientFor(agent).Ask({ request: JSON.stringify(request) })),
-        ),
-      ),
-    )
+    return this.#tried(() => this.#transport.ask('agent', agent, JSON.stringify(request)))
+  }
+
+  /** The same of a run. */
+  run(run: string, request: EntityRun): AsyncGenerator<unknown> {
+    return this.#tried(() => this.#transport.ask('run', run, JSON.stringify(request)))
   }
 
   drafts(agent: string): AsyncGenerator<unknown> {
-    return this.#tried(async () =>
-      this.#runtime.runPromise(
-        Effect.flatMap(agentEntity.client, (clientFor) =>
-          Stream.toAsyncIterableEffect(clientFor(agent).Drafts()),
-        ),
-      ),
-    )
+    return this.#tried(() => this.#transport.drafts(agent))
+  }
+
+  async #command(kind: EntityKind, id: string, method: string, args: readonly unknown[]): Promise<unknown> {
+    const given = args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1)
+    const request: EntityCommand = { method, args: given }
+    const send = async () => [
+      await this.#transport.command(kind, id, JSON.stringify(request), this.#closing.signal),
+    ]
+    for await (const line of this.#tried(send)) return (line as { result: unknown }).result
+    throw new ClosedError({ what: 'cluster' })
   }
 
   async *#tried(send: () => Promise<Iterable<string> | AsyncIterable<string>>): AsyncGenerator<unknown> {
@@ -96,7 +103,7 @@ export class ClusterClient {
       } catch (error) {
         if (error instanceof Told) throw error.error
       }
-      await pause(systemClock, AGAIN_MS, signal)
+      await pause(this.#clock, AGAIN_MS, signal)
     }
   }
 }

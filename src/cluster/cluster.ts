@@ -1,30 +1,44 @@
 /** The cluster as a process without agents sees it: the log, and the way to the workers. */
 import * as ManagedRuntime from 'effect/ManagedRuntime'
-import type { Placement } from '../actors/agent/ref.ts'
 import { defined } from '../events/json.ts'
 import type { Logger } from '../logger.ts'
+import type { ClusterPlacement } from '../patterns/runs/run.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { postgresStore } from '../store/postgres/store.ts'
 import { executionOf, withClaims } from './claims.ts'
 import { ClusterClient, clusterPlacement } from './client.ts'
 import { engineLayer } from './engine.ts'
+import { engineTransport } from './entity.ts'
 import type { ClusterOptions } from './options.ts'
+import { clusterRuns } from './runs.ts'
+import { WorkerTable } from './worker-table.ts'
 
 export async function joinCluster(
   { database }: ClusterOptions,
   logger?: Logger,
-): Promise<{ readonly store: EventStore; readonly placement: Placement }> {
+): Promise<{
+  readonly store: EventStore
+  readonly placement: ClusterPlacement
+}> {
   const log = withClaims(await postgresStore(database, { access: 'shared', ...defined({ logger }) }))
   const { store } = log
   const runtime = ManagedRuntime.make(await engineLayer({ database, drainMs: 0 }))
-  const client = new ClusterClient(runtime)
+  const client = new ClusterClient(engineTransport(runtime))
+  const members = await WorkerTable.at(database)
+  const runs = clusterRuns({
+    ...{ client, store },
+    owns: () => false,
+    execute: (run) => log.claim(executionOf(run)),
+    drivers: () => members.drivers(),
+  })
   return {
-    placement: { ...clusterPlacement(client), execute: (run) => log.claim(executionOf(run)) },
+    placement: { ...clusterPlacement(client), runs, claim: (stream) => log.claim(stream) },
     store: {
       ...store,
       async [Symbol.asyncDispose]() {
         client.close()
         await runtime.dispose()
+        await members.close()
         await store[Symbol.asyncDispose]()
       },
     },

@@ -1,8 +1,12 @@
-/** Agents as entities of the cluster: what can be asked of one. Requests and answers are JSON, as between an owner and its clients. */
+/** Agents and runs as entities of the cluster: what can be asked of one. Requests and answers are JSON, as between an owner and its clients. */
 import { Entity } from 'effect/cluster'
+import type { Sharding } from 'effect/cluster/Sharding'
+import * as Effect from 'effect/Effect'
+import type * as ManagedRuntime from 'effect/ManagedRuntime'
 import { Rpc } from 'effect/rpc'
 import * as Schema from 'effect/Schema'
-import { LIFE_COMMANDS } from '../owner/commands.ts'
+import * as Stream from 'effect/Stream'
+import type { Transport } from './client.ts'
 
 /** Calls a method of the agent, or one of the orchestrator that is about this agent. */
 const command = Rpc.make('Command', { payload: { request: Schema.String }, success: Schema.String })
@@ -15,17 +19,35 @@ const drafts = Rpc.make('Drafts', { success: Schema.String, stream: true })
 
 export const agentEntity = Entity.make('agent', [command, ask, drafts])
 
-/** Methods of the orchestrator of a worker that make or end an agent. */
-export const WORKER_COMMANDS: readonly string[] = [...LIFE_COMMANDS, 'copyAgent']
+/** A run of a workflow that is data. Asking starts or resumes it, and tells line by line what becomes of it. */
+export const runEntity = Entity.make('run', [command, ask])
 
-/** What an entity calls: a method of its agent, or one of the orchestrator that makes or ends it. */
-export interface EntityCommand {
-  readonly method: string
-  readonly args: readonly unknown[]
-}
-
-export interface EntityAsk {
-  readonly taskId: string
-  readonly task: unknown
-  readonly options: object
+/** Through the engine, which knows the worker of each. */
+export function engineTransport(runtime: ManagedRuntime.ManagedRuntime<Sharding, unknown>): Transport {
+  const lines = (asked: Effect.Effect<AsyncIterable<string>, unknown, Sharding>) => runtime.runPromise(asked)
+  return {
+    command: (kind, id, request, signal) =>
+      runtime.runPromise(
+        kind === 'agent'
+          ? Effect.flatMap(agentEntity.client, (clientFor) => clientFor(id).Command({ request }))
+          : Effect.flatMap(runEntity.client, (clientFor) => clientFor(id).Command({ request })),
+        { signal },
+      ),
+    ask: (kind, id, request) =>
+      lines(
+        kind === 'agent'
+          ? Effect.flatMap(agentEntity.client, (clientFor) =>
+              Stream.toAsyncIterableEffect(clientFor(id).Ask({ request })),
+            )
+          : Effect.flatMap(runEntity.client, (clientFor) =>
+              Stream.toAsyncIterableEffect(clientFor(id).Ask({ request })),
+            ),
+      ),
+    drafts: (agent) =>
+      lines(
+        Effect.flatMap(agentEntity.client, (clientFor) =>
+          Stream.toAsyncIterableEffect(clientFor(agent).Drafts()),
+        ),
+      ),
+  }
 }

@@ -1,14 +1,14 @@
 /** The agents that live in this worker: each is claimed before it is folded, and leaves once its work has ended. */
 import type { AgentRef } from '../actors/agent/ref.ts'
-import { inTime, steadyTime, systemClock } from '../clock.ts'
-import { Fenced } from '../events/errors/store.ts'
+import { inTime, systemClock } from '../clock.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { streamName } from '../events/ids.ts'
 import { heard } from '../events/listener.ts'
 import { AGENT_COMMANDS, callCommand, isData } from '../owner/commands.ts'
 import { errorLine } from '../owner/wire.ts'
+import { ClaimedHere } from './claimed-here.ts'
 import type { ClaimedLog } from './claims.ts'
-import { type EntityAsk, type EntityCommand, WORKER_COMMANDS } from './entity.ts'
+import { type EntityAsk, type EntityCommand, WORKER_COMMANDS } from './requests.ts'
 
 /** What a worker needs of its orchestrator. */
 export interface WorkerSystem {
@@ -19,72 +19,47 @@ export interface WorkerSystem {
   copyAgent(id: string, number: number): Promise<AgentRef>
 }
 
-export class Residents {
+export class Residents extends ClaimedHere {
   readonly #system: WorkerSystem
-  readonly #log: ClaimedLog
   readonly #drainMs: number
-  readonly #here = new Set<string>()
-  /** Those whose work was ended, because another worker has them or may have, each since when. */
-  readonly #lost = new Map<string, number>()
 
   constructor(system: WorkerSystem, log: ClaimedLog, drainMs: number) {
+    super(log)
     this.#system = system
-    this.#log = log
     this.#drainMs = drainMs
   }
 
-  get size(): number {
-    return this.#here.size
+  protected streamOf(id: string): string {
+    return streamName('agent', id)
   }
 
-  /** Whether an agent lives here. */
-  has(id: string): boolean {
-    return this.#here.has(id) && !this.#lost.has(id)
-  }
-
-  /** Those whose work was ended at least so long ago, and that have not left. */
-  lostFor(ms: number): readonly string[] {
-    const before = steadyTime(systemClock) - ms
-    return [...this.#lost].flatMap(([id, at]) => (at <= before ? [id] : []))
-  }
-
-  async enter(id: string): Promise<void> {
-    await this.#log.claim(streamName('agent', id))
-    this.#here.add(id)
-    this.#lost.delete(id)
-    // What was read of it here before.
-    await this.#system.releaseAgent(id)
+  protected release(id: string): Promise<void> {
+    return this.#system.releaseAgent(id)
   }
 
   /** Ends its work at once, if it does not end by itself in time, or if it was lost. */
-  async leave(id: string): Promise<void> {
+  override async leave(id: string): Promise<void> {
+    await this.settled(id)
+    await super.leave(id)
+  }
+
+  /** Resolves when an agent that works here has nothing more to do, or has taken too long for it. */
+  async settled(id: string): Promise<void> {
     const agent = this.has(id) ? await this.#system.agent(id).catch(() => undefined) : undefined
     const settled = agent?.isStarted ? agent.settled().catch(() => {}) : Promise.resolve()
     await inTime(systemClock, settled, this.#drainMs, undefined)
-    await this.#system.releaseAgent(id)
-    this.#log.release(streamName('agent', id))
-    this.#here.delete(id)
-    this.#lost.delete(id)
-  }
-
-  /** Ends the work of agents at once: their calls are terminated, and those who wait for them ask again. */
-  async lose(ids: Iterable<string> = this.#here): Promise<void> {
-    await Promise.all(
-      [...ids].map(async (id) => {
-        if (!this.has(id)) return
-        this.#lost.set(id, steadyTime(systemClock))
-        await this.#system.releaseAgent(id)
-      }),
-    )
   }
 
   /** Never rejects: an error is an answer. */
   async command(id: string, request: string): Promise<string> {
     try {
       const { method, args } = JSON.parse(request) as EntityCommand
-      this.#assertHere(id)
+      this.assertHere(id)
       if (method === 'start') {
-        ;(await this.#system.agent(id)).start()
+        const agent = await this.#system.agent(id)
+        agent.start()
+        // The engine ends what has no request for long.
+        await agent.settled()
         return '{"result":null}'
       }
       const isOfSystem = WORKER_COMMANDS.includes(method)
@@ -103,7 +78,7 @@ export class Residents {
     const { taskId, task, options } = JSON.parse(request) as EntityAsk
     let agent: AgentRef
     try {
-      this.#assertHere(id)
+      this.assertHere(id)
       agent = await this.#system.agent(id)
     } catch (error) {
       yield JSON.stringify(errorLine(error))
@@ -131,7 +106,7 @@ export class Residents {
   async *drafts(id: string): AsyncGenerator<string> {
     const leaving = new AbortController()
     try {
-      this.#assertHere(id)
+      this.assertHere(id)
       const agent = await this.#system.agent(id)
       for await (const change of agent.drafts(leaving.signal)) yield JSON.stringify(change)
     } catch (error) {
@@ -139,9 +114,5 @@ export class Residents {
     } finally {
       leaving.abort()
     }
-  }
-
-  #assertHere(id: string): void {
-    if (!this.has(id)) throw new Fenced({ stream: streamName('agent', id) })
   }
 }

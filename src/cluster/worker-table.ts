@@ -2,6 +2,7 @@
 import { WorkerNameTaken, WorkerNotFound } from '../events/errors/owner.ts'
 import { codeOf } from '../events/errors/phrases.ts'
 import { nearestName } from '../events/nearest-name.ts'
+import type { RunDriver, WaitingReason } from '../patterns/runs/options.ts'
 import { PostgresDatabase } from '../store/postgres/database.ts'
 
 /** A worker, as `cluster workers` lists it. */
@@ -30,6 +31,9 @@ const IS_THERE = `seen > now() - interval '${FORGOTTEN_AFTER_MS} ms'`
 const PATIENCE_MS = 1
 const CONNECTIONS = 2
 const UNDEFINED_TABLE = '42P01'
+const UNDEFINED_COLUMN = '42703'
+/** The tables are of a release that had none of this. */
+const NOT_MADE: ReadonlySet<string | undefined> = new Set([UNDEFINED_TABLE, UNDEFINED_COLUMN])
 
 export class WorkerTable {
   readonly #database: PostgresDatabase
@@ -64,13 +68,38 @@ export class WorkerTable {
     })
   }
 
+  /** Who executes which of the open runs, or why a worker has left one as it was. */
+  async drivers(): Promise<ReadonlyMap<string, RunDriver>> {
+    const { schema } = this.#database
+    const rows = await this.#database
+      .rows<{ run: string; worker: string; waiting: string }>(
+        'drivers',
+        `select run.stream as run, worker.name as worker, worker.waiting from ${schema}.streams as run
+         join ${schema}.claims as claim on claim.stream = 'execution' || substr(run.stream, 4)
+         join ${this.#table} as worker on worker.epoch::text = split_part(claim.token, '.', 1)
+         where run.is_open and run.stream like 'run/%' and worker.${IS_THERE}`,
+      )
+      .catch((error) => {
+        if (NOT_MADE.has(codeOf(error.cause))) return []
+        throw error
+      })
+    return new Map(
+      rows.map(({ run, worker, waiting }) => {
+        const runId = run.slice('run/'.length)
+        const reasons = JSON.parse(waiting) as Readonly<Record<string, WaitingReason>>
+        const reason = Object.hasOwn(reasons, runId) ? reasons[runId] : undefined
+        return [runId, reason === undefined ? { driver: worker } : { reason }]
+      }),
+    )
+  }
+
   /** @throws WorkerNameTaken */
   async join(name: string, address: string, epoch: number): Promise<void> {
     const [row] = await this.#database.rows(
       'join',
       `insert into ${this.#table} as old (name, address, epoch) values ($1, $2, $3)
        on conflict (name) do update set address = excluded.address, epoch = excluded.epoch, since = now(), seen = now(),
-         agents = 0, draining = false where old.epoch = excluded.epoch or not old.${IS_THERE} returning name`,
+         agents = 0, draining = false, waiting = '{}' where old.epoch = excluded.epoch or not old.${IS_THERE} returning name`,
       [name, address, epoch],
     )
     if (row) return
@@ -83,17 +112,18 @@ export class WorkerTable {
     { name, epoch }: { readonly name: string; readonly epoch: number },
     agents: number,
     tokens: ReadonlyMap<string, string>,
+    waiting: Readonly<Record<string, string>> = {},
   ): Promise<Heartbeat> {
     const [row] = await this.#database.rows<{ draining: boolean | null; lost: string[] }>(
       'beat',
       `with own as (
-         update ${this.#table} set seen = now(), agents = $3 where name = $1 and epoch = $2 returning draining
+         update ${this.#table} set seen = now(), agents = $3, waiting = $6 where name = $1 and epoch = $2 returning draining
        )
        select (select draining from own) as draining, array(
          select mine.stream from unnest($4::text[], $5::text[]) as mine (stream, token)
          left join ${this.#database.schema}.claims as claim on claim.stream = mine.stream
          where claim.token is distinct from mine.token) as lost`,
-      [name, epoch, agents, [...tokens.keys()], [...tokens.values()]],
+      [name, epoch, agents, [...tokens.keys()], [...tokens.values()], JSON.stringify(waiting)],
     )
     const { draining = null, lost = [] } = row ?? {}
     return { isReplaced: draining === null, isDraining: draining === true, lost }

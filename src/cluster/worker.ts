@@ -12,27 +12,34 @@ import * as Layer from 'effect/Layer'
 import * as ManagedRuntime from 'effect/ManagedRuntime'
 import * as Stream from 'effect/Stream'
 import type { Placement } from '../actors/agent/ref.ts'
+import { foldStream } from '../actors/engine/history.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { pause, steadyTime, systemClock } from '../clock.ts'
 import { WorkerNameTaken } from '../events/errors/owner.ts'
 import { codeOf } from '../events/errors/phrases.ts'
-import { InvalidInputError } from '../events/errors/usage.ts'
+import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import { checkId } from '../events/ids.ts'
 import { defined } from '../events/json.ts'
 import type { AgentDefaults } from '../events/options/agent.ts'
 import type { Limits } from '../events/options/limits.ts'
 import { hostLogger, type Logger } from '../logger.ts'
+import { runKind } from '../patterns/runs/machine.ts'
+import { portable } from '../patterns/runs/options.ts'
+import type { ClusterPlacement, RunPlacement } from '../patterns/runs/run.ts'
+import type { EventStore } from '../store/event-store.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { postgresStore } from '../store/postgres/store.ts'
 import { withClaims } from './claims.ts'
 import { ClusterClient, clusterPlacement } from './client.ts'
 import { engineLayer, LOCK_EXPIRY_MS } from './engine.ts'
-import { agentEntity } from './entity.ts'
+import { agentEntity, engineTransport, runEntity } from './entity.ts'
 import { addressFrom, addressText, type ClusterWorker, isLoopback, type WorkerOptions } from './options.ts'
 import { Residents, type WorkerSystem } from './residents.ts'
+import { type RunningSystem, RunResidents } from './run-residents.ts'
+import { clusterRuns, noDrivers } from './runs.ts'
 import { WorkerTable } from './worker-table.ts'
 
-interface ClosableSystem extends WorkerSystem {
+interface ClosableSystem extends WorkerSystem, Omit<RunningSystem, 'agent'> {
   readonly failed: Promise<Error>
   close(): Promise<void>
 }
@@ -41,7 +48,7 @@ interface WorkerClass<System> {
   open(options: {
     readonly baseDir?: string
     readonly store: ChainedStore
-    readonly placement: Placement
+    readonly placement: ClusterPlacement
     readonly resume: 'on-demand'
     readonly runner?: AgentRunner
     readonly limits?: Limits
@@ -53,6 +60,8 @@ interface WorkerClass<System> {
 const DRAIN_MS = 15 * 60_000
 /** How often a worker says that it lives, and looks for agents of its own that have work and no caller. */
 const BEAT_MS = 1000
+/** How often it is tried to build the workflow of a run that waits. */
+const LOOKED_AT_AGAIN_MS = 60_000
 /** One that was killed keeps its name for a while. */
 const NAME_TRIES = 20
 
@@ -74,6 +83,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
     await store[Symbol.asyncDispose]()
   }
   let placement: Placement | undefined
+  let runPlacement: RunPlacement | undefined
   let system: System
   try {
     await join(members, me, addressText(advertise))
@@ -84,6 +94,14 @@ export async function openClusterWorker<System extends ClosableSystem>(
       placement: {
         owns: (id) => residents.has(id),
         call: (...call) => placement?.call(...call),
+        runs: {
+          owns: (id) => runs.has(id),
+          execute: (id) => runs.execute(id),
+          begin: async (run) => started(runPlacement).begin(run),
+          cancel: async (...cancellation) => started(runPlacement).cancel(...cancellation),
+          drivers: noDrivers,
+        },
+        claim: (stream) => log.claim(stream),
       },
     })
   } catch (error) {
@@ -91,6 +109,13 @@ export async function openClusterWorker<System extends ClosableSystem>(
     throw error
   }
   const residents: Residents = new Residents(system, log, drainMs)
+  let shardOf: (id: string) => unknown = () => undefined
+  // What is in one shard moves together: a run is executed here as long as an agent keeps it.
+  const runs: RunResidents = new RunResidents(system, log, name, (run) =>
+    Promise.all(
+      [...residents.ids].map((id) => String(shardOf(id)) === String(shardOf(run)) && residents.settled(id)),
+    ),
+  )
   const handlers = Effect.gen(function* () {
     const { entityId } = yield* Entity.CurrentAddress
     yield* Effect.acquireRelease(
@@ -103,7 +128,21 @@ export async function openClusterWorker<System extends ClosableSystem>(
       Drafts: () => lines(residents.drafts(entityId)),
     })
   })
-  const entities = agentEntity.toLayer(handlers, { concurrency: 'unbounded' })
+  const runHandlers = Effect.gen(function* () {
+    const { entityId } = yield* Entity.CurrentAddress
+    yield* Effect.acquireRelease(
+      Effect.promise(() => runs.enter(entityId)),
+      () => Effect.promise(() => runs.leave(entityId)),
+    )
+    return runEntity.of({
+      Command: ({ payload }) => Effect.promise(() => runs.command(entityId, payload.request)),
+      Ask: ({ payload }) => lines(runs.follow(entityId, payload.request)),
+    })
+  })
+  const entities = Layer.merge(
+    agentEntity.toLayer(handlers, { concurrency: 'unbounded' }),
+    runEntity.toLayer(runHandlers, { concurrency: 'unbounded' }),
+  )
   const engine = await engineLayer({ database, listen, advertise, drainMs })
   const runtime = ManagedRuntime.make(entities.pipe(Layer.provideMerge(engine)))
   const sharding = await runtime
@@ -113,9 +152,17 @@ export async function openClusterWorker<System extends ClosableSystem>(
       await cleanUp()
       throw listenError(error, addressText(listen))
     })
-  const client = new ClusterClient(runtime)
+  const client = new ClusterClient(engineTransport(runtime))
   placement = clusterPlacement(client)
-  const isMine = (id: string) => sharding.hasShardId(sharding.getShardId(EntityId.make(id), 'default'))
+  runPlacement = clusterRuns({
+    ...{ client, store },
+    owns: (id) => runs.has(id),
+    execute: (id) => runs.execute(id),
+    drivers: noDrivers,
+  })
+  const shard = (id: string) => sharding.getShardId(EntityId.make(id), 'default')
+  shardOf = shard
+  const isMine = (id: string) => sharding.hasShardId(shard(id))
 
   let end: (why: Error | null) => void = () => {}
   const ended = new Promise<Error | null>((resolve) => {
@@ -129,24 +176,53 @@ export async function openClusterWorker<System extends ClosableSystem>(
 
   /** Others may have the agents by now. It also is the first that happens in a process that was frozen. */
   const stopWatching = every(BEAT_MS, async () => {
-    if (isCutOff()) await residents.lose().catch(warn('the work of agents that were lost could not be ended'))
+    if (isCutOff())
+      await Promise.all([residents.lose(), runs.lose()]).catch(
+        warn('the work of agents that were lost could not be ended'),
+      )
   })
   const beat = async () => {
     const askedAt = steadyTime(systemClock)
-    const { isReplaced, isDraining, lost } = await members.beat(me, residents.size, log.tokens)
+    const { isReplaced, isDraining, lost } = await members.beat(me, residents.size, log.tokens, runs.waiting)
     heardAt = askedAt
     if (isReplaced) end(await replaced(members, name))
     if (isDraining) end(null)
-    await residents.lose(lost.map(agentIn))
-    // The engine says that they are here, and nothing else has had them for long.
-    for (const id of residents.lostFor(LOCK_EXPIRY_MS)) if (isMine(id)) await residents.enter(id)
+    for (const here of [residents, runs]) {
+      await here.loseStreams(lost)
+      // The engine says that they are here, and nothing else has had them for long.
+      for (const id of here.lostFor(LOCK_EXPIRY_MS)) if (isMine(id)) await here.enter(id)
+    }
+  }
+  /** The requests that keep what has work here, by stream. */
+  const kept = new Set<string>()
+  const keep = (stream: string, request: () => Promise<unknown>) => {
+    if (kept.has(stream)) return
+    kept.add(stream)
+    void request()
+      .catch(() => {})
+      .finally(() => kept.delete(stream))
+  }
+  /** The runs that only the program that has started them can execute, and those that wait: when to look at each again. */
+  const left = new Map<string, number>()
+  const lookLater = (run: string) => left.set(run, steadyTime(systemClock) + LOOKED_AT_AGAIN_MS)
+  const drive = async (run: string) => {
+    await client.runCommand(run, 'drive', [])
+    if (Object.hasOwn(runs.waiting, run)) lookLater(run)
   }
   const wake = async () => {
     for await (const { stream } of store.streams({ prefix: 'agent/', open: true })) {
-      const id = agentIn(stream)
+      const id = idIn(stream)
       if (isClosing) return
-      if (isMine(id) && !residents.has(id)) void client.command(id, 'start', []).catch(() => {})
+      if (isMine(id)) keep(stream, () => client.command(id, 'start', []))
     }
+    for await (const { stream } of store.streams({ prefix: 'run/', open: true })) {
+      const id = idIn(stream)
+      if (isClosing) return
+      if (!isMine(id) || (left.get(id) ?? 0) > steadyTime(systemClock)) continue
+      if (await isOfItsProgram(store, stream)) lookLater(id)
+      else keep(stream, () => drive(id))
+    }
+    if (!isClosing) await system.duties.tendSchedules(isMine)
   }
   const stopBeating = every(BEAT_MS, async () => {
     await beat().catch(warn('the worker could not say that it lives'))
@@ -157,6 +233,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
   const close = async () => {
     isClosing = true
     end(null)
+    await system.duties.tendSchedules(() => false).catch(() => {})
     client.close()
     await runtime.dispose()
     stopWatching()
@@ -173,7 +250,8 @@ export async function openClusterWorker<System extends ClosableSystem>(
       return residents.size
     },
     async close({ now = false } = {}) {
-      if (now) void residents.lose().catch(warn('the work of agents could not be ended'))
+      if (now)
+        void Promise.all([residents.lose(), runs.lose()]).catch(warn('the work of agents could not be ended'))
       closing ??= close()
       await closing
     },
@@ -198,7 +276,19 @@ function listenError(error: unknown, address: string): unknown {
   return new InvalidInputError({ what: `listen: ${address}`, problem, hint }, { cause: error })
 }
 
-const agentIn = (stream: string) => stream.slice('agent/'.length)
+const idIn = (stream: string) => stream.slice(stream.indexOf('/') + 1)
+
+/** Throws while the worker is being opened. */
+function started(placement: RunPlacement | undefined): RunPlacement {
+  if (placement) return placement
+  throw new ClosedError({ what: 'cluster' })
+}
+
+/** Whether the workflow of a run is code, as of its last execution. */
+async function isOfItsProgram(store: EventStore, stream: string): Promise<boolean> {
+  const { context } = (await foldStream(runKind, store, stream)).snapshot
+  return portable(context.workflow) === null
+}
 
 async function addresses({
   listen = '127.0.0.1:0',

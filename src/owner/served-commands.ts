@@ -36,11 +36,11 @@ export interface OwnedSystem {
   readonly runs: { resume(runId: string, workflow: never, options: object): Run }
 }
 
-/** The process that owns the store, for its errors. */
-interface OwnerName {
-  readonly path: string
-  readonly pid: number
-}
+/** The process that owns the store, or a worker of a cluster, for its errors. */
+type OwnerName = { readonly path: string; readonly pid: number } | { readonly worker: string }
+
+/** The reader of an answer. */
+type Lines = Pick<LineWriter, 'write' | 'backlog' | 'abandon'>
 
 /** A task or a run that clients have asked for: it ends when the last of them interrupts it. */
 interface Asked {
@@ -122,7 +122,7 @@ export class OwnerCommands {
   }
 
   /** Runs a task and streams its messages and its reply. The task continues when the client disconnects. */
-  ask({ ask, agent: id, taskId, task, options }: TaskRequest, lines: LineWriter, gone: AbortSignal) {
+  ask({ ask, agent: id, taskId, task, options }: TaskRequest, lines: Lines, gone: AbortSignal) {
     const key = `${id} ${taskId}`
     const tell = async (own: Asked) => {
       const agent = await this.#system.agent(id)
@@ -150,16 +150,20 @@ export class OwnerCommands {
     return this.#told(ask, lines, gone, tell, () => left)
   }
 
-  /** Runs or resumes a workflow, and streams its steps and its result. The run continues when the client disconnects. */
-  run(request: RunRequest, lines: LineWriter, gone: AbortSignal): Promise<void> {
+  /**
+   * Runs or resumes a workflow, and streams its steps and its result. The run continues when the client disconnects.
+   *
+   * @param begun The run, if the same was asked for before.
+   */
+  run(request: RunRequest, lines: Lines, gone: AbortSignal, begun?: Run): Promise<void> {
     const { ask, runId, workflow, input, options } = request
-    let run: Run | undefined
+    let run = begun
     const tell = async (own: Asked) => {
-      await this.#assertSame(request)
+      if (!begun) await this.#assertSame(request)
       const given = { ...options, id: runId, signal: own.stop.signal }
       // Begun by this owner itself, which wants it as well.
       const isOpen = this.#isActive(runId)
-      run =
+      run ??=
         input === undefined
           ? this.#system.runs.resume(runId, (workflow ?? undefined) as never, given)
           : this.#system.run(workflow as never, input as never, given)
@@ -175,6 +179,11 @@ export class OwnerCommands {
       send({ result: await run })
     }
     return this.#told(ask, lines, gone, tell, () => run && untilHeld(run))
+  }
+
+  /** The run of a request that has not ended; undefined if there is none. */
+  runOf(ask: string): Run | undefined {
+    return this.#asks.get(ask)?.run
   }
 
   /** Waits for what a schedule has begun. */
@@ -202,7 +211,7 @@ export class OwnerCommands {
    */
   async #told(
     ask: string,
-    lines: LineWriter,
+    lines: Lines,
     gone: AbortSignal,
     tell: (own: Asked) => Promise<void>,
     left: () => ((onHeld: () => void) => Promise<unknown>) | undefined,
@@ -262,7 +271,7 @@ export class OwnerCommands {
 }
 
 /** Sends lines without waiting for the client to read them; false if it has been disconnected because it reads none. */
-const sender = (lines: LineWriter) => (line: object) => {
+const sender = (lines: Lines) => (line: object) => {
   if (lines.backlog > LARGEST_BACKLOG) {
     lines.abandon()
     return false

@@ -8,6 +8,7 @@ import { OwnerNotFound, OwnerOnly } from '../events/errors/owner.ts'
 import { defined } from '../events/json.ts'
 import { callableInbox } from '../inbox/stream.ts'
 import { AGENT_OWNER_ONLY, LIFE_COMMANDS, OWNER_ONLY, SYSTEM_COMMANDS } from '../owner/commands.ts'
+import type { ClusterPlacement } from '../patterns/runs/run.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { liveOwner } from '../store/level/lock.ts'
 import { filesOperations } from '../workspaces/files/operations.ts'
@@ -25,7 +26,7 @@ interface OrchestratorClass<System> {
     readonly store: ChainedStore
     readonly runner: AgentRunner
     readonly resume: 'on-demand'
-    readonly placement?: Placement
+    readonly placement?: ClusterPlacement
   }): Promise<System>
 }
 
@@ -123,7 +124,7 @@ export function readingOrchestrator<System>(
   type: OrchestratorClass<System>,
   baseDir: string,
   store: ChainedStore,
-  placement?: Placement,
+  placement?: ClusterPlacement,
 ): Promise<System> {
   const readOnly = { ...store, forReading: true }
   return type.open({

@@ -7,14 +7,15 @@ import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
 import { CODE_ONLY, type RunRequest } from '../owner/commands.ts'
 import type { Pattern } from '../patterns/pattern.ts'
 import type { ResumeOptions, RunOptions } from '../patterns/runs/options.ts'
-import { type InterruptionReason, Run } from '../patterns/runs/run.ts'
+import { type Elsewhere, type InterruptionReason, Run } from '../patterns/runs/run.ts'
 import type { StepEvent } from '../patterns/runs/step-event.ts'
 import type { WorkflowResult } from '../patterns/runs/workflow-result.ts'
 import type { WorkflowReference } from '../workflows/pattern.ts'
 import { Asking, ownersFailure } from './asking.ts'
 import type { OwnerClient } from './client.ts'
 
-type Line =
+/** What is told of a run that another process executes. */
+export type RunLine =
   | { readonly begun: readonly string[] }
   | { readonly step: StepEvent }
   | { readonly result: WorkflowResult }
@@ -57,37 +58,55 @@ function begun(
 ): Run {
   const asking = new Asking(client, '/runs')
   const hint = `The run resumes when the store is opened again. To see it: claude-agents workflow show ${runId}`
-  const failure = (error: unknown) => ownersFailure(client, 'the run', hint, error)
-  const unanswered = () => asking.unanswered(`Run ${runId}`, `claude-agents workflow cancel ${runId}`)
-  const interrupt = ({ paused, reason }: InterruptionReason) =>
-    paused ? asking.interrupt(reason, { forAll: true }) : client.command(null, 'runs.cancel', [runId, reason])
-  return new Run(runId, async () => {
-    const request: Omit<RunRequest, 'ask'> = { runId, ...(await seal()), ...given }
-    const lines = asking.lines(request, signal) as AsyncGenerator<Line>
-    const { value: first } = await lines.next().catch((error) => {
-      throw failure(error)
-    })
-    if (first === undefined) throw unanswered()
-    return {
-      agents: 'begun' in first ? first.begun : [],
-      async follow(notify, interruption) {
-        const stop = () => void interrupt(interruption.reason as InterruptionReason).catch(() => {})
-        interruption.addEventListener('abort', stop, { once: true })
-        if (interruption.aborted) stop()
-        try {
-          for await (const line of lines) {
-            if ('result' in line) return line.result
-            if ('step' in line) notify(line.step)
-          }
-        } catch (error) {
-          throw failure(error)
-        } finally {
-          interruption.removeEventListener('abort', stop)
-        }
-        throw unanswered()
-      },
-    }
+  const way: RunWay = {
+    lines: (request) => asking.lines(request, signal) as AsyncGenerator<RunLine>,
+    interrupt: ({ paused, reason }) =>
+      paused
+        ? asking.interrupt(reason, { forAll: true })
+        : client.command(null, 'runs.cancel', [runId, reason]),
+    failure: (error) => ownersFailure(client, 'the run', hint, error),
+    unanswered: () => asking.unanswered(`Run ${runId}`, `claude-agents workflow cancel ${runId}`),
+  }
+  return new Run(runId, async () => followed(way, { runId, ...(await seal()), ...given }))
+}
+
+/** The way to a run that another process executes. */
+export interface RunWay {
+  /** What is told of it. Ends without a result if it was interrupted here and others want it. */
+  lines(request: Omit<RunRequest, 'ask'>): AsyncGenerator<RunLine>
+  interrupt(reason: InterruptionReason): Promise<unknown>
+  /** The error to throw for one of the way. */
+  failure(error: unknown): unknown
+  unanswered(): Error
+}
+
+/** Begins a run where it is executed, and follows it. */
+export async function followed(way: RunWay, request: Omit<RunRequest, 'ask'>): Promise<Elsewhere> {
+  const lines = way.lines(request)
+  const { value: first } = await lines.next().catch((error) => {
+    throw way.failure(error)
   })
+  if (first === undefined) throw way.unanswered()
+  return {
+    agents: 'begun' in first ? first.begun : [],
+    async follow(notify, interruption) {
+      const stop = () => void way.interrupt(interruption.reason as InterruptionReason).catch(() => {})
+      interruption.addEventListener('abort', stop, { once: true })
+      if (interruption.aborted) stop()
+      try {
+        if ('result' in first) return first.result
+        for await (const line of lines) {
+          if ('result' in line) return line.result
+          if ('step' in line) notify(line.step)
+        }
+      } catch (error) {
+        throw way.failure(error)
+      } finally {
+        interruption.removeEventListener('abort', stop)
+      }
+      throw way.unanswered()
+    },
+  }
 }
 
 /** Throws OwnerOnly: the code of this program is not in the owner. */
@@ -101,7 +120,8 @@ function dataOf(client: OwnerClient, workflow: Reference): WorkflowReference {
 
 type Sealed = Pick<RunRequest, 'workflow' | 'hash'>
 
-async function sealed(reference: WorkflowReference): Promise<Sealed> {
+/** The reference as any process finds it, with the hash of what it refers to. */
+export async function sealed(reference: WorkflowReference): Promise<Sealed> {
   checkArgument('The workflow', reference, 'an object')
   const { sealWorkflow } = await import('../workflows/built-workflow.ts')
   return sealWorkflow(reference)

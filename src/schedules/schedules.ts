@@ -119,6 +119,8 @@ export class Schedules {
   readonly #environment: SchedulesEnvironment
   readonly #bodies: Bodies
   readonly #lives = new Map<string, Promise<ScheduleLife>>()
+  /** Those that are driven here even where others are not. */
+  readonly #ours = new Set<string>()
   /** Called once when this is closed. */
   readonly #closing = new Set<() => void>()
   #isClosed = false
@@ -209,6 +211,30 @@ export class Schedules {
       await this.#life(stream.slice(STREAMS.length))
   }
 
+  /**
+   * Drives those that are ours among the schedules that have something to do, with what other processes have written to them
+   * since; and lets go of the others. Two processes may take one for theirs: an instant is decided once all the same.
+   */
+  async tend(isOurs: (name: string) => boolean): Promise<void> {
+    const leaving = [...this.#ours].filter((name) => !isOurs(name))
+    for (const name of leaving) {
+      this.#ours.delete(name)
+      const life = this.#lives.get(name)
+      this.#lives.delete(name)
+      await (await life)?.close()
+    }
+    for await (const { stream, version } of this.#environment.store.streams({
+      prefix: STREAMS,
+      open: true,
+    })) {
+      const name = stream.slice(STREAMS.length)
+      if (!isOurs(name)) continue
+      this.#ours.add(name)
+      const life = await this.#life(name)
+      if (life.version < version) await life.refresh()
+    }
+  }
+
   /** Resolves when what was announced has begun, or has failed to. */
   async settled(): Promise<void> {
     for await (const { stream, summary } of this.#environment.store.streams({ prefix: STREAMS, open: true }))
@@ -271,7 +297,7 @@ export class Schedules {
     const { clock, drives, isTaking } = this.#environment
     const due = Date.parse(nextAt)
     let last = Number.POSITIVE_INFINITY
-    while (drives && isTaking() && running.isWanted) {
+    while ((drives || this.#ours.has(name)) && isTaking() && running.isWanted) {
       const now = clock.now()
       // Before its time there is something to decide only at first, and once the clock was set back.
       const facts = now >= due || now < last ? dueFrom(name, nextAt, actor.snapshot.context, now) : []

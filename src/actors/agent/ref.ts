@@ -150,8 +150,6 @@ export interface Placement {
    * Throws for a method that works only there.
    */
   call(agent: string, method: string, args: readonly unknown[]): unknown
-  /** Before a run is loaded to be executed here: others that execute it record nothing of it any more. Default: no others can. */
-  execute?(run: string): Promise<void>
 }
 
 /** All agents live in this process. */

@@ -45,7 +45,7 @@ import { agentKind } from './kind.ts'
 import { AGENT_STREAMS, type AgentInfo, agentIdOf, agentInfos, listedAgents } from './list.ts'
 import type { AgentSnapshot } from './machine.ts'
 import { callIn, type KnownCall, type RunningProcess, runningProcesses } from './processes.ts'
-import { AgentElsewhere, type AgentRef, type Placement } from './ref.ts'
+import { AgentElsewhere, type AgentRef, localPlacement, type Placement } from './ref.ts'
 import { type AdoptOptions, adoptingOptions } from './session/adopted.ts'
 import { type ForkOptions, type ForkPoint, forkPoint } from './session/fork.ts'
 
@@ -384,7 +384,10 @@ export class AgentSystem {
     config: AgentConfig,
     { budget, fork, adopted, by }: Beginning = {},
   ): Promise<Agent> {
-    this.#count ??= await countStreams(this.#environment.store, agentKind.kind)
+    const { store } = this.#environment
+    // Other processes make agents as well.
+    if (this.#placement !== localPlacement) this.#count = undefined
+    this.#count ??= await countStreams(store, agentKind.kind)
     if (this.#count >= this.#maxAgents) throw new TooManyAgentsError({ maxAgents: this.#maxAgents })
     const { runner, directories, admission } = this.#environment
     // Its id was used before: whatever a removal left behind is not for the new agent.

@@ -82,15 +82,14 @@ async function leaveTask(
   checkTaskId(options.taskId)
   checkTaskInput(input, { allowLocalRepos: true })
   await requireKnown(globals, [id])
-  const accept = async ({ orchestrator, terminal, owner, leave }: Session) => {
+  const accept = async ({ orchestrator, terminal, owner, leave, leftTo }: Session) => {
     const agent = await orchestrator.agent(id)
     await before(agent, terminal)
     const taskId = await agent.accept(input, options)
     if (owner === null) leave()
     if (terminal.json) return terminal.value({ taskId, agent: id })
     terminal.line(taskId)
-    const where = owner === null ? 'after this session' : `in process ${owner}`
-    terminal.note(`${id} works on it ${where}. To wait for its answer: claude-agents wait ${taskId}`)
+    terminal.note(`${id} works on it ${leftTo}. To wait for its answer: claude-agents wait ${taskId}`)
   }
   return withSession(globals, accept, 'leave')
 }

@@ -105,16 +105,14 @@ export async function startRun(
 }
 
 /** `--detach`: prints the id of a run as soon as it is in the log. Its owner outlives this process. */
-async function leave({ terminal, owner, leave: handOver }: Session, running: Run): Promise<void> {
+async function leave({ terminal, owner, leave: handOver, leftTo }: Session, running: Run): Promise<void> {
   // It may fail before this process ends.
   running.catch(() => {})
   await running.begun
   if (owner === null) handOver()
   if (terminal.json) return terminal.value({ runId: running.id })
   terminal.line(`run ${running.id}`)
-  terminal.note(
-    `It continues ${owner === null ? 'after this session' : `in process ${owner}`}. To follow it: claude-agents attach ${running.id}`,
-  )
+  terminal.note(`It continues ${leftTo}. To follow it: claude-agents attach ${running.id}`)
 }
 
 /** Throws AgentNotFoundError. What a module asks for is known only when it runs. */

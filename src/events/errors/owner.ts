@@ -79,10 +79,13 @@ const RUNNERS: Readonly<Record<string, string>> = {
 /** The process that has the store open would run another workflow than the one that is meant: nothing was asked. */
 export class OtherWorkflowError extends defineError(
   'OtherWorkflowError',
-  ({ path, pid, what }: { path: string; pid: number; what: string }) => ({
-    details: { path, pid, what },
-    message: `Process ${pid}, which has the store ${path} open, sees another version of ${what}. Nothing was asked.`,
-    hint: 'If it was just changed, try again. Otherwise that process sees other files (a container, another mount) or is of another version: end it first.',
+  (details: ({ path: string; pid: number } | { worker: string }) & { what: string }) => ({
+    details,
+    message: `${'worker' in details ? `Worker ${quoted(details.worker)}` : `Process ${details.pid}, which has the store ${details.path} open,`} sees another version of ${details.what}. Nothing was asked.`,
+    hint:
+      'worker' in details
+        ? 'Have the same files on the machines of all workers, at the same paths, and the same release of the package.'
+        : 'If it was just changed, try again. Otherwise that process sees other files (a container, another mount) or is of another version: end it first.',
   }),
 ) {}
 

@@ -9,7 +9,7 @@ import type { Recorded } from '../../events/envelope.ts'
 import { runFacts } from '../../events/run-facts.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { RunStatus } from './machine.ts'
-import type { RunInfo, WaitingReason } from './options.ts'
+import type { RunDriver, RunInfo } from './options.ts'
 
 /** In characters. */
 const LONGEST_TOPIC = 200
@@ -53,15 +53,11 @@ async function topicOf(started: Recorded, bodies: Bodies): Promise<string> {
   return line.slice(0, LONGEST_TOPIC)
 }
 
-/**
- * @param isActive Whether this process executes the run.
- * @param whyWaiting Why no process does.
- */
+/** @param driverOf Who executes a run, or why no process does. */
 export async function atPresent<Info extends RunInfo>(
   runs: readonly Info[],
   agents: AgentSystem,
-  isActive: (runId: string) => boolean,
-  whyWaiting: (runId: string) => Promise<WaitingReason>,
+  driverOf: (runId: string) => Promise<RunDriver>,
 ): Promise<readonly Info[]> {
   if (!runs.some(({ status }) => status === 'running')) return runs
   const held = await heldSteps(agents)
@@ -69,11 +65,11 @@ export async function atPresent<Info extends RunInfo>(
     runs.map(async (run) => {
       const { runId, status, steps, done } = run
       if (status !== 'running') return run
-      const driver = isActive(runId) ? process.pid : null
+      const driven = await driverOf(runId)
+      const driver = 'driver' in driven ? driven.driver : null
       if (steps > done && held.get(runId) === steps - done)
         return { ...run, status: 'held', reason: 'held', driver }
-      if (driver !== null) return { ...run, driver }
-      return { ...run, status: 'waiting', reason: await whyWaiting(runId) }
+      return 'reason' in driven ? { ...run, status: 'waiting', reason: driven.reason } : { ...run, driver }
     }),
   )
 }

@@ -8,6 +8,8 @@
  * A3. The outcome of an ask is in the log before the pattern gets it. A step whose task has not ended stays scheduled, and
  *     the next execution continues it: when the process ends, and when the agent refuses but keeps the task.
  *
+ * A4. An execution that is left cancels nothing and records nothing more: the next one has the run.
+ *
  * What the neighbours add: `hand-over.ts` hands answers to the pattern, in a loop; `step-key.ts` names a step by its content;
  * `step-attempt.ts` records one try of it; `workers.ts` assigns the agent that answers it, or a copy from a pool;
  * `step-causes.ts` says which answers led to an ask; `rememberFact` and `factOf` (in `handle.ts` of the agent's tasks) link a
@@ -52,6 +54,8 @@ export interface AskContext extends AttemptContext {
   readonly fingerprints: Map<string, string>
   readonly copyUse: CopyUse
   readonly land: LandWork
+  /** Throws where nothing lands. */
+  readonly assertLands: () => void
 }
 
 export class DurableAsk {
@@ -71,6 +75,11 @@ export class DurableAsk {
   readonly #attempts = new Map<string, StepAttempt>()
   readonly #forget: () => void
   #asks = 0
+  #isLeft = false
+  #leave = () => {}
+  readonly #left = new Promise<void>((resolve) => {
+    this.#leave = resolve
+  })
 
   /** @param fail Called when the pattern will have no result: see {@link HandOver}. */
   constructor(context: AskContext, fail: (error: unknown) => void) {
@@ -112,7 +121,7 @@ export class DurableAsk {
       if (known && !options.land) return emit(known.text, known.factId)
       const interest = new Interest()
       queueMicrotask(() => {
-        if (!interest.isWanted) return end(undefined)
+        if (!interest.isWanted || this.isLeft) return end(undefined)
         const answering =
           known && options.land
             ? this.#land(known, options.land, interest).then(() =>
@@ -132,12 +141,29 @@ export class DurableAsk {
         )
         this.#open.set(asking, interest)
       })
-      return () => interest.abort(NO_LONGER_NEEDED)
+      return () => this.#lose(interest)
     }).pipe(carryMissing(options.from))
 
   /** Cancels the asks that are still open: a pattern that ran out of stack does not unsubscribe from them. */
   abandon(): void {
-    for (const interest of this.#open.values()) interest.abort(NO_LONGER_NEEDED)
+    for (const interest of this.#open.values()) this.#lose(interest)
+  }
+
+  /** Ends this execution with an error: another one has the run, or will. What it has asked continues. */
+  leave(error: unknown): void {
+    this.#isLeft = true
+    this.#leave()
+    this.handOver.leave(error)
+  }
+
+  /** Whether it is left, or the run has an actor elsewhere. */
+  get isLeft(): boolean {
+    return this.#isLeft || this.#context.actor.closed
+  }
+
+  /** Nothing waits for the answer any more. */
+  #lose(interest: Interest): void {
+    if (!this.isLeft) interest.abort(NO_LONGER_NEEDED)
   }
 
   /**
@@ -145,11 +171,12 @@ export class DurableAsk {
    * this one did not need, and removes the copies of pools.
    */
   async settle({ forGood }: { readonly forGood: boolean }): Promise<void> {
-    while (this.#open.size > 0) await Promise.all(this.#open.keys())
+    while (this.#open.size > 0 && !this.isLeft)
+      await Promise.race([Promise.all(this.#open.keys()), this.#left])
     this.#forget()
     const { actor, agents, runId } = this.#context
-    // The process ends, and the next one continues the steps.
-    if (actor.closed) return
+    // The next execution continues the steps.
+    if (this.isLeft) return
     const reason = 'the workflow no longer needs it'
     const abandoned = [...this.#unclaimed.values(), ...(forGood ? this.#kept.values() : [])]
     const facts = await cancelAbandoned(agents, abandoned, { reason, forGood })
@@ -175,12 +202,15 @@ export class DurableAsk {
     asked: NumberedAsk,
     interest: Interest,
   ): Promise<Reply> {
+    // Before it is paid for.
+    if (options.land) this.#context.assertLands()
     const agent = stepName(worker)
     const stepKey = asked.stepKey ?? stepKeyOf(asked, await this.#fingerprint(agent))
     const before = this.#context.steps.get(stepKey)
     const previous = before?.state === 'scheduled' ? before.worker : undefined
     const assigned = await this.#workers.assign(worker, previous)
     try {
+      if (this.isLeft) throw new ClosedError({ what: 'orchestrator' })
       if (!interest.isWanted)
         throw new TaskCancelledError({ agent, taskId: stepKey, reason: NO_LONGER_NEEDED })
       this.#unclaimed.delete(stepKey)

@@ -19,7 +19,6 @@ export class HandOver {
   #isRunning = false
   #open = 0
   #isClosed = false
-  #leaving: unknown
   #forget = () => {}
 
   /** @param fail Called when the pattern will have no result. */
@@ -66,18 +65,13 @@ export class HandOver {
     }
     if (this.#open > 0 || this.#isClosed) return
     this.#forget()
-    if (this.#leaving !== undefined) {
-      this.#fail(this.#leaving)
-      return
-    }
     const stalled = () => this.#fail(new RunStalledError({ runId: this.#runId }))
     this.#forget = this.#clock.after(PATIENCE_MS, stalled)
   }
 
-  /** The process ends: a pattern that waits for no ask fails with this error. The others hear it from their asks. */
+  /** The execution is left: its pattern fails with this error. */
   leave(error: unknown): void {
-    this.#leaving = error
-    if (this.#open === 0 && !this.#isRunning && !this.#isClosed) this.#fail(error)
+    if (!this.#isClosed) this.#fail(error)
   }
 
   /** The pattern has a result, or needs none. */

@@ -42,6 +42,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   /** The most that the run may spend: `{ usd: 5 }`. A step that exceeds it is held until the budget is raised. */
   readonly budget?: Budget
+  /** The id of the fact that led to it, for `why`. */
+  readonly causationId?: string
 }
 
 /** Options for resuming a run. */
@@ -70,6 +72,9 @@ export type WaitingReason =
   | 'its workflow changed'
   | 'its workflow cannot be built'
 
+/** Who executes a run that the log has as running; or why a process that could does not. */
+export type RunDriver = { readonly driver: number | string } | { readonly reason: WaitingReason }
+
 /** A run in a list. */
 export interface RunInfo {
   readonly runId: string
@@ -77,8 +82,8 @@ export interface RunInfo {
   readonly status: RunCondition
   /** Why it does not continue; null while it does, and once it has ended. */
   readonly reason: WaitingReason | 'held' | 'paused' | null
-  /** The pid of the process that executes it. */
-  readonly driver: number | null
+  /** The pid of the process that executes it; in a cluster, the name of the worker. */
+  readonly driver: number | string | null
   /** The first line of its task, at most 200 characters; empty if compaction has dropped it. */
   readonly topic: string
   readonly startedAt: string | null
@@ -114,3 +119,10 @@ export function checkSession(session: unknown): void {
   const problem = `${named(session)} is none of run, chain and fresh`
   throw new InvalidInputError({ what: 'The session of the run', problem })
 }
+
+/**
+ * The data of a workflow that any process can build; null for one that only this program can: its code, or a pattern that
+ * it offers by name.
+ */
+export const portable = (workflow: Workflow | null | undefined): JsonObject | null =>
+  workflow && typeof workflow === 'object' && workflow.kind !== 'program' ? workflow : null

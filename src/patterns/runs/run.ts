@@ -1,9 +1,11 @@
 /** One execution of a workflow: await it for the result, iterate it or subscribe to it for progress, pause or cancel it. */
 import { filter, firstValueFrom, of, ReplaySubject, type Subscription, toArray } from 'rxjs'
+import type { Placement } from '../../actors/agent/ref.ts'
 import type { Verdict } from '../../actors/agent/tasks/held.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { RunInterruptedError } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
+import type { JsonObject } from '../../events/json.ts'
 import { heard } from '../../events/listener.ts'
 import type { RunFact } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
@@ -11,6 +13,7 @@ import { type Answer, joinAnswers, lostWith, missingFrom, stepError } from '../a
 import type { Pattern } from '../pattern.ts'
 import { type AskContext, DurableAsk } from './durable-ask.ts'
 import { unsubscribe } from './hand-over.ts'
+import type { ResumeOptions, RunDriver, RunOptions } from './options.ts'
 import type { StepEvent } from './step-event.ts'
 import { Progress, type WorkflowResult } from './workflow-result.ts'
 
@@ -26,6 +29,37 @@ export interface Elsewhere {
   readonly agents: readonly string[]
   /** Follows it to its end. When `interruption` aborts, it is to be paused or cancelled there. */
   readonly follow: (notify: (event: StepEvent) => void, interruption: AbortSignal) => Promise<WorkflowResult>
+}
+
+/** A run that is started elsewhere; or resumed, if it has no input. */
+export interface RunToBegin {
+  readonly runId: string
+  /** null: the one that it recorded. */
+  readonly workflow: JsonObject | null
+  readonly input: TaskInput | undefined
+  readonly options: Omit<RunOptions & ResumeOptions, 'id' | 'signal' | 'workflow'>
+  /** Pauses it, unless others have asked for it as well. */
+  readonly signal: AbortSignal | undefined
+}
+
+/** Where the runs are executed whose workflows any process can build. */
+export interface RunPlacement {
+  /** Whether this process executes such a run. */
+  owns(runId: string): boolean
+  /** Before a run is loaded to be executed here: others that execute it record nothing of it any more. */
+  execute(runId: string): Promise<void>
+  begin(run: RunToBegin): Promise<Elsewhere>
+  cancel(runId: string, reason: string, verdict: Verdict): Promise<void>
+  /** Of all runs that other processes execute, or have left as they were. */
+  drivers(): Promise<ReadonlyMap<string, RunDriver>>
+}
+
+/** Where agents live and runs are executed. */
+export interface ClusterPlacement extends Placement {
+  /** Default: runs are executed in the process that begins them. */
+  readonly runs?: RunPlacement
+  /** Ends what other processes write to a stream. Default: none do. */
+  readonly claim?: (stream: string) => Promise<void>
 }
 
 /** The reason of the signal with which a run is interrupted. */
@@ -51,6 +85,8 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
   readonly #progress = new Progress()
   readonly #interruption = new AbortController()
   #asks: DurableAsk | undefined
+  /** Why it is left. */
+  #leaving: ClosedError | undefined
   #agents: readonly string[] = []
 
   /** @param prepare Records that the run begins or resumes, here or elsewhere. Returns its result if it has already succeeded. */
@@ -126,9 +162,10 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
     })
   }
 
-  /** The process ends, and the next one can resume the run: it rejects with a ClosedError. */
-  leave(): void {
-    this.#asks?.handOver.leave(new ClosedError({ what: 'orchestrator' }))
+  /** Leaves the run to the next execution, in this process or another one: this one rejects with a ClosedError. */
+  leave(cause?: unknown): void {
+    this.#leaving ??= new ClosedError({ what: 'orchestrator' }, { cause })
+    this.#asks?.leave(this.#leaving)
   }
 
   async #conclude(preparing: Promise<Prepared | Elsewhere | WorkflowResult>): Promise<WorkflowResult> {
@@ -151,12 +188,13 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
     const notify = (event: StepEvent) => this.#events.next(event)
     const asks = new DurableAsk({ ...context, notify }, (error) => stuck.abort(error))
     this.#asks = asks
+    if (this.#leaving) asks.leave(this.#leaving)
     const outcome = await this.#emissions(asks, pattern, task, stuck.signal)
     const errors = outcome.answers
       ? missingFrom(outcome.answers)
       : (lostWith(outcome.error) ?? [stepError('', outcome.error)])
     await asks.settle({ forGood: !outcome.interrupted && errors.length === 0 })
-    if (context.actor.closed) throw closedBy(outcome.error)
+    if (asks.isLeft) throw closedBy(outcome.error)
     const { name } = context.actor.snapshot.context
     const { actor, bodies } = context
     const end = async (fact: RunFact, causationId: string | null = null) =>

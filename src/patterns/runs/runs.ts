@@ -43,8 +43,10 @@ import {
   type BuildWorkflow,
   type BuiltWorkflow,
   checkSession,
+  portable,
   type ResumeOptions,
   type RunDetails,
+  type RunDriver,
   type RunInfo,
   type RunListOptions,
   type RunOptions,
@@ -53,7 +55,8 @@ import {
 } from './options.ts'
 import { planRun, type RunPlan } from './plan.ts'
 import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
-import { type Prepared, Run } from './run.ts'
+import { type Prepared, Run, type RunPlacement } from './run.ts'
+import type { StepEvent } from './step-event.ts'
 import { configFingerprint } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
 import { endsRun, lastRunTurn, recordedResult, type WorkflowResult } from './workflow-result.ts'
@@ -68,8 +71,10 @@ interface RunsEnvironment extends ActorEnvironment, RunFilesEnvironment {
   readonly offered: Readonly<Record<string, Pattern>>
   readonly build: BuildWorkflow
   readonly land: LandWork
-  /** Ends the execution of a run by other processes. */
-  readonly execute: (run: string) => Promise<void>
+  /** Throws where nothing lands. */
+  readonly assertLands: () => void
+  /** Where runs are executed. Default: all of them here. */
+  readonly placement: RunPlacement | undefined
 }
 
 /** A run that this process executes. */
@@ -79,7 +84,11 @@ interface ActiveRun {
   task: TaskInput | undefined
 }
 
-type IsActive = (runId: string) => boolean
+/** Who executes which run. */
+interface Drivers {
+  isActive(runId: string): boolean
+  of(runId: string): Promise<RunDriver>
+}
 
 const STREAMS = 'run/'
 
@@ -114,15 +123,8 @@ export class Runs {
   /**
    * Starts a run, or resumes the one with this id. Another input for that id is a RunConflictError: thrown if the run is
    * active in this process, otherwise the run rejects with it.
-   *
-   * @param causationId The id of the fact that led to it.
    */
-  start(
-    workflow: Workflow,
-    input: string | TaskInput,
-    options: RunOptions = {},
-    causationId: string | null = null,
-  ): Run {
+  start(workflow: Workflow, input: string | TaskInput, options: RunOptions = {}): Run {
     const id = checkId('run', options.id ?? this.#environment.newId())
     const task = checkTaskInput(input)
     if (options.budget !== undefined) checkBudget(options.budget)
@@ -130,7 +132,14 @@ export class Runs {
     const active = this.#active.get(id)
     if (active?.task && !isDeepStrictEqual(active.task, task)) throw new RunConflictError({ runId: id })
     if (active) return active.run
-    const run = new Run(id, () => this.#prepare(id, workflow, task, options, causationId))
+    const place = this.#placeOf(id)
+    const data = portable(typeof workflow === 'function' ? options.workflow : workflow)
+    if (place && data) {
+      const { id: _, workflow: __, signal, ...given } = options
+      const toBegin = { runId: id, workflow: data, input: task, options: given, signal }
+      return new Run(id, () => place.begin(toBegin))
+    }
+    const run = new Run(id, () => this.#prepare(id, workflow, task, options))
     return this.#activate({ run, task }, options.signal)
   }
 
@@ -154,14 +163,90 @@ export class Runs {
     checkId('run', id)
     if (budget !== undefined) checkBudget(budget)
     if (this.#active.has(id)) throw new RunActiveError({ runId: id })
-    const run = new Run(id, async () => {
+    const prepare = async () => {
       const actor = await this.#unfinished(id, await this.#loadActive(id))
       const { context } = actor.snapshot
       const built = await this.#builtAgain(id, context, workflow)
       if (!acceptChanges) refuseChange(id, context, built)
       return this.#resumed(id, actor, built, { budget, by })
+    }
+    const place = this.#placeOf(id)
+    if (!place) return this.#activate({ run: new Run(id, prepare), task: undefined }, signal)
+    const run: Run = new Run(id, async () => {
+      const given = portable(workflow)
+      const recorded = portable((await this.#folded(id)).context.workflow)
+      const options = defined({ budget, by, acceptChanges: acceptChanges || undefined })
+      if (given || (recorded && workflow === undefined))
+        return place.begin({ runId: id, workflow: given, input: undefined, options, signal })
+      if (recorded) {
+        const problem = 'its workflow is data, and workers execute it'
+        throw new InvalidInputError({ what: `Run ${id}`, problem, hint: 'Resume it without the code.' })
+      }
+      if (this.#active.has(id)) throw new RunActiveError({ runId: id })
+      this.#activate({ run, task: undefined }, signal)
+      return prepare()
     })
-    return this.#activate({ run, task: undefined }, signal)
+    return run
+  }
+
+  /** Where a run is executed, if that is not this process. */
+  #placeOf(id: string): RunPlacement | undefined {
+    const { placement } = this.#environment
+    return placement?.owns(id) ? undefined : placement
+  }
+
+  /**
+   * Resumes a run if the log has it as running and its workflow can be built here. Resolves when it has a driver, or a reason
+   * why it waits.
+   */
+  async take(id: string): Promise<void> {
+    if (this.#active.has(id)) return
+    const { value, context } = await this.#folded(id)
+    if (value === 'running' && portable(context.workflow))
+      await this.#drive(id, (workflow) => this.#built(workflow))
+  }
+
+  /** Leaves a run to another process, and records nothing of it any more. What its steps have asked continues. */
+  async release(id: string, cause?: unknown): Promise<void> {
+    const active = this.#active.get(id)
+    this.#left.delete(id)
+    active?.run.leave(cause)
+    await this.#actors.get(id)?.close()
+    await active?.run.ended
+  }
+
+  /**
+   * What became of a run that was begun after a version of it: its execution here, or its result. undefined if it is to begin,
+   * or waits. Rejects if it was paused or cancelled.
+   *
+   * @param tell Is told of its steps, if it has ended.
+   */
+  async begunBefore(
+    id: string,
+    after: number,
+    tell: (step: StepEvent) => void,
+  ): Promise<Run | WorkflowResult | undefined> {
+    const { store } = this.#environment
+    const stream = `${STREAMS}${id}`
+    const last = await lastRunTurn(store, stream)
+    if (!last || last.version <= after) return undefined
+    const active = this.#active.get(id)
+    if (active) return active.run
+    const { type, data } = runFacts.read(last)
+    if (type === 'RunPaused' || type === 'RunCancelled')
+      throw new RunInterruptedError({ runId: id, paused: type === 'RunPaused', ...data })
+    if (!endsRun(last)) return undefined
+    return recordedResult(id, { store, stream, to: last.version }, this.#bodies, { tell })
+  }
+
+  /** Resolves when this process does not execute a run, or no more. */
+  async ended(id: string): Promise<void> {
+    await this.#active.get(id)?.run.ended
+  }
+
+  /** The runs that this process has left as they were, and why. */
+  get waiting(): ReadonlyMap<string, WaitingReason> {
+    return this.#left
   }
 
   /**
@@ -184,10 +269,12 @@ export class Runs {
   }
 
   async #drive(id: string, build: (workflow: Workflow) => Promise<BuiltWorkflow>): Promise<void> {
+    const before = this.#left.get(id)
     const leave = (reason: WaitingReason, error?: unknown) => {
       if (this.#closed) return
       this.#left.set(id, reason)
-      this.#environment.logger.warn({ runId: id, reason, error }, 'a run is not resumed')
+      if (reason !== before)
+        this.#environment.logger.warn({ runId: id, reason, error }, 'a run is not resumed')
     }
     try {
       const { context } = await this.#folded(id)
@@ -230,7 +317,7 @@ export class Runs {
 
   /** The runs, the newest first. */
   async list({ open = false }: RunListOptions = {}): Promise<readonly RunInfo[]> {
-    const isActive = this.#activeFromNowOn()
+    const drivers = await this.#driversFromNowOn()
     const found: (RunInfo & { readonly position: number })[] = []
     for await (const { stream, summary } of this.#environment.store.streams({ prefix: STREAMS, open })) {
       const runId = stream.slice(STREAMS.length)
@@ -243,49 +330,57 @@ export class Runs {
         steps,
         done,
         costUsd,
-        ...(await this.#course(runId, status, isActive)),
+        ...(await this.#course(runId, status, drivers)),
       })
     }
     const newestFirst = found
       .sort((one, other) => other.position - one.position)
       .map(({ position: _, ...info }) => info)
-    return this.#atPresent(newestFirst, isActive)
+    return this.#atPresent(newestFirst, drivers)
   }
 
   /** What the log says of a run without its steps. */
-  async #course(runId: string, status: RunStatus, isActive: IsActive) {
+  async #course(runId: string, status: RunStatus, drivers: Drivers) {
     const { store, clock } = this.#environment
     const place = { store, now: clock.now() }
     const stream = `${STREAMS}${runId}`
-    const course = await courseOf(place, stream, this.#bodies, status, isActive(runId))
+    const course = await courseOf(place, stream, this.#bodies, status, drivers.isActive(runId))
     return { ...course, driver: null, reason: status === 'paused' ? status : null }
   }
 
-  /** Whether this process executes a run, or did when this was called: one that ends while it is listed was running. */
-  #activeFromNowOn(): IsActive {
+  /** Who executes which run, or did when this was called: one that ends while it is listed was running. */
+  async #driversFromNowOn(): Promise<Drivers> {
     const now = new Set(this.#active.keys())
-    return (id) => now.has(id) || this.isActive(id)
+    const elsewhere = await this.#environment.placement?.drivers()
+    const isHere = (id: string) => now.has(id) || this.isActive(id)
+    const found = (id: string) => (isHere(id) ? { driver: process.pid } : elsewhere?.get(id))
+    return {
+      isActive: (id) => 'driver' in (found(id) ?? {}),
+      of: async (id) => found(id) ?? { reason: await this.#whyWaiting(id) },
+    }
   }
 
-  #atPresent<Info extends RunInfo>(runs: readonly Info[], isActive: IsActive): Promise<readonly Info[]> {
-    return atPresent(runs, this.#agents, isActive, async (runId) => {
-      const known = this.#left.get(runId)
-      if (known) return known
-      const { workflow } = (await this.#folded(runId)).context
-      return this.#isOffered(workflow) ? 'needs an owner' : 'needs its program'
-    })
+  #atPresent<Info extends RunInfo>(runs: readonly Info[], drivers: Drivers): Promise<readonly Info[]> {
+    return atPresent(runs, this.#agents, drivers.of)
+  }
+
+  async #whyWaiting(runId: string): Promise<WaitingReason> {
+    const known = this.#left.get(runId)
+    if (known) return known
+    const { workflow } = (await this.#folded(runId)).context
+    return this.#isOffered(workflow) ? 'needs an owner' : 'needs its program'
   }
 
   /** A run with its steps. Throws RunNotFoundError. */
   async show(id: string): Promise<RunDetails> {
-    const isActive = this.#activeFromNowOn()
+    const drivers = await this.#driversFromNowOn()
     const actor = await this.#load(checkId('run', id))
     const { value: status, context } = actor.snapshot
     if (status === 'absent') throw await this.#unknown(id)
     const { name, steps, done, costUsd, workflow } = context
     const taken = [...(await recordedSteps(this.#environment.store, actor.stream)).values()]
     const finalOutput = await this.#finalOutput(actor)
-    const { position: _, ...course } = await this.#course(id, status, isActive)
+    const { position: _, ...course } = await this.#course(id, status, drivers)
     const recorded = {
       runId: id,
       name,
@@ -298,7 +393,7 @@ export class Runs {
       taken,
       finalOutput,
     }
-    const [run = recorded] = await this.#atPresent<RunDetails>([recorded], isActive)
+    const [run = recorded] = await this.#atPresent<RunDetails>([recorded], drivers)
     return run
   }
 
@@ -355,6 +450,9 @@ export class Runs {
   async cancel(id: string, reason = 'asked to', { by }: Verdict = {}): Promise<void> {
     const active = this.#active.get(checkId('run', id))
     if (active) return active.run.cancel(reason, defined({ by }))
+    const place = this.#placeOf(id)
+    if (place && portable((await this.#folded(id)).context.workflow))
+      return place.cancel(id, reason, defined({ by }))
     const { status, taken } = await this.show(id)
     if (status === 'succeeded' || status === 'cancelled') throw new RunFinishedError({ runId: id, status })
     const abandoned = await cancelAbandoned(this.#agents, taken, { reason, forGood: true })
@@ -439,7 +537,6 @@ export class Runs {
     workflow: Workflow,
     task: TaskInput,
     options: RunOptions,
-    causationId: string | null,
   ): Promise<Prepared | WorkflowResult> {
     const actor = await this.#loadActive(id)
     const { value, context } = actor.snapshot
@@ -460,7 +557,7 @@ export class Runs {
     const ownSession = this.#environment.session === 'fresh' ? 'fresh' : 'run'
     const { name = built.name, workflow: reference = built.workflow, session = ownSession } = options
     const started = { name, workflow: reference, ...hashOf(built), ...input, session }
-    const origin = { correlationId: id, causationId }
+    const origin = { correlationId: id, causationId: options.causationId ?? null }
     const [begun] = await actor.decide(() => [{ type: 'RunStarted', data: started }], origin)
     return this.#prepared(id, actor, built, task, begun)
   }
@@ -522,6 +619,7 @@ export class Runs {
       fingerprints,
       copyUse: this.#copyUse,
       land: this.#environment.land,
+      assertLands: this.#environment.assertLands,
     }
     return { context, pattern, task }
   }
@@ -626,10 +724,10 @@ export class Runs {
   /** The actor of a run that this process is about to execute. */
   #loadActive(id: string): Promise<RunActor> {
     return this.#late.post(async () => {
-      await this.#environment.execute(id)
+      await this.#environment.placement?.execute(id)
       const actor = await this.#load(id)
       // Another process executes the run now: nothing more is recorded here.
-      actor.lost = () => void actor.close()
+      actor.lost = (error) => void (this.#actors.get(id) === actor ? this.release(id, error) : actor.close())
       this.#actors.set(id, actor)
       return actor
     })

@@ -82,12 +82,14 @@ export async function lastRunTurn(store: EventStore, stream: string): Promise<Re
 /**
  * The result of a run that has ended, from its facts up to a version: that of its last execution; or of another one,
  * `again`, which would take all answers from the log.
+ *
+ * @param tell Is told of each step that is answered.
  */
 export async function recordedResult(
   runId: string,
   { store, stream, to }: { readonly store: EventStore; readonly stream: string; readonly to: number },
   bodies: Bodies,
-  { again = false }: { readonly again?: boolean } = {},
+  { again = false, tell }: { readonly again?: boolean; readonly tell?: (event: StepEvent) => void } = {},
 ): Promise<WorkflowResult> {
   const steps = new RecordedStepEvents()
   let events: RecordedStepEvent[] = []
@@ -105,7 +107,11 @@ export async function recordedResult(
     events.push(...steps.take(fact))
   }
   const progress = new Progress()
-  for (const event of again ? steps.again() : events)
-    progress.note({ ...event, text: event.text === null ? null : await bodies.read(event.text) })
+  const whole = async (event: RecordedStepEvent): Promise<StepEvent> => ({
+    ...event,
+    text: event.text === null ? null : await bodies.read(event.text),
+  })
+  for (const event of again ? steps.again() : events) progress.note(await whole(event))
+  if (tell) for (const event of steps.again()) tell(await whole(event))
   return progress.result(runId, name, finalOutput === null ? '' : await bodies.read(finalOutput), errors)
 }

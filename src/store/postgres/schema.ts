@@ -114,6 +114,8 @@ const MIGRATIONS: readonly Migration[] = [
       seen timestamptz not null default now()
     ) with (fillfactor = 50);
   `,
+  // The runs that it has left as they were, and why, as JSON.
+  (s) => `alter table ${s}.workers add column waiting text not null default '{}';`,
 ]
 
 /** Made again with each version. Those of an earlier one may be in use, so what they are called with stays. */

@@ -1,0 +1,191 @@
+/** Runs that workers execute: they move, their clients come and go, and no step is asked twice. Nothing here needs several processes. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { ToldSteps } from '../../src/cluster/told-steps.ts'
+import type { Orchestrator } from '../../src/orchestrator.ts'
+import type { StepEvent } from '../../src/patterns/runs/step-event.ts'
+import { repetitions } from '../repetitions.ts'
+import { inOneProcess } from './in-one-process.ts'
+
+const AGENTS = ['a', 'b', 'c']
+const STEPS = 20
+const workflow = {
+  kind: 'agents',
+  pattern: 'sequential',
+  agents: Array.from({ length: STEPS }, (_, index) => AGENTS[index % 3] as string),
+  options: {},
+} as const
+
+const create = async (team: Orchestrator) => {
+  for (const id of AGENTS) await team.createAgent({ id, systemPrompt: 'x' })
+}
+
+const factsOf = async ({ store }: Orchestrator, stream: string) => {
+  const types: string[] = []
+  for await (const { type } of store.read(stream)) types.push(type)
+  return types
+}
+
+test('a run of 20 steps that moves at any moment, drained or lost, asks each step once, and its client hears each once', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.dictionary(
+        fc.integer({ min: 1, max: STEPS }).map(String),
+        fc.constantFrom('drain', 'lose', 'lose and wake'),
+        { maxKeys: 5 },
+      ),
+      async (moves) => {
+        let calls = 0
+        const cluster = await inOneProcess(3, {
+          async reply() {
+            const move = moves[String(++calls)]
+            if (move === 'drain') await cluster.drain('r')
+            else if (move) {
+              const wake = await cluster.lose('r')
+              if (move === 'lose and wake') await wake()
+            }
+            return `answer ${calls}`
+          },
+        })
+        const team = await cluster.client()
+        await create(team)
+        const run = team.run(workflow, 'x', { id: 'r' })
+        const told: string[] = []
+        run.subscribe(({ state, stepKey }) => told.push(`${state} ${stepKey}`))
+        const { success, metadata } = await run
+        expect([success, metadata.finalOutput]).toEqual([true, `answer ${STEPS}`])
+        expect(cluster.runner.calls.length).toBe(STEPS)
+        expect(told.length).toBe(new Set(told).size)
+        expect(told.filter((line) => line.startsWith('succeeded')).length).toBe(STEPS)
+        const types = await factsOf(team, 'run/r')
+        expect(types.filter((type) => type === 'StepSucceeded').length).toBe(STEPS)
+        expect(types.filter((type) => type === 'StepFailed')).toEqual([])
+      },
+    ),
+    { numRuns: repetitions('MOVING_RUNS', { short: 10, long: 300 }) },
+  )
+})
+
+test('a run goes on when its client has ended, and another one that asks for the same has its result', async () => {
+  let isOver = () => {}
+  const over = new Promise<void>((resolve) => {
+    isOver = resolve
+  })
+  let calls = 0
+  const cluster = await inOneProcess(2, {
+    async reply() {
+      if (++calls === 2) await over
+      return 'fine'
+    },
+  })
+  const first = await cluster.client()
+  await create(first)
+  const left = first.run(workflow, 'x', { id: 'r' })
+  await left.begun
+  await first.close()
+  const other = await cluster.client()
+  await expect(other.runs.resume('r')).rejects.toMatchObject({ _tag: 'RunActiveError' })
+  const joined = other.run(workflow, 'x', { id: 'r' })
+  isOver()
+  expect((await joined).success).toBe(true)
+  expect(cluster.runner.calls.length).toBe(STEPS)
+})
+
+test('an interrupted run is paused where it is executed, unless others have asked for it as well', async () => {
+  let isOver = () => {}
+  const over = new Promise<void>((resolve) => {
+    isOver = resolve
+  })
+  const cluster = await inOneProcess(2, {
+    async reply() {
+      await over
+      return 'fine'
+    },
+  })
+  const team = await cluster.client()
+  await create(team)
+  const [one, two] = [new AbortController(), new AbortController()]
+  const first = team.run(workflow, 'x', { id: 'r', signal: one.signal })
+  await first.begun
+  const second = team.run(workflow, 'x', { id: 'r', signal: two.signal })
+  await second.begun
+  one.abort('Ctrl-C')
+  await expect(first).rejects.toMatchObject({ _tag: 'StillWantedError' })
+  two.abort('Ctrl-C')
+  await expect(second).rejects.toMatchObject({ _tag: 'RunInterruptedError' })
+  expect((await team.runs.show('r')).status).toBe('paused')
+  isOver()
+  expect((await team.runs.resume('r')).success).toBe(true)
+  await expect(team.runs.cancel('r')).rejects.toMatchObject({ _tag: 'RunFinishedError' })
+})
+
+test('a run that is cancelled by another client ends where it is executed', async () => {
+  const cluster = await inOneProcess(2, { reply: () => new Promise(() => {}) })
+  const team = await cluster.client()
+  await create(team)
+  const run = team.run(workflow, 'x', { id: 'r' })
+  run.catch(() => {})
+  await run.begun
+  await (await cluster.client()).runs.cancel('r', 'not needed', { by: 'ada' })
+  await expect(run).rejects.toMatchObject({
+    _tag: 'RunInterruptedError',
+    message: 'Run "r" was cancelled: not needed.',
+  })
+  expect((await factsOf(team, 'run/r')).at(-1)).toBe('RunCancelled')
+})
+
+test('a run of code is executed by its client alone; resumed by another one, it is fenced, and cancels nothing', async () => {
+  const waiting: (() => void)[] = []
+  const cluster = await inOneProcess(2, {
+    reply: () => new Promise((resolve) => waiting.push(() => resolve('fine'))),
+  })
+  const team = await cluster.client()
+  await create(team)
+  const { race } = await import('../../src/patterns/race.ts')
+  const code = race(['a', 'b'], { accept: ({ agent }) => agent === 'b' })
+  const run = team.run(code, 'x', { id: 'r' })
+  run.catch(() => {})
+  while (waiting.length < 2) await new Promise((resolve) => setImmediate(resolve))
+  const other = await cluster.client()
+  const again = other.runs.resume('r', code)
+  await again.begun
+  for (const answer of waiting) answer()
+  expect((await again).success).toBe(true)
+  await expect(run).rejects.toMatchObject({ _tag: 'ClosedError' })
+  expect(cluster.runner.calls.length).toBe(2)
+  for (const { run: residents } of cluster.workers) expect(residents.size).toBe(0)
+  for (const id of ['a', 'b']) expect(await factsOf(team, `agent/${id}`)).not.toContain('TaskCancelled')
+})
+
+test('what is told again after a move is told once', () => {
+  const step = (state: StepEvent['state'], stepKey: string, ask: number) => ({
+    step: { stepKey, ask, agent: 'a', state, costUsd: 0, tokens: 0, text: null, problem: null },
+  })
+  const told = new ToldSteps()
+  const lines = [
+    { begun: ['a'] },
+    ...[step('scheduled', 'one', 1), step('succeeded', 'one', 1), step('scheduled', 'two', 2)],
+    { begun: ['a'] },
+    ...[
+      step('reused', 'one', 1),
+      step('reused', 'two', 2),
+      step('reused', 'three', 3),
+      step('scheduled', 'four', 2),
+    ],
+  ]
+  const heard = lines.flatMap((line) => told.next(line))
+  expect(
+    heard.map((line) =>
+      'step' in line ? `${line.step.state} ${line.step.stepKey} ${line.step.ask}` : 'begun',
+    ),
+  ).toEqual([
+    'begun',
+    'scheduled one 1',
+    'succeeded one 1',
+    'scheduled two 2',
+    'succeeded two 2',
+    'scheduled three 3',
+    'succeeded three 3',
+    'scheduled four 4',
+  ])
+})
