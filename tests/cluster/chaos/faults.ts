@@ -2,6 +2,8 @@
 import type { ChaosCluster, Worker } from './cluster.ts'
 
 export interface Fault {
+  /** One word, of which ids are made. */
+  readonly key: string
   readonly name: string
   /** How long calls take that begin before it. */
   readonly callSeconds: number
@@ -68,6 +70,7 @@ async function cutOff(
 
 export const FAULTS: readonly Fault[] = [
   {
+    key: 'kill',
     name: 'kill -9',
     callSeconds: 2,
     isGraceful: false,
@@ -81,6 +84,7 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
+    key: 'freeze',
     name: 'SIGSTOP for longer than the lock',
     callSeconds: ENDLESS,
     isGraceful: false,
@@ -94,6 +98,7 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
+    key: 'silence',
     name: 'cut off from PostgreSQL, half-open',
     callSeconds: ENDLESS,
     isGraceful: false,
@@ -104,6 +109,7 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
+    key: 'refuse',
     name: 'cut off from PostgreSQL, refused',
     callSeconds: ENDLESS,
     isGraceful: false,
@@ -114,6 +120,7 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
+    key: 'crash',
     name: 'PostgreSQL killed and restarted',
     callSeconds: 2,
     isGraceful: false,
@@ -126,6 +133,7 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
+    key: 'backends',
     name: 'backends terminated',
     callSeconds: 2,
     isGraceful: false,
@@ -138,6 +146,7 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
+    key: 'drain',
     name: 'SIGTERM and join with long calls',
     callSeconds: 5,
     isGraceful: true,
@@ -151,6 +160,7 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
+    key: 'flap',
     name: 'shards that flap',
     callSeconds: 1,
     isGraceful: true,
@@ -165,6 +175,7 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
+    key: 'link',
     name: 'the link to a network namespace cut',
     callSeconds: ENDLESS,
     isGraceful: false,
