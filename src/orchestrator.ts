@@ -167,7 +167,7 @@ export class Orchestrator implements AsyncDisposable {
     const governor = new Governor(governorLimits(options.limits ?? {}, runner), { clock, logger })
     const isShared = options.placement !== undefined
     const budgets = new Budgets({ store, clock, logger }, minimum, cacheReadWeight, isShared)
-    const accounts = new Accounts({ store, clock, logger }, governor)
+    const accounts = new Accounts({ store, clock, logger }, governor, isShared)
     const admission = localAdmission({ runner, accounts, budgets, governor, clock, logger })
     this.#budgets = budgets
     this.#accounts = accounts

@@ -24,7 +24,7 @@ const OWN_PROCESS = [
 ]
 
 /** They run the engine of a cluster, which needs a newer Node than the product. */
-const NEWER_NODE = ['tests/cluster/workers.test.ts']
+const NEWER_NODE = ['tests/cluster/chaos.test.ts', 'tests/cluster/workers.test.ts']
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 const isNewNode = major > 22 || (major === 22 && minor >= 19)
 

@@ -1,6 +1,7 @@
 /** A cluster for tests: workers as processes, a client in this one, and an auditor that reads only the log and the starts. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -27,7 +28,7 @@ export async function startCluster(database?: string) {
   const worker = async (name: string, seconds = '1'): Promise<WorkerProcess> => {
     const program = join(import.meta.dirname, 'fixtures/worker.mjs')
     const child = spawn(process.execPath, [program, url, join(folder, name), calls, seconds, name], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'inherit'],
     })
     const exited = once(child, 'exit')
     onTestFinished(async () => {
@@ -83,4 +84,13 @@ export async function audit(
   expect(extra).toBeLessThanOrEqual(counts.CallOutcomeUnknown ?? 0)
   expect(await verifyDatabase(url)).toMatchObject({ ok: true, findings: [] })
   return { extra, counts }
+}
+
+/** Whether a process runs that is no child of this one. */
+export function isRunning(pid: number | undefined): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
 }

@@ -1,11 +1,10 @@
 /** Agents that live in several workers, as real processes with a real PostgreSQL. */
-import { readFileSync } from 'node:fs'
 import { describe, expect, test, vi } from 'vitest'
 import type { Orchestrator } from '../../src/orchestrator.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
 import { commandLine } from '../cli/command.ts'
 import { hasPostgres, newDatabase, query } from '../postgres/database.ts'
-import { audit, IDS, startCluster } from './kit.ts'
+import { audit, IDS, isRunning, startCluster } from './kit.ts'
 
 const create = (team: Orchestrator, ids = IDS) =>
   Promise.all(ids.map((id) => team.createAgent({ id, systemPrompt: 'You help.' })))
@@ -147,12 +146,4 @@ async function processOf(team: Orchestrator, id: string): Promise<number | undef
   for await (const { type, data } of team.store.read(`agent/${id}`))
     if (type === 'ProcessStarted') return Number(data.pid)
   return undefined
-}
-
-function isRunning(pid: number | undefined): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return false
-  }
 }

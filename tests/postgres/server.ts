@@ -16,6 +16,8 @@ export interface KeptServer {
   readonly data: string
   /** As a crash would. */
   crash(): Promise<void>
+  /** Without a chance to do anything. */
+  kill(): Promise<void>
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -42,6 +44,7 @@ export async function keptServer(settings: Readonly<Record<string, string>> = {}
   return {
     ...(await answered()),
     crash: () => tell({ signal: 'SIGQUIT' }),
+    kill: () => tell({ signal: 'SIGKILL' }),
     start: () => tell({}),
     stop: () => ended(keeper),
   }

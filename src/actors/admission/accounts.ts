@@ -1,9 +1,10 @@
 /** The accounts that pay for calls: what is known of their limits, and whether a call may begin. */
 import type { AccountWindow } from '../../claude/runner.ts'
 import { durableTimer, instant, waitLeft } from '../../clock.ts'
-import type { AccountFact, ReportedWindow } from '../../events/account-facts.ts'
+import { type AccountFact, accountFacts, type ReportedWindow } from '../../events/account-facts.ts'
 import type { Hold } from '../../events/agent-facts.ts'
 import { streamName } from '../../events/ids.ts'
+import { followOnly } from '../../store/follow.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
 import type { Effect } from '../engine/definition.ts'
 import { Life } from '../engine/life.ts'
@@ -60,10 +61,14 @@ export class Accounts {
   /** Accounts of which a report was written a moment ago, each with what stops its timer. */
   readonly #resting = new Map<string, () => void>()
   readonly #writing = new Set<Promise<unknown>>()
+  /** Whether calls of other processes count against the same accounts: what these learn then applies here as well. */
+  readonly #isShared: boolean
+  readonly #closing = new AbortController()
 
-  constructor(environment: ActorEnvironment, governor: Governor) {
+  constructor(environment: ActorEnvironment, governor: Governor, isShared = false) {
     this.#environment = environment
     this.#governor = governor
+    this.#isShared = isShared
   }
 
   /** Calls back with the accounts that a person resumes. Returns the function that stops it. */
@@ -88,9 +93,13 @@ export class Accounts {
    * @param isNamed The runner tells accounts apart, so a few calls find out whether this one answers.
    */
   async know(account: string, isNamed: boolean): Promise<void> {
-    if (isNamed && !this.#known.has(account)) this.#governor.doubt(account)
+    const isNew = !this.#known.has(account)
+    if (isNamed && isNew) this.#governor.doubt(account)
     this.#known.add(account)
+    // What is written from here on is heard.
+    const after = isNew && this.#isShared ? await this.#environment.store.head() : undefined
     await this.#read(account)
+    if (after !== undefined) void this.#hear(account, after)
   }
 
   /** Why no call of a known account may begin; undefined if it may. */
@@ -166,15 +175,59 @@ export class Accounts {
     for (const info of await this.list()) {
       if (info.status === 'open' || (account !== undefined && info.account !== account)) continue
       await this.#write(info.account, () => [{ type: 'AccountResumed', data: { by } }])
-      this.#held.delete(info.account)
-      this.#governor.open(info.account)
+      this.#open(info.account)
       resumed.push({ ...info, status: 'open', waitsUntil: null, said: null })
     }
     const accounts = new Set(resumed.map((info) => info.account))
     // A limit of one model keeps tasks waiting, and leaves the account open.
-    if (account !== undefined) accounts.add(account)
-    if (accounts.size > 0) for (const listener of this.#listeners) listener(accounts)
+    if (account !== undefined) {
+      if (this.#isShared && !accounts.has(account)) await this.#tellOthers(account, by)
+      accounts.add(account)
+    }
+    this.#tellResumed(accounts)
     return resumed
+  }
+
+  /** The tasks of an account that is open may wait in other processes. */
+  async #tellOthers(account: string, by: string | null): Promise<void> {
+    const isKnown = (await this.list()).some((info) => info.account === account)
+    if (isKnown) await this.#write(account, () => [{ type: 'AccountResumed', data: { by } }])
+  }
+
+  #open(account: string): void {
+    this.#held.delete(account)
+    this.#governor.open(account)
+  }
+
+  #tellResumed(accounts: ReadonlySet<string>): void {
+    if (accounts.size > 0) for (const listener of this.#listeners) listener(accounts)
+  }
+
+  /** Applies what any process writes about an account, this one too: the log has it in order. */
+  async #hear(account: string, after: number): Promise<void> {
+    const { store, clock, logger } = this.#environment
+    const { signal } = this.#closing
+    const stream = streamName(accountKind.kind, accountId(account))
+    try {
+      for await (const recorded of followOnly(store, { stream }, { after, signal })) {
+        const { type, data } = accountFacts.read(recorded) as AccountFact
+        if (type === 'AccountHeld') this.#held.set(account, { reason: 'account', said: data.said })
+        if (type === 'AccountPaused') {
+          const leftMs = waitLeft(data.dueAt, data.delayMs, clock.now())
+          if (leftMs > 0) this.#governor.close(account, leftMs)
+        }
+        if (type === 'AccountResumed') {
+          this.#open(account)
+          this.#tellResumed(new Set([account]))
+        }
+      }
+    } catch (error) {
+      this.#known.delete(account)
+      logger.warn(
+        { account, error },
+        'what other processes learn of an account is not heard until its next call',
+      )
+    }
   }
 
   /** The accounts of which anything is known, by name. */
@@ -187,6 +240,7 @@ export class Accounts {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort()
     for (const account of this.#said.keys()) this.#writeReport(account)
     for (const stop of this.#resting.values()) stop()
     this.#resting.clear()

@@ -23,6 +23,8 @@ import { type Settlement, settlementOf } from './budget-settlement.ts'
 
 /** What this process knows of calls. */
 export interface CallsHere {
+  /** Whether other processes begin calls as well. */
+  readonly areShared: boolean
   /** Whether a call may begin, or has begun and not ended. */
   isOpen(callId: string): boolean
   /** Resolves when a call is known to have ended, or when the signal aborts. */
@@ -35,8 +37,8 @@ export class BudgetLedger {
   readonly #life: BudgetLife
   readonly #environment: ActorEnvironment
   readonly #calls: CallsHere
-  /** Whether another process has written to the budget as well. */
-  #isShared = false
+  /** Whether another process writes to the budget as well. */
+  #isShared: boolean
   /** Reservations that are not durable yet. */
   readonly #promised = new Map<string, Amount>()
   /** The calls of this process that have a reservation. */
@@ -49,6 +51,7 @@ export class BudgetLedger {
     this.#life = life
     this.#environment = environment
     this.#calls = calls
+    this.#isShared = calls.areShared
   }
 
   /**
@@ -184,6 +187,30 @@ export class BudgetLedger {
     await Promise.all(callIds.map((callId) => this.#life.insist(() => this.settle(callId))))
   }
 
+  /** Settles the calls of other processes that have ended: theirs may be gone. */
+  async settleOthers(): Promise<void> {
+    await Promise.all(this.#others().map((reservation) => this.#settle(reservation)))
+  }
+
+  /**
+   * Settles what an earlier owner of an agent has reserved for it: a call that this one has not announced will not be.
+   *
+   * @param check Throws if another process has the agent by now. What is reserved from then on is left alone.
+   */
+  async takeOver(agent: string, check: () => Promise<void>): Promise<void> {
+    const left = this.#others().filter((reservation) => reservation.agent === agent)
+    if (left.length === 0) return
+    await check()
+    await Promise.all(left.map((reservation) => this.#settle(reservation, this.#life, () => false)))
+  }
+
+  /** What is reserved for calls that this process has not begun. */
+  #others(): readonly Reservation[] {
+    return Object.values(this.context.reserved).filter(
+      ({ callId }) => !this.#own.has(callId) && !this.#calls.isOpen(callId),
+    )
+  }
+
   /** Resolves when the calls known to have ended are settled. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#settling)
@@ -195,15 +222,18 @@ export class BudgetLedger {
   }
 
   /** Whether a call that the log does not have may still be announced, by this process or by another one. */
-  #mayBegin(callId: string): boolean {
-    return this.#calls.isOpen(callId) || (this.#isShared && !this.#own.has(callId))
+  #mayBegin(callId: string, isGivenUp: boolean): boolean {
+    return this.#calls.isOpen(callId) || (this.#isShared && !this.#own.has(callId) && !isGivenUp)
   }
 
   /** A call whose cost cannot be read has cost what was reserved for it. */
-  async #settlementOf(reservation: Reservation): Promise<Settlement | undefined> {
+  async #settlementOf(
+    reservation: Reservation,
+    mayBegin: (isGivenUp: boolean) => boolean,
+  ): Promise<Settlement | undefined> {
     const { store, logger } = this.#environment
     try {
-      return await settlementOf(store, reservation, this.#mayBegin(reservation.callId))
+      return await settlementOf(store, reservation, mayBegin)
     } catch (error) {
       if (mayPass(error)) throw error
       const { callId, usd, tokens } = reservation
@@ -213,15 +243,23 @@ export class BudgetLedger {
   }
 
   /** Returns false while the log has no end of the call. */
-  async #settle(reservation: Reservation, by: Decides<typeof budgetMachine> = this.#life): Promise<boolean> {
-    const settling = this.#settled(reservation, by)
+  async #settle(
+    reservation: Reservation,
+    by: Decides<typeof budgetMachine> = this.#life,
+    mayBegin = (isGivenUp: boolean) => this.#mayBegin(reservation.callId, isGivenUp),
+  ): Promise<boolean> {
+    const settling = this.#settled(reservation, by, mayBegin)
     this.#settling.add(settling)
     return settling.finally(() => this.#settling.delete(settling))
   }
 
-  async #settled(reservation: Reservation, by: Decides<typeof budgetMachine>): Promise<boolean> {
+  async #settled(
+    reservation: Reservation,
+    by: Decides<typeof budgetMachine>,
+    mayBegin: (isGivenUp: boolean) => boolean,
+  ): Promise<boolean> {
     const { callId, taskId } = reservation
-    const settlement = await this.#settlementOf(reservation)
+    const settlement = await this.#settlementOf(reservation, mayBegin)
     if (!settlement) return false
     const decide = ({ context }: BudgetSnapshot): readonly BudgetFact[] =>
       callId in context.reserved ? [{ type: 'BudgetSettled', data: { callId, ...settlement } }] : []

@@ -42,19 +42,22 @@ const FREE = new Set([
  * that was never announced, or was refused, has cost nothing; one of unknown cost counts with everything that was reserved
  * for it.
  *
- * @param mayBegin Whether a call that was not announced may still be.
+ * @param mayBegin Whether a call that was not announced may still be. `isGivenUp`: the log says that no other process will, as
+ * its task has ended, or its agent has begun another call, and makes one at a time.
  */
 export async function settlementOf(
   store: EventStore,
   { callId, taskId, agent, agentVersion, usd, tokens }: Reservation,
-  mayBegin: boolean,
+  mayBegin: (isGivenUp: boolean) => boolean,
 ): Promise<Settlement | undefined> {
   const assumed: Settlement = { usd, tokens, outcome: 'assumed' }
   let found: Settlement | 'open' = released
   let isAnnounced = false
+  let isGivenUp = false
   for await (const recorded of store.read(`agent/${agent}`, { after: agentVersion })) {
     const fact = agentFacts.read(recorded) as AgentFact
     if (found === 'open' && endsWithoutCall(fact, taskId)) found = assumed
+    isGivenUp ||= givesUp(fact, taskId)
     if (!('callId' in fact.data) || fact.data.callId !== callId) continue
     isAnnounced = true
     const spending = spendingIn(fact)
@@ -64,10 +67,18 @@ export async function settlementOf(
       found = FREE.has(fact.data.error.tag) ? released : assumed
     if (fact.type === 'CallOutcomeUnknown' || fact.type === 'CallDeferred') found = assumed
   }
-  return found === 'open' || (mayBegin && !isAnnounced) ? undefined : found
+  return found === 'open' || (!isAnnounced && mayBegin(isGivenUp)) ? undefined : found
 }
 
 const released: Settlement = { usd: 0, tokens: 0, outcome: 'released' }
+
+/** Given what was not announced before. */
+const givesUp = ({ type, data }: AgentFact, taskId: string) =>
+  type === 'CallStarted' ||
+  type === 'AgentRemoved' ||
+  (ENDS.has(type) && 'taskId' in data && data.taskId === taskId)
+
+const ENDS = new Set(['TaskFailed', 'TaskCancelled'])
 
 /** The agent was removed during the call, or the task was cancelled in an older log, where no end of the call follows. */
 const endsWithoutCall = (fact: AgentFact, taskId: string) =>

@@ -1,6 +1,7 @@
 /** All budgets: the cost of a call is reserved in every budget it counts against, or in none and the call is refused. */
 import type { Usage } from '../../claude/runner.ts'
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
+import { streamName } from '../../events/ids.ts'
 import { defined } from '../../events/json.ts'
 import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
@@ -354,8 +355,18 @@ export class Budgets implements BudgetKeeper {
       const before = this.#timesSet
       await this.#settings.idle()
       const ledgers = await this.#existing(scopesOf(request))
-      if (before === this.#timesSet) return ledgers.filter(({ isLimited }) => isLimited)
+      if (before !== this.#timesSet) continue
+      const limiting = ledgers.filter(({ isLimited }) => isLimited)
+      if (this.#isShared) await this.#takeOver(request.agent, limiting)
+      return limiting
     }
+  }
+
+  /** The process that had this agent may have died between the reservation for a call and its announcement. */
+  async #takeOver(agent: string, ledgers: readonly BudgetLedger[]): Promise<void> {
+    // An append of nothing is refused where another process has claimed the stream.
+    const check = async () => void (await this.#environment.store.append(streamName('agent', agent), []))
+    await Promise.all(ledgers.map((ledger) => ledger.takeOver(agent, check)))
   }
 
   /** Those of the given budgets that were ever set. */
@@ -405,6 +416,7 @@ export class Budgets implements BudgetKeeper {
       place,
       this.#environment,
       {
+        areShared: this.#isShared,
         isOpen: (callId) => this.#begun.has(callId),
         ended: (callId, signal) => this.#whenEnded(callId, signal),
       },
@@ -438,7 +450,13 @@ export class Budgets implements BudgetKeeper {
   async #refreshed(ledgers: readonly BudgetLedger[]): Promise<boolean> {
     // What is given back from here on is noticed.
     await this.#watch()
-    const refreshed = await Promise.all(ledgers.map((ledger) => ledger.refresh()))
+    const refreshed = await Promise.all(
+      ledgers.map(async (ledger) => {
+        const { version } = ledger
+        if (this.#isShared) await ledger.settleOthers()
+        return (await ledger.refresh()) || ledger.version !== version
+      }),
+    )
     return refreshed.some(Boolean)
   }
 
@@ -455,12 +473,16 @@ export class Budgets implements BudgetKeeper {
     }
   }
 
-  /** Calls the listeners once another process has given something back. The next refusal watches again. */
+  /**
+   * Calls the listeners once another process has given something back, or a call has ended of which no process may know what
+   * it has reserved. The next refusal watches again.
+   */
   async #noticeOthers(after: number, watching: AbortController): Promise<void> {
     const { store, logger } = this.#environment
     const { signal } = watching
     try {
       for await (const { stream, version, type } of store.follow({ after, signal })) {
+        if (this.#isShared && LEAVES.has(type)) break
         if (type === 'BudgetReserved' || !STREAM.test(stream)) continue
         const ledger = await this.#ledgers.get(stream)?.catch(() => undefined)
         if (!ledger || ledger.version < version) break
@@ -490,6 +512,9 @@ const STREAM = new RegExp(
     .map(({ kind }) => kind)
     .join('|')})/`,
 )
+
+/** After these, what a process has reserved that has died since may be settled by another one. */
+const LEAVES = new Set(['CallOutcomeUnknown', 'TaskFailed', 'TaskCancelled', 'AgentRemoved'])
 
 function refusedBy(ledgers: readonly BudgetLedger[], cost: Amount): BudgetHold | undefined {
   const full = ledgers.find((ledger) => !ledger.fits(cost))

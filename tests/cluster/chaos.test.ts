@@ -1,0 +1,101 @@
+/**
+ * Everything that goes wrong in a cluster, done to one again and again under load: real workers, a real PostgreSQL, and an
+ * auditor that reads only the log and the starts of calls. ROUNDS sets how often each fault is done (`npm run faults`: 20
+ * times), KINDS which ones, and SEED what happens when.
+ */
+import { appendFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { verifyDatabase } from '../../src/store/postgres/verification.ts'
+import { hasPostgres } from '../postgres/database.ts'
+import { isLong, repetitions } from '../repetitions.ts'
+import { randomNumbers } from '../store/random-numbers.ts'
+import { type ChaosCluster, chaosCluster } from './chaos/cluster.ts'
+import { FAULTS, type Fault } from './chaos/faults.ts'
+import { ASKED, createAll, load, STEPS } from './chaos/load.ts'
+import { whyNoNamespace } from './chaos/namespace.ts'
+
+const ROUNDS = repetitions('ROUNDS', { short: 1, long: 20 })
+const SEED = Number(process.env.SEED ?? 1)
+const { FAULTS_REPORT } = process.env
+/** In short, those that end in seconds: the others wait for a lock to expire. */
+const SHORT = 'kill,crash,backends,drain'
+
+const isDivided = isLong && !whyNoNamespace()
+const { KINDS = isLong ? '' : SHORT } = process.env
+const chosen = FAULTS.filter(
+  ({ key }) => (KINDS === '' || KINDS.split(',').includes(key)) && (isDivided || key !== 'link'),
+)
+
+/** One round: a load, the fault in the midst of it, and what the auditor says when all is over. */
+async function round(cluster: ChaosCluster, fault: Fault, number: number) {
+  const random = randomNumbers(SEED * 1000 + number)
+  await cluster.complete()
+  await cluster.calls(fault.callSeconds)
+  const { answered, acknowledged, tasks } = load(cluster.team, `${fault.key}-${number}`)
+  answered.catch(() => {})
+  const harm = await fault.inject(cluster, random)
+  await cluster.calls(1)
+  await answered
+  const { findings, accepted, starts, extra } = await cluster.auditor.judge(acknowledged)
+  const times = new Map<string, number>()
+  for (const { taskId } of extra) times.set(taskId, (times.get(taskId) ?? 0) + 1)
+  return {
+    figures: harm.figures ?? {},
+    extra: extra.length,
+    findings: [
+      ...findings,
+      ...(harm.findings ?? []),
+      ...(accepted === tasks ? [] : [`${accepted} of ${tasks} tasks were accepted`]),
+      ...(starts >= tasks ? [] : [`${starts} calls for ${tasks} tasks`]),
+      ...(fault.isGraceful ? extra.map(({ taskId }) => `${taskId} began twice`) : []),
+      ...[...times]
+        .filter(([, more]) => more > 1)
+        .map(([taskId, more]) => `${taskId} began ${more + 1} times`),
+    ].map((finding) => `${fault.name}, round ${number} of seed ${SEED}: ${finding}`),
+  }
+}
+
+describe.skipIf(!hasPostgres)('A cluster', () => {
+  test(`keeps its promises through ${ROUNDS} rounds of each fault`, { timeout: 3_600_000 }, async () => {
+    const cluster = await chaosCluster({ isDivided })
+    await createAll(cluster.team, [...ASKED, ...STEPS])
+    const problems: unknown[] = []
+    for (const fault of chosen) await roundsOf(cluster, fault).catch((error) => problems.push(error))
+    expect(problems).toEqual([])
+  })
+})
+
+async function roundsOf(cluster: ChaosCluster, fault: Fault): Promise<void> {
+  const figures: Record<string, number[]> = {}
+  let extra = 0
+  for (let number = 1; number <= ROUNDS; number++) {
+    const seen = await round(cluster, fault, number)
+    expect(seen.findings).toEqual([])
+    extra += seen.extra
+    for (const [name, values] of Object.entries(seen.figures))
+      figures[name] = [...(figures[name] ?? []), ...values]
+  }
+  expect(await verifyDatabase(cluster.url)).toMatchObject({ ok: true, findings: [] })
+  report(fault.name, { rounds: ROUNDS, 'extra starts': extra, ...spreads(figures) })
+}
+
+/** The median and the largest of each figure, in ms. */
+function spreads(figures: Readonly<Record<string, readonly number[]>>) {
+  return Object.fromEntries(
+    Object.entries(figures).flatMap(([name, values]) => {
+      const sorted = values.toSorted((one, other) => one - other).map(Math.round)
+      return sorted.length === 0
+        ? []
+        : [
+            [`${name}, median in ms`, sorted[Math.floor(sorted.length / 2)]],
+            [`${name}, at most in ms`, sorted.at(-1)],
+          ]
+    }),
+  )
+}
+
+function report(fault: string, figures: object): void {
+  const line = JSON.stringify({ name: `cluster: ${fault}`, ...figures })
+  if (FAULTS_REPORT) appendFileSync(FAULTS_REPORT, `${line}\n`)
+  else if (isLong) process.stdout.write(`${line}\n`)
+}

@@ -1,0 +1,205 @@
+/** The kinds of faults. Each is done to a cluster under load, and makes good again what it has done. */
+import type { ChaosCluster, Worker } from './cluster.ts'
+
+export interface Fault {
+  /** One word, of which ids are made. */
+  readonly key: string
+  readonly name: string
+  /** How long calls take that begin before it. */
+  readonly callSeconds: number
+  /** Whether no call may begin twice. Otherwise each may that was in flight, once. */
+  readonly isGraceful: boolean
+  /** @param random A number below another one. */
+  readonly inject: (cluster: ChaosCluster, random: (below: number) => number) => Promise<Harm>
+}
+
+/** What was seen of it. */
+export interface Harm {
+  /** Each in ms. */
+  readonly figures?: Readonly<Record<string, readonly number[]>>
+  readonly findings?: readonly string[]
+}
+
+/** After this, others may have what a worker had that was not heard of. */
+const LOCK_MS = 15_000
+/** It ends its calls within that time, and a beat, and the grace of a call. */
+const ENDED_MS = LOCK_MS + 4000
+/** Longer than anything waits for it. */
+const ENDLESS = 120
+
+const NOTHING: Harm = {}
+
+/** A worker is not heard of for longer than the lock; its calls would take longer than that, and begin again elsewhere. */
+async function cutOff(
+  cluster: ChaosCluster,
+  worker: Worker,
+  random: (below: number) => number,
+  {
+    cut,
+    mend,
+    ends,
+  }: { cut(): void; mend(): Promise<void> | void; ends: 'while it is cut off' | 'when it wakes up' },
+): Promise<Harm> {
+  const held = await cluster.running(worker)
+  await cluster.calls(1)
+  cut()
+  const since = performance.now()
+  const ended = async () => {
+    while ((await cluster.running(worker)).some(({ callId }) => held.some((call) => call.callId === callId)))
+      await cluster.pause(100)
+    return performance.now() - since
+  }
+  const longest = LOCK_MS + 3000 + random(3000)
+  if (ends === 'when it wakes up') {
+    await cluster.pause(longest)
+    await mend()
+    const woken = performance.now() - since
+    return { figures: { 'calls ended after waking up': held.length ? [(await ended()) - woken] : [] } }
+  }
+  const endedAfter = held.length
+    ? await Promise.race([ended(), cluster.pause(ENDED_MS + 2000, Number.NaN)])
+    : 0
+  await cluster.pause(Math.max(0, longest - (performance.now() - since)))
+  await mend()
+  const isLate = !(endedAfter <= ENDED_MS)
+  return {
+    figures: held.length ? { 'calls ended after the cut': [endedAfter] } : {},
+    findings: isLate ? [`${worker.name} was cut off, and its calls still ran after ${ENDED_MS} ms`] : [],
+  }
+}
+
+export const FAULTS: readonly Fault[] = [
+  {
+    key: 'kill',
+    name: 'kill -9',
+    callSeconds: 2,
+    isGraceful: false,
+    async inject(cluster, random) {
+      const victim = await cluster.busy()
+      await cluster.pause(random(500))
+      const held = await cluster.running(victim)
+      const at = Date.now()
+      victim.child.kill('SIGKILL')
+      return { figures: { 'take-over': await takeOver(cluster, held, at) } }
+    },
+  },
+  {
+    key: 'freeze',
+    name: 'SIGSTOP for longer than the lock',
+    callSeconds: ENDLESS,
+    isGraceful: false,
+    async inject(cluster, random) {
+      const victim = await cluster.busy()
+      return cutOff(cluster, victim, random, {
+        cut: () => void victim.child.kill('SIGSTOP'),
+        mend: () => void victim.child.kill('SIGCONT'),
+        ends: 'when it wakes up',
+      })
+    },
+  },
+  {
+    key: 'silence',
+    name: 'cut off from PostgreSQL, half-open',
+    callSeconds: ENDLESS,
+    isGraceful: false,
+    async inject(cluster, random) {
+      const { way, ...victim } = await cluster.busy()
+      const cut = way.silence
+      return cutOff(cluster, { ...victim, way }, random, { cut, mend: way.mend, ends: 'while it is cut off' })
+    },
+  },
+  {
+    key: 'refuse',
+    name: 'cut off from PostgreSQL, refused',
+    callSeconds: ENDLESS,
+    isGraceful: false,
+    async inject(cluster, random) {
+      const { way, ...victim } = await cluster.busy()
+      const cut = way.refuse
+      return cutOff(cluster, { ...victim, way }, random, { cut, mend: way.mend, ends: 'while it is cut off' })
+    },
+  },
+  {
+    key: 'crash',
+    name: 'PostgreSQL killed and restarted',
+    callSeconds: 2,
+    isGraceful: false,
+    async inject(cluster, random) {
+      await cluster.pause(random(2000))
+      await cluster.server.kill()
+      await cluster.pause(random(4000))
+      await cluster.server.start()
+      return NOTHING
+    },
+  },
+  {
+    key: 'backends',
+    name: 'backends terminated',
+    callSeconds: 2,
+    isGraceful: false,
+    async inject(cluster, random) {
+      for (let times = 1 + random(4); times > 0; times--) {
+        await cluster.pause(random(1500))
+        await cluster.disconnectAll()
+      }
+      return NOTHING
+    },
+  },
+  {
+    key: 'drain',
+    name: 'SIGTERM and join with long calls',
+    callSeconds: 5,
+    isGraceful: true,
+    async inject(cluster, random) {
+      const victim = await cluster.busy()
+      await cluster.pause(random(2000))
+      victim.child.kill('SIGTERM')
+      await cluster.join(victim.isAway)
+      await victim.exited
+      return NOTHING
+    },
+  },
+  {
+    key: 'flap',
+    name: 'shards that flap',
+    callSeconds: 1,
+    isGraceful: true,
+    async inject(cluster, random) {
+      for (let times = 2 + random(2); times > 0; times--) {
+        const guest = await cluster.join()
+        await cluster.pause(random(1500))
+        guest.child.kill('SIGTERM')
+        if (random(2) === 0) await guest.exited
+      }
+      return NOTHING
+    },
+  },
+  {
+    key: 'link',
+    name: 'the link to a network namespace cut',
+    callSeconds: ENDLESS,
+    isGraceful: false,
+    async inject(cluster, random) {
+      const { away } = cluster
+      const victim = await cluster.busy(1, ({ isAway }) => isAway)
+      if (!away) return NOTHING
+      return cutOff(cluster, victim, random, { ...away, ends: 'while it is cut off' })
+    },
+  },
+]
+
+/** How long after its worker had died each of its calls began again. */
+async function takeOver(
+  cluster: Pick<ChaosCluster, 'starts' | 'pause'>,
+  held: readonly { readonly taskId: string }[],
+  diedAt: number,
+): Promise<readonly number[]> {
+  for (;;) {
+    const starts = await cluster.starts()
+    const again = held.map(
+      ({ taskId }) => starts.find((start) => start.taskId === taskId && start.at > diedAt)?.at,
+    )
+    if (again.every((at) => at !== undefined)) return again.map((at) => (at ?? 0) - diedAt)
+    await cluster.pause(50)
+  }
+}
