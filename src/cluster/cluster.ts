@@ -9,11 +9,14 @@ import { executionOf, withClaims } from './claims.ts'
 import { ClusterClient, clusterPlacement } from './client.ts'
 import { engineLayer } from './engine.ts'
 import type { ClusterOptions } from './options.ts'
+import { WorkerTable } from './worker-table.ts'
 
 export async function joinCluster(
   { database }: ClusterOptions,
   logger?: Logger,
 ): Promise<{ readonly store: EventStore; readonly placement: Placement }> {
+  await using members = await WorkerTable.at(database)
+  await members.checkProtocol()
   const log = withClaims(await postgresStore(database, { access: 'shared', ...defined({ logger }) }))
   const { store } = log
   const runtime = ManagedRuntime.make(await engineLayer({ database, drainMs: 0 }))

@@ -15,20 +15,28 @@ import type { Placement } from '../actors/agent/ref.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { pause, steadyTime, systemClock } from '../clock.ts'
 import { WorkerNameTaken } from '../events/errors/owner.ts'
-import { codeOf } from '../events/errors/phrases.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { checkId } from '../events/ids.ts'
 import { defined } from '../events/json.ts'
 import type { AgentDefaults } from '../events/options/agent.ts'
 import type { Limits } from '../events/options/limits.ts'
 import { hostLogger, type Logger } from '../logger.ts'
+import { packageVersion } from '../owner/version.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { postgresStore } from '../store/postgres/store.ts'
 import { withClaims } from './claims.ts'
 import { ClusterClient, clusterPlacement } from './client.ts'
 import { engineLayer, LOCK_EXPIRY_MS } from './engine.ts'
 import { agentEntity } from './entity.ts'
-import { addressFrom, addressText, type ClusterWorker, isLoopback, type WorkerOptions } from './options.ts'
+import { serveHealth } from './health.ts'
+import {
+  addressFrom,
+  addressText,
+  type ClusterWorker,
+  isLoopback,
+  listenError,
+  type WorkerOptions,
+} from './options.ts'
 import { Residents, type WorkerSystem } from './residents.ts'
 import { WorkerTable } from './worker-table.ts'
 
@@ -64,10 +72,19 @@ export async function openClusterWorker<System extends ClosableSystem>(
   const { listen, advertise } = await addresses(options)
   const name = options.name === undefined ? addressText(advertise) : checkId('worker', options.name)
   const logger = hostLogger(options.logger)
-  const log = withClaims(await postgresStore(database, { access: 'shared', logger }))
+  const healthAt = options.health === undefined ? undefined : addressFrom('health', options.health)
+  const members = await WorkerTable.at(database)
+  const log = await (async () => {
+    await members.checkProtocol()
+    await members.checkClock(systemClock)
+    return withClaims(await postgresStore(database, { access: 'shared', logger }))
+  })().catch(async (error) => {
+    await members.close()
+    throw error
+  })
   const { store } = log
   const me = { name, epoch: store.epoch }
-  const members = await WorkerTable.at(database)
+  const release = packageVersion()
   const cleanUp = async () => {
     await members.leave(name, me.epoch).catch(() => {})
     await members.close()
@@ -76,7 +93,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
   let placement: Placement | undefined
   let system: System
   try {
-    await join(members, me, addressText(advertise))
+    await join(members, { ...me, release }, addressText(advertise))
     const { baseDir, runner, limits, agentDefaults } = options
     system = await type.open({
       ...{ store, logger, resume: 'on-demand' },
@@ -111,7 +128,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
     .catch(async (error) => {
       await system.close()
       await cleanUp()
-      throw listenError(error, addressText(listen))
+      throw listenError('listen', error, addressText(listen))
     })
   const client = new ClusterClient(runtime)
   placement = clusterPlacement(client)
@@ -124,6 +141,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
   void system.failed.then(end, () => {})
   let heardAt = steadyTime(systemClock)
   let isClosing = false
+  let draining = false
   const isCutOff = () => steadyTime(systemClock) - heardAt > LOCK_EXPIRY_MS
   const warn = (what: string) => (error: unknown) => logger.warn({ error }, what)
 
@@ -136,7 +154,10 @@ export async function openClusterWorker<System extends ClosableSystem>(
     const { isReplaced, isDraining, lost } = await members.beat(me, residents.size, log.tokens)
     heardAt = askedAt
     if (isReplaced) end(await replaced(members, name))
-    if (isDraining) end(null)
+    if (isDraining) {
+      draining = true
+      end(null)
+    }
     await residents.lose(lost.map(agentIn))
     // The engine says that they are here, and nothing else has had them for long.
     for (const id of residents.lostFor(LOCK_EXPIRY_MS)) if (isMine(id)) await residents.enter(id)
@@ -153,6 +174,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
     if (!isClosing) await wake().catch(warn('agents with work could not be looked for'))
   })
 
+  let health: Awaited<ReturnType<typeof serveHealth>> | undefined
   let closing: Promise<void> | undefined
   const close = async () => {
     isClosing = true
@@ -164,10 +186,24 @@ export async function openClusterWorker<System extends ClosableSystem>(
     await members.leave(name, me.epoch).catch(() => {})
     await members.close()
     await system.close()
+    await health?.[Symbol.asyncDispose]()
   }
+  if (healthAt)
+    try {
+      health = await serveHealth(healthAt, () => ({
+        ...{ worker: name, release, agents: residents.size },
+        draining: draining || isClosing,
+        cutOff: isCutOff(),
+        unheardMs: Math.round(steadyTime(systemClock) - heardAt),
+      }))
+    } catch (error) {
+      await close()
+      throw error
+    }
   const worker: ClusterWorker = {
     name,
     listen: addressText(listen),
+    health: health?.address,
     ended,
     get agents() {
       return residents.size
@@ -185,17 +221,6 @@ export async function openClusterWorker<System extends ClosableSystem>(
 async function replaced(members: WorkerTable, worker: string): Promise<Error> {
   const other = (await members.list()).find((member) => member.worker === worker)
   return new WorkerNameTaken({ worker, address: other?.address ?? 'another address' })
-}
-
-/** What an address that cannot be listened at comes to. */
-function listenError(error: unknown, address: string): unknown {
-  const code = codeOf(error)
-  if (!/^E(ADDR|ACCES)/.test(code)) return error
-  const [problem, hint] =
-    code === 'EADDRINUSE'
-      ? ['another process listens there', 'Choose another port: --listen HOST:PORT']
-      : [`this machine cannot listen there (${code})`, 'Name an address of this machine: --listen HOST:PORT']
-  return new InvalidInputError({ what: `listen: ${address}`, problem, hint }, { cause: error })
 }
 
 const agentIn = (stream: string) => stream.slice('agent/'.length)
@@ -222,10 +247,14 @@ async function addresses({
   return { listen: own, advertise: advertise === undefined ? own : addressFrom('advertise', advertise) }
 }
 
-async function join(members: WorkerTable, { name, epoch }: { name: string; epoch: number }, address: string) {
+async function join(
+  members: WorkerTable,
+  { name, epoch, release }: { readonly name: string; readonly epoch: number; readonly release: string },
+  address: string,
+) {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await members.join(name, address, epoch)
+      return await members.join(name, address, epoch, release)
     } catch (error) {
       if (attempt === NAME_TRIES || !(error instanceof WorkerNameTaken)) throw error
       await pause(systemClock, BEAT_MS)
@@ -238,7 +267,7 @@ async function freePort(host: string): Promise<number> {
   const listening = once(server, 'listening')
   server.listen(0, host)
   await listening.catch((error) => {
-    throw listenError(error, host)
+    throw listenError('listen', error, host)
   })
   const { port } = server.address() as AddressInfo
   server.close()
