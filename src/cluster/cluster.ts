@@ -20,11 +20,15 @@ export async function joinCluster(
   readonly store: EventStore
   readonly placement: ClusterPlacement
 }> {
+  const members = await WorkerTable.at(database)
+  await members.checkProtocol().catch(async (error) => {
+    await members.close()
+    throw error
+  })
   const log = withClaims(await postgresStore(database, { access: 'shared', ...defined({ logger }) }))
   const { store } = log
   const runtime = ManagedRuntime.make(await engineLayer({ database, drainMs: 0 }))
   const client = new ClusterClient(engineTransport(runtime))
-  const members = await WorkerTable.at(database)
   const runs = clusterRuns({
     ...{ client, store },
     owns: () => false,

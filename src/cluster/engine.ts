@@ -1,4 +1,7 @@
-/** The engine of the cluster: Effect Cluster over TCP, with PostgreSQL for who runs and which shards each has. It stores no message. */
+/**
+ * The engine of the cluster: Effect Cluster over TCP, with PostgreSQL for who runs and which shards each has. It stores no
+ * message. A change of what is here, or of `entity.ts`, that an earlier release does not understand is another `PROTOCOL`.
+ */
 import { layer as socketLayer } from '@effect/platform-node/NodeClusterSocket'
 import { layer as postgresLayer } from '@effect/sql-pg/PgClient'
 import { MessageStorage, RunnerAddress, ShardingConfig, SqlRunnerStorage } from 'effect/cluster'
@@ -22,6 +25,10 @@ export interface EngineOptions {
 
 /** The same in all processes of a cluster. */
 const SHARDS = 64
+/** In the schema of the log, which is there before the engine is. */
+const ENGINE_TABLES = 'claude_agents.cluster'
+/** Of the process of a worker or a client: see `maxConnections` of the driver. */
+const ENGINE_CONNECTIONS = 4
 /** After that, a worker that does not answer loses its agents. */
 export const LOCK_EXPIRY_MS = FORGOTTEN_AFTER_MS
 
@@ -47,7 +54,7 @@ export async function engineLayer({ database, advertise, listen, drainMs }: Engi
   return socketLayer({ storage: 'byo', clientOnly: advertise === undefined, shardingConfig }).pipe(
     Layer.provideMerge(MessageStorage.layerNoop),
     Layer.provide(
-      Layer.orDie(SqlRunnerStorage.layerWith({ prefix: 'claude_agents_cluster' })).pipe(
+      Layer.orDie(SqlRunnerStorage.layerWith({ prefix: ENGINE_TABLES })).pipe(
         Layer.provide(ShardingConfig.layer(shardingConfig)),
       ),
     ),
@@ -57,7 +64,7 @@ export async function engineLayer({ database, advertise, listen, drainMs }: Engi
           ...defined({ database: where.database, username: user, ssl: where.ssl || undefined }),
           ...socket,
           ...(password === undefined ? {} : { password: Redacted.make(password) }),
-          maxConnections: 4,
+          maxConnections: ENGINE_CONNECTIONS,
           applicationName: `claude-agents ${process.pid} cluster`,
         }),
       ),

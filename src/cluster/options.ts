@@ -1,5 +1,6 @@
 /** What a process of a cluster is opened with, and what a worker is to the program that opened it. */
 import type { AgentRunner } from '../claude/runner.ts'
+import { codeOf } from '../events/errors/phrases.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import type { AgentDefaults } from '../events/options/agent.ts'
 import type { Limits } from '../events/options/limits.ts'
@@ -19,6 +20,11 @@ export interface WorkerOptions extends ClusterOptions {
   readonly advertise?: string
   /** Lets it listen where other machines reach it. Nothing checks who connects, and who does can ask the agents. */
   readonly insecureListen?: boolean
+  /**
+   * Where it answers `/healthz`, `/readyz` and `/metrics`, `HOST:PORT`. Who reaches that learns how many agents live here, and
+   * can ask for nothing else. Default: nowhere.
+   */
+  readonly health?: string
   /** No other worker of the cluster may have it. Default: where the others reach it. */
   readonly name?: string
   /** The directory of the agents' files and sessions. No other process uses it. Default: `.claude-agents`. */
@@ -38,6 +44,8 @@ export interface WorkerOptions extends ClusterOptions {
 export interface ClusterWorker extends AsyncDisposable {
   readonly name: string
   readonly listen: string
+  /** Where its health is asked for; undefined if nowhere. */
+  readonly health: string | undefined
   /** How many agents live in it. */
   readonly agents: number
   /** Resolves when it is to end: with null where that was asked for, else with the reason. Then close it. */
@@ -67,4 +75,15 @@ export function addressFrom(what: string, text: unknown): Address {
   if (host !== undefined && Number(port) < 65_536) return { host, port: Number(port) }
   const hint = 'Write it as HOST:PORT, such as 127.0.0.1:7600.'
   throw new InvalidInputError({ what, problem: `${JSON.stringify(text)} is no address`, hint })
+}
+
+/** What an address that cannot be listened at comes to. */
+export function listenError(what: 'listen' | 'health', error: unknown, address: string): unknown {
+  const code = codeOf(error)
+  if (!/^E(ADDR|ACCES)/.test(code)) return error
+  const [problem, hint] =
+    code === 'EADDRINUSE'
+      ? ['another process listens there', `Choose another port: --${what} HOST:PORT`]
+      : [`this machine cannot listen there (${code})`, `Name an address of this machine: --${what} HOST:PORT`]
+  return new InvalidInputError({ what: `${what}: ${address}`, problem, hint }, { cause: error })
 }

@@ -1,8 +1,11 @@
 /** The workers of a cluster, in a table of its database: each says every second that it lives, and hears what is asked of it. */
-import { WorkerNameTaken, WorkerNotFound } from '../events/errors/owner.ts'
+import type { Clock } from '../clock.ts'
+import { ClusterProtocolMismatch, WorkerNameTaken, WorkerNotFound } from '../events/errors/owner.ts'
 import { codeOf } from '../events/errors/phrases.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import { nearestName } from '../events/nearest-name.ts'
 import type { RunDriver, WaitingReason } from '../patterns/runs/options.ts'
+import { clockSkew, LARGEST_SKEW_MS, skewText } from '../store/postgres/clock-skew.ts'
 import { PostgresDatabase } from '../store/postgres/database.ts'
 
 /** A worker, as `cluster workers` lists it. */
@@ -14,6 +17,8 @@ export interface WorkerRow {
   readonly since: string
   /** Whether it hands its agents over, and ends. */
   readonly draining: boolean
+  /** The version of the package; empty for one of before they said so. */
+  readonly release: string
 }
 
 export interface Heartbeat {
@@ -26,6 +31,10 @@ export interface Heartbeat {
 
 /** One that was not heard of for so long is none any more. */
 export const FORGOTTEN_AFTER_MS = 15_000
+/** What processes of a cluster say to each other: those of other numbers are no cluster with this one. */
+export const PROTOCOL = 2
+/** The rows of workers that were killed. */
+const KEPT_FOR = '1 day'
 const IS_THERE = `seen > now() - interval '${FORGOTTEN_AFTER_MS} ms'`
 /** A heartbeat is not repeated: the next one follows. */
 const PATIENCE_MS = 1
@@ -60,9 +69,35 @@ export class WorkerTable {
   /** None in a database that never had one. */
   async list(): Promise<readonly WorkerRow[]> {
     const workers = `select name as worker, address, agents,
-      to_char(since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as since, draining
-      from ${this.#table} where ${IS_THERE} order by name`
-    return this.#database.rows<WorkerRow>('workers', workers).catch((error) => {
+      to_char(since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as since, draining,
+      coalesce(to_jsonb(one)->>'release', '') as release
+      from ${this.#table} as one where ${IS_THERE} order by name`
+    return this.#known<WorkerRow>('workers', workers)
+  }
+
+  /**
+   * Asked before the tables are brought up to date: those of an earlier release may be in use, and have no such column.
+   *
+   * @throws ClusterProtocolMismatch where a worker lives that speaks another protocol
+   */
+  async checkProtocol(known = PROTOCOL): Promise<void> {
+    const [other] = await this.#known<{ worker: string; protocol: number; release: string }>(
+      'protocol',
+      `select name as worker, protocol, release from (
+         select name, coalesce((to_jsonb(one)->>'protocol')::int, 1) as protocol,
+           coalesce(to_jsonb(one)->>'release', '') as release from ${this.#table} as one where ${IS_THERE}
+       ) as members where protocol <> $1 order by name limit 1`,
+      [known],
+    )
+    if (other) throw new ClusterProtocolMismatch({ ...other, known })
+  }
+
+  async #known<Row extends object>(
+    name: string,
+    text: string,
+    values: readonly unknown[] = [],
+  ): Promise<readonly Row[]> {
+    return this.#database.rows<Row>(name, text, values).catch((error) => {
       if (codeOf(error.cause) === UNDEFINED_TABLE) return []
       throw error.cause === undefined ? error : this.#database.notOpened(error.cause)
     })
@@ -94,17 +129,38 @@ export class WorkerTable {
   }
 
   /** @throws WorkerNameTaken */
-  async join(name: string, address: string, epoch: number): Promise<void> {
+  async join(name: string, address: string, epoch: number, release = ''): Promise<void> {
     const [row] = await this.#database.rows(
       'join',
-      `insert into ${this.#table} as old (name, address, epoch) values ($1, $2, $3)
+      `insert into ${this.#table} as old (name, address, epoch, protocol, release) values ($1, $2, $3, $4, $5)
        on conflict (name) do update set address = excluded.address, epoch = excluded.epoch, since = now(), seen = now(),
-         agents = 0, draining = false, waiting = '{}' where old.epoch = excluded.epoch or not old.${IS_THERE} returning name`,
-      [name, address, epoch],
+         protocol = excluded.protocol, release = excluded.release, agents = 0, draining = false, waiting = '{}'
+       where old.epoch = excluded.epoch or not old.${IS_THERE} returning name`,
+      [name, address, epoch, PROTOCOL, release],
+    )
+    // Without a name of its own, a worker is called by its port: each that was killed would leave a row.
+    await this.#database.rows(
+      'forget',
+      `delete from ${this.#table} where seen < now() - interval '${KEPT_FOR}'`,
     )
     if (row) return
     const other = (await this.list()).find(({ worker }) => worker === name)
     throw new WorkerNameTaken({ worker: name, address: other?.address ?? address })
+  }
+
+  /**
+   * A worker whose clock is wrong would do what is due at other times than the others.
+   *
+   * @throws InvalidInputError
+   */
+  async checkClock(clock: Clock): Promise<void> {
+    const skewMs = await clockSkew((text) => this.#database.rows<{ now: number }>('clock', text), clock)
+    if (Math.abs(skewMs) <= LARGEST_SKEW_MS) return
+    throw new InvalidInputError({
+      what: 'The clock of this machine',
+      problem: `it is ${skewText(skewMs)} that of the database, and what is due would begin at other times here`,
+      hint: 'Set both by the network: timedatectl set-ntp true',
+    })
   }
 
   /** Says that a worker lives. */

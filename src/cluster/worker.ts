@@ -16,13 +16,13 @@ import { foldStream } from '../actors/engine/history.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { pause, steadyTime, systemClock } from '../clock.ts'
 import { WorkerNameTaken } from '../events/errors/owner.ts'
-import { codeOf } from '../events/errors/phrases.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import { checkId } from '../events/ids.ts'
 import { defined } from '../events/json.ts'
 import type { AgentDefaults } from '../events/options/agent.ts'
 import type { Limits } from '../events/options/limits.ts'
 import { hostLogger, type Logger } from '../logger.ts'
+import { packageVersion } from '../owner/version.ts'
 import { runKind } from '../patterns/runs/machine.ts'
 import { portable } from '../patterns/runs/options.ts'
 import type { ClusterPlacement, RunPlacement } from '../patterns/runs/run.ts'
@@ -33,7 +33,15 @@ import { withClaims } from './claims.ts'
 import { ClusterClient, clusterPlacement } from './client.ts'
 import { engineLayer, LOCK_EXPIRY_MS } from './engine.ts'
 import { agentEntity, engineTransport, runEntity } from './entity.ts'
-import { addressFrom, addressText, type ClusterWorker, isLoopback, type WorkerOptions } from './options.ts'
+import { serveHealth } from './health.ts'
+import {
+  addressFrom,
+  addressText,
+  type ClusterWorker,
+  isLoopback,
+  listenError,
+  type WorkerOptions,
+} from './options.ts'
 import { Residents, type WorkerSystem } from './residents.ts'
 import { type RunningSystem, RunResidents } from './run-residents.ts'
 import { clusterRuns, noDrivers } from './runs.ts'
@@ -73,10 +81,19 @@ export async function openClusterWorker<System extends ClosableSystem>(
   const { listen, advertise } = await addresses(options)
   const name = options.name === undefined ? addressText(advertise) : checkId('worker', options.name)
   const logger = hostLogger(options.logger)
-  const log = withClaims(await postgresStore(database, { access: 'shared', logger }))
+  const healthAt = options.health === undefined ? undefined : addressFrom('health', options.health)
+  const members = await WorkerTable.at(database)
+  const log = await (async () => {
+    await members.checkProtocol()
+    await members.checkClock(systemClock)
+    return withClaims(await postgresStore(database, { access: 'shared', logger }))
+  })().catch(async (error) => {
+    await members.close()
+    throw error
+  })
   const { store } = log
   const me = { name, epoch: store.epoch }
-  const members = await WorkerTable.at(database)
+  const release = packageVersion()
   const cleanUp = async () => {
     await members.leave(name, me.epoch).catch(() => {})
     await members.close()
@@ -86,7 +103,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
   let runPlacement: RunPlacement | undefined
   let system: System
   try {
-    await join(members, me, addressText(advertise))
+    await join(members, { ...me, release }, addressText(advertise))
     const { baseDir, runner, limits, agentDefaults } = options
     system = await type.open({
       ...{ store, logger, resume: 'on-demand' },
@@ -150,7 +167,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
     .catch(async (error) => {
       await system.close()
       await cleanUp()
-      throw listenError(error, addressText(listen))
+      throw listenError('listen', error, addressText(listen))
     })
   const client = new ClusterClient(engineTransport(runtime))
   placement = clusterPlacement(client)
@@ -171,6 +188,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
   void system.failed.then(end, () => {})
   let heardAt = steadyTime(systemClock)
   let isClosing = false
+  let draining = false
   const isCutOff = () => steadyTime(systemClock) - heardAt > LOCK_EXPIRY_MS
   const warn = (what: string) => (error: unknown) => logger.warn({ error }, what)
 
@@ -186,7 +204,10 @@ export async function openClusterWorker<System extends ClosableSystem>(
     const { isReplaced, isDraining, lost } = await members.beat(me, residents.size, log.tokens, runs.waiting)
     heardAt = askedAt
     if (isReplaced) end(await replaced(members, name))
-    if (isDraining) end(null)
+    if (isDraining) {
+      draining = true
+      end(null)
+    }
     for (const here of [residents, runs]) {
       await here.loseStreams(lost)
       // The engine says that they are here, and nothing else has had them for long.
@@ -229,6 +250,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
     if (!isClosing) await wake().catch(warn('agents with work could not be looked for'))
   })
 
+  let health: Awaited<ReturnType<typeof serveHealth>> | undefined
   let closing: Promise<void> | undefined
   const close = async () => {
     isClosing = true
@@ -241,10 +263,24 @@ export async function openClusterWorker<System extends ClosableSystem>(
     await members.leave(name, me.epoch).catch(() => {})
     await members.close()
     await system.close()
+    await health?.[Symbol.asyncDispose]()
   }
+  if (healthAt)
+    try {
+      health = await serveHealth(healthAt, () => ({
+        ...{ worker: name, release, agents: residents.size },
+        draining: draining || isClosing,
+        cutOff: isCutOff(),
+        unheardMs: Math.round(steadyTime(systemClock) - heardAt),
+      }))
+    } catch (error) {
+      await close()
+      throw error
+    }
   const worker: ClusterWorker = {
     name,
     listen: addressText(listen),
+    health: health?.address,
     ended,
     get agents() {
       return residents.size
@@ -263,17 +299,6 @@ export async function openClusterWorker<System extends ClosableSystem>(
 async function replaced(members: WorkerTable, worker: string): Promise<Error> {
   const other = (await members.list()).find((member) => member.worker === worker)
   return new WorkerNameTaken({ worker, address: other?.address ?? 'another address' })
-}
-
-/** What an address that cannot be listened at comes to. */
-function listenError(error: unknown, address: string): unknown {
-  const code = codeOf(error)
-  if (!/^E(ADDR|ACCES)/.test(code)) return error
-  const [problem, hint] =
-    code === 'EADDRINUSE'
-      ? ['another process listens there', 'Choose another port: --listen HOST:PORT']
-      : [`this machine cannot listen there (${code})`, 'Name an address of this machine: --listen HOST:PORT']
-  return new InvalidInputError({ what: `listen: ${address}`, problem, hint }, { cause: error })
 }
 
 const idIn = (stream: string) => stream.slice(stream.indexOf('/') + 1)
@@ -312,10 +337,14 @@ async function addresses({
   return { listen: own, advertise: advertise === undefined ? own : addressFrom('advertise', advertise) }
 }
 
-async function join(members: WorkerTable, { name, epoch }: { name: string; epoch: number }, address: string) {
+async function join(
+  members: WorkerTable,
+  { name, epoch, release }: { readonly name: string; readonly epoch: number; readonly release: string },
+  address: string,
+) {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await members.join(name, address, epoch)
+      return await members.join(name, address, epoch, release)
     } catch (error) {
       if (attempt === NAME_TRIES || !(error instanceof WorkerNameTaken)) throw error
       await pause(systemClock, BEAT_MS)
@@ -328,7 +357,7 @@ async function freePort(host: string): Promise<number> {
   const listening = once(server, 'listening')
   server.listen(0, host)
   await listening.catch((error) => {
-    throw listenError(error, host)
+    throw listenError('listen', error, host)
   })
   const { port } = server.address() as AddressInfo
   server.close()

@@ -22,6 +22,7 @@ export function workerCommand(command: Command): void {
       '--insecure-listen',
       'let it listen where other machines reach it: nothing checks who connects, and who does can ask the agents',
     )
+    .option('--health <host:port>', 'where it answers /healthz, /readyz and /metrics (default: nowhere)')
     .option('--name <name>', 'its name in the cluster (default: where the others reach it)')
     .option(
       '--drain <seconds>',
@@ -48,6 +49,7 @@ interface WorkOptions {
   readonly listen?: string
   readonly advertise?: string
   readonly insecureListen?: boolean
+  readonly health?: string
   readonly name?: string
   /** Seconds. */
   readonly drain?: number
@@ -68,12 +70,14 @@ async function work(globals: GlobalOptions, { drain: drainSeconds, ...options }:
       ...options,
       ...(drainSeconds === undefined ? {} : { drainMs: drainSeconds * 1000 }),
     })
-    const { name, listen } = worker
-    if (screen.json) screen.value({ worker: name, listen, ready: true })
-    else
+    const { name, listen, health } = worker
+    if (screen.json) screen.value(defined({ worker: name, listen, health, ready: true }))
+    else {
       screen.line(
         inert(`Worker ${name} listens at ${listen} (Ctrl-C drains it, Ctrl-C again ends it at once)`),
       )
+      if (health !== undefined) screen.line(inert(`Its health: http://${health}/healthz, /readyz, /metrics`))
+    }
     const asked = new Promise<null>((resolve) =>
       interruption.signal.addEventListener('abort', () => resolve(null), { once: true }),
     )
@@ -96,9 +100,9 @@ function workers(globals: GlobalOptions): Promise<void> {
   return withMembers(globals, 'cluster workers', async (members) => {
     const none = 'The database has no worker. Start one: claude-agents worker --database URL'
     list(terminal(globals), await members.list(), none, (all) =>
-      all.map(({ worker, address, agents, since, draining }) =>
+      all.map(({ worker, address, agents, since, draining, release }) =>
         inert(
-          `${worker} at ${address}: ${plural(agents, 'agent')}, since ${since}${draining ? ', draining' : ''}`,
+          `${worker} at ${address}: ${plural(agents, 'agent')}, since ${since}${release === '' ? '' : `, release ${release}`}${draining ? ', draining' : ''}`,
         ),
       ),
     )

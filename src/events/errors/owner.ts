@@ -147,6 +147,28 @@ export class WorkerNameTaken extends defineError(
   }),
 ) {}
 
+/** A worker of the cluster is of a release that this one does not understand. */
+export class ClusterProtocolMismatch extends defineError(
+  'ClusterProtocolMismatch',
+  ({
+    worker,
+    protocol,
+    release,
+    known,
+  }: {
+    worker: string
+    protocol: number
+    release: string
+    known: number
+  }) => ({
+    message: `The worker ${quoted(worker, 80)}${release === '' ? '' : ` is of release ${release}: it`} speaks version ${protocol} of the cluster's protocol; this program speaks version ${known}.`,
+    hint:
+      protocol > known
+        ? 'Upgrade this program: npm install claude-multi-agent@latest'
+        : `Drain all workers of that release, then start those of this one: claude-agents cluster drain ${worker}. Accepted tasks wait meanwhile.`,
+  }),
+) {}
+
 /** No worker of the cluster has this name. */
 export class WorkerNotFound extends defineError(
   'WorkerNotFound',

@@ -116,6 +116,10 @@ const MIGRATIONS: readonly Migration[] = [
   `,
   // The runs that it has left as they were, and why, as JSON.
   (s) => `alter table ${s}.workers add column waiting text not null default '{}';`,
+  // Those of an earlier release say nothing of the two.
+  (s) => `
+    alter table ${s}.workers add column protocol int not null default 1, add column release text not null default '';
+  `,
 ]
 
 /** Made again with each version. Those of an earlier one may be in use, so what they are called with stays. */
@@ -182,12 +186,13 @@ const FUNCTIONS: Migration = (s) => `
     refusal text;
     -- Of each stream.
     versions bigint[];
+    old_versions bigint[];
     claimed text[];
     was_there boolean[];
     is_written boolean[] := array_fill(false, array[cardinality(names)]);
     summaries text[] := array_fill(null::text, array[cardinality(names)]);
-    is_open boolean[] := array_fill(false, array[cardinality(names)]);
-    is_there boolean[];
+    now_open boolean[] := array_fill(false, array[cardinality(names)]);
+    now_there boolean[];
     -- Of each commit id.
     is_known boolean[];
     commit_firsts bigint[] := array_fill(null::bigint, array[cardinality(commit_ids)]);
@@ -223,18 +228,24 @@ const FUNCTIONS: Migration = (s) => `
     if current_setting('synchronous_commit') = 'off' then
       perform set_config('synchronous_commit', 'on', true);
     end if;
-    select array_agg(coalesce(known.version, 0) order by n.place),
-           array_agg(coalesce(known.is_there, false) order by n.place),
-           array_agg(claim.token order by n.place)
+    -- Sorted once: each aggregate with an order of its own would sort again.
+    select array_agg(n.version), array_agg(n.is_there), array_agg(n.token)
       into versions, was_there, claimed
-      from unnest(names) with ordinality as n (stream, place)
-      left join ${s}.streams as known on known.stream = n.stream
-      left join ${s}.claims as claim on claim.stream = n.stream;
-    is_there := was_there;
-    select array_agg(known.commit_id is not null order by c.place)
-      into is_known
-      from unnest(commit_ids) with ordinality as c (commit_id, place)
-      left join ${s}.commits as known on known.commit_id = c.commit_id;
+      from (
+        select coalesce(known.version, 0) as version, coalesce(known.is_there, false) as is_there, claim.token
+        from unnest(names) with ordinality as n (stream, place)
+        left join ${s}.streams as known on known.stream = n.stream
+        left join ${s}.claims as claim on claim.stream = n.stream
+        order by n.place
+      ) as n;
+    now_there := was_there;
+    old_versions := versions;
+    if cardinality(commit_ids) > 0 then
+      select array_agg(known.commit_id is not null order by c.place)
+        into is_known
+        from unnest(commit_ids) with ordinality as c (commit_id, place)
+        left join ${s}.commits as known on known.commit_id = c.commit_id;
+    end if;
     head := log.position;
     chain := log.hash;
 
@@ -285,8 +296,8 @@ const FUNCTIONS: Migration = (s) => `
         end if;
         if new_summaries[i] is not null then
           summaries[name] := new_summaries[i];
-          is_open[name] := opens[i];
-          is_there[name] := theres[i];
+          now_open[name] := opens[i];
+          now_there[name] := theres[i];
         end if;
         version := bases[i];
         for _ in 1 .. fact_counts[i] loop
@@ -305,30 +316,38 @@ const FUNCTIONS: Migration = (s) => `
           record_versions := record_versions || version;
         end loop;
       end loop;
-      outcomes := outcomes || coalesce(refusal, format('{"first":%s,"versions":%s}', first_position,
-        array_to_json(bases[first_append:last_append])));
+      -- A part of an array is a copy of it: most groups have one append.
+      outcomes := outcomes || coalesce(refusal, '{"first":' || first_position || ',"versions":['
+        || case when first_append = last_append then bases[last_append]::text
+             else array_to_string(bases[first_append:last_append], ',') end || ']}');
       first_append := last_append + 1;
     end loop;
 
     if head > log.position then
       insert into ${s}.records (position, stream, version, record)
         select * from unnest(positions, record_streams, record_versions, records);
-      insert into ${s}.streams as old (stream, version, summary, is_open, is_there)
-        select n.stream, n.version, n.summary, n.is_open, n.is_there
-        from unnest(names, versions, summaries, is_open, is_there, is_written)
-          as n (stream, version, summary, is_open, is_there, is_written)
-        where n.is_written
-        on conflict (stream) do update set
-          version = excluded.version,
-          summary = coalesce(excluded.summary, old.summary),
-          is_open = case when excluded.summary is null then old.is_open else excluded.is_open end,
-          is_there = excluded.is_there;
-      if is_there <> was_there then
+      -- Most streams are known, and an update takes half as long as an insert that may be one.
+      update ${s}.streams as old set
+          version = n.version,
+          summary = coalesce(n.summary, old.summary),
+          is_open = case when n.summary is null then old.is_open else n.is_open end,
+          is_there = n.is_there
+        from unnest(names, old_versions, versions, summaries, now_open, now_there, is_written)
+          as n (stream, old_version, version, summary, is_open, is_there, is_written)
+        where old.stream = n.stream and n.is_written and n.old_version > 0;
+      if 0 = any (old_versions) then
+        insert into ${s}.streams (stream, version, summary, is_open, is_there)
+          select n.stream, n.version, n.summary, n.is_open, n.is_there
+          from unnest(names, old_versions, versions, summaries, now_open, now_there, is_written)
+            as n (stream, old_version, version, summary, is_open, is_there, is_written)
+          where n.is_written and n.old_version = 0;
+      end if;
+      if now_there <> was_there then
         insert into ${s}.counts as old (kind, count)
-          select split_part(n.stream, '/', 1), sum(n.is_there::int - n.was_there::int)
-          from unnest(names, was_there, is_there) as n (stream, was_there, is_there)
+          select split_part(n.stream, '/', 1), sum(n.now_there::int - n.was_there::int)
+          from unnest(names, was_there, now_there) as n (stream, was_there, now_there)
           group by 1
-          having sum(n.is_there::int - n.was_there::int) <> 0
+          having sum(n.now_there::int - n.was_there::int) <> 0
           on conflict (kind) do update set count = old.count + excluded.count;
       end if;
       if cardinality(commit_ids) > 0 then

@@ -121,6 +121,7 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
         ...(fatal ? { verdict: 'deny', reason: 'no' } : { verdict: 'allow', input: text }),
       },
       ToolRuleRemembered: { rule: `Bash(${taskId})`, by: null },
+      ToolRuleForgotten: { rule: `Bash(${taskId})`, by: null },
       CallFailed: { taskId, callId, error, ...(fatal ? spent : {}) },
       CallOutcomeUnknown: { taskId, callId, ...(fatal ? spent : {}) },
       RetryScheduled: {

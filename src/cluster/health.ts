@@ -1,0 +1,62 @@
+/** Where a supervisor of processes asks a worker how it is: `/healthz`, `/readyz` and, for Prometheus, `/metrics`. It takes no commands. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { workerMetrics } from './metrics.ts'
+import { type Address, addressText, listenError } from './options.ts'
+
+/** How a worker is. */
+export interface WorkerHealth {
+  readonly worker: string
+  readonly release: string
+  /** How many agents live in it. */
+  readonly agents: number
+  readonly draining: boolean
+  /** Whether what has its agents is not settled: the database has not answered for as long as a lock lasts. */
+  readonly cutOff: boolean
+  /** For how long the database has not answered, in ms. */
+  readonly unheardMs: number
+}
+
+/** It lives as long as it is not cut off from the database, and is ready as long as it also takes agents. */
+const STATES: Readonly<Record<string, (health: WorkerHealth) => boolean>> = {
+  '/healthz': ({ cutOff }) => !cutOff,
+  '/readyz': ({ cutOff, draining }) => !cutOff && !draining,
+}
+
+/** @throws InvalidInputError for an address that cannot be listened at */
+export async function serveHealth(
+  at: Address,
+  health: () => WorkerHealth,
+): Promise<AsyncDisposable & { readonly address: string }> {
+  const server = createServer({ maxHeaderSize: 8 * 1024, requestTimeout: 10_000 }, (request, response) => {
+    const answer = (status: number, type: string, text: string) =>
+      response
+        .writeHead(status, { 'content-type': type, connection: 'close' })
+        .end(request.method === 'HEAD' ? '' : text)
+    const now = health()
+    const { pathname } = new URL(request.url ?? '/', 'http://worker')
+    const isWell = STATES[pathname]
+    if (request.method !== 'GET' && request.method !== 'HEAD') answer(405, 'text/plain', 'GET only\n')
+    else if (pathname === '/metrics')
+      answer(200, 'text/plain; version=0.0.4; charset=utf-8', workerMetrics([now]))
+    else if (isWell) answer(isWell(now) ? 200 : 503, 'application/json', `${JSON.stringify(now)}\n`)
+    else answer(404, 'text/plain', 'There is /healthz, /readyz and /metrics.\n')
+  })
+  server.maxConnections = 20
+  const listening = once(server, 'listening')
+  server.listen(at.port, at.host)
+  await listening.catch((error) => {
+    throw listenError('health', error, addressText(at))
+  })
+  const bound = server.address()
+  const port = typeof bound === 'object' && bound !== null ? bound.port : at.port
+  return {
+    address: addressText({ ...at, port }),
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
