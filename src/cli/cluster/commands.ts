@@ -23,6 +23,7 @@ export function workerCommand(command: Command): void {
       'let it listen where other machines reach it: nothing checks who connects, and who does can ask the agents',
     )
     .option('--name <name>', 'its name in the cluster (default: where the others reach it)')
+    .option('--shared-dir', 'all workers have this base directory, on a file system that they share')
     .option(
       '--drain <seconds>',
       'seconds that an agent may take to end its work before it moves (default: 15 minutes)',
@@ -49,6 +50,7 @@ interface WorkOptions {
   readonly advertise?: string
   readonly insecureListen?: boolean
   readonly name?: string
+  readonly sharedDir?: boolean
   /** Seconds. */
   readonly drain?: number
 }
