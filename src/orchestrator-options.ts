@@ -1,4 +1,5 @@
 /** The options of `Orchestrator.open`. */
+import type { Residency } from './actors/agent/moving/moving.ts'
 import type { Inspection } from './actors/engine/live-machine.ts'
 import type { OwnKind } from './actors/own/definition.ts'
 import type { FatalError } from './actors/supervision/downfall.ts'
@@ -52,6 +53,8 @@ export interface OrchestratorOptions {
   readonly cluster?: ClusterOptions
   /** Which agents live in this process and which runs it executes, and the way to the others. Default: all of them. */
   readonly placement?: ClusterPlacement
+  /** Which worker of a cluster this process is: what agents need on another machine is stored with the log. Default: none. */
+  readonly residency?: Residency
   /** The log. Default: LevelDB in the base directory. The orchestrator closes it. */
   readonly store?: EventStore
   /** A pino instance or a compatible logger. Default: silent. */
@@ -124,6 +127,7 @@ export const OPTIONS: KnownKeys<OrchestratorOptions> = {
   runner: true,
   cluster: true,
   placement: true,
+  residency: true,
   store: true,
   logger: true,
   resume: true,

@@ -11,6 +11,7 @@ import type { AgentEnvironment, Recovery } from './actors/agent/environment.ts'
 import type { AgentInfo } from './actors/agent/list.ts'
 import type { agentMachine } from './actors/agent/machine.ts'
 import type { ReadMessage, SentMessage } from './actors/agent/mailbox/mailbox.ts'
+import { Moving } from './actors/agent/moving/moving.ts'
 import type { RunningProcess } from './actors/agent/processes.ts'
 import { type AgentRef, localPlacement } from './actors/agent/ref.ts'
 import type { AdoptOptions } from './actors/agent/session/adopted.ts'
@@ -175,6 +176,9 @@ export class Orchestrator implements AsyncDisposable {
     const environment: Omit<AgentEnvironment, 'owns' | 'swept' | 'isSwept'> = {
       ...surroundings,
       store,
+      moving:
+        options.residency &&
+        new Moving({ ...surroundings, residency: options.residency, blobs: store.blobs }),
       admission,
       team: async (call) => (await this.#openDesk()).admit(call),
       intake: this.#intake,
@@ -300,7 +304,10 @@ export class Orchestrator implements AsyncDisposable {
       inputLimits: inputLimits(limits),
       directories: (agent: string) => {
         const own = resolve(baseDir, 'agents', agent)
-        return { workspace: resolve(own, 'workspace'), home: resolve(own, 'home'), base: baseDir }
+        // Where workers share them, each agent has a repository of its own: one has one writer.
+        const snapshots = options.residency?.sharedDir ? { snapshots: resolve(own, 'files.git') } : {}
+        const directories = { workspace: resolve(own, 'workspace'), home: resolve(own, 'home') }
+        return { ...directories, base: baseDir, ...snapshots }
       },
     }
   }
@@ -337,7 +344,7 @@ export class Orchestrator implements AsyncDisposable {
     const store =
       options.store ?? cluster?.store ?? (await levelStore(baseDir, defined({ clock, logger, onLost })))
     const orchestrator = new Orchestrator({ ...options, ...cluster }, baseDir, store)
-    if (options.store) await orchestrator.#lockDirectory(options.runner)
+    if (options.store && !options.residency?.sharedDir) await orchestrator.#lockDirectory(options.runner)
     const loss = store.lost ?? lost.signal
     loss.addEventListener('abort', () => {
       orchestrator.#giveUp(loss.reason as StoreLockLost).catch(ignoreLostStore)

@@ -33,6 +33,7 @@ import { recoverCall } from './recovery.ts'
 import type { AgentRunner, Call } from './runner.ts'
 import { adoptSession, takeSession } from './session/adoption.ts'
 import { branchSession } from './session/branch.ts'
+import { homeOperations } from './session/home-texts.ts'
 import { Sessions } from './session/origin.ts'
 import { pruneTranscripts } from './session/pruning.ts'
 import { longRecord, streamParser } from './stream/parser.ts'
@@ -176,6 +177,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     branch: branchSession,
     adopt: adoptSession,
     take: takeSession,
+    homes: homeOperations,
     sweep: (what) => sweepBase(what, context),
     ...directoryOperations(options),
   }

@@ -6,6 +6,7 @@ import type { Equipment } from '../events/options/agent.ts'
 import type { ServerStatus } from '../events/options/servers.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
 import type { FilesOperations } from '../workspaces/files/operations.ts'
+import type { HomeOperations } from './session/home-texts.ts'
 
 /** One call: one run of an agent's program for a task. Everything in it was decided and logged before it starts. */
 export interface Call {
@@ -252,6 +253,8 @@ export interface AgentRunner {
   adopt?(session: SessionFile, to: AgentDirectories): Promise<void>
   /** The same with a fork of the agent's own session, if anything was said in it. */
   take?(session: TakenSession, to: AgentDirectories): Promise<TakenTurns>
+  /** What the homes of agents have of their conversations. Without it, any machine can continue any session. */
+  readonly homes?: HomeOperations
   /** The files of agents, turn by turn. Without it, they are not kept, and no agent can work on a repository. */
   readonly files?: FilesOperations
   /** Deletes the directories of a removed agent, without following links. */

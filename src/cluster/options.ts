@@ -29,6 +29,11 @@ export interface WorkerOptions extends ClusterOptions {
   readonly name?: string
   /** The directory of the agents' files and sessions. No other process uses it. Default: `.claude-agents`. */
   readonly baseDir?: string
+  /**
+   * Whether all workers have the same `baseDir`, on a file system that they share: nothing is copied when an agent moves.
+   * Default: false.
+   */
+  readonly sharedDir?: boolean
   /** Runs the calls. Default: the `claude` command. */
   readonly runner?: AgentRunner
   /** How long an agent that moves away may take to end its work, in ms. Default: 15 minutes. */

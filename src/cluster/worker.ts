@@ -11,6 +11,7 @@ import * as Effect from 'effect/Effect'
 import * as Layer from 'effect/Layer'
 import * as ManagedRuntime from 'effect/ManagedRuntime'
 import * as Stream from 'effect/Stream'
+import type { Residency } from '../actors/agent/moving/moving.ts'
 import type { Placement } from '../actors/agent/ref.ts'
 import { foldStream } from '../actors/engine/history.ts'
 import type { AgentRunner } from '../claude/runner.ts'
@@ -57,6 +58,7 @@ interface WorkerClass<System> {
     readonly baseDir?: string
     readonly store: ChainedStore
     readonly placement: ClusterPlacement
+    readonly residency: Residency
     readonly resume: 'on-demand'
     readonly runner?: AgentRunner
     readonly limits?: Limits
@@ -104,10 +106,11 @@ export async function openClusterWorker<System extends ClosableSystem>(
   let system: System
   try {
     await join(members, { ...me, release }, addressText(advertise))
-    const { baseDir, runner, limits, agentDefaults } = options
+    const { baseDir, runner, limits, agentDefaults, sharedDir = false } = options
     system = await type.open({
       ...{ store, logger, resume: 'on-demand' },
       ...defined({ baseDir, runner, limits, agentDefaults }),
+      residency: { worker: name, sharedDir },
       placement: {
         owns: (id) => residents.has(id),
         call: (...call) => placement?.call(...call),

@@ -4,6 +4,7 @@ import { type FactOf, fact, factCatalog } from './catalog.ts'
 import type { Recorded } from './envelope.ts'
 import type { JsonObject } from './json.ts'
 import { Material, PlacedInput } from './material.ts'
+import { MOVING_FACTS } from './moving-facts.ts'
 import { AgentConfig } from './options/agent.ts'
 import { MESSAGE_FACTS, messagesReadIfAny } from './options/message.ts'
 import { setup } from './options/servers.ts'
@@ -335,6 +336,7 @@ const definitions = {
   LateAnswerRecorded: fact(Schema.Struct(answer)),
   /** What a call without an answer had cost, known only after its task had ended: nothing if it was never sent. */
   LateCostRecorded: fact(Schema.Struct({ ...callOfTask, ...spending })),
+  ...MOVING_FACTS,
   /** Starts a new session chain; the old one stays in the log. */
   AgentReset: fact(Schema.Struct(byPerson)),
   /** Its supervisor has restarted it after an error or a stop. The session chain continues. */

@@ -8,6 +8,8 @@ export interface AgentDirectories {
   readonly home: string
   /** The base directory that contains both. */
   readonly base?: string
+  /** The repository of the snapshots of its files. Default: one in the base directory, for all agents. */
+  readonly snapshots?: string
 }
 
 /** Identifies the agent a process belongs to, so that a sweep never kills processes of another store. */

@@ -21,14 +21,22 @@ export interface WorkerProcess {
   line(): Promise<Record<string, unknown>>
 }
 
-export async function startCluster(database?: string) {
+/** What a worker is to be beside its name. */
+export interface WorkerSetup {
+  readonly path?: string
+  readonly environment?: Readonly<Record<string, string>>
+  readonly options?: object
+}
+
+export async function startCluster(database?: string, setup: WorkerSetup = {}) {
   const url = database ?? (await newDatabase())
   const folder = await temporaryDirectory()
   const calls = join(folder, 'calls')
-  const worker = async (name: string, seconds = '1'): Promise<WorkerProcess> => {
+  const worker = async (name: string, seconds = '1', own: WorkerSetup = {}): Promise<WorkerProcess> => {
     const program = join(import.meta.dirname, 'fixtures/worker.mjs')
     const child = spawn(process.execPath, [program, url, join(folder, name), calls, seconds, name], {
       stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, TEST_WORKER: JSON.stringify({ ...setup, ...own }) },
     })
     const exited = once(child, 'exit')
     onTestFinished(async () => {

@@ -307,6 +307,7 @@ export class Agent implements AgentRef {
         })
     }
     check(this.snapshot)
+    await this.#environment.moving?.arrive(this.id, this.#life)
     const { turns, spent } = await runner.take(session, directories(this.id))
     if (turns === 0) return { turns, spent }
     const callId = newId()
@@ -322,9 +323,11 @@ export class Agent implements AgentRef {
     const data = { sessionId, turns, parentSessionId, callId, ...recorded, ...(by && { by }) }
     await admission.charge(request, amountOf(recorded))
     try {
+      const news = { session: { sessionId, parentSessionId } }
+      const stored = (await this.#environment.moving?.store(this.id, this.snapshot.context, news)) ?? []
       await this.#life.decide((state) => {
         check(state)
-        return [{ type: 'SessionAdopted', data }]
+        return [{ type: 'SessionAdopted', data }, ...stored]
       })
     } finally {
       admission.settle(callId)

@@ -129,8 +129,9 @@ export class CallEndings {
       const saved = this.#files.areKept ? await this.#files.saveAfter(task, callId) : undefined
       // Who gets the answer finds its commit.
       if (saved) await this.#files.commit(task, call, saved)
+      const stored = await this.#stored(task, call)
       try {
-        const recorded = await this.#recordAnswer(task, succeeded)
+        const recorded = await this.#recordAnswer(task, succeeded, stored)
         if (recorded.length === 0) await this.#keepLate({ task, call }, ending, admitted)
         return 'harvested'
       } catch (error) {
@@ -174,12 +175,14 @@ export class CallEndings {
     const { tool, toolUseId } = ending.deferred
     const setup = defined({ setup: ending.setup })
     const input = await this.#asked.bodies.keep(JSON.stringify(ending.deferred.input ?? {}))
+    if (this.#files.areKept && this.#environment.moving) await this.#files.saveAfter(task, callId)
+    const stored = await this.#stored(task, call)
     const decide = ({ current, config }: AgentContext): readonly AgentFact[] => {
       if (current?.call?.callId !== callId) return []
       // The next call has to start as well.
       const leftMs = leftAfterRefusal(call, deadlineLeftMs(current, config, this.#circumstances().now))
       const data = { taskId, callId, sessionId, tool, toolUseId, input, leftMs, ...spent, ...setup }
-      return [{ type: 'CallDeferred', data }]
+      return [{ type: 'CallDeferred', data }, ...stored]
     }
     try {
       const recorded = await this.#workerDoes.decide(task, decide)
@@ -191,10 +194,26 @@ export class CallEndings {
     }
   }
 
+  /** What another machine needs to continue from this call; nothing outside of a cluster. */
+  async #stored(task: CurrentTask, { sessionId, parentSessionId }: OpenCall): Promise<readonly AgentFact[]> {
+    const { moving } = this.#environment
+    if (!moving) return []
+    const { context } = this.#actor.snapshot
+    const parent = task.deferred?.sessionId ?? parentSessionId
+    const news = { commit: context.files?.commit, session: { sessionId, parentSessionId: parent } }
+    return moving.store(this.#agent, context, news, (message) => this.#workerDoes.warn(task, message))
+  }
+
   /** Records an answer, in one append with that of the step that waits for it. */
-  async #recordAnswer(task: CurrentTask, succeeded: AnswerFact): Promise<readonly Recorded[]> {
+  async #recordAnswer(
+    task: CurrentTask,
+    succeeded: AnswerFact,
+    stored: readonly AgentFact[],
+  ): Promise<readonly Recorded[]> {
     const { taskId, callId } = succeeded.data
-    const answering = ({ current }: AgentContext) => (current?.call?.callId === callId ? [succeeded] : [])
+    // The answer is the first: a step refers to it by its version.
+    const answering = ({ current }: AgentContext) =>
+      current?.call?.callId === callId ? [succeeded, ...stored] : []
     const step = this.#asked.steps.get(taskId)
     // The answer of a step tells the cost of all calls of its task: of earlier ones, only the log knows.
     if (!step || task.attempt > 1) return this.#workerDoes.decide(task, answering)

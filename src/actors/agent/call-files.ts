@@ -18,6 +18,7 @@ import type { Bodies } from '../engine/bodies.ts'
 import type { CallEnding } from './call.ts'
 import type { AgentActor } from './environment.ts'
 import { filesRestored, type ProjectInfo, projectOf } from './files.ts'
+import type { Moving } from './moving/moving.ts'
 import type { AgentContext, CallOfTask, OpenCall, QueuedTask } from './state.ts'
 
 interface KeptFiles {
@@ -30,6 +31,7 @@ interface CallFilesEnvironment {
   readonly logger: Logger
   readonly directories: AgentDirectories
   readonly bodies: Bodies
+  readonly moving?: Moving | undefined
   /** Tells those who listen to the task, and the log if this is news to it. */
   readonly warn: (task: QueuedTask, message: string, isNews?: boolean) => void
   readonly decide: (
@@ -77,7 +79,7 @@ const untrusted = new WeakMap<FilesOperations, Set<string>>()
 export function callFiles(
   agent: string,
   actor: AgentActor,
-  { runner, logger, directories, bodies, decide, warn }: CallFilesEnvironment,
+  { runner, logger, directories, bodies, moving, decide, warn }: CallFilesEnvironment,
 ): CallFiles {
   const { files } = runner
   const place: FilesPlace = {
@@ -118,12 +120,14 @@ export function callFiles(
   /** Does it in the open call, where it is recorded. */
   async function inCall(
     { task, call: { callId } }: CallOfTask,
-    work: (given: KeptFiles & { readonly write: (fact: AgentFact) => Promise<unknown> }) => Promise<unknown>,
+    work: (
+      given: KeptFiles & { readonly write: (...facts: AgentFact[]) => Promise<unknown> },
+    ) => Promise<unknown>,
   ): Promise<CallEnding | undefined> {
     const found = keptNow()
     if (!found) return undefined
-    const write = (fact: AgentFact) =>
-      decide(task, ({ current }) => (current?.call?.callId === callId ? [fact] : []))
+    const write = (...facts: AgentFact[]) =>
+      decide(task, ({ current }) => (current?.call?.callId === callId ? facts : []))
     try {
       await work({ ...found, write })
       return undefined
@@ -208,7 +212,7 @@ export function callFiles(
     begin: (of) =>
       inCall(of, async ({ files, place, write }) => {
         isLost = await files.isLost(place)
-        if (isLost)
+        if (isLost && !actor.snapshot.context.files?.lost)
           warn(
             of.task,
             'the files of its earlier turns are not on this machine: it works with those that are in its workspace',
@@ -232,10 +236,11 @@ export function callFiles(
         tellLeft(of.task, saved)
         const project = await projectInCall(of.task, files, place)
         const lost = isLost ? { lost: true as const } : {}
-        await write({
-          type: 'FilesSaved',
-          data: { taskId, callId, when: 'before', ...saved, ...project, ...lost },
-        })
+        const { context } = actor.snapshot
+        const tell = (said: string) => warn(of.task, said, false)
+        const stored = await moving?.store(agent, context, { commit: saved.commit }, tell)
+        const data = { taskId, callId, when: 'before', ...saved, ...project, ...lost } as const
+        await write({ type: 'FilesSaved', data }, ...(stored ?? []))
       }),
 
     async saveAfter(task, callId) {

@@ -95,10 +95,15 @@ export class AgentFiles {
   readonly #store: EventStore
   readonly #files: FilesOperations
   readonly #where: FilesPlace
+  readonly #moving: AgentEnvironment['moving']
   readonly #admission: AgentEnvironment['admission']
 
   /** Throws InvalidInputError if its runner keeps no files. */
-  constructor(agent: string, life: AgentLife, { store, runner, directories, admission }: AgentEnvironment) {
+  constructor(
+    agent: string,
+    life: AgentLife,
+    { store, runner, directories, admission, moving }: AgentEnvironment,
+  ) {
     if (!runner.files) {
       const problem = 'its runner does not keep the files of agents'
       throw new InvalidInputError({ what: `Agent "${agent}"`, problem })
@@ -106,6 +111,7 @@ export class AgentFiles {
     const workspace = life.snapshot.context.config?.workspace
     this.#life = life
     this.#store = store
+    this.#moving = moving
     this.#files = runner.files
     this.#admission = admission
     this.#where = { agent, workspace, directories: directories(agent) }
@@ -115,6 +121,17 @@ export class AgentFiles {
     return { ...this.#where, last: this.#life.snapshot.context.files?.commit }
   }
 
+  /** They come from where the agent lived before. */
+  async #arrive(): Promise<void> {
+    await this.#moving?.arrive(this.#where.agent, this.#life)
+  }
+
+  async #keep(commit: string): Promise<void> {
+    const { context } = this.#life.snapshot
+    const stored = await this.#moving?.store(this.#where.agent, context, { commit })
+    if (stored && stored.length > 0) await this.#life.decide(() => stored)
+  }
+
   /** The answered tasks, oldest first. */
   async turns(): Promise<readonly FilesTurn[]> {
     return (await filesTurns(this.#store, this.#life.stream)).turns
@@ -122,6 +139,7 @@ export class AgentFiles {
 
   /** The files, by path: those of now, or those at a version of the agent's stream. */
   async list({ at }: { readonly at?: number } = {}): Promise<readonly ListedFile[]> {
+    await this.#arrive()
     if (at === undefined) return this.#files.list(this.#place, await this.#now())
     const { state } = await foldAt(agentKind as unknown as AnyKind, this.#store, this.#life.stream, at)
     const { files } = state.context as unknown as AgentContext
@@ -130,6 +148,7 @@ export class AgentFiles {
 
   /** How the files differ. Without options, from where the agent began to now. */
   async diff({ turn, since }: DiffOptions = {}): Promise<FilesDiff> {
+    await this.#arrive()
     const { base, head } = await this.#range({ ...(turn && { turn }), ...(since && { since }) })
     const files = await this.#files.changes(this.#place, base, head)
     return { agent: this.#place.agent, base, head, files }
@@ -137,6 +156,7 @@ export class AgentFiles {
 
   /** The same as a patch, as `git apply` takes it. */
   async patch(options: DiffOptions = {}): Promise<string> {
+    await this.#arrive()
     const { base, head } = await this.#range(options)
     return this.#files.patch(this.#place, base, head)
   }
@@ -147,6 +167,7 @@ export class AgentFiles {
    * AgentBusyError while a task runs, and InvalidInputError if no turn is left. A task that begins meanwhile waits for it.
    */
   async undo({ to, by }: Verdict & { readonly to?: number } = {}): Promise<Undone> {
+    await this.#arrive()
     for (;;) {
       const held = await heldCurrent(this.#where.agent, this.#life.snapshot.context, this.#admission)
       this.#assertIdle(held)
@@ -167,12 +188,15 @@ export class AgentFiles {
         const [fact] = await this.#life.decide(() => [filesRestored('undo', files, defined({ by }))])
         return { agent: this.#place.agent, version: fact?.version ?? 0, commit: files.after.commit }
       })
-      if (undone) return undone
+      if (!undone) continue
+      await this.#keep(undone.commit)
+      return undone
     }
   }
 
   /** The project's own settings in its worktree, and whether they count. */
-  project(): Promise<ProjectInfo> {
+  async project(): Promise<ProjectInfo> {
+    await this.#arrive()
     return projectOf(this.#files, this.#place)
   }
 

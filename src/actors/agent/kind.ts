@@ -5,6 +5,7 @@ import { type AgentEffect, agentEffects } from './decisions.ts'
 import { summarizeAgent } from './list.ts'
 import { agentMachine } from './machine.ts'
 import { MAILBOX_FOLD } from './mailbox/unread.ts'
+import { MOVING_FOLD } from './moving/stored.ts'
 import { changes } from './state.ts'
 import { DEFERRAL_FOLD } from './tasks/deferral.ts'
 import { TOTALS_FOLD } from './totals.ts'
@@ -13,5 +14,5 @@ export const agentKind = defineKind<typeof agentMachine, AgentEffect>(
   'agent',
   agentMachine,
   { facts: agentFacts, effects: agentEffects, summarize: summarizeAgent },
-  [changes, TOTALS_FOLD, DEFERRAL_FOLD, MAILBOX_FOLD],
+  [changes, TOTALS_FOLD, DEFERRAL_FOLD, MAILBOX_FOLD, MOVING_FOLD],
 )

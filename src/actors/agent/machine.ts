@@ -75,11 +75,15 @@ const decided = {
   MessageRejected: { guard: 'isHeldMessage', actions: fold },
 } as const
 
+/** It lives in a cluster. */
+const moves = { AgentStored: { actions: fold }, AgentMoved: { actions: fold } } as const
+
 /** What can happen to an agent in every working state. */
 const always = {
   ...late,
   ...sent,
   ...decided,
+  ...moves,
   MessageReceived: { actions: fold },
   FilesRestored: { actions: fold },
   AgentConfigured: { actions: fold },
@@ -181,6 +185,7 @@ export const agentMachine = agent.createMachine({
         ...late,
         ...sent,
         ...decided,
+        ...moves,
         FilesRestored: { actions: fold },
         AgentConfigured: { actions: fold },
         AgentReset: { target: 'idle', actions: fold },

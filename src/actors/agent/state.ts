@@ -10,6 +10,7 @@ import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import type { Body, Material, PlacedInput } from '../../events/task-input.ts'
 import { givenBack, readBy, received, released, taken, type Unread } from './mailbox/unread.ts'
+import { behindAt, movedTo, type StoredState, storedAt } from './moving/stored.ts'
 import { type DeferredCall, decidedIn, deferredAt, fromBefore } from './tasks/deferral.ts'
 import { type AgentTotals, type CallCost, isFree, lastCostIn, withSpending } from './totals.ts'
 
@@ -120,6 +121,8 @@ export interface AgentContext {
   readonly unread?: readonly Unread[]
   /** The files of its workspace. Absent as long as nothing is known of them. */
   readonly files?: SavedState | undefined
+  /** Where it lives, and what is in the store for another machine. Absent outside of a cluster. */
+  readonly stored?: StoredState | undefined
 }
 
 /** What is known of an agent's files. */
@@ -238,7 +241,12 @@ export const changes: {
         : { commit, before: commit, ...(project && { project }), ...(lost && { lost }) },
   }),
   FilesCommitted: () => ({}),
-  FilesRestored: ({ files }, { commit }) => ({ files: { ...(files && restingFiles(files)), commit } }),
+  AgentStored: storedAt,
+  AgentMoved: movedTo,
+  FilesRestored: ({ files, stored }, data) => ({
+    files: { ...(files && restingFiles(files)), commit: data.commit },
+    ...behindAt({ stored }, data),
+  }),
   ProcessStarted: ({ current }, { pid, startTime, machine, home }) => {
     if (!current?.call) return {}
     const process: PlacedProcess = {
@@ -326,13 +334,14 @@ export const changes: {
   AgentReset: () => ({ session: null, lostSession: null, failure: null }),
   AgentRestarted: () => ({ failure: null }),
   AgentStopped: () => ({}),
-  AgentRemoved: ({ deadLetters, files, abandoned, rules, unread }) => ({
+  AgentRemoved: ({ deadLetters, files, abandoned, rules, unread, stored }) => ({
     ...absent,
     deadLetters,
     ...(files && { files: undefined }),
     ...(abandoned && { abandoned: [] }),
     ...(rules && { rules: [] }),
     ...(unread && { unread: [] }),
+    ...(stored && { stored: undefined }),
   }),
 }
 

@@ -335,9 +335,10 @@ export class AgentSystem {
   }
 
   async #sweep(): Promise<void> {
-    const { runner, baseDir, logger } = this.#environment
-    const keep = runner.sweep ? (await this.#calls()).map(({ call }) => call.callId) : []
-    const ended = (await runner.sweep?.({ baseDir, keep })) ?? 0
+    const { runner, baseDir, logger, moving } = this.#environment
+    const sweeps = runner.sweep !== undefined && !moving?.isShared
+    const keep = sweeps ? (await this.#calls()).map(({ call }) => call.callId) : []
+    const ended = sweeps ? ((await runner.sweep?.({ baseDir, keep })) ?? 0) : 0
     this.#isSwept = true
     if (ended > 0) logger.warn({ ended }, 'terminated processes that the log does not know')
   }
@@ -403,6 +404,9 @@ export class AgentSystem {
         ? { ...config, workspace: await this.#withSettings({ ...place, workspace }) }
         : config
     const from = to === NO_FILES ? undefined : to
+    const { moving } = this.#environment
+    // What it was forked from may live on another machine.
+    if (fork?.stored) await moving?.bring(agent.id, { ...fork, config: whole })
     const laidOut = await runner.files?.restore(
       place,
       () => from,
@@ -420,7 +424,13 @@ export class AgentSystem {
     const session: readonly AgentFact[] = adopted
       ? [{ type: 'SessionAdopted', data: { sessionId: adopted.sessionId, turns: adopted.turns } }]
       : []
-    await agent.record(() => [created, ...files, ...session], { causationId: factId })
+    const sessionId = adopted?.sessionId ?? forkedFrom?.sessionId
+    const news = {
+      commit: laidOut?.data.commit,
+      ...(sessionId && { session: { sessionId, parentSessionId: null } }),
+    }
+    const stored = fork || adopted ? ((await moving?.store(agent.id, { config: whole }, news)) ?? []) : []
+    await agent.record(() => [created, ...files, ...session, ...stored], { causationId: factId })
     this.#count += 1
     return agent
   }

@@ -71,9 +71,9 @@ export class AgentWorker {
     this.#environment = environment
     this.#asked = asked
     this.#directories = environment.directories(agent)
-    const { runner, logger } = environment
+    const { runner, logger, moving } = environment
     this.#files = callFiles(agent, actor, {
-      ...{ runner, logger, bodies: asked.bodies, directories: this.#directories },
+      ...{ runner, logger, moving, bodies: asked.bodies, directories: this.#directories },
       decide: (task, decision) => this.#decide(task, decision),
       warn: (task, message, isNews) => this.#caution(task, message, isNews),
     })
@@ -311,7 +311,8 @@ export class AgentWorker {
 
   async #call(effect: CallEffect, { signal }: EffectContext, admitted: Admitted): Promise<CallEnding> {
     const needsPlace = this.#files.areKept || hasMaterial(effect.task.material)
-    const problem = needsPlace ? await this.#prepare(effect, signal) : undefined
+    const problem =
+      (await this.#arrive(effect)) ?? (needsPlace ? await this.#prepare(effect, signal) : undefined)
     if (problem) return problem
     const composed = await this.#composed(effect)
     if ('type' in composed) return composed
@@ -323,6 +324,18 @@ export class AgentWorker {
     const { end, ...pass } = await team(call)
     signal.addEventListener('abort', end, { once: true })
     return carryOutCall(runner, { ...call, team: pass }, signal, hear).finally(end)
+  }
+
+  /** Brings what the agent has from where it lived before. Returns the call's ending if that fails for now. */
+  async #arrive({ task }: CallEffect): Promise<CallEnding | undefined> {
+    const { moving } = this.#environment
+    const tell = (message: string) => this.#tell(task, { type: 'warning', message })
+    try {
+      await moving?.arrive(this.#agent, this.#actor, tell)
+      return undefined
+    } catch (error) {
+      return { type: 'CallFailed', error: callErrorData(error) }
+    }
   }
 
   /** Brings the workspace into the state that the call begins from. Returns the call's ending if that fails. */

@@ -154,8 +154,8 @@ async function lengthIfContaining(path: string, line: string): Promise<number | 
  * session's lines, ids included, into every fork of it, but 2.1.197 does not record which session they come from. So we do,
  * in some 120 bytes per answer.
  */
-const NAME = 'answers.ndjson'
-const answersFile = (home: string) => join(home, NAME)
+export const ANSWERS_NAME = 'answers.ndjson'
+const answersFile = (home: string) => join(home, ANSWERS_NAME)
 
 /** Half a million answers. What is larger, or not a file at all, was made by the agent, and begins anew. */
 const LARGEST = 64 * 2 ** 20
@@ -182,6 +182,6 @@ async function readAnswers(home: string): Promise<ReadonlyMap<string, SessionAns
 }
 
 async function createAnswers(home: string) {
-  await removeFrom(home, NAME)
+  await removeFrom(home, ANSWERS_NAME)
   return withDescriptors(() => open(answersFile(home), 'ax', 0o600))
 }

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import type { AgentInfo } from '../../actors/agent/list.ts'
+import type { Move } from '../../actors/agent/moving/stored.ts'
 import type { AgentRef } from '../../actors/agent/ref.ts'
 import { adoptingOptions } from '../../actors/agent/session/adopted.ts'
 import { TaskNotFoundError } from '../../events/errors/history.ts'
@@ -291,6 +292,7 @@ function show(globals: GlobalOptions, id: string) {
       ['plugins', view.plugins?.join(', ')],
       ['also works in', view.addDirs?.join(', ')],
       ['variables', view.env?.join(', ')],
+      ['came from', view.moved && moveInWords(view.moved)],
       ['effort', view.effort],
       ['fallback', view.fallbackModel],
     ]
@@ -391,6 +393,13 @@ function shownOptions(id: string, config: AgentConfig) {
   return { ...options, ...(permissions === 'bypass' && { permissions }) }
 }
 
+/** From which worker it came, and what did not come along. */
+function moveInWords({ from, workspace, session, problems = [] }: Move): string {
+  const lost = [workspace === 'lost' && 'its files', session === 'lost' && 'its session'].filter(Boolean)
+  const because = problems.length > 0 ? ` (${problems.join('; ')})` : ''
+  return lost.length === 0 ? `worker ${from}` : `worker ${from}, without ${lost.join(' and ')}${because}`
+}
+
 /** The shape of `agent show --json`. */
 async function describe(agent: AgentRef) {
   const { context, value } = agent.snapshot
@@ -406,6 +415,7 @@ async function describe(agent: AgentRef) {
       workspace: { ...context.config.workspace, path: agent.workspace },
       project: await agent.files.project(),
     }),
+    ...(context.stored?.moved && { moved: context.stored.moved }),
     currentSession: context.session,
     sessions: await agent.sessions(),
     current: context.current && { taskId: context.current.taskId, attempt: context.current.attempt },

@@ -24,6 +24,7 @@ export function workerCommand(command: Command): void {
     )
     .option('--health <host:port>', 'where it answers /healthz, /readyz and /metrics (default: nowhere)')
     .option('--name <name>', 'its name in the cluster (default: where the others reach it)')
+    .option('--shared-dir', 'all workers have this base directory, on a file system that they share')
     .option(
       '--drain <seconds>',
       'seconds that an agent may take to end its work before it moves (default: 15 minutes)',
@@ -51,6 +52,7 @@ interface WorkOptions {
   readonly insecureListen?: boolean
   readonly health?: string
   readonly name?: string
+  readonly sharedDir?: boolean
   /** Seconds. */
   readonly drain?: number
 }

@@ -19,13 +19,15 @@ import type { AgentDirectories } from '../directories.ts'
 import { prepareDirectories } from '../lifecycle.ts'
 import { FileHistory, type SavedFiles } from './file-history.ts'
 import type { Author } from './git.ts'
-import { type FilesPlace, isGone, type RepositoryPlace } from './place.ts'
+import { type FilesPlace, hasNothing, isGone, type RepositoryPlace } from './place.ts'
 import { FilesRepository } from './repository.ts'
 import {
   addWorktree,
   advanceBranch,
   excludesOf,
+  freeBranch,
   headOf,
+  moveBranch,
   removeLocks,
   tipsOf,
   type UserRepository,
@@ -34,6 +36,23 @@ import {
 
 /** After how many uses to check whether there is much to pack; also after the first one of a process. */
 const TIDY_AFTER = 16
+
+/** A snapshot, and what the agent's branch is at. */
+export interface FilesTips {
+  readonly commit: string
+  readonly branch?: string | undefined
+}
+
+/** A pack of git: the first has all that its tips consist of, each other one what came after the one before. */
+export interface PackedTips extends FilesTips {
+  read(): AsyncIterable<Buffer>
+}
+
+/** The files of an agent as they were on another machine. */
+export interface MovedFiles extends FilesTips {
+  readonly packs: readonly PackedTips[]
+  readonly shallow?: readonly string[] | undefined
+}
 
 /** What is being done with a repository of snapshots. */
 interface Usage {
@@ -85,9 +104,10 @@ export class OpenHistories {
   }
 
   async #untidied<T>(directories: AgentDirectories, work: () => Promise<T>): Promise<T> {
-    const { base = '' } = directories
-    const used = this.#usage.get(base) ?? { running: 0, times: TIDY_AFTER - 1, tidied: Promise.resolve() }
-    this.#usage.set(base, used)
+    const { snapshots, base = '' } = directories
+    const key = snapshots ?? base
+    const used = this.#usage.get(key) ?? { running: 0, times: TIDY_AFTER - 1, tidied: Promise.resolve() }
+    this.#usage.set(key, used)
     // Another one may have begun meanwhile.
     for (let seen = used.tidied; ; seen = used.tidied) {
       await seen
@@ -121,10 +141,10 @@ export class OpenHistories {
   }
 
   /** Where the snapshots of a base directory are. */
-  snapshotsIn({ base, workspace }: AgentDirectories): FilesRepository {
+  snapshotsIn({ base, workspace, snapshots }: AgentDirectories): FilesRepository {
     if (base === undefined)
       throw new WorkspaceError({ path: workspace, problem: 'the runner does not know the base directory' })
-    const path = join(base, 'files.git')
+    const path = snapshots ?? join(base, 'files.git')
     const ours = this.#snapshots.get(path) ?? new FilesRepository(path)
     this.#snapshots.set(path, ours)
     return ours
@@ -194,6 +214,77 @@ export class OpenHistories {
     return history
   }
 
+  /**
+   * Passes on a snapshot, its history, and the agent's branch as a pack, without what is part of `since`; all of it if that is
+   * not here.
+   */
+  packed<Taken>(
+    place: FilesPlace,
+    commit: string,
+    since: FilesTips | undefined,
+    take: (pieces: AsyncIterable<Buffer>) => Promise<Taken>,
+  ) {
+    return this.inTurn(place, async () => {
+      const ours = this.snapshotsIn(place.directories)
+      const branch = place.workspace ? ((await ours.refAt(branchRef(place.agent))) ?? undefined) : undefined
+      const known = since ? tipsIn(since) : []
+      const areHere = await Promise.all(known.map((one) => ours.has(one)))
+      const isWhole = areHere.includes(false) || known.length === 0
+      const { shallow, pieces } = await ours.packed(tipsIn({ commit, branch }), isWhole ? [] : known)
+      return { branch, shallow, isWhole, taken: await take(pieces) }
+    })
+  }
+
+  /**
+   * Brings the files into the state that they had on another machine. What is here of an earlier time is kept under a ref. A
+   * crash on the way leaves what the next call of this completes.
+   *
+   * @returns `kept` if the files here are these, `lost` if the snapshot is neither here nor in the packs.
+   */
+  arrive(place: FilesPlace, moved: MovedFiles): Promise<'kept' | 'restored' | 'lost'> {
+    return this.inTurn(place, async () => {
+      const { agent, workspace, directories } = place
+      const { commit, branch, packs, shallow = [] } = moved
+      const isEmpty = commit === NO_FILES
+      if (isEmpty && hasNothing({ ...place, last: NO_FILES })) return 'kept'
+      const ours = this.snapshotsIn(directories)
+      await ours.prepare()
+      for (const pack of packs) {
+        const areHere = await Promise.all(tipsIn(pack).map((one) => ours.has(one)))
+        if (areHere.includes(false)) await ours.unpack(pack.read(), shallow)
+      }
+      if (!isEmpty && !(await ours.has(commit))) return 'lost'
+      const ref = `refs/agents/${agent}`
+      if (!isEmpty && (await ours.refAt(ref)) === null) await ours.setRef(ref, commit)
+      if (workspace) await this.#takeBranch({ ...place, workspace }, branch)
+      const [note, by] = ['before it came here', this.by(agent)] as const
+      const history = await this.historyOf({ agent, workspace, directories, last: commit })
+      const present = await history.save(note, by)
+      if (present.commit === commit) return 'kept'
+      const isPart = await ours.isAncestor(present.commit, commit)
+      if (!isPart && present.tree !== NO_FILES) await ours.keepBeside(ref, present.commit)
+      await history.restore(commit, note, by)
+      if (!isEmpty) await ours.setRef(ref, commit)
+      this.forget(place)
+      return 'restored'
+    })
+  }
+
+  /** The branch of the repository continues from where it was there, unless it has moved on here. */
+  async #takeBranch(
+    { agent, workspace, directories }: RepositoryPlace,
+    tip: string | undefined,
+  ): Promise<void> {
+    const repository = await this.repositoryOf(workspace)
+    const { branch, commit } = workspace
+    const worktree = { repository, directory: directories.workspace, branch, commit }
+    await freeBranch(worktree)
+    if (tip === undefined) return
+    const ours = this.snapshotsIn(directories)
+    await moveBranch(worktree, { from: ours.path, tip })
+    await ours.continueFrom(branchRef(agent), tip)
+  }
+
   /** Commits what the branch has not. Returns where it is then; null if the agent has left it. */
   async committed(
     { agent, workspace: { repo, branch, commit: base }, directories }: RepositoryPlace,
@@ -213,6 +304,12 @@ export class OpenHistories {
     return { tip: commit, isNew: true }
   }
 }
+
+/** No snapshot of no files: that is the empty tree, which is everywhere. */
+const tipsIn = ({ commit, branch }: FilesTips): readonly string[] => [
+  ...(commit === NO_FILES ? [] : [commit]),
+  ...(branch === undefined ? [] : [branch]),
+]
 
 /** What an agent's branch is at. */
 export const branchRef = (agent: string): string => `refs/branches/${agent}`

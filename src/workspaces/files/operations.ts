@@ -7,7 +7,7 @@ import type { RepositoryOptions, RepositoryWorkspace } from '../../events/option
 import type { Logger } from '../../logger.ts'
 import { type FileChange, FileHistory, type ListedFile, type SavedFiles } from './file-history.ts'
 import { type MergedIn, type Merging, mergeIn } from './merge-in.ts'
-import { branchRef, OpenHistories } from './open-histories.ts'
+import { branchRef, type FilesTips, type MovedFiles, OpenHistories } from './open-histories.ts'
 import {
   type FilesPlace,
   hasNothing,
@@ -39,6 +39,26 @@ export interface FilesOperations {
   isGone(place: FilesPlace): boolean
   /** Whether the newest snapshot is not here: the agent worked on another machine, or the snapshots were lost. */
   isLost(place: FilesPlace): Promise<boolean>
+  /**
+   * Passes on a snapshot with its history, and what the agent's branch is at, as a pack of git: without what is part of `since`,
+   * or all of it (`isWhole`) if that is not here.
+   */
+  pack<Taken>(
+    place: FilesPlace,
+    commit: string,
+    since: FilesTips | undefined,
+    take: (pieces: AsyncIterable<Buffer>) => Promise<Taken>,
+  ): Promise<{
+    readonly branch: string | undefined
+    readonly shallow: readonly string[]
+    readonly isWhole: boolean
+    readonly taken: Taken
+  }>
+  /**
+   * Brings the files into the state that they had on another machine; `lost`: that is neither here nor in the packs. What is
+   * here of an earlier time is kept under a ref, and never mixed with it. Throws if the repository is not as it has to be.
+   */
+  arrive(place: FilesPlace, moved: MovedFiles): Promise<'kept' | 'restored' | 'lost'>
   /** Makes a workspace that is gone again, from the newest snapshot. Everything here that touches it does so first. */
   layOut(place: FilesPlace): Promise<void>
   /** Saves the files as they are. Of a workspace without files, the snapshot is `NO_FILES`. */
@@ -114,6 +134,8 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
       // Mostly it is the newest one there, too.
       return (await snapshots.refAt(`refs/agents/${agent}`)) !== last && !(await snapshots.has(last))
     },
+    pack: (...what) => open.packed(...what),
+    arrive: (place, moved) => open.arrive(place, moved),
     async layOut(place) {
       if (!hasNothing(place) && isGone(place)) await open.withHistory(place, async () => {})
     },

@@ -10,7 +10,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SnapshotMissing } from '../../events/errors/workspace.ts'
-import { type GitCall, git, gitAnswer, gitPieces } from './git.ts'
+import { type GitCall, type GitInput, git, gitAnswer, gitPieces } from './git.ts'
 
 /** No attribute of a tree rewrites the bytes of a file. */
 const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
@@ -91,10 +91,24 @@ export class FilesRepository {
     if (old !== commit) {
       if (!(await this.#has(commit)))
         await this.#copySince(commit, [base, ...(old === null ? [] : [old])], source)
-      if (old !== null && !(await this.#isAncestor(old, commit))) await this.setRef(leftRef(ref, old), old)
+      if (old !== null && !(await this.isAncestor(old, commit))) await this.keepBeside(ref, old)
       await this.setRef(ref, commit)
     }
     this.#kept.set(ref, commit)
+  }
+
+  /** Lets a ref continue from a commit that was made elsewhere. What it was at is kept beside it, if it is no part of that. */
+  async continueFrom(ref: string, commit: string): Promise<void> {
+    const old = await this.refAt(ref)
+    this.#kept.delete(ref)
+    if (old === commit) return
+    if (old !== null && !(await this.isAncestor(old, commit))) await this.keepBeside(ref, old)
+    await this.setRef(ref, commit)
+  }
+
+  /** Keeps a commit that a ref is not at any more. */
+  keepBeside(ref: string, commit: string): Promise<void> {
+    return this.setRef(leftRef(ref, commit), commit)
   }
 
   /** Lets nothing go on from a ref. What it was at stays. */
@@ -102,7 +116,7 @@ export class FilesRepository {
     const old = await this.refAt(ref)
     this.#kept.delete(ref)
     if (old === null) return
-    await this.setRef(leftRef(ref, old), old)
+    await this.keepBeside(ref, old)
     await this.setRef(ref, null)
   }
 
@@ -136,6 +150,10 @@ export class FilesRepository {
     if (!(await this.has(commit))) throw new SnapshotMissing({ path: this.path, commit })
   }
 
+  isAncestor(commit: string, of: string): Promise<boolean> {
+    return this.#says(['merge-base', '--is-ancestor', commit, of])
+  }
+
   async has(commit: string): Promise<boolean> {
     return existsSync(this.path) && (await this.#says(['cat-file', '-e', `${commit}^{tree}`]))
   }
@@ -160,6 +178,31 @@ export class FilesRepository {
     for (const commit of commits) if (await this.#has(commit)) this.#cutOff(commit)
     await this.git(['repack', '-a', '-d', '-l', '-q'])
     await this.git(['prune', '--expire=now'])
+  }
+
+  /**
+   * All that commits consist of and what came before them, without what is part of `known`, as a pack of git; and where the
+   * history of a user is cut off in it. One of no objects is possible.
+   */
+  async packed(
+    commits: readonly string[],
+    known: readonly string[],
+  ): Promise<{ readonly shallow: readonly string[]; readonly pieces: AsyncGenerator<Buffer> }> {
+    const cut = new Set(this.#shallow())
+    const begins = cut.size === 0 ? '' : await this.git(['rev-list', '--max-parents=0', ...commits])
+    const shallow = begins
+      .toString()
+      .split('\n')
+      .filter((commit) => cut.has(commit))
+    const input = [linesOf([...commits, ...known.map((commit) => `^${commit}`)])]
+    const packing = ['pack-objects', '--quiet', '--revs', '--thin', '--stdout', '--delta-base-offset']
+    return { shallow, pieces: this.pieces(packing, { input }) }
+  }
+
+  /** Takes in such a pack, whole or not at all. What it was made without has to be here. */
+  async unpack(pack: GitInput, shallow: readonly string[]): Promise<void> {
+    for (const commit of shallow) this.#cutOff(commit)
+    await this.git(['index-pack', '--stdin', '--fix-thin'], { input: pack })
   }
 
   /** What git prints, in pieces as they come. */
@@ -201,10 +244,16 @@ export class FilesRepository {
     await this.git(packing, { input: [linesOf(missing)], reading: join(common, 'objects') })
   }
 
+  /** The commits whose history is not here. */
+  #shallow(): readonly string[] {
+    const file = join(this.path, 'shallow')
+    return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
+  }
+
   /** Says that what came before a commit is not here. */
   #cutOff(commit: string): void {
     const file = join(this.path, 'shallow')
-    const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
+    const lines = this.#shallow()
     if (lines.includes(commit)) return
     // Read and written without a pause: another agent may be doing the same.
     writeFileSync(`${file}.new`, [...lines, commit, ''].join('\n'), { flush: true })
@@ -213,10 +262,6 @@ export class FilesRepository {
 
   #has(commit: string): Promise<boolean> {
     return this.#says(['cat-file', '-e', commit])
-  }
-
-  #isAncestor(commit: string, of: string): Promise<boolean> {
-    return this.#says(['merge-base', '--is-ancestor', commit, of])
   }
 
   async #says(command: readonly string[]): Promise<boolean> {

@@ -259,6 +259,44 @@ async function checkBranch(
   }
 }
 
+/**
+ * Lets go of an agent's branch in the base directories of others, where the agent lived before: a worktree that has it checked
+ * out stays at the commit that it is at. What else has it checked out is the user's.
+ */
+export async function freeBranch({
+  repository: { common },
+  directory,
+  branch,
+}: Omit<WorktreePlace, 'commit'>): Promise<void> {
+  const tip = await refAt(common, `refs/heads/${branch}`)
+  const real = await realpath(directory).catch(() => directory)
+  // As directories of an agent are called.
+  const [agent, workspace] = [basename(dirname(real)), basename(real)]
+  const isOfAgent = (path: string) =>
+    path !== join(real, '.git') && path.endsWith(`/agents/${agent}/${workspace}/.git`)
+  const records = join(common, 'worktrees')
+  for (const name of await readdir(records).catch(() => [])) {
+    const [path, head] = await Promise.all(
+      ['gitdir', 'HEAD'].map((file) => readFile(join(records, name, file), 'utf8').catch(() => '')),
+    )
+    if (tip === null || head !== `ref: refs/heads/${branch}\n` || !isOfAgent((path ?? '').trimEnd())) continue
+    await writeFile(join(records, name, 'HEAD.new'), `${tip}\n`)
+    await rename(join(records, name, 'HEAD.new'), join(records, name, 'HEAD'))
+  }
+}
+
+/** Moves an agent's branch to a later commit that is in a repository of ours. One that has moved on, or is not there, stays. */
+export async function moveBranch(
+  { repository: { common }, directory, branch, commit }: WorktreePlace,
+  { from, tip }: { readonly from: string; readonly tip: string },
+): Promise<void> {
+  const old = await refAt(common, `refs/heads/${branch}`)
+  if (old === null || old === tip || !(await isAncestor(from, old, tip))) return
+  await handOver({ common }, { from, commit: tip, known: [old, commit] })
+  await git(['update-ref', `refs/heads/${branch}`, tip, old], { repository: common, directory: common })
+  if (await isWorktree(directory)) await resetIndex(directory)
+}
+
 /** Whether a commit is part of the history of another one. */
 export const isAncestor = async (common: string, commit: string, of: string): Promise<boolean> => {
   const asking = ['merge-base', '--is-ancestor', commit, of]

@@ -87,7 +87,15 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
       InputsPlaced: { taskId, callId, inputs: [] },
       FilesSaved: { taskId, callId, when: fatal ? 'before' : 'after', ...files },
       FilesCommitted: { taskId, commit: 'c', branch: 'b' },
-      FilesRestored: { because: 'call', from: 'a', to: 'b', ...files },
+      FilesRestored: { because: fatal ? 'call' : 'undo', from: 'a', to: 'b', ...files },
+      AgentStored: {
+        home: { worker: taskId, machine: null, home: null },
+        ...(attempt > 1 && { files: attempt === 2 ? null : { commit: callId, packs: [] } }),
+      },
+      AgentMoved: {
+        ...{ from: { worker: 'w1', machine: 'm', home: 'h' }, to: { worker: 'w2', machine: 'n', home: 'i' } },
+        ...{ workspace: fatal ? 'lost' : 'restored', session: fatal ? 'kept' : 'lost' },
+      },
       CallStarted: { taskId, callId, attempt, ...session, deadlineAt: at, ...read },
       ProcessStarted: { taskId, callId, pid: attempt, startTime: null },
       CallSucceeded: {

@@ -26,6 +26,8 @@ export interface ForkPoint {
   readonly factId: string
   /** The snapshot of its files then. */
   readonly files: string | undefined
+  /** What another machine needs to continue it, if it lives in a cluster. */
+  readonly stored: AgentContext['stored']
 }
 
 /** Throws StreamNotFoundError, VersionNotFoundError, CannotForkError. */
@@ -36,7 +38,7 @@ export async function forkPoint(
 ): Promise<ForkPoint> {
   const stream = streamName('agent', agent)
   const { version, state } = await foldAt(agentKind as unknown as AnyKind, store, stream, at)
-  const { config, session, files } = state.context as unknown as AgentContext
+  const { config, session, files, stored } = state.context as unknown as AgentContext
   if (config === null) {
     throw new CannotForkError({
       what: `Agent "${agent}" at version ${version}`,
@@ -45,6 +47,12 @@ export async function forkPoint(
     })
   }
   for await (const { id: factId } of store.read(stream, { after: version - 1, to: version }))
-    return { config, forkedFrom: { agent, version, sessionId: session }, factId, files: files?.commit }
+    return {
+      config,
+      forkedFrom: { agent, version, sessionId: session },
+      factId,
+      files: files?.commit,
+      stored,
+    }
   throw new CannotForkError({ what: `Agent "${agent}"`, problem: `version ${version} cannot be read` })
 }

@@ -1,0 +1,393 @@
+/**
+ * Agents that move between the workers of a cluster: what another machine needs to continue one is stored beside the log, and
+ * laid out where it comes to life.
+ *
+ * M1. What is stored of a turn is durable before the turn is recorded, in the same append; or that append says what is not.
+ * M2. An agent has come to where it lives (`AgentMoved`) before anything is done with its files or its sessions there.
+ * M3. Files and sessions are those of the last turn that was recorded, or the log says that they are lost: never older ones.
+ */
+import type { AgentRunner } from '../../../claude/runner.ts'
+import type { HomeText } from '../../../claude/session/home-texts.ts'
+import { type AgentFact, NO_FILES } from '../../../events/agent-facts.ts'
+import { defined } from '../../../events/json.ts'
+import type { Brought, Home, StoredFiles, StoredPack, StoredText } from '../../../events/moving-facts.ts'
+import type { Logger } from '../../../logger.ts'
+import type { BlobReference, Blobs } from '../../../store/blobs.ts'
+import type { AgentDirectories } from '../../../workspaces/directories.ts'
+import type { FilesPlace } from '../../../workspaces/files/place.ts'
+import type { Place } from '../../../workspaces/place.ts'
+import type { Decides } from '../../engine/life.ts'
+import { mayPass } from '../../engine/wish.ts'
+import type { agentMachine } from '../machine.ts'
+import type { ForkPoint } from '../session/fork.ts'
+import type { AgentContext } from '../state.ts'
+import { divided, LARGEST_PIECE, staying } from './pieces.ts'
+
+/** Where this process is in a cluster. */
+export interface Residency {
+  readonly worker: string
+  /** Whether all workers have the same directories of agents: nothing is copied then. */
+  readonly sharedDir: boolean
+}
+
+export interface MovingEnvironment {
+  readonly residency: Residency
+  readonly place: () => Place
+  readonly blobs: Blobs
+  readonly runner: AgentRunner
+  readonly directories: (agent: string) => AgentDirectories
+  readonly logger: Logger
+}
+
+/** What has changed since the last time: the newest snapshot of the files, and a session that has ended. */
+export interface News {
+  readonly commit?: string | undefined
+  readonly session?: { readonly sessionId: string; readonly parentSessionId: string | null }
+}
+
+type MovingAgent = Decides<typeof agentMachine> & { readonly snapshot: { readonly context: AgentContext } }
+
+type Brings = Pick<AgentContext, 'config' | 'stored' | 'files' | 'session'>
+
+/** In bytes: what all packs of an agent may take together. */
+const LARGEST_FILES = 2 ** 30
+/** How many conversations of an agent are stored: those of runs that ended long ago are not continued. */
+const MOST_SESSIONS = 16
+
+export class Moving {
+  readonly #environment: MovingEnvironment
+  /** The arrivals that are going on, by agent. */
+  readonly #arriving = new Map<string, Promise<unknown>>()
+  /** What was said of agents, so that it is said once. */
+  readonly #said = new Map<string, string>()
+
+  constructor(environment: MovingEnvironment) {
+    this.#environment = environment
+  }
+
+  /** Whether other workers may have processes of calls in the base directory. */
+  get isShared(): boolean {
+    return this.#environment.residency.sharedDir
+  }
+
+  get #home(): Home {
+    const { residency, place } = this.#environment
+    return { worker: residency.worker, ...place() }
+  }
+
+  /** Brings what the agent has from where it lived before. Throws what may pass; what is lost is recorded, and told. */
+  async arrive(agent: string, actor: MovingAgent, tell: (message: string) => void = () => {}): Promise<void> {
+    await this.#arriving.get(agent)
+    const { stored } = actor.snapshot.context
+    if (!stored || isSameHome(stored.home, this.#home)) return
+    const arriving = this.#arrive(agent, actor, tell)
+    this.#arriving.set(
+      agent,
+      arriving.catch(() => {}),
+    )
+    await arriving.finally(() => this.#arriving.delete(agent))
+  }
+
+  async #arrive(agent: string, actor: MovingAgent, tell: (message: string) => void): Promise<void> {
+    const { context } = actor.snapshot
+    const { stored, config } = context
+    if (!stored || !config) return
+    const to = this.#home
+    const problems: string[] = []
+    const workspace = await outcomeOf(() => this.#bringFiles(agent, context), problems)
+    const session = await outcomeOf(() => this.#bringSessions(agent, context), problems)
+    const data = {
+      ...{ from: stored.home, to, workspace, session },
+      ...(problems.length > 0 && { problems }),
+    }
+    await actor.decide(
+      ({ context: { stored: now } }) =>
+        now && !isSameHome(now.home, to) ? [{ type: 'AgentMoved', data }] : [],
+      { whileClosing: true },
+    )
+    const { logger } = this.#environment
+    logger.info({ agent, from: stored.home.worker, workspace, session }, 'an agent has moved here')
+    const lost = lostInWords({ workspace, session, problems })
+    if (lost) {
+      logger.warn({ agent }, lost)
+      tell(lost)
+    }
+  }
+
+  /** Brings a new agent what the one that it was forked from had, wherever that lives. Does nothing for what is not there. */
+  async bring(
+    agent: string,
+    { config, stored, files, forkedFrom }: Pick<ForkPoint, 'config' | 'stored' | 'files' | 'forkedFrom'>,
+  ): Promise<void> {
+    if (!stored || isSameHome(stored.home, this.#home)) return
+    // It begins a branch of its own.
+    const { branch: _, ...own } = stored.files ?? { packs: [] }
+    const context = {
+      ...{ config, session: forkedFrom.sessionId },
+      stored: { ...stored, ...(files !== undefined && { files: { ...own, commit: files } }) },
+      ...(files !== undefined && { files: { commit: files } }),
+    }
+    await this.#bringFiles(agent, context)
+    await this.#bringSessions(agent, context)
+  }
+
+  async #bringFiles(agent: string, { stored, files, config }: Brings): Promise<Brought> {
+    const { residency, runner, directories, blobs } = this.#environment
+    if (residency.sharedDir || !runner.files) return 'kept'
+    const { commit: newest, branch, packs = [], shallow } = stored?.files ?? {}
+    const commit = (stored?.isBehind ? files?.commit : newest) ?? files?.commit ?? NO_FILES
+    const place = { agent, workspace: config?.workspace, directories: directories(agent), last: commit }
+    // It never had a file, and its worktree is made as any other.
+    if (commit === NO_FILES && branch === undefined && !files) return 'kept'
+    return runner.files.arrive(place, {
+      ...{ commit, branch, shallow },
+      packs: packs.map((pack) => ({ ...pack, read: () => bytesOf(blobs, pack.parts) })),
+    })
+  }
+
+  async #bringSessions(agent: string, { stored, session }: Brings): Promise<Brought> {
+    const { residency, runner, directories, blobs } = this.#environment
+    const { homes } = runner
+    if (residency.sharedDir || !homes) return 'kept'
+    const read = (texts: readonly StoredText[] = []): Promise<readonly HomeText[]> =>
+      Promise.all(texts.map(async ({ name, parts }) => ({ name, text: await textOf(blobs, parts) })))
+    const sessions = await read(stored?.sessions)
+    const notes = await read(stored?.notes)
+    if (sessions.length + notes.length > 0) await homes.write({ sessions, notes }, directories(agent))
+    if (session !== null && !(await homes.has(session, directories(agent)))) return 'lost'
+    return sessions.length > 0 ? 'restored' : 'kept'
+  }
+
+  /**
+   * Stores what is new, and returns the fact that says so; none if nothing is. Throws what may pass: until then, what it
+   * belongs to is not to be recorded.
+   */
+  async store(
+    agent: string,
+    { stored, config }: Pick<Brings, 'stored' | 'config'>,
+    { commit, session }: News,
+    tell: (message: string) => void = () => {},
+  ): Promise<readonly AgentFact[]> {
+    const home = this.#home
+    const isHere = stored !== undefined && isSameHome(stored.home, home)
+    const { residency, runner } = this.#environment
+    if (residency.sharedDir) return isHere ? [] : [{ type: 'AgentStored', data: { home } }]
+    const problems: string[] = []
+    const { workspace } = config ?? {}
+    const place = { agent, workspace, directories: this.#environment.directories(agent), last: commit }
+    const files =
+      commit === undefined || !runner.files
+        ? undefined
+        : await attempt('its files', problems, () => this.#storeFiles(place, commit, stored?.files))
+    const texts =
+      session && runner.homes
+        ? await attempt('its conversation', problems, () => this.#storeSession(place, session, stored))
+        : undefined
+    if (texts?.isLost)
+      problems.push('the transcript of its conversation cannot be read, or is too large')
+    this.#tell(agent, problems, tell)
+    const data = defined({
+      home,
+      files,
+      sessions: texts === null ? [] : texts?.sessions,
+      notes: texts?.notes,
+      problems: problems.length > 0 ? problems : undefined,
+    })
+    return isHere && Object.keys(data).length === 1 ? [] : [{ type: 'AgentStored', data }]
+  }
+
+  #tell(agent: string, problems: readonly string[], tell: (message: string) => void): void {
+    const said = problems.join('; ')
+    if ((this.#said.get(agent) ?? '') === said) return
+    this.#said.set(agent, said)
+    if (said === '') return
+    const message = `if the agent moves to another machine, not everything comes along: ${said}`
+    this.#environment.logger.warn({ agent }, message)
+    tell(message)
+  }
+
+  /** undefined if they are stored already. */
+  async #storeFiles(
+    place: FilesPlace,
+    commit: string,
+    stored: StoredFiles | undefined,
+  ): Promise<StoredFiles | undefined> {
+    const { runner, blobs } = this.#environment
+    const { files } = runner
+    if (!files) return undefined
+    if (commit === NO_FILES && !place.workspace)
+      return stored?.commit === commit ? undefined : { ...(stored ?? { packs: [] }), commit }
+    if (stored?.commit === commit && !place.workspace) return undefined
+    let packs = stored?.packs ?? []
+    let [branch, shallow] = [stored?.branch, stored?.shallow ?? []]
+    /** Stores what came after the packs that stay. A small one is first held, because it may be joined with those before. */
+    const add = async (staysWhole: boolean): Promise<void> => {
+      const made = await files.pack(place, commit, packs.at(-1), (pieces) =>
+        piecesIn(pieces, blobs, staysWhole),
+      )
+      ;({ branch } = made)
+      shallow = [...new Set([...shallow, ...made.shallow])]
+      if (made.isWhole) packs = []
+      const { held, parts, bytes, isEmpty } = made.taken
+      if (isEmpty) return
+      const left = held
+        ? staying(
+            packs.map((pack) => pack.bytes),
+            bytes,
+          )
+        : packs.length
+      if (left < packs.length) {
+        packs = packs.slice(0, left)
+        return add(true)
+      }
+      const pack: StoredPack = {
+        ...{ commit, parts: held ? [await blobs.put(held.toString('base64'))] : parts, bytes },
+        ...defined({ branch }),
+      }
+      packs = [...packs, pack]
+      const all = packs.reduce((sum, one) => sum + one.bytes, 0)
+      if (all > LARGEST_FILES) throw new TooLarge(all)
+    }
+    await add(false)
+    if (stored?.commit === commit && stored.branch === branch) return undefined
+    return { commit, ...defined({ branch }), packs, ...(shallow.length > 0 && { shallow }) }
+  }
+
+  async #storeSession(
+    { directories }: FilesPlace,
+    { sessionId, parentSessionId }: NonNullable<News['session']>,
+    stored: AgentContext['stored'],
+  ) {
+    const { runner, blobs } = this.#environment
+    const { sessions = [], notes = [] } = stored ?? {}
+    const read = await runner.homes?.read(sessionId, directories)
+    const put = async ({ name, text }: HomeText, before: StoredText | undefined): Promise<StoredText> => {
+      const { known, fresh } = divided(text, before?.parts ?? [])
+      const parts: BlobReference[] = [...known]
+      for (const piece of fresh) parts.push(await blobs.put(piece))
+      return { name, parts }
+    }
+    const parent = sessions.find(({ name }) => name === parentSessionId)
+    const own = read?.session && (await put(read.session, parent))
+    const others = sessions.filter(({ name }) => name !== parentSessionId && name !== own?.name)
+    return {
+      sessions: own ? [...others, own].slice(-MOST_SESSIONS) : others,
+      notes: await Promise.all(
+        (read?.notes ?? []).map((note) =>
+          put(
+            note,
+            notes.find(({ name }) => name === note.name),
+          ),
+        ),
+      ),
+      isLost: !own,
+    }
+  }
+}
+
+/** What did not come along, in words; undefined if all did. */
+export function lostInWords({
+  workspace,
+  session,
+  problems = [],
+}: {
+  readonly workspace: Brought
+  readonly session: Brought
+  readonly problems?: readonly string[]
+}): string | undefined {
+  const lost = [
+    ...(workspace === 'lost' ? ['the files of its earlier turns'] : []),
+    ...(session === 'lost' ? ['its session (what was said is in the log)'] : []),
+  ]
+  if (lost.length === 0) return undefined
+  const because = problems.length > 0 ? `: ${problems.join('; ')}` : ''
+  return `the agent has moved to this machine, and not everything came along: ${lost.join(' and ')}${because}`
+}
+
+const problemIn = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Whether two places are one. Where it is not known, the worker decides. */
+const isSameHome = (one: Home, other: Home): boolean =>
+  one.machine === other.machine &&
+  one.home === other.home &&
+  (one.home !== null || one.worker === other.worker)
+
+class TooLarge extends Error {
+  constructor(bytes: number) {
+    const [taken, most] = [bytes, LARGEST_FILES].map((size) => `${Math.ceil(size / 2 ** 20)} MiB`)
+    super(`with their history they take ${taken}, and ${most} are stored at most`)
+  }
+}
+
+/** Does it; null if that is impossible, for a reason that is noted. Throws what may pass. */
+async function attempt<T>(what: string, problems: string[], work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work()
+  } catch (error) {
+    if (mayPass(error)) throw error
+    problems.push(`${what}: ${problemIn(error)}`)
+    return null
+  }
+}
+
+async function outcomeOf(work: () => Promise<Brought>, problems: string[]): Promise<Brought> {
+  try {
+    return await work()
+  } catch (error) {
+    if (mayPass(error)) throw error
+    problems.push(problemIn(error))
+    return 'lost'
+  }
+}
+
+interface TakenPieces {
+  /** All of it, if it is small and not to be stored yet. */
+  readonly held?: Buffer
+  readonly parts: readonly BlobReference[]
+  readonly bytes: number
+  readonly isEmpty: boolean
+}
+
+/** The number of objects in the head of a pack, and where it is. */
+const PACK_COUNT = 8
+
+/** Stores the pieces of a pack as they come. Unless it is stored at once, a small one is held. */
+async function piecesIn(
+  pieces: AsyncIterable<Buffer>,
+  blobs: Blobs,
+  isStored: boolean,
+): Promise<TakenPieces> {
+  const parts: BlobReference[] = []
+  let bytes = 0
+  let waiting: Buffer[] = []
+  let waits = 0
+  let isEmpty = true
+  const put = async () => {
+    const all = Buffer.concat(waiting)
+    if (parts.length === 0) isEmpty = all.length < PACK_COUNT + 4 || all.readUInt32BE(PACK_COUNT) === 0
+    ;[waiting, waits] = [[], 0]
+    return all
+  }
+  for await (const piece of pieces) {
+    bytes += piece.length
+    if (bytes > LARGEST_FILES) throw new TooLarge(bytes)
+    waiting.push(piece)
+    waits += piece.length
+    if (waits >= LARGEST_PIECE) parts.push(await blobs.put((await put()).toString('base64')))
+  }
+  const rest = await put()
+  if (isEmpty) return { parts: [], bytes: 0, isEmpty }
+  if (parts.length === 0 && !isStored) return { held: rest, parts, bytes, isEmpty }
+  if (rest.length > 0) parts.push(await blobs.put(rest.toString('base64')))
+  return { parts, bytes, isEmpty }
+}
+
+async function* bytesOf(blobs: Blobs, parts: readonly BlobReference[]): AsyncGenerator<Buffer> {
+  for (const { sha256, bytes } of parts) yield Buffer.from(await blobs.get({ sha256, bytes }), 'base64')
+}
+
+async function textOf(blobs: Blobs, parts: readonly BlobReference[]): Promise<string> {
+  let text = ''
+  for (const { sha256, bytes } of parts) text += await blobs.get({ sha256, bytes })
+  return text
+}
