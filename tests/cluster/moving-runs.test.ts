@@ -80,7 +80,7 @@ test('a run of 20 steps that moves at any moment, drained or lost, asks each ste
         expect(types.filter((type) => type === 'StepFailed')).toEqual([])
       },
     ),
-    { numRuns: repetitions('MOVING_RUNS', { short: 10, long: 300 }) },
+    { numRuns: repetitions('MOVING_RUNS', { short: 6, long: 300 }) },
   )
 })
 
@@ -213,11 +213,15 @@ test('runs of several processes have copies of a pool of their own, and remove n
   const cluster = await inOneProcess(2, {
     reply: () => new Promise((resolve) => waiting.push(() => resolve('fine'))),
   })
-  const pools = [1, 2].map(() => ({ pool: 'a', size: 2 }))
-  const pooled = { kind: 'agents', pattern: 'parallel', agents: pools, options: {} } as const
+  const agents = [{ pool: 'a', size: 2 }]
+  const pooled = { kind: 'agents', pattern: 'map-reduce', agents, options: {} } as const
+  const pieces = 'one\n\ntwo'
   const team = await cluster.client()
   await create(team)
-  const runs = [team.run(pooled, 'x', { id: 'r0' }), (await cluster.client()).run(pooled, 'x', { id: 'r1' })]
+  const runs = [
+    team.run(pooled, pieces, { id: 'r0' }),
+    (await cluster.client()).run(pooled, pieces, { id: 'r1' }),
+  ]
   while (waiting.length < 4) await turn()
   const copiesOf = async (run: string) => (await team.runs.show(run)).taken.map(({ worker }) => worker).sort()
   const [first = [], second = []] = [await copiesOf('r0'), await copiesOf('r1')]

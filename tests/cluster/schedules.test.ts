@@ -64,6 +64,6 @@ test('an instant fires once, whichever workers take the schedule for theirs, and
         expect(started.length).toBe(announced.filter((one) => one.startsWith('schedule/w')).length)
       },
     ),
-    { numRuns: repetitions('CLUSTER_SCHEDULES', { short: 10, long: 300 }) },
+    { numRuns: repetitions('CLUSTER_SCHEDULES', { short: 4, long: 300 }) },
   )
 })
