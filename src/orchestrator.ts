@@ -632,9 +632,12 @@ export class Orchestrator implements AsyncDisposable {
     await this.#agents.release(id)
   }
 
-  /** Makes the copy of an agent in a pool, unless it is there. Throws AgentNotFoundError, TooManyAgentsError. */
-  async copyAgent(id: string, number: number): Promise<AgentRef> {
-    return this.#working.#agents.copy(id, number)
+  /**
+   * Makes the copy of an agent in a pool for a run, unless it is there. false if it was made for another run. Throws
+   * AgentNotFoundError, TooManyAgentsError.
+   */
+  async copyAgent(id: string, number: number, run: string): Promise<boolean> {
+    return (await this.#working.#agents.copy(id, number, run)) !== null
   }
 
   /** Removes all agents but those that hold tasks or work that is not landed: then it throws the first of their errors. */

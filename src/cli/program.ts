@@ -34,6 +34,10 @@ const TOPICS: Readonly<Record<string, Commands>> = {
       'create agents and work with them',
       async () => (await import('./agent/commands.ts')).agentCommands,
     ],
+    apply: [
+      'write what the configuration file declares to the log',
+      async () => (await import('./agent/apply.ts')).applyCommand,
+    ],
     message: [
       'send messages to agents, and see what became of them',
       async () => (await import('./message/commands.ts')).messageCommands,

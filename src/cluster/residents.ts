@@ -15,8 +15,8 @@ export interface WorkerSystem {
   agent(id: string): Promise<AgentRef>
   /** Ends what this process does for an agent, and records nothing. */
   releaseAgent(id: string): Promise<void>
-  /** Makes the copy of an agent in a pool, unless it is there. */
-  copyAgent(id: string, number: number): Promise<AgentRef>
+  /** Makes the copy of an agent in a pool for a run, unless it is there. false if it was made for another run. */
+  copyAgent(id: string, number: number, run: string): Promise<boolean>
 }
 
 export class Residents extends ClaimedHere {

@@ -2,7 +2,7 @@
 import { onTestFinished } from 'vitest'
 import type { Placement } from '../../src/actors/agent/ref.ts'
 import { type Clock, systemClock } from '../../src/clock.ts'
-import { executionOf, withClaims } from '../../src/cluster/claims.ts'
+import { type ClaimedLog, executionOf, withClaims } from '../../src/cluster/claims.ts'
 import { ClusterClient, clusterPlacement, type Transport } from '../../src/cluster/client.ts'
 import type { EntityKind } from '../../src/cluster/requests.ts'
 import { Residents } from '../../src/cluster/residents.ts'
@@ -23,10 +23,14 @@ interface OneWorker {
   readonly run: RunResidents
 }
 
-export async function inOneProcess(count: number, script: ScriptedRunnerOptions = {}) {
+export async function inOneProcess(
+  count: number,
+  script: ScriptedRunnerOptions = {},
+  clock: Clock = systemClock,
+) {
   const log = memoryStore()
   const store = (): EventStore => ({ ...log, async [Symbol.asyncDispose]() {} })
-  const runner = scriptedRunner(script)
+  const runner = scriptedRunner({ clock, ...script })
   const workers: OneWorker[] = []
   const places = new Map<string, number>()
   const placeOf = (kind: EntityKind, id: string) => {
@@ -58,10 +62,10 @@ export async function inOneProcess(count: number, script: ScriptedRunnerOptions 
       return ((await here('agent', id)) as Residents).drafts(id)
     },
   }
-  const open = async (runs: RunPlacement, claimed: EventStore, placement: Placement) => {
+  const open = async (runs: RunPlacement, claims: ClaimedLog<EventStore>, placement: Placement) => {
     const orchestrator = await Orchestrator.open({
-      ...{ store: claimed, runner, resume: 'on-demand', random: () => 1 },
-      placement: { ...placement, runs },
+      ...{ store: claims.store, runner, clock, resume: 'on-demand', random: () => 1 },
+      placement: { ...placement, runs, claim: (stream) => claims.claim(stream) },
     })
     onTestFinished(() => orchestrator.close())
     return orchestrator
@@ -83,7 +87,7 @@ export async function inOneProcess(count: number, script: ScriptedRunnerOptions 
       owns: (id) => run.has(id),
       execute: (id) => run.execute(id),
     })
-    const orchestrator = await open(runs, claims.store, {
+    const orchestrator = await open(runs, claims, {
       ...clusterPlacement(client),
       owns: (id) => agent.has(id),
     })
@@ -112,7 +116,7 @@ export async function inOneProcess(count: number, script: ScriptedRunnerOptions 
       const client = newClient()
       const execute = (run: string) => claims.claim(executionOf(run))
       const own = { client, store: claims.store, drivers: noDrivers, owns: () => false, execute }
-      return open(clusterRuns(own), claims.store, clusterPlacement(client))
+      return open(clusterRuns(own), claims, clusterPlacement(client))
     },
     /** Its worker hands a run over. */
     async drain(run: string) {

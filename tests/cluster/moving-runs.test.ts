@@ -1,12 +1,30 @@
 /** Runs that workers execute: they move, their clients come and go, and no step is asked twice. Nothing here needs several processes. */
+import * as Schema from 'effect/Schema'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { assign, setup } from 'xstate'
+import { defineActor } from '../../src/actors/own/definition.ts'
 import { ToldSteps } from '../../src/cluster/told-steps.ts'
+import type { FactsOf } from '../../src/events/own-facts.ts'
 import type { Orchestrator } from '../../src/orchestrator.ts'
 import type { StepEvent } from '../../src/patterns/runs/step-event.ts'
 import { repetitions } from '../repetitions.ts'
 import { inOneProcess } from './in-one-process.ts'
 
+const counted = { Counted: Schema.Struct({ by: Schema.Int }) }
+const counter = defineActor({
+  kind: 'counter',
+  facts: counted,
+  machine: setup({
+    types: {} as { context: { count: number }; events: FactsOf<typeof counted> },
+  }).createMachine({
+    context: { count: 0 },
+    on: { Counted: { actions: assign({ count: ({ context, event }) => context.count + event.data.by }) } },
+  }),
+  decide: ({ by }: { by: number }) => [{ type: 'Counted', data: { by } }],
+})
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 const AGENTS = ['a', 'b', 'c']
 const STEPS = 20
 const workflow = {
@@ -62,7 +80,7 @@ test('a run of 20 steps that moves at any moment, drained or lost, asks each ste
         expect(types.filter((type) => type === 'StepFailed')).toEqual([])
       },
     ),
-    { numRuns: repetitions('MOVING_RUNS', { short: 10, long: 300 }) },
+    { numRuns: repetitions('MOVING_RUNS', { short: 6, long: 300 }) },
   )
 })
 
@@ -145,7 +163,7 @@ test('a run of code is executed by its client alone; resumed by another one, it 
   const code = race(['a', 'b'], { accept: ({ agent }) => agent === 'b' })
   const run = team.run(code, 'x', { id: 'r' })
   run.catch(() => {})
-  while (waiting.length < 2) await new Promise((resolve) => setImmediate(resolve))
+  while (waiting.length < 2) await turn()
   const other = await cluster.client()
   const again = other.runs.resume('r', code)
   await again.begun
@@ -188,4 +206,53 @@ test('what is told again after a move is told once', () => {
     'succeeded three 3',
     'scheduled four 4',
   ])
+})
+
+test('runs of several processes have copies of a pool of their own, and remove no other ones', async () => {
+  const waiting: (() => void)[] = []
+  const cluster = await inOneProcess(2, {
+    reply: () => new Promise((resolve) => waiting.push(() => resolve('fine'))),
+  })
+  const agents = [{ pool: 'a', size: 2 }]
+  const pooled = { kind: 'agents', pattern: 'map-reduce', agents, options: {} } as const
+  const pieces = 'one\n\ntwo'
+  const team = await cluster.client()
+  await create(team)
+  const runs = [
+    team.run(pooled, pieces, { id: 'r0' }),
+    (await cluster.client()).run(pooled, pieces, { id: 'r1' }),
+  ]
+  while (waiting.length < 4) await turn()
+  const copiesOf = async (run: string) => (await team.runs.show(run)).taken.map(({ worker }) => worker).sort()
+  const [first = [], second = []] = [await copiesOf('r0'), await copiesOf('r1')]
+  expect([...new Set([...first, ...second])].sort()).toEqual(['a.1', 'a.2', 'a.3', 'a.4'])
+  const answer = (copies: readonly string[]) =>
+    cluster.runner.calls.forEach(({ agent }, index) => {
+      if (copies.includes(agent)) waiting[index]?.()
+    })
+  answer(first)
+  expect((await runs[0])?.success).toBe(true)
+  const left = (await team.agents()).map(({ id }) => id).filter((id) => id.startsWith('a.'))
+  expect(left.sort()).toEqual(second)
+  answer(second)
+  expect((await runs[1])?.success).toBe(true)
+  expect((await team.agents()).map(({ id }) => id)).toEqual(AGENTS)
+})
+
+test('what works in one process only is refused, and an actor of a user has one process', async () => {
+  const cluster = await inOneProcess(1)
+  const [team, other] = [await cluster.client(), await cluster.client()]
+  await create(team)
+  const alone = {
+    _tag: 'InvalidInputError',
+    message: expect.stringContaining('it works in one process only'),
+  }
+  await expect(team.supervise({ id: 'tree', children: [{ agent: 'a' }] })).rejects.toMatchObject(alone)
+  await expect(team.landings.land(['a'])).rejects.toMatchObject(alone)
+  const here = await team.spawn(counter, 'c')
+  await here.ask({ by: 1 })
+  const there = await other.spawn(counter, 'c')
+  await there.ask({ by: 2 })
+  await expect(here.ask({ by: 4 })).rejects.toThrow()
+  expect(there.snapshot.context.count).toBe(3)
 })

@@ -81,6 +81,8 @@ interface Beginning {
   readonly fork?: ForkPoint
   readonly by?: string
   readonly adopted?: SessionFile | undefined
+  /** The run that it is made for. */
+  readonly run?: string
 }
 
 /** How many agents whose ids begin alike a typo is compared with. */
@@ -183,15 +185,32 @@ export class AgentSystem {
     })
   }
 
-  /** The copy `<id>.<number>` of an agent, with a workspace and a session of its own. Created if it does not exist. */
-  async copy(id: string, number: number): Promise<AgentRef> {
+  /**
+   * The copy `<id>.<number>` of an agent, with a workspace and a session of its own. Created if it does not exist. The runs of
+   * one process share their copies; where there are several processes, null for one that was made for another run.
+   */
+  async copy(id: string, number: number, run: string): Promise<AgentRef | null> {
     const copy = `${id}.${number}`
-    if (!this.#placement.owns(copy)) return this.#elsewhere(copy, 'copyAgent', id, number)
+    if (!this.#placement.owns(copy)) {
+      const made = await this.#placement.call(copy, 'copyAgent', [id, number, run])
+      return made === false ? null : this.get(copy)
+    }
     const { config } = (await this.get(id)).snapshot.context
     return this.#changes.post(async () => {
       const agent = await this.#here.get(copy)
-      return agent.status === 'absent' && config ? this.#create(agent, ownBranch(config, agent.id)) : agent
+      if (agent.status !== 'absent' || !config) return (await this.#isCopyOf(copy, run)) ? agent : null
+      return this.#create(agent, ownBranch(config, agent.id), { run })
     })
+  }
+
+  /** Whether a run may use a copy: runs of other processes have copies of their own. */
+  async #isCopyOf(copy: string, run: string): Promise<boolean> {
+    if (this.#placement === localPlacement) return true
+    for await (const { type, correlationId } of this.#environment.store.read(streamName('agent', copy), {
+      direction: 'backwards',
+    }))
+      if (type === 'AgentCreated') return correlationId === run
+    return false
   }
 
   /** The agent, wherever it lives. Throws AgentNotFoundError. */
@@ -236,12 +255,12 @@ export class AgentSystem {
     this.#here.forget(id)
   }
 
-  /** Removes an agent's copies that have no tasks and are not used. */
-  async removeCopies(id: string, isUsed: (copy: string) => boolean): Promise<void> {
+  /** Removes an agent's copies that have no tasks, may be used by a run, and are used by no other one. */
+  async removeCopies(id: string, run: string, isUsed: (copy: string) => boolean): Promise<void> {
     return this.#changes.post(async () => {
       const unused: Promise<unknown>[] = []
       for await (const copy of agentInfos(this.#environment.store, { prefix: `${AGENT_STREAMS}${id}.` }))
-        if (copy.queue === 0 && !isUsed(copy.id))
+        if (copy.queue === 0 && !isUsed(copy.id) && (await this.#isCopyOf(copy.id, run)))
           unused.push(this.#placement.owns(copy.id) ? this.#remove(copy.id) : this.remove(copy.id))
       await Promise.all(unused)
     })
@@ -383,7 +402,7 @@ export class AgentSystem {
   async #create(
     agent: Agent,
     config: AgentConfig,
-    { budget, fork, adopted, by }: Beginning = {},
+    { budget, fork, adopted, by, run }: Beginning = {},
   ): Promise<Agent> {
     const { store } = this.#environment
     // Other processes make agents as well.
@@ -430,7 +449,8 @@ export class AgentSystem {
       ...(sessionId && { session: { sessionId, parentSessionId: null } }),
     }
     const stored = fork || adopted ? ((await moving?.store(agent.id, { config: whole }, news)) ?? []) : []
-    await agent.record(() => [created, ...files, ...session, ...stored], { causationId: factId })
+    const origin = { causationId: factId, ...(run !== undefined && { correlationId: run }) }
+    await agent.record(() => [created, ...files, ...session, ...stored], origin)
     this.#count += 1
     return agent
   }

@@ -87,7 +87,7 @@ export class DurableAsk {
     this.#numbers = new StepNumbers(context.session)
     this.handOver = new HandOver(context.clock, context.runId, fail)
     this.causes = new StepCauses(context.begun)
-    this.#workers = new Workers(context.agents, context.copyUse, context.steps.values())
+    this.#workers = new Workers(context.agents, context.runId, context.copyUse, context.steps.values())
     for (const step of context.steps.values())
       if (step.state === 'scheduled') this.#unclaimed.set(step.stepKey, step)
     this.#forget = context.actor.observe((recorded) =>

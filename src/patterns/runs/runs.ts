@@ -464,7 +464,7 @@ export class Runs {
       actor.decide(({ value }) => [...(value === 'running' ? abandoned : []), cancelled], {
         correlationId: id,
       })
-    const workers = new Workers(this.#agents, this.#copyUse, taken)
+    const workers = new Workers(this.#agents, id, this.#copyUse, taken)
     try {
       await actor.insist(end)
       await actor.insist(() => workers.dismiss())
