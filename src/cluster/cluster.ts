@@ -1,7 +1,6 @@
 /** The cluster as a process without agents sees it: the log, and the way to the workers. */
 import * as ManagedRuntime from 'effect/ManagedRuntime'
 import type { Placement } from '../actors/agent/ref.ts'
-import { defined } from '../events/json.ts'
 import type { Logger } from '../logger.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { postgresStore } from '../store/postgres/store.ts'
@@ -12,11 +11,11 @@ import type { ClusterOptions } from './options.ts'
 
 export async function joinCluster(
   { database }: ClusterOptions,
-  logger?: Logger,
+  logger: Logger,
 ): Promise<{ readonly store: EventStore; readonly placement: Placement }> {
-  const log = withClaims(await postgresStore(database, { access: 'shared', ...defined({ logger }) }))
+  const log = withClaims(await postgresStore(database, { access: 'shared', logger }))
   const { store } = log
-  const runtime = ManagedRuntime.make(await engineLayer({ database, drainMs: 0 }))
+  const runtime = ManagedRuntime.make(await engineLayer({ database, drainMs: 0, logger }))
   const client = new ClusterClient(runtime)
   return {
     placement: { ...clusterPlacement(client), execute: (run) => log.claim(executionOf(run)) },
