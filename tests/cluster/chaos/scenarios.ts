@@ -4,21 +4,19 @@ import type { ChaosCluster } from './cluster.ts'
 import { ASKED, again } from './load.ts'
 
 /** Hands in so many tasks, in turns to all agents. */
-async function handIn({ team }: ChaosCluster, name: string, count: number) {
+function handIn({ team }: ChaosCluster, name: string, count: number) {
   const tasks = Array.from({ length: count }, (_, index) => ({
     id: ASKED[index % ASKED.length] ?? '',
     taskId: `${name}-${index}`,
   }))
-  const accepting = tasks.map(({ id, taskId }) =>
-    again(async () => (await team.agent(id)).accept('x', { taskId })),
+  const answered = Promise.all(
+    tasks.map(async ({ id, taskId }) => {
+      await again(async () => (await team.agent(id)).accept('x', { taskId }))
+      return again(async () => (await team.agent(id)).reply(taskId))
+    }),
   )
-  await Promise.all(accepting)
-  return {
-    acknowledged: tasks.map(({ id, taskId }) => `agent/${id} ${taskId}`),
-    answered: Promise.all(
-      tasks.map(({ id, taskId }) => again(async () => (await team.agent(id)).reply(taskId))),
-    ),
-  }
+  answered.catch(() => {})
+  return { acknowledged: tasks.map(({ id, taskId }) => `agent/${id} ${taskId}`), answered }
 }
 
 /**
@@ -34,12 +32,12 @@ export async function spendUnderKills(
 ) {
   const { budgets } = cluster.team
   await cluster.complete()
-  await cluster.calls(0.5)
+  await cluster.calls(2)
   const { spent: before } = await budgets.show()
   const began = (await cluster.starts()).length
   await budgets.set({ usd: before.usd + usd })
   const wanted = Math.ceil(usd / price) + 2 * ASKED.length
-  const { answered, acknowledged } = await handIn(cluster, `spend-${kills}`, wanted)
+  const { answered, acknowledged } = handIn(cluster, `spend-${kills}`, wanted)
   const lost: Start[] = []
   for (let kill = 0; kill < kills; kill++) {
     const victim = await cluster.busy()
@@ -67,7 +65,7 @@ export async function comeAndGo(cluster: ChaosCluster, tasks: number) {
   await cluster.complete()
   await cluster.calls(0.2)
   const began = (await cluster.starts()).length
-  const { answered, acknowledged } = await handIn(cluster, 'come-and-go', tasks)
+  const { answered, acknowledged } = handIn(cluster, 'come-and-go', tasks)
   const leaving = await cluster.busy()
   const joined = cluster.join(leaving.isAway)
   leaving.child.kill('SIGTERM')
