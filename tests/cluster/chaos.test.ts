@@ -71,6 +71,7 @@ describe.skipIf(!hasPostgres)('A cluster', { timeout: 3_600_000 }, () => {
     let extra = 0
     for (let number = 1; number <= ROUNDS; number++) {
       const seen = await round(cluster, fault, number)
+      if (isLong) for (const finding of seen.findings) process.stdout.write(`${finding}\n`)
       expect(seen.findings).toEqual([])
       extra += seen.extra
       for (const [name, values] of Object.entries(seen.figures))
