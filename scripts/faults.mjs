@@ -1,8 +1,8 @@
 // Fault injection at length: kill -9 under load, random damage to every kind of file, races of openers, a thousand process
 // starts, 10,000 agents that leave memory, 10,000 simulated worlds, 500 turns over files, 300 mixtures of mishaps of
-// repositories, kills at all points of a landing, and every other test that has a longer form. `npm test` runs the same tests
-// with smaller numbers. Set the numbers with KILLS, CORRUPTIONS, RACES, SEEDS,
-// TURNS, MIXTURES, POINTS (`all`, or such a part of them as `2/8`), SEED (the same seed repeats a run, except for timing) and MINUTES, the time limit of each part. KEEP=DIR
+// repositories, kills at all points of a landing, 20 rounds of each fault of a cluster, and every other test that has a longer
+// form. `npm test` runs the same tests with smaller numbers. Set the numbers with KILLS, CORRUPTIONS, RACES, SEEDS,
+// TURNS, MIXTURES, ROUNDS, POINTS (`all`, or such a part of them as `2/8`), SEED (the same seed repeats a run, except for timing) and MINUTES, the time limit of each part. KEEP=DIR
 // keeps the damaged stores that
 // were read wrong.
 import { spawn } from 'node:child_process'
@@ -19,6 +19,7 @@ const {
   SEEDS = '10000',
   TURNS = '500',
   MIXTURES = '300',
+  ROUNDS = '20',
   MINUTES = '30',
   SEED = String(Date.now() % 1_000_000),
   // All of them take hours: another part each time.
@@ -42,10 +43,19 @@ const PARTS = [
   { name: 'mishaps of repositories', file: 'tests/workspaces/files/mishaps.test.ts' },
   { name: 'kills of a landing', file: 'tests/processes/landing-kills.test.ts' },
 ]
+const CHAOS = 'tests/cluster/chaos.test.ts'
+/** The faults of a cluster, as `KINDS` names them: in parts, because each takes long. */
+const KINDS = ['kill,crash,backends,budget', 'drain,flap,moves', 'freeze,link', 'silence,refuse']
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+const hasEngine = major > 22 || (major === 22 && minor >= 19)
+if (hasEngine)
+  for (const kinds of KINDS)
+    PARTS.push({ name: `faults of a cluster: ${kinds}`, file: CHAOS, environment: { KINDS: kinds } })
+else console.log('The faults of a cluster are left out: its engine needs Node 22.19 or newer.')
 // Whatever else `npm test` runs in short.
 for (const name of readdirSync(join(root, 'tests'), { recursive: true, encoding: 'utf8' }).sort()) {
   const file = `tests/${name}`
-  if (!file.endsWith('.test.ts') || PARTS.some((part) => part.file === file)) continue
+  if (!file.endsWith('.test.ts') || file === CHAOS || PARTS.some((part) => part.file === file)) continue
   const text = readFileSync(join(root, file), 'utf8')
   if (/from '[./]+\/repetitions\.ts'/.test(text)) PARTS.push({ name: name.replace('.test.ts', ''), file })
 }
@@ -62,6 +72,7 @@ const environment = {
   SEEDS,
   TURNS,
   MIXTURES,
+  ROUNDS,
   POINTS,
   SEED,
   FAULTS_REPORT: report,
@@ -79,14 +90,14 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 }
 
 /** Runs a part; resolves to `passed`, `failed` or `timed out`. */
-function run({ file }) {
+function run({ file, environment: own = {} }) {
   return new Promise((resolve) => {
     // A test of many repetitions may take as long as its part.
     const limit = ['--testTimeout', String(Number(MINUTES) * 60_000)]
     const words = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', file, ...limit]
     const child = spawn(process.execPath, words, {
       cwd: root,
-      env: environment,
+      env: { ...environment, ...own },
       stdio: ['ignore', 'ignore', 'inherit'],
       // In its own process group, so that the writers and readers that it starts can be killed with it.
       detached: true,
@@ -105,7 +116,7 @@ function run({ file }) {
 }
 
 console.log(
-  `SEED=${SEED} KILLS=${KILLS} CORRUPTIONS=${CORRUPTIONS} RACES=${RACES} SEEDS=${SEEDS} TURNS=${TURNS} MIXTURES=${MIXTURES} POINTS=${POINTS}`,
+  `SEED=${SEED} KILLS=${KILLS} CORRUPTIONS=${CORRUPTIONS} RACES=${RACES} SEEDS=${SEEDS} TURNS=${TURNS} MIXTURES=${MIXTURES} ROUNDS=${ROUNDS} POINTS=${POINTS}`,
 )
 try {
   const rows = []

@@ -1,6 +1,5 @@
 /** The cluster as a process without agents sees it: the log, and the way to the workers. */
 import * as ManagedRuntime from 'effect/ManagedRuntime'
-import { defined } from '../events/json.ts'
 import type { Logger } from '../logger.ts'
 import type { ClusterPlacement } from '../patterns/runs/run.ts'
 import type { EventStore } from '../store/event-store.ts'
@@ -15,7 +14,7 @@ import { WorkerTable } from './worker-table.ts'
 
 export async function joinCluster(
   { database }: ClusterOptions,
-  logger?: Logger,
+  logger: Logger,
 ): Promise<{
   readonly store: EventStore
   readonly placement: ClusterPlacement
@@ -25,9 +24,9 @@ export async function joinCluster(
     await members.close()
     throw error
   })
-  const log = withClaims(await postgresStore(database, { access: 'shared', ...defined({ logger }) }))
+  const log = withClaims(await postgresStore(database, { access: 'shared', logger }))
   const { store } = log
-  const runtime = ManagedRuntime.make(await engineLayer({ database, drainMs: 0 }))
+  const runtime = ManagedRuntime.make(await engineLayer({ database, drainMs: 0, logger }))
   const client = new ClusterClient(engineTransport(runtime))
   const runs = clusterRuns({
     ...{ client, store },

@@ -4,12 +4,14 @@
  */
 import { layer as socketLayer } from '@effect/platform-node/NodeClusterSocket'
 import { layer as postgresLayer } from '@effect/sql-pg/PgClient'
+import * as Cause from 'effect/Cause'
 import { MessageStorage, RunnerAddress, ShardingConfig, SqlRunnerStorage } from 'effect/cluster'
 import * as Layer from 'effect/Layer'
 import * as Logger from 'effect/Logger'
 import * as Option from 'effect/Option'
 import * as Redacted from 'effect/Redacted'
 import { defined } from '../events/json.ts'
+import type { Logger as HostLogger } from '../logger.ts'
 import { serverAddress } from '../store/postgres/database.ts'
 import type { Address } from './options.ts'
 import { FORGOTTEN_AFTER_MS } from './worker-table.ts'
@@ -21,7 +23,16 @@ export interface EngineOptions {
   readonly listen?: Address
   /** How long an agent that moves away may take to end its work, in ms. */
   readonly drainMs: number
+  readonly logger: HostLogger
 }
+
+/** What the engine warns of, such as a lock that it could not renew in time: then agents leave this worker. */
+const warningsTo = (logger: HostLogger) =>
+  Logger.make(({ message, logLevel, cause }) => {
+    if (!['Warn', 'Error', 'Fatal'].includes(logLevel)) return
+    const why = cause.reasons.length > 0 ? { error: Cause.pretty(cause) } : {}
+    logger.warn(why, `the cluster's engine: ${[message].flat().map(String).join(' ')}`)
+  })
 
 /** The same in all processes of a cluster. */
 const SHARDS = 64
@@ -32,7 +43,7 @@ const ENGINE_CONNECTIONS = 4
 /** After that, a worker that does not answer loses its agents. */
 export const LOCK_EXPIRY_MS = FORGOTTEN_AFTER_MS
 
-export async function engineLayer({ database, advertise, listen, drainMs }: EngineOptions) {
+export async function engineLayer({ database, advertise, listen, drainMs, logger }: EngineOptions) {
   const { user, password, host, port, ...where } = await serverAddress(database)
   const socket = host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port }
   const address = (at: Address | undefined) =>
@@ -69,6 +80,6 @@ export async function engineLayer({ database, advertise, listen, drainMs }: Engi
         }),
       ),
     ),
-    Layer.provide(Logger.layer([])),
+    Layer.provide(Logger.layer([warningsTo(logger)])),
   )
 }

@@ -163,7 +163,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
     agentEntity.toLayer(handlers, { concurrency: 'unbounded' }),
     runEntity.toLayer(runHandlers, { concurrency: 'unbounded' }),
   )
-  const engine = await engineLayer({ database, listen, advertise, drainMs })
+  const engine = await engineLayer({ database, listen, advertise, drainMs, logger })
   const runtime = ManagedRuntime.make(entities.pipe(Layer.provideMerge(engine)))
   const sharding = await runtime
     .runPromise(Effect.map(Sharding, (service) => service))

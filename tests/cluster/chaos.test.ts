@@ -4,7 +4,7 @@
  * times), KINDS which ones, and SEED what happens when.
  */
 import { appendFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifyDatabase } from '../../src/store/postgres/verification.ts'
 import { hasPostgres } from '../postgres/database.ts'
 import { isLong, repetitions } from '../repetitions.ts'
@@ -13,18 +13,21 @@ import { type ChaosCluster, chaosCluster } from './chaos/cluster.ts'
 import { FAULTS, type Fault } from './chaos/faults.ts'
 import { ASKED, createAll, load, STEPS } from './chaos/load.ts'
 import { whyNoNamespace } from './chaos/namespace.ts'
+import { comeAndGo, spendUnderKills } from './chaos/scenarios.ts'
 
 const ROUNDS = repetitions('ROUNDS', { short: 1, long: 20 })
 const SEED = Number(process.env.SEED ?? 1)
 const { FAULTS_REPORT } = process.env
 /** In short, those that end in seconds: the others wait for a lock to expire. */
-const SHORT = 'kill,crash,backends,drain'
+const SHORT = 'kill,crash,backends,drain,moves,budget'
+
+/** What a call costs, in dollars. */
+const PRICE = 0.5
 
 const isDivided = isLong && !whyNoNamespace()
 const { KINDS = isLong ? '' : SHORT } = process.env
-const chosen = FAULTS.filter(
-  ({ key }) => (KINDS === '' || KINDS.split(',').includes(key)) && (isDivided || key !== 'link'),
-)
+const isChosen = (key: string) => KINDS === '' || KINDS.split(',').includes(key)
+const chosen = FAULTS.filter(({ key }) => isChosen(key) && (isDivided || key !== 'link'))
 
 /** One round: a load, the fault in the midst of it, and what the auditor says when all is over. */
 async function round(cluster: ChaosCluster, fault: Fault, number: number) {
@@ -55,29 +58,60 @@ async function round(cluster: ChaosCluster, fault: Fault, number: number) {
   }
 }
 
-describe.skipIf(!hasPostgres)('A cluster', () => {
-  test(`keeps its promises through ${ROUNDS} rounds of each fault`, { timeout: 3_600_000 }, async () => {
-    const cluster = await chaosCluster({ isDivided })
+describe.skipIf(!hasPostgres)('A cluster', { timeout: 3_600_000 }, () => {
+  let cluster: ChaosCluster
+  beforeAll(async () => {
+    cluster = await chaosCluster({ size: isLong ? 4 : 3, isDivided, environment: { COST: String(PRICE) } })
     await createAll(cluster.team, [...ASKED, ...STEPS])
-    const problems: unknown[] = []
-    for (const fault of chosen) await roundsOf(cluster, fault).catch((error) => problems.push(error))
-    expect(problems).toEqual([])
+  }, 600_000)
+  afterAll(() => cluster?.close())
+
+  test.each(chosen)('keeps its promises through rounds of: $name', async (fault) => {
+    const figures: Record<string, number[]> = {}
+    let extra = 0
+    for (let number = 1; number <= ROUNDS; number++) {
+      const seen = await round(cluster, fault, number)
+      if (isLong) for (const finding of seen.findings) process.stdout.write(`${finding}\n`)
+      expect(seen.findings).toEqual([])
+      extra += seen.extra
+      for (const [name, values] of Object.entries(seen.figures))
+        figures[name] = [...(figures[name] ?? []), ...values]
+    }
+    await isWhole(cluster)
+    report(fault.name, { rounds: ROUNDS, 'extra starts': extra, ...spreads(figures) })
   })
+
+  test.skipIf(!isChosen('moves'))(
+    'begins no call twice while a worker joins and another one is drained',
+    async () => {
+      const tasks = isLong ? 200 : 24
+      const { calls, acknowledged } = await comeAndGo(cluster, tasks)
+      expect(calls).toBe(tasks)
+      expect((await cluster.auditor.judge(acknowledged)).findings).toEqual([])
+    },
+  )
+
+  test.skipIf(!isChosen('budget'))(
+    'spends no more than its budget, but for calls whose worker was killed, and all of it',
+    async () => {
+      const [usd, kills] = isLong ? [10, 4] : [5, 1]
+      const random = randomNumbers(SEED)
+      const { calls, booked, lost, acknowledged } = await spendUnderKills(cluster, random, {
+        usd,
+        kills,
+        price: PRICE,
+      })
+      expect(calls * PRICE).toBeLessThanOrEqual(usd + lost * PRICE)
+      expect(booked).toBeGreaterThan(usd - PRICE)
+      expect((await cluster.auditor.judge(acknowledged)).findings).toEqual([])
+      await isWhole(cluster)
+      report('a budget under kills', { usd, calls, price: PRICE, booked, 'in flight at kills': lost })
+    },
+  )
 })
 
-async function roundsOf(cluster: ChaosCluster, fault: Fault): Promise<void> {
-  const figures: Record<string, number[]> = {}
-  let extra = 0
-  for (let number = 1; number <= ROUNDS; number++) {
-    const seen = await round(cluster, fault, number)
-    expect(seen.findings).toEqual([])
-    extra += seen.extra
-    for (const [name, values] of Object.entries(seen.figures))
-      figures[name] = [...(figures[name] ?? []), ...values]
-  }
-  expect(await verifyDatabase(cluster.url)).toMatchObject({ ok: true, findings: [] })
-  report(fault.name, { rounds: ROUNDS, 'extra starts': extra, ...spreads(figures) })
-}
+const isWhole = async ({ url }: ChaosCluster) =>
+  expect(await verifyDatabase(url)).toMatchObject({ ok: true, findings: [] })
 
 /** The median and the largest of each figure, in ms. */
 function spreads(figures: Readonly<Record<string, readonly number[]>>) {

@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
-import { onTestFinished, vi } from 'vitest'
+import { vi } from 'vitest'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { query, urlOf } from '../../postgres/database.ts'
 import { keptServer } from '../../postgres/server.ts'
@@ -32,10 +32,15 @@ const PROGRAM = join(import.meta.dirname, '../fixtures/worker.mjs')
 
 /** @param isDivided Whether one of the workers is to be in a network namespace of its own. */
 export async function chaosCluster({ size = 3, isDivided = false, environment = {} } = {}) {
+  /** What is done at its end, the last first. */
+  const ends: (() => unknown)[] = []
+  const close = async () => {
+    for (const end of ends.splice(0).reverse()) await end()
+  }
   const server = await keptServer(SETTINGS)
-  onTestFinished(() => server.stop())
+  ends.push(() => server.stop())
   const away = isDivided && !whyNoNamespace() ? awayNamespace() : undefined
-  onTestFinished(() => away?.remove())
+  ends.push(() => away?.remove())
   const host = away?.here ?? '127.0.0.1'
   const url = urlOf(server, 'postgres')
   const folder = await temporaryDirectory()
@@ -53,7 +58,7 @@ export async function chaosCluster({ size = 3, isDivided = false, environment = 
   const joinOne = async (isAway = false): Promise<Worker> => {
     const name = `w${++joined}`
     const way = await wayTo(socket, host)
-    onTestFinished(() => way.close())
+    ends.push(() => way.close())
     const database = `postgresql://owner@${host}:${way.port}/postgres`
     const listen = away && `${isAway ? away.there : away.here}:0`
     const words = [...(isAway && away ? away.prefix : []), process.execPath, PROGRAM]
@@ -63,7 +68,7 @@ export async function chaosCluster({ size = 3, isDivided = false, environment = 
       env: { ...process.env, ...environment, STARTS: startsFile, ...(listen && { LISTEN: listen }) },
     })
     const exited = once(child, 'exit')
-    onTestFinished(async () => {
+    ends.push(async () => {
       child.kill('SIGCONT')
       child.kill('SIGKILL')
       await exited
@@ -90,7 +95,7 @@ export async function chaosCluster({ size = 3, isDivided = false, environment = 
       cluster: { database: url },
       baseDir: join(folder, 'client'),
     })
-    onTestFinished(() => orchestrator.close())
+    ends.push(() => orchestrator.close())
     return orchestrator
   }
   /** Resolves with the first of the workers in which at least so many calls run. */
@@ -110,6 +115,7 @@ export async function chaosCluster({ size = 3, isDivided = false, environment = 
   return {
     ...{ url, server, away, workers, team, auditor, calls, starts, running, busy, complete },
     join: joinOne,
+    close,
     /** Ends the connections of all processes. */
     disconnectAll: () =>
       query(

@@ -25,7 +25,7 @@ const LOCK_MS = 15_000
 /** It ends its calls within that time, and a beat, and the grace of a call. */
 const ENDED_MS = LOCK_MS + 4000
 /** Longer than anything waits for it. */
-const ENDLESS = 120
+const ENDLESS = 35
 
 const NOTHING: Harm = {}
 

@@ -48,7 +48,7 @@ export function load(team: Orchestrator, round: string): Load {
 }
 
 /** A client that got an error cannot know what has become of what it wanted: it says so once more. */
-async function again<T>(wanted: () => PromiseLike<T> | T, tries = 100): Promise<T> {
+export async function again<T>(wanted: () => PromiseLike<T> | T, tries = 100): Promise<T> {
   for (let left = tries; ; left--) {
     try {
       return await wanted()

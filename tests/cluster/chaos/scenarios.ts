@@ -1,0 +1,74 @@
+/** What must hold over a whole load, in place of a round: a budget under kills, and workers that come and go. */
+import type { Start } from './auditor.ts'
+import type { ChaosCluster } from './cluster.ts'
+import { ASKED, again } from './load.ts'
+
+/** Hands in so many tasks, in turns to all agents. */
+function handIn({ team }: ChaosCluster, name: string, count: number) {
+  const tasks = Array.from({ length: count }, (_, index) => ({
+    id: ASKED[index % ASKED.length] ?? '',
+    taskId: `${name}-${index}`,
+  }))
+  const answered = Promise.all(
+    tasks.map(async ({ id, taskId }) => {
+      await again(async () => (await team.agent(id)).accept('x', { taskId }))
+      return again(async () => (await team.agent(id)).reply(taskId))
+    }),
+  )
+  answered.catch(() => {})
+  return { acknowledged: tasks.map(({ id, taskId }) => `agent/${id} ${taskId}`), answered }
+}
+
+/**
+ * A budget that is used up while workers are killed.
+ *
+ * @param usd More than was spent before.
+ * @param price Of each call, in dollars.
+ */
+export async function spendUnderKills(
+  cluster: ChaosCluster,
+  random: (below: number) => number,
+  { usd, price, kills }: { readonly usd: number; readonly price: number; readonly kills: number },
+) {
+  const { budgets } = cluster.team
+  await cluster.complete()
+  await cluster.calls(2)
+  const { spent: before } = await budgets.show()
+  const began = (await cluster.starts()).length
+  await budgets.set({ usd: before.usd + usd })
+  const wanted = Math.ceil(usd / price) + 2 * ASKED.length
+  const { answered, acknowledged } = handIn(cluster, `spend-${kills}`, wanted)
+  const lost: Start[] = []
+  for (let kill = 0; kill < kills; kill++) {
+    const victim = await cluster.busy()
+    await cluster.pause(random(400))
+    lost.push(...(await cluster.running(victim)))
+    victim.child.kill('SIGKILL')
+    await victim.exited
+    if (kill + 1 < kills) await cluster.complete()
+  }
+  // It is used up when no other call fits: what dead workers have reserved holds nobody up.
+  const isUsedUp = async () => {
+    const { remaining, reserved } = await budgets.show()
+    return (remaining.usd ?? 0) < price && reserved.usd === 0
+  }
+  while (!(await isUsedUp())) await cluster.pause(100)
+  const calls = (await cluster.starts()).length - began
+  const { spent } = await budgets.show()
+  await budgets.set({ usd: null })
+  await answered
+  return { calls, booked: spent.usd - before.usd, lost: lost.length, acknowledged }
+}
+
+/** A worker joins and another one is drained in the midst of many tasks. Returns how many calls began. */
+export async function comeAndGo(cluster: ChaosCluster, tasks: number) {
+  await cluster.complete()
+  await cluster.calls(0.2)
+  const began = (await cluster.starts()).length
+  const { answered, acknowledged } = handIn(cluster, 'come-and-go', tasks)
+  const leaving = await cluster.busy()
+  const joined = cluster.join(leaving.isAway)
+  leaving.child.kill('SIGTERM')
+  await Promise.all([joined, leaving.exited, answered])
+  return { calls: (await cluster.starts()).length - began, acknowledged }
+}
