@@ -128,11 +128,19 @@ async function entriesIn(
 
 function eventOf({ type, position, version, at, data }: Recorded): ConversationEvent {
   const { reason, because } = data as { reason?: unknown; because?: unknown }
-  const detail = messageIn(type, data) ?? [reason, because].find((one) => typeof one === 'string')
+  const detail = messageIn(type, data) ?? RESTORED[String(because)] ?? reason
   return {
     ...{ kind: 'event', type: visible(type), tone: toneOfType(type), position, version, at },
     detail: typeof detail === 'string' ? brief(detail, 300) : '',
   }
+}
+
+/** Why files were restored. */
+const RESTORED: Readonly<Record<string, string>> = {
+  call: 'to what they were before a call that failed',
+  undo: 'by undoing a turn',
+  fork: 'from those of the agent that it was forked from',
+  landing: 'with what its work is to land on',
 }
 
 /** Who wrote a message to whom, and what it says; null if it is none. */

@@ -56,7 +56,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
       if (PICTURES === 'docs') {
         if (docs === undefined) continue
         await open(view, { width: 1440, colorScheme: 'light' })
-        await picture(page, docs, { folder: DOCS, highest: 1100 })
+        await picture(page, docs, { folder: DOCS, highest: 1450 })
         continue
       }
       for (const [at, look] of LOOKS.entries()) {

@@ -58,9 +58,6 @@ export async function viewsOf({
     ],
     agent: [
       { name: 'agent', address: '/agent/lead', sign: '.turn' },
-      {
-        ...{ name: 'agent-short', address: '/agent/builder-2', sign: '.related', docs: 'inspector-agent' },
-      },
       { name: 'agent-held', address: '/agent/builder', sign: '.turn .tools' },
       {
         name: 'agent-files',
@@ -68,7 +65,10 @@ export async function viewsOf({
         sign: '.changed',
         next: openAll('.changed, .fork, .config'),
       },
-      { name: 'agent-messages', address: '/agent/writer', sign: '.turn' },
+      {
+        ...{ name: 'agent-messages', address: '/agent/writer', sign: '.turn', docs: 'inspector-agent' },
+        next: openAll('.fork'),
+      },
       { name: 'agent-missing', address: '/agent/nobody', sign: '.empty' },
     ],
     log: [

@@ -148,8 +148,8 @@ function wait(
     if (signal.aborted) return
     if (!isOver) {
       const now = await looked(globals, (...now) => standstill(...now, target))
-      // It is said once.
-      const reason = now === reviewer.told ? null : now
+      // A person has read it; a program reads the error alone.
+      const reason = !screen.json && now === reviewer.told ? null : now
       throw new NotEndedError({ what: targetWords(target), seconds: timeout ?? 0, reason })
     }
     const { print } = await outcomeOf(globals, target)

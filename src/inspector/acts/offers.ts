@@ -9,6 +9,7 @@ import type { Json } from '../../events/json.ts'
 import type { InboxEntry, InboxKind } from '../../inbox/entry.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { isResumable } from '../run.ts'
+import { brief } from '../text.ts'
 import type { FieldView, OfferView } from './view.ts'
 
 const REASON: FieldView = { name: 'reason', label: 'Reason', kind: 'line', value: '' }
@@ -53,8 +54,8 @@ const OF_KIND: Readonly<Record<InboxKind, OffersOf>> = {
     ...edit(input, about),
     deny(about, 'The tool is not used. The agent is told why, and its turn continues.'),
   ],
-  question: ({ choices }, about) => [
-    ...answer(choices, about),
+  question: (entry, about) => [
+    ...answer(entry, about),
     deny(about, 'The agent gets no answer. It is told why, and its turn continues.'),
   ],
   budget: ({ input, command }, about) => [
@@ -93,13 +94,16 @@ export const offersOfEntry = (entry: InboxEntry): readonly OfferView[] =>
 
 /** In characters. A longer input is edited, and one of longer choices taken, on the command line. */
 const LONGEST_EDITED = 20_000
+/** In characters, in the form; the entry has all of it. */
+const LONGEST_QUESTION = 500
 
-function answer(choices: InboxEntry['choices'], about: About): readonly OfferView[] {
+function answer({ choices, question }: InboxEntry, about: About): readonly OfferView[] {
   if ((choices ?? []).join('').length > LONGEST_EDITED) return []
   const text = { name: 'text', label: 'Answer', value: '', required: true } as const
   const shown = choices?.map((value) => ({ value, label: visible(value) }))
   const field: FieldView = shown ? { ...text, kind: 'choice', choices: shown } : { ...text, kind: 'text' }
-  const says = 'The agent gets the answer, and its turn continues.'
+  const asked = brief(question ?? '', LONGEST_QUESTION)
+  const says = `${asked === '' ? '' : `It asks: ${asked} `}The agent gets the answer, and its turn continues.`
   return [{ ...offer('answer', 'Answer', 'costs', says, about, [field]), key: 'e' }]
 }
 

@@ -53,6 +53,22 @@ test('a turn is saved, looked at, undone, and the undoing undone', async () => {
   expect(git(repo, 'status', '--porcelain')).toBe(' M a.txt')
 })
 
+test('an agent whose turn waits for a person undoes nothing, and says what it waits for', async () => {
+  const { open, repo } = await filesWorld(async (workspace, prompt) => {
+    await writeFile(join(workspace, prompt), '')
+    return { deferred: { tool: 'Bash', toolUseId: 'u1', input: { command: 'make' } } }
+  })
+  await using orchestrator = await open()
+  const agent = await orchestrator.createAgent({
+    ...{ id: 'dev', systemPrompt: 'You work.', workspace: { repo }, approveTools: ['Bash'] },
+  })
+  await new Promise<unknown>((onHeld) => agent.ask('b.txt', { taskId: 't1', onHeld }).catch(() => {}))
+  await expect(agent.files.undo()).rejects.toMatchObject({
+    ...{ _tag: 'AgentBusyError', message: expect.stringContaining('Task t1 of agent "dev" is held') },
+    hint: expect.stringContaining('claude-agents inbox approve tool:dev:'),
+  })
+})
+
 test('undoing goes one turn further each time, and never back to one that was undone', async () => {
   const { repo, open } = await filesWorld(async (workspace, prompt) => {
     if (prompt !== 'nothing') await writeFile(join(workspace, prompt), '')

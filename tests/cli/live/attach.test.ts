@@ -132,6 +132,8 @@ test('wait and attach outlive the owner, say once that no process works on it, a
   expect(JSON.parse(late.stderr.split('\n').at(-1) ?? '').error.message).toMatch(
     /has not ended within 0 s\. No process works on it: .* claude-agents serve$/,
   )
+  const told = await run(['wait', 't1', '--timeout', '0.5'])
+  expect(told.stderr.match(/No process works on it/g)).toHaveLength(1)
   const stopAgain = await service(folder, runs, [], 'answers-all')
   const [task, result, facts] = await Promise.all(waiting)
   expect(task).toMatchObject({ exitCode: 0, stdout: said('a\\u001b[31m heard wait') })

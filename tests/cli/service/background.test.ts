@@ -35,6 +35,13 @@ test('an owner in the background serves other commands, tells what it does, and 
     idleMs: expect.any(Number),
   })
 
+  // Held, a task waits for a person: the service has nothing to do.
+  await run(['agent', 'ask', 'a', 'x', '--task-id', 't1', '--approval'])
+  const { stdout } = await run(['serve', 'status'])
+  expect(stdout).toContain('1 agent, 0 runs in progress, 1 task held (claude-agents inbox)')
+  expect((await run(['serve', 'status', '--json'])).values).toMatchObject([{ held: 1, idleMs: 0 }])
+  await run(['inbox', 'deny', 'task:a:t1'])
+
   const second = await run(['serve', '--detach'])
   expect(second).toMatchObject({
     exitCode: 1,

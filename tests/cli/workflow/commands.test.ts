@@ -375,6 +375,12 @@ describe('bad input gets a clear error before any call is made:', () => {
       ['template', 'research', 'go', '--file', 'none.txt'],
     ])
       expect({ words, exitCode: (await refused(...words)).exitCode }).toEqual({ words, exitCode: 2 })
+    expect(await refused('run', 'go', '--workflow', 'research')).toMatchObject({
+      hint: 'It is a template: claude-agents workflow template research "..."',
+    })
+    expect(await refused('run', 'go', '--workflow', 'report')).toMatchObject({
+      hint: expect.stringContaining('Templates need no file: claude-agents workflow template research | '),
+    })
     for (const words of [
       ['resume', 'none'],
       ['resume', 'none', '--plan'],

@@ -36,7 +36,8 @@ test('a question is answered by one of its choices, or in any words', () => {
   expect(chosen?.fields).toMatchObject([{ name: 'text', kind: 'choice', choices }])
   const long = offersOfEntry(entryOf('question', { choices: ['yes', 'x'.repeat(100_000)] }))
   expect(long.map(({ action }) => action)).toEqual(['deny'])
-  const [free] = offersOfEntry(entryOf('question', {}))
+  const [free] = offersOfEntry(entryOf('question', { question: 'Which n\u202Eame?' }))
+  expect(free?.says).toBe('It asks: Which n\\u202eame? The agent gets the answer, and its turn continues.')
   expect(free?.fields).toMatchObject([{ name: 'text', kind: 'text', required: true }])
 })
 

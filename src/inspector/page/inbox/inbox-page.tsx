@@ -97,7 +97,7 @@ function Entry({ entry }: { readonly entry: EntryView }) {
       {/* The call itself is shown below in full. */}
       <h2 id={heading}>{kind === 'tool' ? `${agent} needs approval to use ${tool}` : question}</h2>
       {prompt !== null && (
-        <Part title="What is asked" of={id}>
+        <Part title={kind === 'message' ? 'What it says' : 'What is asked'} of={id}>
           <Payload value={prompt} path="entry.prompt" whole={whole} />
         </Part>
       )}

@@ -82,26 +82,29 @@ export function FactList() {
   const count = Math.max(0, Math.min(rows - first, rowCount()))
   void top.value
   return (
-    <div
-      class="scroll"
-      ref={list}
-      tabIndex={0}
-      role="listbox"
-      aria-label="Facts"
-      {...(isOnPage(ordinal, first, count) ? { 'aria-activedescendant': `fact-${position.value}` } : {})}
-      onScroll={({ currentTarget }) => {
-        top.value = currentTarget.scrollTop
-      }}
-    >
-      <div class="rows" style={{ height: `${rows * ROW}px` }}>
-        {Array.from({ length: count }, (_, index) => {
-          const row = first + index
-          const line = pages.value.get(Math.floor(row / PAGE))?.[row % PAGE]
-          return <Row key={row} row={row} line={line} />
-        })}
+    <>
+      <div
+        class="scroll"
+        ref={list}
+        tabIndex={0}
+        role="listbox"
+        hidden={rows === 0}
+        aria-label="Facts"
+        {...(isOnPage(ordinal, first, count) ? { 'aria-activedescendant': `fact-${position.value}` } : {})}
+        onScroll={({ currentTarget }) => {
+          top.value = currentTarget.scrollTop
+        }}
+      >
+        <div class="rows" style={{ height: `${rows * ROW}px` }}>
+          {Array.from({ length: count }, (_, index) => {
+            const row = first + index
+            const line = pages.value.get(Math.floor(row / PAGE))?.[row % PAGE]
+            return <Row key={row} row={row} line={line} />
+          })}
+        </div>
       </div>
       {rows === 0 && <p class="empty">{filtered.value ? 'Nothing matches.' : 'The log is empty.'}</p>}
-    </div>
+    </>
   )
 }
 
