@@ -47,6 +47,8 @@ export interface AppendRequest {
   /** null: any version. */
   readonly expectedVersion: number | null
   readonly commitId: string | null
+  /** Whether no earlier append can have the commit id. */
+  readonly isNew: boolean
   readonly token: string | null
   readonly summary: StreamSummary | null
   /** The same as JSON. */
@@ -61,7 +63,8 @@ export function appendGroup(appends: readonly StreamAppend[], maxRecordBytes: nu
   const group: AppendRequest[] = []
   const earlier: NewFact[] = []
   const commitIds = new Set<string>()
-  for (const { stream, facts, expectedVersion = 'any', commitId, token, summary = null } of appends) {
+  for (const append of appends) {
+    const { stream, facts, expectedVersion = 'any', commitId, isNew = false, token, summary = null } = append
     const requested: RequestedFact[] = []
     for (const fact of facts) {
       requested.push(requestedFact(fact, earlier, maxRecordBytes))
@@ -79,6 +82,7 @@ export function appendGroup(appends: readonly StreamAppend[], maxRecordBytes: nu
       facts: requested,
       expectedVersion: checkExpectedVersion(expectedVersion),
       commitId: commitId ?? null,
+      isNew,
       token: token ?? null,
       summary: (copyOf(summary) ?? JSON.parse(summaryText)) as StreamSummary | null,
       summaryText,

@@ -52,6 +52,8 @@ export interface AppendOptions {
   /** Makes the append idempotent: appending the same facts again with the same id writes nothing and returns what the
    * first append wrote, whatever version is expected. Another stream or other facts are a {@link CommitConflict}. */
   readonly commitId?: string
+  /** The commit id was made just now, from an id that nothing in the log has: it need not be looked up there. */
+  readonly isNew?: boolean
   /** What `claim` returned. A stale one is {@link Fenced}, and so is an append without one to a stream that is claimed. */
   readonly token?: string
   /** A summary of the state after these facts. If omitted, the previous one stays. */

@@ -53,6 +53,8 @@ export interface Causation {
   readonly consequences?: string
   /** See {@link EventStore.append}: a decision repeated under this id writes nothing and returns what the first one wrote. */
   readonly commitId?: string
+  /** The commit id was made just now: no earlier decision can have it. */
+  readonly isNew?: boolean
   /** What an effect has found out at its end: still recorded while a closing actor waits for that effect. */
   readonly whileClosing?: boolean
 }
@@ -238,7 +240,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
       take: (cause) => {
         this.#assertOpen(origin)
         const facts = this.#drafts(decision(this.snapshot), origin, cause)
-        return this.#appendOf(facts, origin.commitId, this.#foresee(this.snapshot, facts))
+        return this.#appendOf(facts, origin, this.#foresee(this.snapshot, facts))
       },
       see: (recorded) => this.#see(recorded),
       fail: (error) => this.#loseBy(error),
@@ -377,7 +379,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     }
     try {
       const nothing: StreamAppend = { stream: this.stream, facts: drafts }
-      const own = drafts.length === 0 ? nothing : this.#appendOf(drafts, turn[0]?.origin.commitId, foreseen)
+      const own = drafts.length === 0 ? nothing : this.#appendOf(drafts, turn[0]?.origin, foreseen)
       const recorded = await this.#append(own, joined)
       // A repeated commit may have had another number of facts.
       for (const { waiting, from, to } of decided)
@@ -477,13 +479,13 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
 
   #appendOf(
     facts: readonly NewFact[],
-    commitId: string | undefined,
+    { commitId, isNew = false }: Causation = {},
     foreseen: SnapshotFrom<M>,
   ): StreamAppend {
     const { stream } = this
     const summary = recordedState(this.#definition, foreseen)
     const append = { stream, facts, expectedVersion: this.#version, summary }
-    return commitId === undefined ? append : { ...append, commitId }
+    return commitId === undefined ? append : { ...append, commitId, isNew }
   }
 
   /** Appends the facts of a turn, those of other actors included, and lets all of them see theirs. */

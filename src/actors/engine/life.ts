@@ -62,6 +62,18 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
     return life
   }
 
+  /** A life that is only beginning: its id was made just now, so there are no facts to load. */
+  static begin<M extends AnyStateMachine, E extends Effect>(
+    definition: ActorDefinition<M, E>,
+    id: string,
+    environment: ActorEnvironment,
+  ): Life<M, E> {
+    const life = new Life(definition, id, environment)
+    life.#rested = { snapshot: definition.fold.initial, version: 0, savedVersion: 0 }
+    life.#wake()
+    return life
+  }
+
   /** The state, or the last one that is known. */
   get snapshot(): SnapshotFrom<M> {
     return (this.#actor ?? this.#rested)?.snapshot ?? this.#definition.fold.initial
@@ -88,17 +100,7 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
 
   /** The live XState actor. Another one after it has rested, or after the facts are folded afresh. */
   get machine(): EventSourcedActor<M, E>['machine'] {
-    if (!this.#actor && this.#rested && !this.#closed) {
-      const actor = new EventSourcedActor(
-        this.#definition,
-        this.#id,
-        this.#environment,
-        this.#rested,
-        this.#owner,
-      )
-      this.#adopt(actor)
-      this.#starting?.(actor)
-    }
+    if (!this.#closed) this.#wake()
     if (!this.#actor) throw new ClosedError({ what: `actor ${this.stream}` })
     return this.#actor.machine
   }
@@ -244,6 +246,20 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
     if (!last?.lost) this.#starting?.(actor)
     else void last.quiet().then(() => this.#starting?.(actor))
     return actor
+  }
+
+  /** Continues from what it rests on. */
+  #wake(): void {
+    if (this.#actor || !this.#rested) return
+    const actor = new EventSourcedActor(
+      this.#definition,
+      this.#id,
+      this.#environment,
+      this.#rested,
+      this.#owner,
+    )
+    this.#adopt(actor)
+    this.#starting?.(actor)
   }
 
   #adopt(actor: EventSourcedActor<M, E>): void {

@@ -35,6 +35,7 @@ import { followOnly } from '../../store/follow.ts'
 import type { Pattern } from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
 import { atPresent, courseOf } from './conditions.ts'
+import type { AskContext } from './durable-ask.ts'
 import { type RunDiff, type RunDiffOptions, type RunFilesEnvironment, runDiff } from './files.ts'
 import { type ForkedRun, forkRun, type RunForkOptions } from './fork.ts'
 import { isSameInput, readRunInput, writeRunInput } from './input.ts'
@@ -538,7 +539,8 @@ export class Runs {
     task: TaskInput,
     options: RunOptions,
   ): Promise<Prepared | WorkflowResult> {
-    const actor = await this.#loadActive(id)
+    const isNew = options.id === undefined
+    const actor = await this.#loadActive(id, isNew)
     const { value, context } = actor.snapshot
     if (value === 'cancelled') throw new RunFinishedError({ runId: id, status: value })
     const input = await writeRunInput(task, this.#bodies)
@@ -559,7 +561,7 @@ export class Runs {
     const started = { name, workflow: reference, ...hashOf(built), ...input, session }
     const origin = { correlationId: id, causationId: options.causationId ?? null }
     const [begun] = await actor.decide(() => [{ type: 'RunStarted', data: started }], origin)
-    return this.#prepared(id, actor, built, task, begun)
+    return this.#prepared(id, actor, built, { task, begun, isNew, steps: new Map() })
   }
 
   async #resumed(
@@ -587,27 +589,35 @@ export class Runs {
       ],
       origin,
     )
-    return this.#prepared(id, actor, built, task, begun)
+    const steps = await recordedSteps(this.#environment.store, actor.stream)
+    return this.#prepared(id, actor, built, { task, begun, isNew: false, steps })
   }
 
   async #prepared(
     id: string,
     actor: RunActor,
     { pattern }: BuiltWorkflow,
-    task: TaskInput,
-    begun: Recorded | undefined,
+    {
+      task,
+      begun,
+      isNew,
+      steps,
+    }: Pick<AskContext, 'isNew' | 'steps'> & {
+      readonly task: TaskInput
+      readonly begun: Recorded | undefined
+    },
   ): Promise<Prepared> {
     // Closed before its first step: the run has not failed.
     if (this.#closed) throw new ClosedError({ what: 'orchestrator' })
     const active = this.#active.get(id)
     if (active) active.task = task
-    const steps = await recordedSteps(this.#environment.store, actor.stream)
     const fingerprints = new Map<string, string>()
     for (const { agent } of steps.values()) {
       if (!fingerprints.has(agent)) fingerprints.set(agent, await this.#fingerprint(agent))
     }
     const context: Prepared['context'] = {
       runId: id,
+      isNew,
       actor,
       begun: begun?.id ?? id,
       agents: this.#agents,
@@ -722,10 +732,10 @@ export class Runs {
   }
 
   /** The actor of a run that this process is about to execute. */
-  #loadActive(id: string): Promise<RunActor> {
+  #loadActive(id: string, isNew = false): Promise<RunActor> {
     return this.#late.post(async () => {
       await this.#environment.placement?.execute(id)
-      const actor = await this.#load(id)
+      const actor = isNew ? Life.begin(runKind, id, this.#environment) : await this.#load(id)
       // Another process executes the run now: nothing more is recorded here.
       actor.lost = (error) => void (this.#actors.get(id) === actor ? this.release(id, error) : actor.close())
       this.#actors.set(id, actor)

@@ -20,6 +20,8 @@ import type { StepEvent } from './step-event.ts'
 /** The run of a step. */
 export interface AttemptContext {
   readonly runId: string
+  /** Whether it began just now, under a new id: no agent has a task of it. */
+  readonly isNew: boolean
   readonly actor: RunActor
   readonly bodies: Bodies
   notify(event: StepEvent): void
@@ -39,6 +41,7 @@ export interface AttemptedStep {
 
 export class StepAttempt implements AskingStep {
   readonly taskId: string
+  readonly isNew: boolean
   readonly #context: AttemptContext
   readonly #step: AttemptedStep
   readonly #tries: number
@@ -53,6 +56,7 @@ export class StepAttempt implements AskingStep {
     this.#step = step
     // Scheduled before a crash: the agent knows the task by its id, and may have answered it since.
     const isOpen = before?.state === 'scheduled'
+    this.isNew = context.isNew && before === undefined
     this.#tries = (before?.tries ?? 0) + (isOpen ? 0 : 1)
     this.taskId = isOpen ? before.taskId : `${context.runId}.${step.stepKey}.${this.#tries}`
     this.#factId = step.causes.causationId

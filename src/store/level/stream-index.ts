@@ -4,6 +4,7 @@
  * the index costs an append nothing and never disagrees with the log.
  */
 import { CorruptRecord, SequenceGap } from '../../events/errors/store.ts'
+import type { AppendRequest } from '../append-request.ts'
 import type { StreamSummary } from '../event-store.ts'
 import { isThere, kindOfStream } from '../stream-count.ts'
 import type { Batch, LogDatabase } from './database.ts'
@@ -112,14 +113,20 @@ export class StreamIndex {
     return this.cachedHead(stream) ?? (await this.#loadHead(stream))
   }
 
-  /** What these commit ids wrote. One call to LevelDB for all that are not in memory: most are new. */
-  async commits(commitIds: readonly string[]): Promise<Map<string, CommitEntry>> {
+  /**
+   * What the commit ids of these requests wrote. One call to LevelDB for all that are not in memory and not known to be new:
+   * LevelDB takes many keys that are not there for a reason to compact.
+   */
+  async commits(
+    requests: Iterable<Pick<AppendRequest, 'commitId' | 'isNew'>>,
+  ): Promise<Map<string, CommitEntry>> {
     const found = new Map<string, CommitEntry>()
     const missing: string[] = []
-    for (const commitId of commitIds) {
+    for (const { commitId, isNew } of requests) {
+      if (commitId === null) continue
       const recent = this.#commits.get(commitId)
       if (recent) found.set(commitId, recent)
-      else missing.push(commitId)
+      else if (!isNew) missing.push(commitId)
     }
     if (missing.length === 0) return found
     const keys = missing.map(commitKey)

@@ -150,15 +150,12 @@ export class LogWriter {
 
   /** The heads and commits that appends need. Those whose index entries are damaged are rejected here. */
   async #load(appends: readonly Append[]): Promise<KnownLog & { readonly intact: readonly Append[] }> {
-    const streams: string[] = []
-    const commitIds: string[] = []
-    for (const { request } of appends)
-      for (const { stream, commitId } of request) {
-        streams.push(stream)
-        if (commitId !== null) commitIds.push(commitId)
-      }
+    const requests = appends.flatMap(({ request }) => request)
     try {
-      const [heads, commits] = await Promise.all([this.#index.heads(streams), this.#index.commits(commitIds)])
+      const [heads, commits] = await Promise.all([
+        this.#index.heads(requests.map(({ stream }) => stream)),
+        this.#index.commits(requests),
+      ])
       return { heads, commits, intact: appends }
     } catch (error) {
       if (appends.length === 1) appends[0]?.reject(error)

@@ -19,6 +19,8 @@ export type AnswerData = Extract<AgentFact, { type: 'CallSucceeded' }>['data']
 /** A step of a run that asks: what it records in one append with its task. It hears when that is held. */
 export interface AskingStep extends HoldListeners {
   readonly isScheduled: boolean
+  /** Whether its task was named just now: no agent can have it. */
+  readonly isNew: boolean
   /** Records that it is scheduled, with the acceptance of its task if that can begin at once. Returns the id of the fact. */
   schedule(accepting?: Part): Promise<string>
   /** Records its answer, with that of the agent. */

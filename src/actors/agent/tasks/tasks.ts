@@ -217,7 +217,7 @@ export class AgentTasks {
     let forget = () => {}
     const caller = this.#caller(taskId, origin?.step ?? listeners)
     try {
-      const before = await this.#accept(data, origin, holdFor(approval))
+      const before = await this.#accept(data, origin, holdFor(approval), options.taskId === undefined)
       accepted()
       this.#reviewHold(taskId)
       forget = interest.whenAborted(() => {
@@ -277,17 +277,20 @@ export class AgentTasks {
     data: Accepted,
     origin: AskOptions['origin'],
     hold: Hold | undefined,
+    isNew: boolean,
   ): Promise<number | undefined> {
     const isAlone = this.#accepting === 0 && isFree(this.#life.snapshot)
     const call = isAlone && !hold ? this.worker?.readyCall(data) : undefined
     this.#accepting += 1
     try {
       const step = origin?.step
-      if (!origin || !step || step.isScheduled) return await this.#acceptAlone(data, origin, hold, call)
+      if (!origin || !step || step.isScheduled)
+        return await this.#acceptAlone(data, origin, { hold, call, isNew })
       if (call && (await this.#acceptWithStep(data, origin, call, step))) return undefined
       call?.end()
       const causationId = await step.schedule()
-      return await this.#acceptAlone(data, { ...origin, causationId }, hold, undefined)
+      // What was tried together may be in the log.
+      return await this.#acceptAlone(data, { ...origin, causationId }, { hold, isNew: !call && step.isNew })
     } finally {
       this.#accepting -= 1
       call?.end()
@@ -305,7 +308,7 @@ export class AgentTasks {
     const actor = this.#life.current
     if (!actor) return false
     const part = actor.join((snapshot) => this.#acceptance(snapshot, data, undefined, call), {
-      ...{ correlationId, commitId: this.#commitId(taskId), consequences: taskId },
+      ...{ correlationId, commitId: this.#commitId(taskId), isNew: step.isNew, consequences: taskId },
       isFirst: false,
     })
     try {
@@ -342,8 +345,7 @@ export class AgentTasks {
   async #acceptAlone(
     data: Accepted,
     origin: AskOptions['origin'],
-    hold: Hold | undefined,
-    call: ReadyCall | undefined,
+    { hold, call, isNew = false }: { hold?: Hold | undefined; call?: ReadyCall | undefined; isNew?: boolean },
   ): Promise<number | undefined> {
     const { taskId } = data
     const { correlationId = taskId, causationId = null } = origin ?? {}
@@ -360,7 +362,7 @@ export class AgentTasks {
         }
       },
       {
-        ...{ correlationId, causationId, commitId: this.#commitId(taskId) },
+        ...{ correlationId, causationId, commitId: this.#commitId(taskId), isNew },
         ...(call && { consequences: taskId }),
       },
     )
