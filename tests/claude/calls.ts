@@ -6,15 +6,11 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { AgentRunner, Call, CallMessage, CallResult, CallSettings } from '../../src/claude/runner.ts'
 import { listTranscripts } from '../../src/claude/session/transcripts.ts'
+import { INSTALLED_CLAUDE } from './installed-claude.ts'
 
-/** The real program, as npm installs it for this machine. */
-export const INSTALLED_CLAUDE = join(
-  import.meta.dirname,
-  `../../node_modules/@anthropic-ai/claude-code-${process.platform}-${process.arch}/claude`,
-)
-
-/** The program under test: another version may be configured. */
-export const REAL_CLAUDE = process.env.CLAUDE_AGENTS_CLAUDE_PATH ?? INSTALLED_CLAUDE
+/** The program under test: another version may be configured. See cli/quick-claude.ts for why it is not always the installed one. */
+export const REAL_CLAUDE =
+  process.env.CLAUDE_AGENTS_CLAUDE_PATH ?? process.env.ONCE_ASKED_CLAUDE ?? INSTALLED_CLAUDE
 
 export interface TestAgent {
   readonly baseDir: string

@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { locateProgram, platformPackages } from '../../src/claude/program.ts'
-import { collect, INSTALLED_CLAUDE, testAgent } from './calls.ts'
+import { collect, testAgent } from './calls.ts'
+import { INSTALLED_CLAUDE } from './installed-claude.ts'
 
 let directory: string
 

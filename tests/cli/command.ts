@@ -7,8 +7,9 @@ import { onTestFinished } from 'vitest'
 import { runWarm } from './warm-commands.ts'
 
 export const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
-/** The real claude, a dev dependency. */
-export const CLAUDE = resolve(import.meta.dirname, '../../node_modules/.bin/claude')
+/** The real claude, a dev dependency, with its version remembered: quick-claude.ts. */
+export const CLAUDE =
+  process.env.ONCE_ASKED_CLAUDE ?? resolve(import.meta.dirname, '../../node_modules/.bin/claude')
 
 /** A stand-in that starts in a hundredth of the time, for tests in which the answer does not matter: quick-claude.ts. */
 export const QUICK_CLAUDE = process.env.QUICK_CLAUDE ?? ''
