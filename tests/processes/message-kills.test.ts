@@ -47,7 +47,6 @@ test(`${MESSAGES} messages among ${AGENTS} agents and ${ACTORS} own actors under
   for (let kill = 1; kill <= KILLS; kill += 1) await owner(baseDir, Math.max(1, kill * step - random(step)))
   const [done, megabytes] = (await owner(baseDir)).split(' ')
   expect(done).toBe('done')
-  if (process.env.KILLS) console.info(`heap at the end: ${megabytes} MB`)
   expect(Number(megabytes)).toBeLessThan(400)
 
   const read = new Map<string, number[]>()

@@ -1,10 +1,12 @@
 /** `note`: the notes that agents and people share. */
 import type { Command } from 'commander'
+import { NoteNotFoundError } from '../../events/errors/actor.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { defined } from '../../events/json.ts'
 import { userName } from '../../inbox/user-name.ts'
 import type { Note } from '../../notes/notes.ts'
-import { zeroOrMore } from '../arguments.ts'
+import { oneOrMore, zeroOrMore } from '../arguments.ts'
+import { hasStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { readStore, type Session, withSession } from '../session.ts'
 import { standardInput } from '../standard-input.ts'
@@ -21,7 +23,7 @@ export function noteCommands(note: Command): void {
   note
     .command('read <name>')
     .description('print a note')
-    .option('--version <version>', 'an earlier version (default: the newest)', zeroOrMore)
+    .option('--at <version>', 'an earlier version (default: the newest)', oneOrMore)
     .action(withGlobals(read))
   note.command('list').alias('ls').description('list notes').action(withGlobals(listNotes))
   note.command('history <name>').description('list the versions of a note').action(withGlobals(history))
@@ -48,8 +50,9 @@ async function write(globals: GlobalOptions, name: string, given: string, words:
 function read(
   globals: GlobalOptions,
   name: string,
-  { version }: { readonly version?: number },
+  { at: version }: { readonly at?: number },
 ): Promise<void> {
+  requireNotes(globals, name)
   return readStore(globals, async ({ orchestrator, terminal }) => {
     const note = await orchestrator.notes.read(name, defined({ version }))
     if (terminal.json) terminal.value(note)
@@ -74,6 +77,7 @@ function listNotes(globals: GlobalOptions): Promise<void> {
 }
 
 function history(globals: GlobalOptions, name: string): Promise<void> {
+  requireNotes(globals, name)
   return readStore(globals, async ({ orchestrator, terminal }) => {
     const versions = await orchestrator.notes.history(name)
     const columns = [{ head: 'VERSION' }, { head: 'AT' }, { head: 'BY' }, { head: 'TEXT' }]
@@ -87,6 +91,11 @@ function history(globals: GlobalOptions, name: string): Promise<void> {
       ),
     )
   })
+}
+
+/** Throws NoteNotFoundError where there is no store to read. */
+function requireNotes(globals: GlobalOptions, note: string): void {
+  if (!hasStore(globals)) throw new NoteNotFoundError({ note, nearest: null })
 }
 
 const withoutText = ({ text: _, ...note }: Note) => note
