@@ -14,6 +14,7 @@ export {
   type OrchestratorInbox,
   type OrchestratorLandings,
   type OrchestratorMessages,
+  type OrchestratorNotes,
   type OrchestratorRuns,
   type OrchestratorSchedules,
 } from './orchestrator.ts'
@@ -70,11 +71,24 @@ export type { InboxStream } from './inbox/stream.ts'
 
 // Messages
 
-export type { ReadMessage, SendOptions, SentMessage } from './actors/agent/mailbox/mailbox.ts'
-export type { DeliveredMessage } from './actors/agent/mailbox/unread.ts'
+export type { NoteReading, SendOptions, SentMessage } from './actors/agent/mailbox/mailbox.ts'
+export type {
+  DeliveredMessage,
+  Publication,
+  ReadMessage,
+  Undelivered,
+} from './actors/agent/mailbox/unread.ts'
 export type { MessageInfo } from './messages/list.ts'
-export type { Message } from './messages/messages.ts'
+export type { Message, PublishOptions } from './messages/messages.ts'
 export type { AgentAnswer, AgentRequest } from './messages/requests.ts'
+export type { TopicFact } from './messages/topics/facts.ts'
+export type { PublishedMessage } from './messages/topics/published.ts'
+export type { TopicInfo } from './messages/topics/topics.ts'
+
+// Notes
+
+export type { NoteFact } from './notes/facts.ts'
+export type { Note, NoteInfo, NoteReadOptions, NoteWriteOptions } from './notes/notes.ts'
 
 // Landing
 
@@ -151,6 +165,7 @@ export type { ExitReason, SupervisorFact } from './events/supervisor-facts.ts'
 export type { Circumstances } from './actors/engine/definition.ts'
 export { assertReplayable } from './actors/engine/replayable.ts'
 export {
+  type ActorMessages,
   type ActorParts,
   type ActorRef,
   type Decided,
@@ -158,6 +173,7 @@ export {
   type EffectRun,
   type OwnEffect,
   type OwnKind,
+  type ReceivedMessage,
 } from './actors/own/definition.ts'
 export type { Json, JsonObject } from './events/json.ts'
 export type { FactSchema, FactsOf, OwnFact, OwnFacts, StandardSchema } from './events/own-facts.ts'

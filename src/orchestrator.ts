@@ -10,7 +10,8 @@ import { Governor, governorLimits } from './actors/admission/governor.ts'
 import type { AgentEnvironment, Recovery } from './actors/agent/environment.ts'
 import type { AgentInfo } from './actors/agent/list.ts'
 import type { agentMachine } from './actors/agent/machine.ts'
-import type { ReadMessage, SentMessage } from './actors/agent/mailbox/mailbox.ts'
+import type { SendOptions, SentMessage } from './actors/agent/mailbox/mailbox.ts'
+import type { Publication, ReadMessage } from './actors/agent/mailbox/unread.ts'
 import { Moving } from './actors/agent/moving/moving.ts'
 import type { RunningProcess } from './actors/agent/processes.ts'
 import { type AgentRef, localPlacement } from './actors/agent/ref.ts'
@@ -26,6 +27,7 @@ import type { AnyReplayStep, ReplayStep } from './actors/engine/history.ts'
 import { mayPass } from './actors/engine/wish.ts'
 import { OwnActors } from './actors/own/actors.ts'
 import type { ActorRef, AnyStateMachine, OwnKind, SnapshotFrom } from './actors/own/definition.ts'
+import type { OwnEnvironment } from './actors/own/ref.ts'
 import { Downfall, type FatalError } from './actors/supervision/downfall.ts'
 import type { supervisorMachine } from './actors/supervision/machine.ts'
 import type { SupervisorSpecification } from './actors/supervision/specification.ts'
@@ -62,8 +64,11 @@ import type { LandingEntry, Landings, LandOptions } from './landing/landings.ts'
 import type { LandWork } from './landing/step-landing.ts'
 import { hostLogger, type Logger } from './logger.ts'
 import type { MessageInfo } from './messages/list.ts'
-import type { Message, Messages } from './messages/messages.ts'
+import type { Message, Messages, PublishOptions } from './messages/messages.ts'
 import type { AgentAnswer, AgentRequest } from './messages/requests.ts'
+import { type PublishedMessage, publishedIn, topicAddress } from './messages/topics/published.ts'
+import type { TopicInfo } from './messages/topics/topics.ts'
+import type { Note, NoteInfo, NoteReadOptions, Notes, NoteWriteOptions } from './notes/notes.ts'
 import type { Notifier } from './notifications/notifier.ts'
 import { OPTIONS, type OrchestratorOptions } from './orchestrator-options.ts'
 import { type OwnerSocket, serveOthers } from './owner/serving.ts'
@@ -127,7 +132,10 @@ export class Orchestrator implements AsyncDisposable {
   /** Loaded when it is looked at. */
   readonly #loadInbox: () => Promise<Inbox>
   /** Loaded when a message is sent. */
-  readonly #loadMessages: () => Promise<Messages>
+  readonly #openMessages: () => Promise<Messages>
+  #messages: Promise<Messages> | undefined
+  /** Loaded when a note is used. */
+  readonly #loadNotes: () => Promise<Notes>
   /** Loaded when work is landed, or was. */
   readonly #openLandings: () => Promise<Landings>
   #landings: Promise<Landings> | undefined
@@ -173,7 +181,7 @@ export class Orchestrator implements AsyncDisposable {
     this.#budgets = budgets
     this.#accounts = accounts
     this.#admission = admission
-    const environment: Omit<AgentEnvironment, 'owns' | 'swept' | 'isSwept'> = {
+    const environment: Omit<AgentEnvironment, 'owns' | 'swept' | 'isSwept'> & OwnEnvironment = {
       ...surroundings,
       store,
       moving:
@@ -183,6 +191,7 @@ export class Orchestrator implements AsyncDisposable {
       team: async (call) => (await this.#openDesk()).admit(call),
       intake: this.#intake,
       deliver: async (to, message) => (await this.#loadMessages()).deliver(to, message),
+      outbox: async () => (await this.#loadMessages()).outbox,
       spentLate: async ({ taskId, runId }, callId, cost) => {
         try {
           if (runId !== undefined) await this.#runs.recordLateCost(runId, taskId, callId, cost)
@@ -223,11 +232,21 @@ export class Orchestrator implements AsyncDisposable {
       startAgent: async (agent, supervisor) => (await this.#agents.folded(agent)).runUnder(supervisor),
       failed: (error, ended) => void this.#giveUp(error, ended),
     })
-    this.#loadMessages = onceDone(async () => {
+    this.#openMessages = async () => {
       const { Messages } = await import('./messages/messages.ts')
       return new Messages({
-        ...{ store, newId: environment.newId, agent: (id) => this.#agents.get(id) },
+        ...environment,
+        agent: (id) => this.#agents.get(id),
+        actor: (stream) => this.#ownActors.receiver(stream),
         spent: ({ taskId, runId }, cost) => this.#runs.recordLateCost(runId, taskId, `ask/${taskId}`, cost),
+      })
+    }
+    this.#loadNotes = onceDone(async () => {
+      const { Notes } = await import('./notes/notes.ts')
+      return new Notes({
+        ...environment,
+        causeOf: async (writer) => (await this.#agents.get(writer)).snapshot.context.current?.cause ?? null,
+        read: async (agent, reading) => (await this.#agents.get(agent)).mailbox.readNote(reading),
       })
     })
     this.#openLandings = async () => {
@@ -373,6 +392,7 @@ export class Orchestrator implements AsyncDisposable {
         await orchestrator.#agents.resume()
         await orchestrator.#ownActors.resume()
         await orchestrator.#resumeLandings()
+        await orchestrator.#resumeTopics()
         if (await orchestrator.#hasOpen('schedule/')) await (await orchestrator.#schedule()).start()
         await orchestrator.#runs.drive()
       }
@@ -417,9 +437,18 @@ export class Orchestrator implements AsyncDisposable {
     if (await this.#hasOpen('landing/')) await (await this.#landing()).resume()
   }
 
+  #loadMessages(): Promise<Messages> {
+    this.#messages ??= this.#openMessages()
+    return this.#messages
+  }
+
   #schedule(): Promise<Schedules> {
     this.#schedules ??= this.#openSchedules()
     return this.#schedules
+  }
+
+  async #resumeTopics(): Promise<void> {
+    if (await this.#hasOpen('topic/')) await (await this.#loadMessages()).topics.resume()
   }
 
   async #hasOpen(prefix: string): Promise<boolean> {
@@ -464,6 +493,7 @@ export class Orchestrator implements AsyncDisposable {
     if (await this.#working.#hasOpen('schedule/')) await (await this.#schedule()).settled()
     const resumed = await this.#working.#agents.resume()
     await this.#resumeLandings()
+    await this.#resumeTopics()
     do {
       await (await this.#landings)?.settledAll()
       await Promise.all(resumed.map((agent) => agent.settled()))
@@ -528,7 +558,7 @@ export class Orchestrator implements AsyncDisposable {
       await closing?.catch((error) => error instanceof StoreLockLost || problems.push(error))
     }
     // They ask agents, so they end before these do.
-    for (const part of [await this.#schedules, await this.#landings, ...parts])
+    for (const part of [await this.#schedules, await this.#landings, await this.#messages, ...parts])
       if (part) await attempt(this.#closed(part))
     await attempt(this.#desk?.close())
     await attempt(this.#notifier?.close())
@@ -554,6 +584,7 @@ export class Orchestrator implements AsyncDisposable {
     const stop = async () => {
       await (await this.#schedules)?.close()
       await (await this.#landings)?.close()
+      await (await this.#messages)?.close()
       return Promise.allSettled([this.#runs.close(), this.#agents.refuse(error)])
     }
     await this.#downfall.begin(error, stop)
@@ -711,12 +742,33 @@ export class Orchestrator implements AsyncDisposable {
     () => this.#open.store,
   )
 
-  /** Messages between agents. */
+  /** Messages between agents, actors of your own and topics. */
   readonly messages: OrchestratorMessages = {
     send: async (message) => (await this.#working.#loadMessages()).send(message),
     read: async (agent) => (await this.#working.#loadMessages()).read(agent),
     ask: async (request) => (await this.#working.#loadMessages()).ask(request),
-    list: async (agent) => (await this.#open.#loadMessages()).list(agent),
+    list: async (address) => (await this.#open.#loadMessages()).list(address),
+    publish: async (topic, text, options) =>
+      (await this.#working.#loadMessages()).publish(topic, text, options),
+    subscribe: async (topic, subscriber, options) =>
+      (await this.#working.#loadMessages()).subscribe(topic, subscriber, options),
+    unsubscribe: async (topic, subscriber, options) =>
+      (await this.#working.#loadMessages()).unsubscribe(topic, subscriber, options),
+    topics: async () => (await this.#open.#loadMessages()).topics.list(),
+    published: (topic, { after = 0 } = {}) => {
+      const stream = topicAddress(topic)
+      return this.#open.#feed.mapped(after, (fact) =>
+        fact.stream === stream ? publishedIn(fact) : undefined,
+      )
+    },
+  }
+
+  /** Notes that agents and people share. */
+  readonly notes: OrchestratorNotes = {
+    write: async (note, text, options) => (await this.#working.#loadNotes()).write(note, text, options),
+    read: async (note, options) => (await this.#open.#loadNotes()).read(note, options),
+    list: async () => (await this.#open.#loadNotes()).list(),
+    history: async (note) => (await this.#open.#loadNotes()).history(note),
   }
 
   /** The work of agents on its way to branches of their repositories. */
@@ -983,8 +1035,62 @@ export interface OrchestratorMessages {
    * const { text } = await orchestrator.messages.ask({ from: 'writer', to: 'critic', text: 'Is the title good?' })
    */
   ask(request: AgentRequest): Promise<AgentAnswer>
-  /** What an agent has received and sent, oldest first. Throws AgentNotFoundError. */
-  list(agent: string): Promise<readonly MessageInfo[]>
+  /**
+   * What an agent has received and sent, or what was published on a topic (`topic/NAME`); oldest first. Throws
+   * AgentNotFoundError, and InvalidInputError for an actor of your own.
+   */
+  list(address: string): Promise<readonly MessageInfo[]>
+  /**
+   * Publishes a message on a topic. It is durable, and in the mailbox of each subscriber that can receive it, when this resolves;
+   * `undelivered` has the others, and why. One that publishes receives nothing of its own. Throws TopicFullError,
+   * MessageChainError, MessageConflictError, AgentNotFoundError (for `from`), InvalidInputError.
+   *
+   * @example
+   * await orchestrator.messages.subscribe('news', 'writer')
+   * const { delivered, undelivered } = await orchestrator.messages.publish('news', 'The figures have changed.')
+   */
+  publish(topic: string, text: string, options?: PublishOptions): Promise<SentMessage & Publication>
+  /**
+   * Lets an agent, or an actor of your own (`KIND/ID`), receive what is published on a topic from now on. Throws
+   * AgentNotFoundError, UndeliverableError, InvalidInputError.
+   */
+  subscribe(topic: string, subscriber: string, options?: Pick<SendOptions, 'by'>): Promise<TopicInfo>
+  /** Ends that; one that is not subscribed stays so. */
+  unsubscribe(topic: string, subscriber: string, options?: Pick<SendOptions, 'by'>): Promise<TopicInfo>
+  /** All topics, by name. */
+  topics(): Promise<readonly TopicInfo[]>
+  /**
+   * What is published on a topic: everything after a position of the log (default 0: from the beginning), and then each new
+   * message, for a program that listens. Ends as `events` does. Also an async iterable.
+   *
+   * @example
+   * for await (const { from, text, position } of orchestrator.messages.published('news')) console.log(from, text, position)
+   */
+  published(
+    topic: string,
+    range?: { readonly after?: number },
+  ): Observable<PublishedMessage> & AsyncIterable<PublishedMessage>
+}
+
+/**
+ * `orchestrator.notes`: texts that agents and people share, each with its history.
+ *
+ * @example
+ * const { version } = await orchestrator.notes.write('plan', 'First the figures.', { expectedVersion: 0 })
+ * await orchestrator.notes.write('plan', 'First the figures, then the text.', { expectedVersion: version })
+ */
+export interface OrchestratorNotes {
+  /**
+   * Writes a note as a whole, at most 64 KiB, and returns it. Throws NoteConflictError if it is at another version than
+   * `expectedVersion`, AgentNotFoundError (for `from`), InvalidIdError, InvalidInputError.
+   */
+  write(note: string, text: string, options?: NoteWriteOptions): Promise<Note>
+  /** The newest version, or another one. Throws NoteNotFoundError. */
+  read(note: string, options?: NoteReadOptions): Promise<Note>
+  /** All notes, by name. */
+  list(): Promise<readonly NoteInfo[]>
+  /** The versions of a note, oldest first. Throws NoteNotFoundError. */
+  history(note: string): Promise<readonly Note[]>
 }
 
 /**

@@ -25,6 +25,7 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
   [/^landing\//, 'landing', 2],
   [/^schedules\//, 'schedules', 2],
   [/^messages\//, 'messages', 2],
+  [/^notes\//, 'notes', 2],
   [/^patterns\/runs\//, 'patterns/runs', 3],
   [/^patterns\//, 'patterns', 3],
   [/^history\//, 'history', 3],
@@ -46,7 +47,8 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
 ]
 
 const LIBRARIES: Readonly<Record<string, RegExp>> = {
-  effect: /^(events|store|claude|config|cluster|cli\/mcp|mcp|team)\/|^schedules\/facts\.ts/,
+  effect:
+    /^(events|store|claude|config|cluster|cli\/mcp|mcp|team)\/|^(messages\/topics|notes|schedules)\/facts\.ts/,
   '@effect': /^cluster\//,
   '@modelcontextprotocol': /^(cli\/mcp|mcp|team)\//,
   level: /^store\//,
@@ -56,7 +58,7 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   execa: /^(claude|workspaces)\//,
   yaml: /^config\/document\.ts/,
   xstate:
-    /^actors\/|^(landing|schedules|patterns\/runs)\/machine\.ts|^history\/(kinds|state-chart)\.ts|^testing\/simulation\/tally\.ts/,
+    /^actors\/|^(landing|messages\/topics|notes|schedules|patterns\/runs)\/machine\.ts|^history\/(kinds|state-chart)\.ts|^testing\/simulation\/tally\.ts/,
   rxjs: /^(history\/|inbox\/|landing\/|patterns\/|workflows\/|orchestrator\.ts|testing\/simulation\/nestings\.ts)/,
   'fastest-levenshtein': /^actors\/|^events\/nearest-name\.ts/,
   '@opentelemetry': /^telemetry\//,

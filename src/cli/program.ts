@@ -42,6 +42,14 @@ const TOPICS: Readonly<Record<string, Commands>> = {
       'send messages to agents, and see what became of them',
       async () => (await import('./message/commands.ts')).messageCommands,
     ],
+    topic: [
+      'choose which agents receive what is published on a topic',
+      async () => (await import('./topic/commands.ts')).topicCommands,
+    ],
+    note: [
+      'read and write the notes that agents share',
+      async () => (await import('./note/commands.ts')).noteCommands,
+    ],
     land: [
       'merge the work of agents into a branch, checked by a gate',
       async () => (await import('./land/commands.ts')).landCommand,

@@ -232,6 +232,8 @@ const definitions = {
       /** Why the model stopped, in the service's words, if known. */
       stopReason: Schema.optionalKey(Schema.String),
       permissionDenials: Schema.Array(Schema.Struct({ tool: Schema.String, input: Schema.String })),
+      /** The facts of the messages and the notes that it has read in the middle of the call. Absent if there are none. */
+      uses: Schema.optionalKey(Schema.Array(Schema.String)),
       ...setup,
     }),
   ),

@@ -1,4 +1,5 @@
 /** Ids of agents, tasks, runs and streams. An id becomes part of a path and of a key, so it is checked before any I/O. */
+import { hash } from 'node:crypto'
 import { InvalidIdError } from './errors/usage.ts'
 
 /** A dot and a number mark a copy in a pool; users cannot choose such an id. */
@@ -59,6 +60,25 @@ export function checkStreamName(name: string): StreamName {
     })
   }
   return streamName(kind, id)
+}
+
+/** Returns where a message goes: an agent by its id, anything else as KIND/ID. Throws {@link InvalidIdError}. */
+export function checkAddress(address: unknown): string {
+  if (typeof address === 'string' && (ID_PATTERN.test(address) || STREAM_NAME.test(address))) return address
+  const rule = `the id of an agent, or KIND/ID for another actor, each ${ID_RULE}`
+  throw new InvalidIdError({ what: 'receiver', id: String(address), rule })
+}
+
+/** Whether an address is that of an agent. */
+export const isAgentAddress = (address: string): boolean => !address.includes('/')
+
+/** In characters: the longest id of a commit. */
+const LONGEST_COMMIT_ID = 200
+
+/** The id of a commit from what it is made of: a hash where that is too long. */
+export function commitIdOf(...parts: readonly string[]): string {
+  const id = parts.join('/')
+  return id.length <= LONGEST_COMMIT_ID ? id : `${parts[0]}/${hash('sha256', id, 'base64url')}`
 }
 
 const MESSAGE_ID = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$/

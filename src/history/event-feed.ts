@@ -1,5 +1,6 @@
 /** The log as a stream of events: past facts, then new ones as they are appended, until it is closed. */
 import { Observable } from 'rxjs'
+import type { Recorded } from '../events/envelope.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { currentFact, type RecordedFact } from './typed-facts.ts'
 
@@ -22,10 +23,16 @@ export class EventFeed {
 
   /** The facts after a position. Each subscription and each iteration reads the log by itself. */
   events(after: number): Observable<RecordedFact> & AsyncIterable<RecordedFact> {
-    const events = new Observable<RecordedFact>((subscriber) => {
+    return this.mapped(after, currentFact)
+  }
+
+  /** What the facts after a position are to a reader, without those that are undefined to it. */
+  mapped<T>(after: number, map: (recorded: Recorded) => T | undefined): Observable<T> & AsyncIterable<T> {
+    const follow = (stop: AbortController) => this.#follow(after, map, stop)
+    const events = new Observable<T>((subscriber) => {
       const stop = new AbortController()
       const observe = async () => {
-        for await (const recorded of this.#follow(after, stop)) subscriber.next(recorded)
+        for await (const one of follow(stop)) subscriber.next(one)
       }
       const observation = observe().then(
         () => subscriber.complete(),
@@ -35,7 +42,7 @@ export class EventFeed {
       observation.finally(() => this.#observations.delete(observation))
       return () => stop.abort()
     })
-    return Object.assign(events, { [Symbol.asyncIterator]: () => this.#follow(after, new AbortController()) })
+    return Object.assign(events, { [Symbol.asyncIterator]: () => follow(new AbortController()) })
   }
 
   /** Delivers everything that has been appended, then ends. Waits for subscribers, but not for iterations. */
@@ -48,12 +55,17 @@ export class EventFeed {
     await Promise.all(this.#observations)
   }
 
-  async *#follow(after: number, stop: AbortController): AsyncGenerator<RecordedFact> {
+  async *#follow<T>(
+    after: number,
+    map: (recorded: Recorded) => T | undefined,
+    stop: AbortController,
+  ): AsyncGenerator<T> {
     const follower: Follower = { position: after, last: Number.POSITIVE_INFINITY, stop }
     this.#followers.add(follower)
     try {
       for await (const recorded of this.#store.follow({ after, signal: stop.signal })) {
-        yield currentFact(recorded)
+        const mapped = map(recorded)
+        if (mapped !== undefined) yield mapped
         follower.position = recorded.position
         if (follower.position >= follower.last) return
       }

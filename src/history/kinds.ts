@@ -5,11 +5,13 @@ import { agentKind } from '../actors/agent/kind.ts'
 import { type AnyKind, kindIn } from '../actors/engine/definition.ts'
 import { supervisorKind } from '../actors/supervision/machine.ts'
 import { landingKind } from '../landing/machine.ts'
+import { topicKind } from '../messages/topics/machine.ts'
+import { noteKind } from '../notes/machine.ts'
 import { runKind } from '../patterns/runs/machine.ts'
 import { scheduleKind } from '../schedules/machine.ts'
 
 const ALL = [
-  ...[agentKind, runKind, supervisorKind, accountKind, landingKind, scheduleKind],
+  ...[agentKind, runKind, supervisorKind, accountKind, landingKind, scheduleKind, topicKind, noteKind],
   ...Object.values(budgetKinds),
 ]
 

@@ -7,6 +7,8 @@ import type { Recorded } from '../events/envelope.ts'
 import type { LandingFact } from '../events/landing-facts.ts'
 import type { RunFact } from '../events/run-facts.ts'
 import type { SupervisorFact } from '../events/supervisor-facts.ts'
+import type { TopicFact } from '../messages/topics/facts.ts'
+import type { NoteFact } from '../notes/facts.ts'
 import type { ScheduleFact } from '../schedules/facts.ts'
 import { kindOf } from './kinds.ts'
 
@@ -19,6 +21,8 @@ export type KnownFact =
   | BudgetFact
   | LandingFact
   | ScheduleFact
+  | TopicFact
+  | NoteFact
 /** The type of a fact of a built-in kind of actor. */
 export type FactType = KnownFact['type']
 

@@ -1,23 +1,26 @@
-/** What an agent has received and sent, and what became of it, as its log has it. */
+/** What an agent has received and sent, or what was published on a topic, and what became of it, as the log has it. */
 import { agentFacts } from '../events/agent-facts.ts'
-import { streamName } from '../events/ids.ts'
+import { isAgentAddress, streamName } from '../events/ids.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { topicAddress } from './topics/published.ts'
+import type { TopicMessage } from './topics/topics.ts'
 
 /** A message in a list. */
 export interface MessageInfo {
   readonly messageId: string
-  /** The agent that sent it; null for a person, or a program outside. */
+  /** An agent by its id, another actor as KIND/ID; null for a person, or a program outside. */
   readonly from: string | null
   readonly to: string
   readonly text: string
   /** When it was received, or refused: ISO 8601 in UTC. */
   readonly at: string
   /**
-   * `queued`: it is in the mailbox. `read`: a turn reads it. `answered`: that turn was answered. `undeliverable`: nothing
-   * received it, a person rejected it, or its receiver was removed before it had read it.
+   * `queued`: it is in the mailbox. `read`: a turn reads it. `answered`: that turn was answered, or the actor of your own, or
+   * the topic, has taken it. `undeliverable`: nothing received it, a person rejected it, or its receiver was removed before it
+   * had read it.
    */
   readonly status: 'queued' | 'read' | 'answered' | 'undeliverable'
-  /** Why it is undeliverable; null if it is not. */
+  /** Why it is undeliverable, or which subscribers of a topic do not have it and why; null if all is well. */
   readonly reason: string | null
 }
 
@@ -27,13 +30,24 @@ interface Followed extends MessageInfo {
   readonly taskId?: string
 }
 
+/** What was published on a topic. A subscriber that has not received it is a reason of its own. */
+export const publicationsOf = (published: readonly TopicMessage[]): readonly MessageInfo[] =>
+  published.map(({ messageId, topic, from, text, at, delivery }) => ({
+    ...{ messageId, from, to: topicAddress(topic), text, at },
+    status: delivery ? 'answered' : 'queued',
+    reason:
+      delivery && delivery.undelivered.length > 0
+        ? delivery.undelivered.map(({ to, reason }) => `${to}: ${reason}`).join(' ')
+        : null,
+  }))
+
 /** Oldest first. */
 export async function messagesOf(store: EventStore, agent: string): Promise<readonly MessageInfo[]> {
   const { received, sent } = await followed(store, agent)
   const receivers = [...new Set(sent.filter(({ status }) => status !== 'undeliverable').map(({ to }) => to))]
   const there = new Map<string, Followed>()
   for (const to of receivers)
-    if (to !== agent)
+    if (to !== agent && isAgentAddress(to))
       for (const message of (await followed(store, to)).received)
         there.set(`${to} ${message.messageId}`, message)
   const others = sent.filter(({ to }) => to !== agent)
@@ -101,7 +115,8 @@ async function followed(
       case 'MessageUndeliverable': {
         const { messageId, to, text } = data
         const reason = type === 'MessageUndeliverable' ? data.reason : null
-        const status = reason === null ? 'read' : 'undeliverable'
+        const taken = isAgentAddress(to) ? 'read' : 'answered'
+        const status = reason === null ? taken : 'undeliverable'
         sent.set(`${to} ${messageId}`, { messageId, from: agent, to, text, at, status, reason, position })
         break
       }

@@ -1,5 +1,6 @@
 /**
- * Requests of agents to agents: a task of the other one, whose answer the first one waits for in the middle of its turn.
+ * Requests of agents to agents: a task of the other one, whose answer the first one waits for in the middle of its turn. An actor
+ * of your own asks as well, and is asked: it replies at once.
  *
  * - None waits for one that waits for it: not in a row of requests, which the tasks record, nor across two of them.
  * - What the other one costs belongs to the run of the task that asks.
@@ -7,20 +8,29 @@
  */
 
 import { delivered } from '../actors/agent/mailbox/mailbox.ts'
+import { LONGEST_CHAIN } from '../actors/agent/mailbox/unread.ts'
 import type { AgentRef } from '../actors/agent/ref.ts'
-import { AskCycleError, AskDepthError } from '../events/errors/actor.ts'
+import type { AskOptions } from '../actors/agent/tasks/ask-options.ts'
+import type { Reply } from '../actors/agent/tasks/handle.ts'
+import type { AnyStateMachine } from '../actors/own/definition.ts'
+import type { OwnActorRef } from '../actors/own/ref.ts'
+import { AskCycleError, AskDepthError, MessageChainError } from '../events/errors/actor.ts'
 import { AgentStoppedError } from '../events/errors/agent.ts'
+import { ClosedError } from '../events/errors/usage.ts'
 import { jsonLine } from '../events/hidden-characters.ts'
+import { isAgentAddress } from '../events/ids.ts'
 import { defined } from '../events/json.ts'
 import type { Amount } from '../events/options/budget.ts'
+import type { EventStore } from '../store/event-store.ts'
 
 /** How many agents may wait for one another. */
 const MOST_WAITING = 8
 
-/** A request of an agent to another one. */
+/** A request of an agent, or an actor of your own, to another one. */
 export interface AgentRequest {
-  /** The agent that asks: the caller vouches for that. */
+  /** Who asks, as `to` has it: the caller vouches for that. */
   readonly from: string
+  /** An agent by its id, or an actor of your own as `KIND/ID`. */
   readonly to: string
   /** At most 64 KiB. */
   readonly text: string
@@ -33,7 +43,7 @@ export interface AgentRequest {
 /** The answer to a request. */
 export interface AgentAnswer {
   readonly requestId: string
-  /** The agent that answers. */
+  /** Who answers. */
   readonly from: string
   readonly text: string
   readonly costUsd: number
@@ -42,6 +52,9 @@ export interface AgentAnswer {
 export interface RequestsEnvironment {
   /** Throws AgentNotFoundError. */
   readonly agent: (id: string) => Promise<AgentRef>
+  /** An actor of your own, by its stream. Throws UndeliverableError. */
+  readonly actor: (stream: string) => Promise<Pick<OwnActorRef<never, unknown, AnyStateMachine>, 'receive'>>
+  readonly store: EventStore
   /** Called with what a request has cost, if a run's task made it. */
   readonly spent: (
     request: { readonly taskId: string; readonly runId: string },
@@ -51,6 +64,23 @@ export interface RequestsEnvironment {
 
 interface CheckedRequest extends Omit<AgentRequest, 'requestId'> {
   readonly requestId: string
+  /** How many messages have led to it, where an actor of your own asks. */
+  readonly chain?: number
+  /** Whether an aborted signal leaves the task as it is. */
+  readonly isLeft?: () => boolean
+}
+
+/** What of one that asks its request depends on. */
+interface Asker {
+  /** The fact that led to it. */
+  readonly cause: string | null
+  /** The task that asks. */
+  readonly taskId?: string
+  readonly runId?: string
+  readonly woken?: number
+  readonly askers?: readonly string[]
+  /** Settles when that task has ended. */
+  readonly ended?: () => Promise<unknown>
 }
 
 export class Requests {
@@ -62,31 +92,34 @@ export class Requests {
     this.#environment = environment
   }
 
-  async ask({ from, to, text, requestId, signal }: CheckedRequest): Promise<AgentAnswer> {
-    const asker = await this.#environment.agent(from)
-    const { current } = asker.snapshot.context
-    const askers = [...(current?.askers ?? []), from]
+  async ask({ from, to, text, requestId, chain, signal, isLeft }: CheckedRequest): Promise<AgentAnswer> {
+    const asker = await this.#asker(from, chain)
+    const { taskId, runId, woken, cause } = asker
+    if (!isAgentAddress(to)) return this.#askActor(to, { from, text, messageId: requestId }, asker)
+    const askers = [...(asker.askers ?? []), from]
     this.#check(askers, to)
     const wait = { from, to }
     this.#waits.add(wait)
     const stop = new AbortController()
-    const abort = () => stop.abort(signal?.reason ?? `agent ${from} no longer waits for it`)
+    const abort = () => stop.abort(signal?.reason ?? `${from} no longer waits for it`)
     if (signal?.aborted) abort()
     signal?.addEventListener('abort', abort, { once: true })
     // However the task ends that asks.
-    if (current) asker.reply(current.taskId).then(abort, abort)
-    const { runId } = current ?? {}
+    asker.ended?.().then(abort, abort)
     const origin = {
-      correlationId: runId ?? current?.taskId ?? requestId,
-      causationId: current?.cause ?? null,
+      correlationId: runId ?? taskId ?? requestId,
+      causationId: cause,
       ...defined({ runId }),
       // It is a link of the chain that woke the one that asks.
-      ...(current?.woken !== undefined && { woken: current.woken + 1 }),
+      ...(woken !== undefined && { woken: woken + 1 }),
       askers,
     }
     try {
       const receiver = await this.#receiver(to)
-      const task = receiver.ask(requestAsText(from, text), { taskId: requestId, signal: stop.signal, origin })
+      const options = { taskId: requestId, signal: stop.signal, origin }
+      const task = isLeft
+        ? leavable(receiver, requestAsText(from, text), options, isLeft)
+        : receiver.ask(requestAsText(from, text), options)
       try {
         const { text: answer, costUsd } = await task
         return { requestId, from: to, text: answer, costUsd }
@@ -101,6 +134,32 @@ export class Requests {
       this.#waits.delete(wait)
       signal?.removeEventListener('abort', abort)
     }
+  }
+
+  /** It decides at once, so that it never waits for one that waits for it. */
+  async #askActor(
+    to: string,
+    message: { readonly from: string; readonly text: string; readonly messageId: string },
+    { cause, woken = 0 }: Asker,
+  ): Promise<AgentAnswer> {
+    const actor = await this.#environment.actor(to)
+    const chain = woken + 1
+    if (chain > LONGEST_CHAIN) throw new MessageChainError({ to, longest: LONGEST_CHAIN })
+    const reply = await actor.receive({ ...message, chain, ...(cause !== null && { causationId: cause }) })
+    return { requestId: message.messageId, from: to, text: asText(reply), costUsd: 0 }
+  }
+
+  async #asker(from: string, chain: number | undefined): Promise<Asker> {
+    const { agent, store } = this.#environment
+    if (!isAgentAddress(from)) {
+      const cause = (await lastFact(store, from)) ?? null
+      return { cause, ...(chain !== undefined && { woken: chain - 1 }) }
+    }
+    const asker = await agent(from)
+    const { current } = asker.snapshot.context
+    if (!current) return { cause: null }
+    const { taskId, runId, woken, askers, cause } = current
+    return { cause, taskId, ...defined({ runId, woken, askers }), ended: () => asker.reply(taskId) }
   }
 
   /** Throws AskCycleError, AskDepthError. */
@@ -132,6 +191,42 @@ export class Requests {
   }
 }
 
+/** The fact that led to what an actor of your own does now: its last one. */
+export async function lastFact(store: EventStore, stream: string): Promise<string | undefined> {
+  for await (const { id } of store.read(stream, { direction: 'backwards', limit: 1 })) return id
+  return undefined
+}
+
+/** Asks, and leaves the task to itself if the one that asks has ended. */
+async function leavable(
+  agent: AgentRef,
+  text: string,
+  { signal, ...options }: AskOptions & { readonly taskId: string; readonly signal: AbortSignal },
+  isLeft: () => boolean,
+): Promise<Reply> {
+  await agent.accept(text, options)
+  const reply = agent.reply(options.taskId)
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      if (isLeft()) reject(new ClosedError({ what: 'the actor that asks' }))
+      else agent.cancel(options.taskId, String(signal.reason)).catch(reject)
+    }
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+    reply.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
+}
+
+/** What an actor has replied, for a model to read. */
+function asText(reply: unknown): string {
+  if (typeof reply === 'string') return reply
+  try {
+    return JSON.stringify(reply) ?? 'Done.'
+  } catch {
+    return String(reply)
+  }
+}
+
 /** One line of JSON: no text can look like another sender. */
 const requestAsText = (from: string, text: string) =>
-  `Agent ${from} asks you the following, as JSON, and waits for your answer.\n${jsonLine({ from, text })}`
+  `${isAgentAddress(from) ? 'Agent' : 'Actor'} ${from} asks you the following, as JSON, and waits for your answer.\n${jsonLine({ from, text })}`

@@ -37,6 +37,7 @@ interface Facade {
   readonly accounts: object
   readonly held: object
   readonly messages: object
+  readonly notes: object
   readonly landings: object
   readonly schedules: object
 }
@@ -87,6 +88,7 @@ export async function remoteOrchestrator<System extends Facade>(
       ...methodsOf('messages', replaced),
       ask: (request: never) => remoteRequest(client, request),
     },
+    notes: { ...system.notes, ...methodsOf('notes', replaced) },
     landings: { ...system.landings, ...methodsOf('landings', replaced) },
     schedules: { ...system.schedules, ...methodsOf('schedules', replaced) },
     inbox: callableInbox(methodsOf('inbox', replaced) as never, () => store),

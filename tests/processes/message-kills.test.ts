@@ -1,6 +1,7 @@
 /**
- * Agents that write to each other, while their owner is killed again and again: each message is in exactly one answered turn,
- * and those of each pair in their order. Real processes and a real log; a scripted runner.
+ * Agents and actors of a user's own that write to each other, while their owner is killed again and again: each message is in
+ * exactly one answered turn, or one fact of an actor, and those of each pair in their order. Real processes and a real log; a
+ * scripted runner.
  */
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -14,13 +15,14 @@ import { randomNumbers } from '../store/random-numbers.ts'
 
 const KILLS = Math.min(100, repetitions('KILLS', { short: 2, long: 100 }))
 const AGENTS = repetitions('TALKERS', { short: 5, long: 50 })
+const ACTORS = repetitions('ACTORS', { short: 2, long: 10 })
 const MESSAGES = repetitions('MESSAGES', { short: 200, long: 10_000 })
 const SEED = Number(process.env.SEED ?? 1)
 const PROGRAM = join(import.meta.dirname, 'fixtures/talking-owner.mjs')
 
 /** Runs an owner, until it has said so many lines if a number is given. Returns the last line. */
 async function owner(baseDir: string, lines = Number.POSITIVE_INFINITY): Promise<string> {
-  const child = spawn(process.execPath, [PROGRAM, baseDir, String(AGENTS), String(MESSAGES)], {
+  const child = spawn(process.execPath, [PROGRAM, baseDir, ...[AGENTS, ACTORS, MESSAGES].map(String)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   onTestFinished(() => void child.kill('SIGKILL'))
@@ -36,7 +38,7 @@ async function owner(baseDir: string, lines = Number.POSITIVE_INFINITY): Promise
   return last
 }
 
-test(`${MESSAGES} messages among ${AGENTS} agents under ${KILLS} kills: each is in one answered turn, in its order`, async () => {
+test(`${MESSAGES} messages among ${AGENTS} agents and ${ACTORS} own actors under ${KILLS} kills: each is in one turn, in its order`, async () => {
   const baseDir = await mkdtemp(join(tmpdir(), 'claude-agents-'))
   onTestFinished(() => rm(baseDir, { recursive: true, force: true, maxRetries: 5 }))
   const random = randomNumbers(SEED)
@@ -51,7 +53,12 @@ test(`${MESSAGES} messages among ${AGENTS} agents under ${KILLS} kills: each is 
   const reading = new Map<string, Set<string>>()
   const senders = new Map<string, string>()
   await using store = await levelStore(baseDir)
+  const taken = (receiver: string, from: string, id: string) => {
+    const pair = `${from} ${receiver}`
+    read.set(pair, [...(read.get(pair) ?? []), Number(id.slice(1))])
+  }
   for await (const { stream, type, data } of store.readAll({})) {
+    if (type === 'Counted') taken(stream, String(data.from), String(data.messageId))
     const task = `${stream} ${data.taskId}`
     if (type === 'MessageReceived') senders.set(`${stream} ${data.messageId}`, String(data.from))
     if (type === 'CallStarted') {
@@ -61,10 +68,7 @@ test(`${MESSAGES} messages among ${AGENTS} agents under ${KILLS} kills: each is 
     }
     if (type === 'TaskFailed' || type === 'TaskCancelled') reading.delete(task)
     if (type !== 'CallSucceeded') continue
-    for (const id of reading.get(task) ?? []) {
-      const pair = `${senders.get(`${stream} ${id}`)} ${stream}`
-      read.set(pair, [...(read.get(pair) ?? []), Number(id.slice(1))])
-    }
+    for (const id of reading.get(task) ?? []) taken(stream, String(senders.get(`${stream} ${id}`)), id)
   }
   const all = [...read.values()].flat().sort((one, other) => one - other)
   expect(all).toEqual(Array.from({ length: MESSAGES }, (_, at) => at))

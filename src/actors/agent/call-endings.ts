@@ -13,6 +13,7 @@ import type { Answered, CallEnding, RecoveryOutcome } from './call.ts'
 import type { CallFiles, LeftFiles } from './call-files.ts'
 import { callEnded, taskBroken } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
+import { usedInCall } from './mailbox/unread.ts'
 import {
   type AgentContext,
   type CallOfTask,
@@ -212,8 +213,10 @@ export class CallEndings {
   ): Promise<readonly Recorded[]> {
     const { taskId, callId } = succeeded.data
     // The answer is the first: a step refers to it by its version.
-    const answering = ({ current }: AgentContext) =>
-      current?.call?.callId === callId ? [succeeded, ...stored] : []
+    const answering = ({ current }: AgentContext): readonly AgentFact[] =>
+      current?.call?.callId === callId
+        ? [{ ...succeeded, data: { ...succeeded.data, ...usedInCall(current) } }, ...stored]
+        : []
     const step = this.#asked.steps.get(taskId)
     // The answer of a step tells the cost of all calls of its task: of earlier ones, only the log knows.
     if (!step || task.attempt > 1) return this.#workerDoes.decide(task, answering)

@@ -12,7 +12,7 @@ import type { Life } from '../engine/life.ts'
 import type { CallEnding, RecoveryOutcome } from './call.ts'
 import type { AgentEffect } from './decisions.ts'
 import type { agentMachine } from './machine.ts'
-import type { DeliveredMessage } from './mailbox/unread.ts'
+import type { DeliveredMessage, Publication } from './mailbox/unread.ts'
 import type { Moving } from './moving/moving.ts'
 import type { QueuedTask } from './state.ts'
 import type { AskingStep, TaskChannel } from './tasks/channel.ts'
@@ -52,7 +52,7 @@ export interface AgentEnvironment extends ActorEnvironment {
   /** How much material a task may bring; what is missing is the runner's to say. */
   readonly inputLimits: NonNullable<PlacingOptions['limits']>
   /** Puts a message into the mailbox of its receiver, wherever that lives. Throws UndeliverableError, and why it is refused. */
-  readonly deliver: (to: string, message: DeliveredMessage) => Promise<void>
+  readonly deliver: (to: string, message: DeliveredMessage) => Promise<Partial<Publication>>
   /** Whether tasks that are not part of a run are accepted. */
   readonly intake: { readonly isOpen: boolean }
   /** Called with what a call cost, once that is recorded, if it was known only after its task had ended. */

@@ -188,6 +188,7 @@ export class AgentElsewhere implements AgentRef {
       send: ofMailbox('send'),
       receive: ofMailbox('receive'),
       read: ofMailbox('read'),
+      readNote: ofMailbox('readNote'),
       release: ofMailbox('release'),
       reject: ofMailbox('reject'),
     }

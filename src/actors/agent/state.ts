@@ -34,6 +34,8 @@ export interface QueuedTask {
   readonly messages?: readonly Unread[]
   /** Those that it has read in the middle of a call: its next call begins with them as well. Absent if there are none. */
   readonly news?: readonly Unread[]
+  /** The facts of the shared notes that the open call has read. Absent if it has read none. */
+  readonly noted?: readonly string[]
   /** Why it is held. */
   readonly hold?: Hold
   /** Kept from its earlier calls if it was held between two. */
@@ -327,6 +329,8 @@ export const changes: {
     const { messages: news, left } = taken({ unread }, messages)
     return current ? { ...left, current: { ...current, news: [...(current.news ?? []), ...news] } } : {}
   },
+  NoteRead: ({ current }, { uses }) =>
+    current ? { current: { ...current, noted: [...(current.noted ?? []), ...uses] } } : {},
   MessageReleased: (context, { messageId }) => released(context, messageId),
   MessageRejected: ({ unread }, { messageId }) => taken({ unread }, [messageId]).left,
   MessageSent: () => ({}),

@@ -1,9 +1,11 @@
 /** Users' own actors: spawned by kind and id, resumed from the log, and in memory while something needs them. */
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
+import { UndeliverableError } from '../../events/errors/actor.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import type { AnyKind } from '../engine/definition.ts'
+import type { Exit } from '../engine/exit.ts'
 import { Registry, type Residence } from '../engine/registry.ts'
 import type { ActorRef, OwnKind } from './definition.ts'
 import { OwnActorRef, type OwnEnvironment } from './ref.ts'
@@ -11,6 +13,8 @@ import { OwnActorRef, type OwnEnvironment } from './ref.ts'
 export class OwnActors {
   readonly #environment: OwnEnvironment
   readonly #kinds = new Map<string, OwnKind>()
+  /** Of those that were spawned here: why they have ended, null for those that have not. By stream. */
+  readonly #exits = new Map<string, Exit | null>()
   /** By stream. */
   readonly #here: Registry<OwnActorRef<never, unknown, AnyStateMachine>>
 
@@ -40,6 +44,29 @@ export class OwnActors {
     return (await this.#here.get(streamName(kind.kind, id))) as never
   }
 
+  /**
+   * One that takes messages, by its stream: it is running, or the log has it and it has not ended in this process. Throws
+   * UndeliverableError.
+   */
+  async receiver(stream: string): Promise<OwnActorRef<never, unknown, AnyStateMachine>> {
+    const kind = stream.slice(0, stream.indexOf('/'))
+    const refuse = (reason: string, hint = '') => {
+      throw new UndeliverableError({ to: stream, reason, hint })
+    }
+    const own = this.#kinds.get(kind)
+    if (!own)
+      refuse(
+        `this program has no kind of actor "${kind}"`,
+        'An agent is named by its id alone. The kinds that a program has are in the option actors of Orchestrator.open.',
+      )
+    if (!own?.onMessage) refuse(`kind "${kind}" takes no messages: its definition has no onMessage`)
+    const exit = this.#exits.get(stream)
+    if (exit) refuse(`it has ended (${exit.reason}), and nothing has spawned it again`)
+    if (exit === undefined && (await this.#environment.store.head(stream)) === 0)
+      refuse('there is no such actor', 'Its program has to spawn it.')
+    return this.#here.get(stream)
+  }
+
   /** Spawns the actors of registered kinds whose state has effects. */
   async resume(): Promise<void> {
     for (const kind of this.#kinds.values()) {
@@ -62,6 +89,7 @@ export class OwnActors {
       id,
       this.#environment,
       () => this.#here.used(stream, ref),
+      (exit) => void this.#exits.set(stream, exit),
     )
     await ref.use()
     return ref

@@ -35,6 +35,39 @@ export interface ActorRef<C = never, R = unknown, S = unknown> extends Supervise
   subscribe(next: (snapshot: S) => void): { unsubscribe(): void }
 }
 
+/** A message to an actor of your own. */
+export interface ReceivedMessage {
+  readonly messageId: string
+  /** The id of an agent, or `KIND/ID` of another actor; null for a person, or a program outside. */
+  readonly from: string | null
+  readonly text: string
+  /** The topic that it was published on. Absent if it was sent to this actor alone. */
+  readonly topic?: string
+}
+
+/** How an actor of your own writes to others and asks them, in its own name. */
+export interface ActorMessages {
+  /**
+   * Sends a message, as `orchestrator.messages.send` does. Give it a `messageId` that follows from the actor's facts: an effect
+   * that is run again after a crash then sends it once.
+   */
+  send(
+    to: string,
+    text: string,
+    options?: { readonly messageId?: string },
+  ): Promise<{ readonly messageId: string }>
+  /**
+   * Asks an agent, and waits for its answer. The task is cancelled once the state no longer asks for the effect, and continues if
+   * the actor ends. Give it a `requestId` that follows from the actor's facts: run again after a crash, the effect then gets
+   * the answer to the same task.
+   */
+  ask(
+    to: string,
+    text: string,
+    options?: { readonly requestId?: string },
+  ): Promise<{ readonly text: string; readonly costUsd: number }>
+}
+
 /** Something that runs while the actor is in a state. */
 export interface OwnEffect<C = never, R = unknown, S = unknown> extends Effect {
   /**
@@ -56,6 +89,8 @@ export interface EffectRun<C, R, S> {
    */
   wait(timer: DurableTimer): Promise<void>
   readonly self: Pick<ActorRef<C, R, S>, 'id' | 'snapshot' | 'tell' | 'ask'>
+  /** What it sends to agents and to other actors, and asks them. */
+  readonly messages: ActorMessages
   /** Ends the actor normally. */
   end(): void
 }
@@ -77,6 +112,11 @@ export interface ActorParts<D extends OwnFacts, M extends AnyStateMachine, C, R>
     snapshot: SnapshotFrom<M>,
     circumstances: Circumstances,
   ): Decided<NoInfer<OwnFactOf<D>>, R>
+  /**
+   * The command that a message to it is: with this, agents and people can send it messages and ask it, as `KIND/ID`.
+   * *Contract:* as of `decide`; throwing refuses the message.
+   */
+  onMessage?(message: ReceivedMessage): NoInfer<C>
   /** The effects that should run in this state. Default: none. */
   effects?(snapshot: SnapshotFrom<M>): readonly OwnEffect<NoInfer<C>, NoInfer<R>, SnapshotFrom<M>>[]
 }
@@ -86,6 +126,12 @@ export interface OwnKind<C = never, R = unknown, M extends AnyStateMachine = Any
   readonly kind: string
   readonly definition: ActorDefinition<M, OwnEffect<C, R, SnapshotFrom<M>>>
   decide(command: C, snapshot: SnapshotFrom<M>, circumstances: Circumstances): Decided<unknown, R>
+  /** What it decides on a message. Absent if it takes none. */
+  onMessage?(
+    message: ReceivedMessage,
+    snapshot: SnapshotFrom<M>,
+    circumstances: Circumstances,
+  ): Decided<unknown, R>
 }
 
 /** Makes the compiler refuse a machine whose events are not the facts. */
@@ -106,6 +152,8 @@ const RESERVED = new Set([
     'workflow',
     'schedule',
     'landing',
+    'topic',
+    'notes',
   ],
   ...['dead-letter', 'dead-letters', 'late-answer', 'late-answers'],
 ])
@@ -149,7 +197,15 @@ export function defineActor<const D extends OwnFacts, M extends AnyStateMachine,
     effects,
     summarize: (snapshot) => ({ status: nameOf(snapshot), open: isAtWork(effects, snapshot), info: {} }),
   })
-  return { kind, definition, decide: (...given) => parts.decide(...given) }
+  const { onMessage } = parts
+  if (onMessage !== undefined && typeof onMessage !== 'function')
+    throw new InvalidInputError({ what: `Kind "${kind}"`, problem: 'onMessage is not a function' })
+  return {
+    ...{ kind, definition, decide: (...given) => parts.decide(...given) },
+    ...(onMessage && {
+      onMessage: (message, ...given) => parts.decide(onMessage.call(parts, message), ...given),
+    }),
+  }
 }
 
 /** The definitions that a module exports. Throws InvalidInputError if there are none. */

@@ -1,20 +1,56 @@
 /** The address of a user's own actor, and the lives behind it: each loaded, started and ended. */
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import { type DurableTimer, waitLeft } from '../../clock.ts'
-import { ActorStoppedError } from '../../events/errors/actor.ts'
-import { streamName } from '../../events/ids.ts'
+import { ActorStoppedError, UndeliverableError } from '../../events/errors/actor.ts'
+import { CommitConflict } from '../../events/errors/store.ts'
+import { commitIdOf, streamName } from '../../events/ids.ts'
+import { defined } from '../../events/json.ts'
 import { callListener } from '../../events/listener.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
-import type { FactOfMachine } from '../engine/definition.ts'
+import type { Circumstances, FactOfMachine } from '../engine/definition.ts'
 import type { EffectContext } from '../engine/effects.ts'
 import { crashedBy, Ending, type Exit, KILLED } from '../engine/exit.ts'
 import { type Decides, Life } from '../engine/life.ts'
 import type { Resident } from '../engine/registry.ts'
-import { checkDecided } from './decided.ts'
-import type { ActorRef, OwnEffect, OwnKind } from './definition.ts'
+import { mayPass } from '../engine/wish.ts'
+import { checkDecided, type Decided } from './decided.ts'
+import type { ActorMessages, ActorRef, OwnEffect, OwnKind, ReceivedMessage } from './definition.ts'
 
 export interface OwnEnvironment extends ActorEnvironment {
   readonly random: () => number
+  /** Sends what an actor says to others, and asks them. */
+  readonly outbox: () => Promise<Outbox>
+}
+
+/** How an actor reaches others. */
+export interface Outbox {
+  send(
+    from: string,
+    message: {
+      readonly to: string
+      readonly text: string
+      readonly messageId?: string
+      readonly chain?: number
+    },
+  ): Promise<{ readonly messageId: string }>
+  ask(request: {
+    readonly from: string
+    readonly to: string
+    readonly text: string
+    readonly requestId?: string
+    readonly chain?: number
+    /** Aborted once the answer is of no use here. */
+    readonly signal: AbortSignal
+    /** Whether that is so because the actor ends: spawned again, it asks for the same answer. */
+    readonly isLeft: () => boolean
+  }): Promise<{ readonly text: string; readonly costUsd: number }>
+}
+
+/** A message on its way to an actor. */
+export interface IncomingMessage extends ReceivedMessage {
+  readonly chain?: number
+  /** The fact of the sender that led to it. */
+  readonly causationId?: string
 }
 
 /** One run, from a start to an end. */
@@ -34,18 +70,31 @@ export class OwnActorRef<C, R, M extends AnyStateMachine>
   readonly #own: OwnKind<C, R, M>
   readonly #environment: OwnEnvironment
   readonly #used: () => void
+  readonly #ended: (exit: Exit | null) => void
   readonly #listeners = new Set<(snapshot: SnapshotFrom<M>) => void>()
   #run: OwnRun<C, R, M> | undefined
   #starting: Promise<void> | undefined
+  /** How many messages have led to what it does now. It ends with a command of the program. */
+  #chain: number | undefined
 
-  /** @param used Called when it is in memory, and whenever it is used. */
-  constructor(own: OwnKind<C, R, M>, id: string, environment: OwnEnvironment, used: () => void) {
+  /**
+   * @param used Called when it is in memory, and whenever it is used.
+   * @param ended Called when a run of it has ended, and with null when one begins.
+   */
+  constructor(
+    own: OwnKind<C, R, M>,
+    id: string,
+    environment: OwnEnvironment,
+    used: () => void,
+    ended: (exit: Exit | null) => void,
+  ) {
     this.kind = own.kind
     this.id = id
     this.stream = streamName(own.kind, id)
     this.#own = own
     this.#environment = environment
     this.#used = used
+    this.#ended = ended
   }
 
   get snapshot(): SnapshotFrom<M> {
@@ -95,11 +144,67 @@ export class OwnActorRef<C, R, M extends AnyStateMachine>
   }
 
   async ask(command: C): Promise<R> {
+    const life = await this.#alive()
+    this.#chain = undefined
+    return this.#ask(life, command)
+  }
+
+  /**
+   * Takes a message, once: its facts have a commit id that is made of the receiver and the message. Returns what `decide`
+   * replies. Throws UndeliverableError for one that it refuses, ActorStoppedError.
+   */
+  async receive({ chain, causationId, ...message }: IncomingMessage): Promise<unknown> {
+    const life = await this.#alive()
+    const { messageId } = message
+    let refusal: unknown
+    let reply: unknown
+    const decide = (snapshot: SnapshotFrom<M>) => {
+      try {
+        const decided = this.#checked(this.#own.onMessage?.(message, snapshot, this.#circumstances) ?? [])
+        reply = decided.reply
+        return decided.facts
+      } catch (error) {
+        refusal = error
+        throw error
+      }
+    }
+    const commitId = commitIdOf('message', this.stream, messageId)
+    const before = this.#chain
+    this.#chain = chain ?? 0
+    try {
+      await life.decide(decide, {
+        ...{ correlationId: messageId, commitId },
+        ...defined({ causationId }),
+      })
+    } catch (error) {
+      // Decided again, it may be refused, or come to other facts: those of the first time count.
+      const isKnown =
+        (error === refusal || error instanceof CommitConflict) && (await this.#hasTaken(messageId))
+      if (!isKnown) {
+        this.#chain = before
+        if (error !== refusal || mayPass(error)) throw error
+        const reason = `it refuses the message: ${error instanceof Error ? error.message : String(error)}`
+        throw new UndeliverableError({ to: this.stream, reason }, { cause: error })
+      }
+    }
+    return reply
+  }
+
+  /** Throws ActorStoppedError. */
+  async #alive(): Promise<OwnRun<C, R, M>['life']> {
     await this.#starting
     const { ending, life } = this.#run ?? {}
     if (!life || ending?.exit)
       throw new ActorStoppedError({ stream: this.stream, reason: ending?.exit?.reason ?? 'not started' })
-    return this.#ask(life, command)
+    return life
+  }
+
+  async #hasTaken(messageId: string): Promise<boolean> {
+    for await (const { correlationId } of this.#environment.store.read(this.stream, {
+      direction: 'backwards',
+    }))
+      if (correlationId === messageId) return true
+    return false
   }
 
   watch(ended: (exit: Exit) => void): () => void
@@ -120,7 +225,7 @@ export class OwnActorRef<C, R, M extends AnyStateMachine>
     if (!run || run.ending.exit) return
     run.closed = run.life.close()
     await run.closed
-    run.ending.end({ reason, error: null })
+    this.#exit(run, { reason, error: null })
   }
 
   async kill(): Promise<void> {
@@ -137,6 +242,7 @@ export class OwnActorRef<C, R, M extends AnyStateMachine>
       for (const next of this.#listeners) callListener(next, snapshot)
     })
     this.#run = run
+    this.#ended(null)
     // Effects run only in the process that owns the store.
     if (this.#environment.store.forReading) return
     life.start(
@@ -146,19 +252,27 @@ export class OwnActorRef<C, R, M extends AnyStateMachine>
   }
 
   async #ask(by: Decides<M>, command: C): Promise<R> {
-    const { clock, random } = this.#environment
     let reply: R | undefined
     await by.decide((snapshot) => {
-      const decided = this.#own.decide(command, snapshot, { now: clock.now(), random: random() })
-      const { facts, reply: replied } = checkDecided(this.kind, decided)
-      reply = replied
-      return facts as readonly FactOfMachine<M>[]
+      const decided = this.#checked(this.#own.decide(command, snapshot, this.#circumstances))
+      reply = decided.reply
+      return decided.facts
     })
     return reply as R
   }
 
+  get #circumstances(): Circumstances {
+    const { clock, random } = this.#environment
+    return { now: clock.now(), random: random() }
+  }
+
+  #checked(decided: Decided<unknown, R>) {
+    const { facts, reply } = checkDecided(this.kind, decided)
+    return { facts: facts as readonly FactOfMachine<M>[], reply }
+  }
+
   /** @param by Ends with the effect: what a lost actor's effect still decides is refused. */
-  #contextOf(run: OwnRun<C, R, M>, by: Decides<M>, context: EffectContext) {
+  #contextOf(run: OwnRun<C, R, M>, by: Decides<M> & { readonly closed: boolean }, context: EffectContext) {
     const { clock } = this.#environment
     const ref = this
     return {
@@ -176,7 +290,23 @@ export class OwnActorRef<C, R, M extends AnyStateMachine>
         ask: (command: C) => this.#ask(by, command),
         tell: async (command: C) => void (await this.#ask(by, command)),
       },
+      messages: this.#messages(by, context),
       end: () => void this.#end(run, { reason: 'normal', error: null }),
+    }
+  }
+
+  #messages(by: { readonly closed: boolean }, context: EffectContext): ActorMessages {
+    const { outbox } = this.#environment
+    const chain = () => (this.#chain === undefined ? {} : { chain: this.#chain + 1 })
+    return {
+      send: async (to, text, { messageId } = {}) =>
+        (await outbox()).send(this.stream, { to, text, ...defined({ messageId }), ...chain() }),
+      ask: async (to, text, { requestId } = {}) =>
+        (await outbox()).ask({
+          ...{ from: this.stream, to, text, signal: context.signal, isLeft: () => by.closed },
+          ...defined({ requestId }),
+          ...chain(),
+        }),
     }
   }
 
@@ -184,8 +314,13 @@ export class OwnActorRef<C, R, M extends AnyStateMachine>
   async #end(run: OwnRun<C, R, M> | undefined, exit: Exit): Promise<void> {
     if (!run || run.ending.exit) return
     run.closed = run.life.close({ atOnce: true })
-    run.ending.end(exit)
+    this.#exit(run, exit)
     await run.closed
+  }
+
+  #exit(run: OwnRun<C, R, M>, exit: Exit): void {
+    this.#ended(exit)
+    run.ending.end(exit)
   }
 }
 

@@ -1,10 +1,14 @@
 /** `message`: sends messages to agents, and lists them. */
 import type { Command } from 'commander'
+import type { SentMessage } from '../../actors/agent/mailbox/mailbox.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
+import { plural } from '../../events/figures.ts'
+import { isAgentAddress } from '../../events/ids.ts'
 import { defined } from '../../events/json.ts'
 import { composePrompt } from '../../events/task-input.ts'
 import { userName } from '../../inbox/user-name.ts'
 import type { MessageInfo } from '../../messages/list.ts'
+import { topicAddress, topicAt } from '../../messages/topics/published.ts'
 import { hasStore, requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { readStore, type Session, withSession } from '../session.ts'
@@ -17,14 +21,22 @@ import { cut, inert } from '../terminal/text.ts'
 export function messageCommands(message: Command): void {
   message
     .command('send <to> <text>')
-    .description('send a message to an agent; - reads it from stdin, and text piped in is appended to it')
+    .description(
+      'send a message to an agent (or to KIND/ID); - reads it from stdin, and text piped in is appended to it',
+    )
     .option('--from <id>', 'agent that sends it; without it, the message is from you')
     .option('--message-id <id>', 'id of the message; sent again under the same id, it is received once')
     .action(withGlobals(send))
   message
+    .command('publish <topic> <text>')
+    .description('send a message to all who have subscribed to a topic; - reads it from stdin, as send does')
+    .option('--from <id>', 'agent that publishes it; without it, the message is from you')
+    .option('--message-id <id>', 'id of the message; published again under the same id, it is received once')
+    .action(withGlobals(publish))
+  message
     .command('list <id>')
     .alias('ls')
-    .description('list what an agent has received and sent, and what became of it')
+    .description('list what an agent has received and sent, or what was published on topic/NAME')
     .action(withGlobals(listMessages))
 }
 
@@ -34,7 +46,7 @@ interface SendWords {
 }
 
 async function send(globals: GlobalOptions, to: string, given: string, words: SendWords): Promise<void> {
-  requireAgents(globals, to)
+  if (isAgentAddress(to)) requireAgents(globals, to)
   const { from, messageId } = words
   const text = await readText(given, terminal(globals).note)
   const work = async ({ orchestrator, terminal, owner, leave }: Session) => {
@@ -42,11 +54,21 @@ async function send(globals: GlobalOptions, to: string, given: string, words: Se
     const sent = await orchestrator.messages.send(defined({ to, text, from, messageId, by }))
     if (wakes && owner === null) leave()
     if (terminal.json) terminal.value(sent)
-    else terminal.line(sent.messageId)
+    else print(terminal, sent)
   }
-  const wakes = globals.database === undefined && (await isWoken(globals, to))
+  const wakes = globals.database === undefined && (await isAnyWoken(globals, to))
   // What a message begins needs an owner that stays.
   return withSession(globals, work, wakes ? 'leave' : 'change')
+}
+
+const publish = (globals: GlobalOptions, topic: string, text: string, words: SendWords): Promise<void> =>
+  send(globals, topicAddress(topic), text, words)
+
+/** The id; and what became of it, if it was published. */
+function print(screen: Terminal, { messageId, delivered, undelivered = [] }: SentMessage): void {
+  screen.line(messageId)
+  if (delivered !== undefined) screen.note(`${plural(delivered, 'subscriber')} received it.`)
+  for (const { to, reason } of undelivered) screen.note(inert(`${to} does not have it: ${reason}`))
 }
 
 async function readText(given: string, note: (text: string) => void): Promise<string> {
@@ -54,6 +76,20 @@ async function readText(given: string, note: (text: string) => void): Promise<st
   if (given.trim() === '') throw new InvalidInputError({ what: 'The message', problem: 'it is empty' })
   const textInput = await pipedText(note)
   return composePrompt(defined({ prompt: given, textInput }))
+}
+
+/** Whether a message begins a task: of the agent that receives it, or of one that has subscribed to the topic. */
+async function isAnyWoken(globals: GlobalOptions, to: string): Promise<boolean> {
+  if (isAgentAddress(to)) return isWoken(globals, to)
+  const topic = topicAt(to)
+  if (topic === undefined || !hasStore(globals)) return false
+  let subscribers: readonly string[] = []
+  await readStore(globals, async ({ orchestrator }) => {
+    const found = (await orchestrator.messages.topics()).find((one) => one.topic === topic)
+    subscribers = found?.subscribers.filter(isAgentAddress) ?? []
+  })
+  for (const subscriber of subscribers) if (await isWoken(globals, subscriber)) return true
+  return false
 }
 
 /** Whether a message begins a task of this agent. */
@@ -69,7 +105,7 @@ async function isWoken(globals: GlobalOptions, id: string): Promise<boolean> {
 }
 
 function listMessages(globals: GlobalOptions, id: string): Promise<void> {
-  requireAgents(globals, id)
+  if (isAgentAddress(id)) requireAgents(globals, id)
   return readStore(globals, async ({ orchestrator, terminal }) => {
     const messages = await orchestrator.messages.list(id)
     const none = `No messages yet. Send one: claude-agents message send ${id} "..."`

@@ -1,6 +1,6 @@
-/** What can go wrong with an actor of the user's own, and with what agents send and ask one another. */
+/** What can go wrong with an actor of the user's own, with what agents send and ask one another, and with the notes they share. */
 import { defineError } from './builder.ts'
-import { NOTHING_WRITTEN, quoted, sentence } from './phrases.ts'
+import { didYouMean, NOTHING_WRITTEN, quoted, sentence } from './phrases.ts'
 
 /** The actor is not running: it has ended, and nothing has started it again. */
 export class ActorStoppedError extends defineError(
@@ -55,6 +55,16 @@ export class TooManyMessagesError extends defineError(
   }),
 ) {}
 
+/** So many messages wait to be delivered to the subscribers of a topic that it accepts no more. */
+export class TopicFullError extends defineError(
+  'TopicFullError',
+  ({ topic, messages }: { topic: string; messages: number }) => ({
+    message: `Topic ${quoted(topic)} has ${messages} messages that are not delivered yet, and accepts no more. ${NOTHING_WRITTEN}`,
+    hint: 'Publish it again once some have been delivered.',
+    retryable: true,
+  }),
+) {}
+
 /** One id was used for two different messages. */
 export class MessageConflictError extends defineError(
   'MessageConflictError',
@@ -104,5 +114,33 @@ export class AskDepthError extends defineError(
   ({ waiting, deepest }: { waiting: readonly string[]; deepest: number }) => ({
     message: `${waiting.length} agents already wait for one another (${waiting.join(' -> ')}): no more than ${deepest} may. ${NOTHING_WRITTEN}`,
     hint: 'Answer with what you have, and say what is missing.',
+  }),
+) {}
+
+/** There is no note of this name, or it has no such version. `nearest` is the name that was probably meant, if there is one. */
+export class NoteNotFoundError extends defineError(
+  'NoteNotFoundError',
+  ({ note, nearest, version = null }: { note: string; nearest: string | null; version?: number | null }) => ({
+    details: { note, nearest, version },
+    message:
+      version === null
+        ? `There is no note ${quoted(note)}.${didYouMean(nearest)}`
+        : `Note ${quoted(note)} has no version ${version}.`,
+    hint:
+      version === null
+        ? 'Write it, or list the notes: claude-agents note list'
+        : `List its versions: claude-agents note history ${note}`,
+  }),
+) {}
+
+/** Something else has written the note since it was read. */
+export class NoteConflictError extends defineError(
+  'NoteConflictError',
+  ({ note, expected, actual }: { note: string; expected: number; actual: number }) => ({
+    message:
+      actual === 0
+        ? `There is no note ${quoted(note)} yet: its version is 0, not ${expected}. ${NOTHING_WRITTEN}`
+        : `Note ${quoted(note)} is at version ${actual}, not ${expected}: something else has written it. ${NOTHING_WRITTEN}`,
+    hint: 'Read it again, add what you have to say to what is there now, and write that with the version that you have read.',
   }),
 ) {}

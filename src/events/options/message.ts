@@ -1,4 +1,4 @@
-/** Messages: what becomes of them at an agent, and the facts of them. */
+/** Messages: what becomes of them at an agent, and the facts of them and of the notes that it reads. */
 import * as Schema from 'effect/Schema'
 import { fact } from '../catalog.ts'
 import { setting } from './setting.ts'
@@ -33,9 +33,11 @@ export const MESSAGE_FACTS = {
   MessageReceived: fact(
     Schema.Struct({
       ...onlyMessage,
-      /** An agent; null for a person, or a program outside. */
+      /** An agent by its id, another actor as KIND/ID; null for a person, or a program outside. */
       from: NullableString,
       text: Schema.String,
+      /** The topic that it was published on. Absent if it was sent to this agent alone. */
+      topic: Schema.optionalKey(Schema.String),
       /** How many messages led to one another up to this one. Absent: it is the first, no agent's task sent it. */
       chain: Schema.optionalKey(Count),
       /** A person decides whether it is read. */
@@ -45,6 +47,16 @@ export const MESSAGE_FACTS = {
   ),
   /** Messages that came during a call, and that its agent has read in it. */
   MessagesRead: fact(Schema.Struct({ taskId: Schema.String, callId: Schema.String, ...messagesRead })),
+  /** The agent has read a shared note in a call. */
+  NoteRead: fact(
+    Schema.Struct({
+      taskId: Schema.String,
+      callId: Schema.String,
+      note: Schema.String,
+      version: Count,
+      uses: messagesRead.uses,
+    }),
+  ),
   /** A held message may be read. */
   MessageReleased: fact(Schema.Struct({ ...onlyMessage, by: NullableString })),
   /** A held message will never be read. */

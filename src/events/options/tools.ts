@@ -20,7 +20,9 @@ export const ASK_HUMAN = 'mcp__claude-agents__ask_human'
 
 /** The server of this package by which an agent works with its team, and its tools. */
 export const TEAM_SERVER = 'claude-agents-team'
-export const TEAM_TOOLS: readonly string[] = ['list_agents', 'ask_agent', 'send_message', 'read_messages']
+export const TEAM_TOOLS: readonly string[] = [
+  ...['list_agents', 'ask_agent', 'send_message', 'read_messages', 'list_notes', 'read_note', 'write_note'],
+]
 
 /** A tool of the team as Claude Code names it. */
 export const teamTool = (name: string): string => `mcp__${TEAM_SERVER}__${name}`

@@ -91,4 +91,9 @@ function byChance(number: number): string {
 /** What comes before the prompt of a task when the conversation of a lost session is told again. */
 const TOLD_AGAIN = 'Go on from there:\n\n'
 
-const withoutConversation = (prompt: string): string => prompt.split(TOLD_AGAIN).at(-1) ?? prompt
+/** The messages that come before it. They change what is said as little as the conversation does. */
+const MESSAGES =
+  /^You have (?:a new message|\d+ new messages), one a line, as JSON\.[^\n]*\n(?:\{[^\n]*\}\n)+\n/
+
+const withoutConversation = (prompt: string): string =>
+  (prompt.replace(MESSAGES, '').split(TOLD_AGAIN).at(-1) ?? prompt).replace(MESSAGES, '')

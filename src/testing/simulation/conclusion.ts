@@ -4,6 +4,7 @@ import type { Orchestrator } from '../../orchestrator.ts'
 import { checkLog, checkReplay } from '../crash-checks.ts'
 import { foretold, isRaced, patternIn } from './nestings.ts'
 import { isDecidable, sayYes } from './perform.ts'
+import { SENT } from './tally.ts'
 import { Violation } from './violation.ts'
 import type { World } from './world.ts'
 
@@ -26,6 +27,10 @@ export async function conclude(world: World): Promise<void> {
   await checkReplies(world)
   await checkRuns(world)
   await checkTold(world)
+  await checkMessages(world)
+  await inLife(world, 'compare the mailboxes with the log', (orchestrator) =>
+    checkMailboxes(world, orchestrator),
+  )
   await checkBudgets(world)
   await inLife(world, 'compare the states with the log', checkReplay)
   await inLife(world, 'verify the log', checkHistory)
@@ -239,6 +244,43 @@ async function checkTold({ told, store }: World): Promise<void> {
       throw new Violation(
         'a command is in the log exactly if it was acknowledged',
         `${number} was ${isAcknowledged ? 'acknowledged' : 'refused'} and is there ${times} times`,
+      )
+  }
+}
+
+/** A message, and a write of a note, that was acknowledged is in the log once. */
+async function checkMessages({ sent, written, store }: World): Promise<void> {
+  const times = new Map<string, number>()
+  const count = (place: string) => times.set(place, (times.get(place) ?? 0) + 1)
+  for await (const { stream, version, type, data } of store.readAll()) {
+    if (type === 'MessageReceived') count(`${stream.slice('agent/'.length)} ${data.messageId}`)
+    if (type === 'MessagePublished') count(`${stream} ${data.messageId}`)
+    if (type === 'Added' && Number(data.number) > SENT) count(`${stream} m${Number(data.number) - SENT}`)
+    if (type === 'NoteWritten') count(`${stream} ${data.text} at ${version}`)
+  }
+  const found = (place: string, what: string, isAcknowledged: boolean) => {
+    const there = times.get(place) ?? 0
+    if (there > 1 || (isAcknowledged && there === 0))
+      throw new Violation(`${what} that was acknowledged is in the log once`, `${place}: ${there} times`)
+  }
+  for (const [id, { to, isAcknowledged }] of sent)
+    if (!to.includes('/') || /^(tally|topic)\//.test(to)) found(`${to} ${id}`, 'a message', isAcknowledged)
+  for (const { note, write, version } of written)
+    found(`notes/${note} write ${write} at ${version}`, 'a write', true)
+}
+
+/** At rest, what no answered turn has read is in the mailbox, or belongs to a task. */
+async function checkMailboxes({ laws }: World, orchestrator: Orchestrator): Promise<void> {
+  for (const { id } of await orchestrator.agents()) {
+    const { unread = [], current, queue } = (await orchestrator.agent(id)).snapshot.context
+    const tasks = [...queue, ...(current ? [current] : [])]
+    const there = [...unread, ...tasks.flatMap(({ messages = [], news = [] }) => [...messages, ...news])]
+    const ids = there.map(({ messageId }) => messageId).sort()
+    const left = [...laws.messages.left(id)].sort()
+    if (ids.join() !== left.join())
+      throw new Violation(
+        'no message is lost',
+        `${id} has ${ids.join(' ')}, and should have ${left.join(' ')}`,
       )
   }
 }

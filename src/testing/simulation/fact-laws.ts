@@ -8,6 +8,7 @@ import type { Limit } from '../../events/options/budget.ts'
 import type { RunFact } from '../../events/run-facts.ts'
 import { spendingIn } from '../../events/spending.ts'
 import type { SupervisorFact } from '../../events/supervisor-facts.ts'
+import { MessageLaws } from './message-laws.ts'
 import { Violation } from './violation.ts'
 
 /** A task as the log has it. */
@@ -74,6 +75,7 @@ export class FactLaws {
   facts = 0
   /** The last fact of each stream. */
   readonly last = new Map<string, Recorded>()
+  readonly messages = new MessageLaws()
   readonly #supervisors = new Map<string, SupervisorRecord>()
   readonly #calls = new Set<string>()
   /** Calls without an end, with their agents. */
@@ -105,6 +107,7 @@ export class FactLaws {
     const next = (this.last.get(stream)?.version ?? 0) + 1
     holds(position === this.facts && version === next, 'positions and versions have no gap', stream)
     this.last.set(stream, recorded)
+    this.messages.check(recorded)
     const [kind = '', id = ''] = stream.split('/')
     if (kind === 'agent') this.#agentFact(id, recorded as Recorded & AgentFact)
     else if (kind === 'run') this.#runFact(id, recorded as Recorded & RunFact)

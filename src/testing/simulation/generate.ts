@@ -53,6 +53,9 @@ export function generate(options: GenerateOptions): Script {
   }
 }
 
+/** Of the worlds: one is enough. */
+const TOPIC = 'topic/news'
+
 /** How much goes on before the next action: often nothing, so that actions meet. */
 const gapOf = (random: Random) => random.pick([0, 0, 0, 1, 2, 3, 5, 8, 13, 21, 60])
 
@@ -61,6 +64,7 @@ function agentOf(given: AgentOptions, random: Random): AgentOptions {
     timeoutMs: random.pick([500, 5_000, 300_000]),
     retry: { attempts: random.between(0, 3), minDelayMs: random.pick([0, 10, 1000]) },
     ...(random.chance(0.2) ? { budget: { usd: random.between(1, 12) / 100 } } : {}),
+    onMessage: random.pick(['queue', 'queue', 'wake', 'hold']),
     ...given,
   }
 }
@@ -91,6 +95,8 @@ class Writer {
   readonly #kinds: readonly (readonly [weight: number, write: () => Happening | undefined])[]
   readonly #agents: readonly string[]
   #forks = 0
+  readonly #sent: Extract<Happening, { do: 'send' }>[] = []
+  #writes = 0
 
   constructor(random: Random, options: GenerateOptions, hasTree: boolean) {
     this.#random = random
@@ -126,6 +132,9 @@ class Writer {
       [1, () => ({ do: 'reject', nth: between(0, 3) })],
       [6, () => this.#tell()],
       [1, () => this.#ofActor(pick(['stop actor', 'kill actor']))],
+      [7, () => this.#send()],
+      [2, () => this.#subscribe()],
+      [2, () => ({ do: 'write note', note: 'n', write: ++this.#writes, over: between(0, 4) })],
       [3 * tree, () => ({ do: 'supervise' })],
       [5 * tree, () => ({ do: 'end child', child: child(), reason: pick(['crashed', 'crashed', 'normal']) })],
       [1 * tree, () => ({ do: 'terminate child', child: child() })],
@@ -247,6 +256,24 @@ class Writer {
       command: this.#random.between(0, 1_000_000),
       ...(throws ? { throws } : {}),
     }
+  }
+
+  /** Some are sent again. */
+  #send(): Happening {
+    const { pick, chance } = this.#random
+    const again = chance(0.2) && this.#sent.length > 0
+    if (again) return pick(this.#sent)
+    const to = pick([...this.#agents, ...this.#agents, ...this.#options.actors, TOPIC])
+    const from = chance(0.2) ? null : pick(this.#agents)
+    const sent = { do: 'send' as const, from, to, message: this.#sent.length + 1 }
+    this.#sent.push(sent)
+    return sent
+  }
+
+  #subscribe(): Happening {
+    const { pick } = this.#random
+    const subscriber = pick([...this.#agents, ...this.#options.actors])
+    return { do: pick(['subscribe', 'subscribe', 'unsubscribe']), subscriber, topic: 'news' }
   }
 
   #ofActor(what: 'stop actor' | 'kill actor'): Happening | undefined {

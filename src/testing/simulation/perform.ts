@@ -5,6 +5,8 @@ import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import type { InboxEntry } from '../../inbox/entry.ts'
 // Otherwise it is loaded when it is first needed, and the disk decides when that is.
 import '../../inbox/inbox.ts'
+import '../../messages/messages.ts'
+import '../../notes/notes.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { patternIn } from './nestings.ts'
 import type { Happening, Tree } from './script.ts'
@@ -150,6 +152,33 @@ const performers: Performers = {
       }
     })
   },
+  send(world, { from, to, message }) {
+    const id = `m${message}`
+    const sent = world.sent.get(id) ?? { to: addressOf(world, to), isAcknowledged: false }
+    world.sent.set(id, sent)
+    command(world, `send ${id} to ${to}`, async (orchestrator) => {
+      const text = `message ${message}`
+      const sender = from === null ? {} : { from }
+      await orchestrator.messages.send({ ...sender, to: sent.to, text, messageId: id })
+      sent.isAcknowledged = true
+    })
+  },
+  subscribe(world, { subscriber, topic }) {
+    command(world, `subscribe ${subscriber}`, (orchestrator) =>
+      orchestrator.messages.subscribe(topic, addressOf(world, subscriber)),
+    )
+  },
+  unsubscribe(world, { subscriber, topic }) {
+    command(world, `unsubscribe ${subscriber}`, (orchestrator) =>
+      orchestrator.messages.unsubscribe(topic, addressOf(world, subscriber)),
+    )
+  },
+  'write note'(world, { note, write, over }) {
+    command(world, `write ${write} into ${note}`, async (orchestrator) => {
+      const { version } = await orchestrator.notes.write(note, `write ${write}`, { expectedVersion: over })
+      world.written.push({ note, write, version })
+    })
+  },
   'stop actor'(world, { actor }) {
     const ref = world.life.refs.get(actor)
     if (ref) command(world, `stop ${actor}`, () => ref.stop())
@@ -200,6 +229,12 @@ const performers: Performers = {
     command(world, 'drain', (orchestrator) => orchestrator.drain({ withinMs: ms }))
   },
   close: (world) => void world.life.close(),
+}
+
+/** Where messages reach an agent, an actor or a topic of the script. */
+function addressOf({ subject }: World, name: string): string {
+  const actor = Object.hasOwn(subject.actors, name) ? subject.actors[name] : undefined
+  return actor ? `${actor.kind.kind}/${name}` : name
 }
 
 const TOP = 'top'

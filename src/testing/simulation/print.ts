@@ -26,12 +26,13 @@ const ORDERS: Readonly<Record<Script['order'], string>> = {
   'mostly first': 'mostly the one that waits longest goes on',
 }
 
-function agentText({ id, timeoutMs, retry, budget }: AgentOptions): string {
+function agentText({ id, timeoutMs, retry, budget, onMessage = 'queue' }: AgentOptions): string {
   const settings = [
     timeoutMs === undefined ? undefined : `${timeoutMs} ms a task`,
     retry?.attempts === undefined ? undefined : `${retry.attempts} retries`,
     retry?.minDelayMs === undefined ? undefined : `the first after ${retry.minDelayMs} ms`,
     budget === undefined ? undefined : `at most $${budget.usd}`,
+    onMessage === 'queue' ? undefined : `messages ${onMessage}`,
   ].filter((setting) => setting !== undefined)
   return `agent ${id}${settings.length > 0 ? `: ${settings.join(', ')}` : ''}`
 }
@@ -73,6 +74,13 @@ function actionText(action: Action): string {
     }
     case 'tell':
       return `tell ${action.actor} ${action.command}${action.throws ? ', with a listener that throws' : ''}`
+    case 'send':
+      return `${action.from ?? 'a person'} sends message ${action.message} to ${action.to}`
+    case 'subscribe':
+    case 'unsubscribe':
+      return `${action.subscriber} ${action.do}s: ${action.topic}`
+    case 'write note':
+      return `write ${action.write} into note ${action.note}, over version ${action.over}`
     case 'end child':
       return `child ${action.child} ends: ${action.reason}`
     case 'refuse starts':

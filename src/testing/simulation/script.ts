@@ -82,6 +82,17 @@ export type Happening =
   | { readonly do: 'pause run' | 'cancel run' | 'resume run' | 'plan run'; readonly run: string }
   | { readonly do: 'fork run'; readonly run: string; readonly at: number; readonly as: string }
   | { readonly do: 'tell'; readonly actor: string; readonly command: number; readonly throws?: boolean }
+  | {
+      readonly do: 'send'
+      /** null: a person. */
+      readonly from: string | null
+      /** An agent, an actor of the user's own, or a topic. */
+      readonly to: string
+      /** Names it: the same number is the same message. */
+      readonly message: number
+    }
+  | { readonly do: 'subscribe' | 'unsubscribe'; readonly subscriber: string; readonly topic: string }
+  | { readonly do: 'write note'; readonly note: string; readonly write: number; readonly over: number }
   | { readonly do: 'stop actor' | 'kill actor'; readonly actor: string }
   | { readonly do: 'supervise' | 'stop supervisor' }
   | { readonly do: 'end child'; readonly child: string; readonly reason: 'normal' | 'crashed' }

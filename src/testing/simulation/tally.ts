@@ -36,8 +36,11 @@ export const tally = defineActor({
     const { number, add } = command
     return { facts: [{ type: 'Added' as const, data: { number, by: add } }], reply: sum + add }
   },
+  onMessage: ({ messageId }) => ({ add: 1, number: SENT + Number(/\d+/.exec(messageId)?.[0] ?? 0) }),
   effects: ({ context: { sum } }) =>
     sum < FULL ? [] : [{ key: `clear ${sum}`, run: async ({ self }) => void (await self.tell('clear')) }],
 })
 
 const FULL = 10
+/** The numbers of messages are above those of other commands. */
+export const SENT = 10_000_000

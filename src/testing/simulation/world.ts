@@ -56,6 +56,10 @@ export class World {
   readonly runs = new Map<string, { readonly pattern: Nesting; readonly input: string }>()
   /** Commands to actors by number: whether they were acknowledged. */
   readonly told = new Map<number, { readonly actor: string; isAcknowledged: boolean | null }>()
+  /** Messages by id: where they go, and whether that was acknowledged. */
+  readonly sent = new Map<string, { readonly to: string; isAcknowledged: boolean }>()
+  /** Writes of notes that were acknowledged. */
+  readonly written: { readonly note: string; readonly write: number; readonly version: number }[] = []
   lives = 0
   life: SimulatedLife
   #broken: Violation | undefined

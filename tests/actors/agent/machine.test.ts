@@ -161,6 +161,7 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
       TaskFailed: { taskId, error, fatal },
       TaskCancelled: { taskId, reason: 'no' },
       MessageReceived: { messageId, from: null, text: 'x', ...(fatal ? { held: true } : {}) },
+      NoteRead: { taskId, callId, note: 'plan', version: attempt, uses: [`n-${attempt}`] },
       MessagesRead: { taskId, callId, ...read },
       MessageReleased: { messageId, by: null },
       MessageRejected: { messageId, reason: '', by: null },

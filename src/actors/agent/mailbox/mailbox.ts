@@ -9,22 +9,36 @@ import {
 import { AgentNotFoundError, AgentStoppedError } from '../../../events/errors/agent.ts'
 import { CommitConflict } from '../../../events/errors/store.ts'
 import { InvalidInputError } from '../../../events/errors/usage.ts'
-import { checkId, checkMessageId } from '../../../events/ids.ts'
+import { checkAddress, checkMessageId, commitIdOf } from '../../../events/ids.ts'
 import { defined } from '../../../events/json.ts'
 import { checkArgument } from '../../../events/options/decoding.ts'
 import { type KnownKeys, refuseUnknownKeys } from '../../../events/options/known-keys.ts'
 import type { AgentEnvironment, AgentLife } from '../environment.ts'
 import type { AgentSnapshot } from '../machine.ts'
+import type { AgentContext, CurrentTask } from '../state.ts'
 import type { Rejection, Verdict } from '../tasks/held.ts'
 import {
   type DeliveredMessage,
   LARGEST_MESSAGE,
   namesOf,
   nextInChain,
+  type Publication,
+  type ReadMessage,
   readableMessages,
   receive,
   type Unread,
 } from './unread.ts'
+
+/** Which version of a shared note an agent has read. */
+export interface NoteReading {
+  readonly note: string
+  readonly version: number
+  /** The id of the fact that wrote it. */
+  readonly cause: string
+}
+
+/** Of one call: what else it reads counts for no answer. */
+const MOST_NOTED = 100
 
 /** Options of `send`. */
 export interface SendOptions {
@@ -34,13 +48,10 @@ export interface SendOptions {
   readonly by?: string
 }
 
-/** A message that is in the mailbox of its receiver. */
-export interface SentMessage {
+/** A message that is in the mailbox of its receiver; with what became of it at each subscriber, if that is a topic. */
+export interface SentMessage extends Partial<Publication> {
   readonly messageId: string
 }
-
-/** A message that an agent reads in the middle of a turn. */
-export type ReadMessage = Pick<Unread, 'messageId' | 'from' | 'text'>
 
 const SEND_OPTIONS: KnownKeys<SendOptions> = { messageId: true, by: true }
 
@@ -51,7 +62,7 @@ export function checkMessage(
   options: SendOptions,
   newId: () => string,
 ): { readonly messageId: string; readonly text: string; readonly by?: string } {
-  checkId('agent', to)
+  checkAddress(to)
   checkArgument('The message', text, 'a text')
   refuseUnknownKeys(options, SEND_OPTIONS, { what: 'The options of send', noun: 'option' })
   const problem =
@@ -100,8 +111,9 @@ export class AgentMailbox {
     const causationId = context.current?.cause
     const origin = { correlationId: messageId, ...defined({ causationId }) }
     const chain = nextInChain(context)
+    let delivery: Partial<Publication>
     try {
-      await this.#environment.deliver(to, {
+      delivery = await this.#environment.deliver(to, {
         ...message,
         from: this.#agent,
         ...defined({ chain, causationId }),
@@ -116,12 +128,12 @@ export class AgentMailbox {
       }
       throw error
     }
-    const commitId = `sent/${this.#agent}/${to}/${messageId}`
+    const commitId = commitIdOf('sent', this.#agent, to, messageId)
     await this.#life.decide(() => [{ type: 'MessageSent', data: { messageId, to, text } }], {
       ...origin,
       commitId,
     })
-    return { messageId }
+    return { messageId, ...delivery }
   }
 
   /**
@@ -141,7 +153,7 @@ export class AgentMailbox {
         throw error
       }
     }
-    const commitId = `message/${this.#agent}/${messageId}`
+    const commitId = commitIdOf('message', this.#agent, messageId)
     const [received] = await this.#life
       .decide(decide, { correlationId: messageId, causationId, commitId })
       // One that is there takes no new place, and how it came does not matter.
@@ -161,25 +173,26 @@ export class AgentMailbox {
    * answer. Throws InvalidInputError if no call runs.
    */
   async read(): Promise<readonly ReadMessage[]> {
-    await this.#life.use()
-    const { taskId = null, cause = null } = this.#life.snapshot.context.current ?? {}
     let read: readonly Unread[] = []
-    await this.#life.decide(
-      ({ context }) => {
-        const { current } = context
-        if (!current?.call)
-          throw new InvalidInputError({
-            ...{ what: `Agent "${this.#agent}"`, problem: 'it is in no turn that could read messages' },
-            hint: 'It reads them with its next task.',
-          })
-        const messages = readableMessages(context)
-        read = [...(current.news ?? []), ...messages]
-        const data = { taskId: current.taskId, callId: current.call.callId, ...namesOf(messages) }
-        return messages.length === 0 ? [] : [{ type: 'MessagesRead', data }]
-      },
-      { correlationId: taskId, causationId: cause },
-    )
-    return read.map(({ messageId, from, text }) => ({ messageId, from, text }))
+    await this.#inCall((current, callId, context) => {
+      const messages = readableMessages(context)
+      read = [...(current.news ?? []), ...messages]
+      const data = { taskId: current.taskId, callId, ...namesOf(messages) }
+      return messages.length === 0 ? [] : [{ type: 'MessagesRead', data }]
+    }, 'read messages')
+    return read.map(({ messageId, from, text, topic }) => ({ messageId, from, text, ...defined({ topic }) }))
+  }
+
+  /**
+   * Records that the call which runs now has read a shared note: its answer uses that. Once for each version, and for so many
+   * as a call may use. Throws InvalidInputError if no call runs.
+   */
+  async readNote({ note, version, cause }: NoteReading): Promise<void> {
+    await this.#inCall((current, callId) => {
+      const { taskId, noted = [] } = current
+      if (noted.includes(cause) || noted.length >= MOST_NOTED) return []
+      return [{ type: 'NoteRead', data: { taskId, callId, note, version, uses: [cause] } }]
+    }, 'read notes')
   }
 
   /** Lets a held message be read. Throws MessageNotHeldError. */
@@ -194,6 +207,26 @@ export class AgentMailbox {
       type: 'MessageRejected',
       data: { messageId, reason, by: by ?? null },
     })
+  }
+
+  async #inCall(
+    decide: (current: CurrentTask, callId: string, context: AgentContext) => readonly AgentFact[],
+    could: string,
+  ): Promise<void> {
+    await this.#life.use()
+    const { taskId = null, cause = null } = this.#life.snapshot.context.current ?? {}
+    await this.#life.decide(
+      ({ context }) => {
+        const { current } = context
+        if (!current?.call)
+          throw new InvalidInputError({
+            ...{ what: `Agent "${this.#agent}"`, problem: `it is in no turn that could ${could}` },
+            hint: could === 'read messages' ? 'It reads them with its next task.' : 'Ask it something first.',
+          })
+        return decide(current, current.call.callId, context)
+      },
+      { correlationId: taskId, causationId: cause },
+    )
   }
 
   async #decideHeld(messageId: string, fact: AgentFact): Promise<void> {

@@ -10,14 +10,17 @@
 import type { AgentFact } from '../../../events/agent-facts.ts'
 import { MessageChainError, TooManyMessagesError } from '../../../events/errors/actor.ts'
 import { jsonLine } from '../../../events/hidden-characters.ts'
+import { defined } from '../../../events/json.ts'
 import type { AgentConfig } from '../../../events/options/agent.ts'
 
 /** A message that waits to be read, or that a task reads. */
 export interface Unread {
   readonly messageId: string
-  /** null: a person, or a program outside. */
+  /** An agent by its id, another actor as KIND/ID; null: a person, or a program outside. */
   readonly from: string | null
   readonly text: string
+  /** The topic that it was published on. Absent if it was sent to this agent alone. */
+  readonly topic?: string
   readonly chain?: number
   /** A person decides whether it is read. */
   readonly held?: true
@@ -27,15 +30,33 @@ export interface Unread {
   readonly cause: string
 }
 
+/** A message that an agent reads. */
+export type ReadMessage = Pick<Unread, 'messageId' | 'from' | 'text' | 'topic'>
+
 /** A message on its way to an agent. */
 export interface DeliveredMessage {
   readonly messageId: string
   readonly from: string | null
   readonly text: string
+  readonly topic?: string
   readonly chain?: number
   /** The fact of the sender that led to it. */
   readonly causationId?: string
   readonly by?: string
+}
+
+/** What became of a message to a topic. */
+export interface Publication {
+  /** How many of its subscribers have it. */
+  readonly delivered: number
+  /** Those that do not, and why. */
+  readonly undelivered: readonly Undelivered[]
+}
+
+/** A subscriber that has not received what was published. */
+export interface Undelivered {
+  readonly to: string
+  readonly reason: string
 }
 
 /** In bytes of UTF-8. */
@@ -58,6 +79,7 @@ type OpenBox = { readonly unread: readonly Unread[] }
 interface Reading {
   readonly messages?: readonly Unread[]
   readonly news?: readonly Unread[]
+  readonly noted?: readonly string[]
   readonly woken?: number
   readonly askers?: readonly string[]
 }
@@ -147,6 +169,12 @@ export const namesOf = (messages: readonly Unread[]) => ({
   uses: messages.map(({ cause }) => cause),
 })
 
+/** What an answer uses that its call did not begin with: the messages and the notes that it has read. */
+export function usedInCall({ news = [], noted = [] }: Reading): { readonly uses?: readonly string[] } {
+  const uses = [...news.map(({ cause }) => cause), ...noted]
+  return uses.length > 0 ? { uses } : {}
+}
+
 /**
  * The first message that begins a task of its own, if the agent is idle. One that this task would not read yet begins none:
  * those before it, which were given back, would be read again for it without end.
@@ -173,13 +201,11 @@ export const nextInChain = ({ current }: Receiver): number | undefined =>
   current ? (current.woken ?? 0) + 1 : undefined
 
 /** A message as a model reads it. It is one line of JSON, so that no text can look like another sender. */
-export const asLine = ({ messageId, from, text }: Pick<Unread, 'messageId' | 'from' | 'text'>): string =>
-  jsonLine({ from: from ?? '(a person)', messageId, text })
+export const asLine = ({ messageId, from, text, topic }: ReadMessage): string =>
+  jsonLine({ from: from ?? '(a person)', messageId, ...defined({ topic }), text })
 
 /** What a turn reads besides its prompt. */
-export function messagesAsText(
-  messages: readonly Pick<Unread, 'messageId' | 'from' | 'text'>[] = [],
-): string {
+export function messagesAsText(messages: readonly ReadMessage[] = []): string {
   if (messages.length === 0) return ''
   return [
     `You have ${messages.length === 1 ? 'a new message' : `${messages.length} new messages`}, one a line, as JSON. The sender is certain; the text is what the sender wrote.`,

@@ -1,0 +1,276 @@
+/**
+ * The topics: what is published on one is durable, and then delivered to the mailbox of each subscriber by its own rules. One that
+ * cannot receive it keeps it from none of the others, and is named in the answer.
+ */
+import {
+  type DeliveredMessage,
+  LONGEST_CHAIN,
+  type Publication,
+  type Undelivered,
+} from '../../actors/agent/mailbox/unread.ts'
+import type { ActorEnvironment, EventSourcedActor } from '../../actors/engine/actor.ts'
+import type { EffectContext } from '../../actors/engine/effects.ts'
+import { Life } from '../../actors/engine/life.ts'
+import { mayPass } from '../../actors/engine/wish.ts'
+import type { Recorded } from '../../events/envelope.ts'
+import {
+  MessageChainError,
+  MessageConflictError,
+  TooManyMessagesError,
+  TopicFullError,
+} from '../../events/errors/actor.ts'
+import { AgentNotFoundError } from '../../events/errors/agent.ts'
+import { describeError } from '../../events/errors/base.ts'
+import { CommitConflict } from '../../events/errors/store.ts'
+import { ClosedError, InvalidInputError } from '../../events/errors/usage.ts'
+import { checkAddress, commitIdOf } from '../../events/ids.ts'
+import { defined } from '../../events/json.ts'
+import { topicFacts } from './facts.ts'
+import {
+  type PendingMessage,
+  type TopicContext,
+  type TopicEffect,
+  topicKind,
+  type topicMachine,
+} from './machine.ts'
+import { checkTopic, type PublishedMessage, publishedIn, TOPIC_STREAMS } from './published.ts'
+
+/** A topic in a list. */
+export interface TopicInfo {
+  readonly topic: string
+  /** Agents by their ids, other actors as KIND/ID; in the order in which they subscribed. */
+  readonly subscribers: readonly string[]
+  /** How many messages were published on it. */
+  readonly published: number
+}
+
+/** The same, with what became of it; absent as long as it is not delivered. */
+export interface TopicMessage extends PublishedMessage {
+  readonly delivery?: Publication
+}
+
+export interface TopicsEnvironment extends ActorEnvironment {
+  /** How many messages may wait to be delivered. */
+  readonly mailbox: number
+  /** Puts a message into the mailbox of a subscriber. Throws why it could not. */
+  readonly deliver: (to: string, message: DeliveredMessage) => Promise<unknown>
+  /** Makes sure that there is something at an address that takes messages. Throws UndeliverableError, AgentNotFoundError. */
+  readonly check: (address: string) => Promise<unknown>
+}
+
+type TopicLife = Life<typeof topicMachine, TopicEffect>
+type TopicActor = EventSourcedActor<typeof topicMachine, TopicEffect>
+
+const MOST_TOPICS = 1000
+const MOST_SUBSCRIBERS = 200
+/** In characters. */
+const LONGEST_REASON = 300
+
+export class Topics {
+  readonly #environment: TopicsEnvironment
+  readonly #lives = new Map<string, Promise<TopicLife>>()
+  /** Called once when this is closed. */
+  readonly #closing = new Set<() => void>()
+  #isClosed = false
+
+  constructor(environment: TopicsEnvironment) {
+    this.#environment = environment
+  }
+
+  /**
+   * Publishes a message. It is durable, and delivered as far as it can be, when this resolves. Throws TopicFullError,
+   * MessageConflictError, InvalidIdError.
+   */
+  async publish(topic: string, message: DeliveredMessage): Promise<Publication> {
+    const { causationId = null, topic: _, ...data } = message
+    const { messageId, chain = 0 } = message
+    if (chain > LONGEST_CHAIN)
+      throw new MessageChainError({ to: `${TOPIC_STREAMS}${topic}`, longest: LONGEST_CHAIN })
+    const life = await this.#life(topic)
+    await this.#checkRoom(life)
+    const commitId = commitIdOf('publication', topic, messageId)
+    const decide = ({ context: { pending } }: { readonly context: TopicContext }) => {
+      if (pending.length >= this.#environment.mailbox)
+        throw new TopicFullError({ topic, messages: pending.length })
+      return [{ type: 'MessagePublished' as const, data }]
+    }
+    const [published] = await life
+      .decide(decide, { correlationId: messageId, causationId, commitId })
+      // How it came does not matter if it is there, and it takes no new place.
+      .catch(async (error: unknown) => {
+        const isMeant = error instanceof CommitConflict || error instanceof TopicFullError
+        const known = isMeant ? await this.#last(life.stream, 'MessagePublished', messageId) : undefined
+        if (!known) throw error
+        return [known]
+      })
+    if (published?.data.text !== data.text || published.data.from !== data.from)
+      throw new MessageConflictError({ to: life.stream, messageId })
+    await this.#until(life, ({ pending }) => pending.every((one) => one.messageId !== messageId))
+    const delivery = await this.#last(life.stream, 'PublicationDelivered', messageId)
+    const { delivered = 0, undelivered = [] } = (delivery?.data ?? {}) as Partial<Publication>
+    return { delivered, undelivered: undelivered.map(({ to, reason }) => ({ to, reason })) }
+  }
+
+  /** Throws InvalidIdError, UndeliverableError, AgentNotFoundError, InvalidInputError if it has too many. */
+  async subscribe(topic: string, subscriber: string, by?: string): Promise<TopicInfo> {
+    checkTopic(topic)
+    await this.#environment.check(checkAddress(subscriber))
+    const life = await this.#life(topic)
+    await this.#checkRoom(life)
+    await life.decide(({ context: { subscribers } }) => {
+      if (subscribers.includes(subscriber)) return []
+      if (subscribers.length >= MOST_SUBSCRIBERS)
+        throw tooMany('The topic', `it has ${MOST_SUBSCRIBERS} subscribers, which is the most`)
+      return [{ type: 'SubscriberAdded', data: { subscriber, ...defined({ by }) } }]
+    })
+    return infoOf(topic, life.snapshot.context)
+  }
+
+  /** One that is not subscribed stays so. Throws InvalidIdError. */
+  async unsubscribe(topic: string, subscriber: string, by?: string): Promise<TopicInfo> {
+    checkTopic(topic)
+    checkAddress(subscriber)
+    const life = await this.#life(topic)
+    await life.decide(({ context: { subscribers } }) =>
+      subscribers.includes(subscriber)
+        ? [{ type: 'SubscriberRemoved', data: { subscriber, ...defined({ by }) } }]
+        : [],
+    )
+    return infoOf(topic, life.snapshot.context)
+  }
+
+  /** By name. */
+  async list(): Promise<readonly TopicInfo[]> {
+    const listed: TopicInfo[] = []
+    for await (const { stream } of this.#environment.store.streams({ prefix: TOPIC_STREAMS })) {
+      const topic = stream.slice(TOPIC_STREAMS.length)
+      const life = await Life.load(topicKind, topic, this.#environment)
+      listed.push(infoOf(topic, life.snapshot.context))
+      await life.close()
+    }
+    return listed.sort((one, other) => (one.topic < other.topic ? -1 : 1))
+  }
+
+  /** What was published on it, oldest first. */
+  async published(topic: string): Promise<readonly TopicMessage[]> {
+    const found = new Map<string, TopicMessage>()
+    for await (const recorded of this.#environment.store.read(`${TOPIC_STREAMS}${checkTopic(topic)}`)) {
+      const published = publishedIn(recorded)
+      if (published) found.set(published.messageId, published)
+      const { type, data } = topicFacts.read(recorded)
+      const known = type === 'PublicationDelivered' ? found.get(data.messageId) : undefined
+      if (known && type === 'PublicationDelivered') found.set(known.messageId, { ...known, delivery: data })
+    }
+    return [...found.values()]
+  }
+
+  /** Delivers what an earlier process has left. */
+  async resume(): Promise<void> {
+    for await (const { stream } of this.#environment.store.streams({ prefix: TOPIC_STREAMS, open: true }))
+      await this.#life(stream.slice(TOPIC_STREAMS.length))
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    for (const closed of this.#closing) closed()
+    for (const life of await Promise.allSettled(this.#lives.values()))
+      if (life.status === 'fulfilled') await life.value.close()
+  }
+
+  async #life(topic: string): Promise<TopicLife> {
+    checkTopic(topic)
+    if (this.#isClosed) throw new ClosedError({ what: 'orchestrator' })
+    const known = this.#lives.get(topic)
+    if (known) return known
+    const loading = Life.load(topicKind, topic, this.#environment).then((life) => {
+      life.start((actor) => (effect, running) => this.#deliver(topic, actor, effect.message, running))
+      return life
+    })
+    this.#lives.set(topic, loading)
+    loading.catch(() => this.#lives.delete(topic))
+    return loading
+  }
+
+  async #deliver(
+    topic: string,
+    actor: TopicActor,
+    message: PendingMessage,
+    running: EffectContext,
+  ): Promise<void> {
+    const { to: receivers, cause, messageId, from, text, chain } = message
+    const copy: DeliveredMessage = {
+      // Its own, so that it is none that was sent to the subscriber alone.
+      messageId: `${topic}:${messageId}`,
+      ...{ topic, from, text, causationId: cause },
+      ...defined({ chain }),
+    }
+    const outcomes = await Promise.all(
+      receivers.map(async (to) => {
+        try {
+          await this.#environment.deliver(to, copy)
+          return undefined
+        } catch (error) {
+          if (!running.isWanted || error instanceof ClosedError) throw error
+          if (mayPass(error) && !(error instanceof TooManyMessagesError)) throw error
+          return undeliveredTo(to, error)
+        }
+      }),
+    ).catch((error) => {
+      // The next process delivers it.
+      if (!running.isWanted || error instanceof ClosedError) return undefined
+      throw error
+    })
+    if (!outcomes) return
+    const undelivered = outcomes.filter((one) => one !== undefined)
+    const data = { messageId, delivered: outcomes.length - undelivered.length, undelivered }
+    await actor.decide(
+      ({ context: { pending } }) =>
+        pending[0]?.messageId === messageId ? [{ type: 'PublicationDelivered', data }] : [],
+      { correlationId: messageId, causationId: cause },
+    )
+  }
+
+  async #last(stream: string, type: string, messageId: string): Promise<Recorded | undefined> {
+    for await (const recorded of this.#environment.store.read(stream, { direction: 'backwards' }))
+      if (recorded.type === type && recorded.data.messageId === messageId) return recorded
+    return undefined
+  }
+
+  /** Resolves once the state is so. Throws ClosedError if this is closed before. */
+  #until(life: TopicLife, isSo: (context: TopicContext) => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void) => {
+        unobserve()
+        this.#closing.delete(closed)
+        settle()
+      }
+      const closed = () => end(() => reject(new ClosedError({ what: 'orchestrator' })))
+      const look = () => isSo(life.snapshot.context) && end(resolve)
+      const unobserve = life.observe(look)
+      this.#closing.add(closed)
+      look()
+    })
+  }
+
+  /** Throws InvalidInputError if there are too many to make another one. */
+  async #checkRoom({ version }: TopicLife): Promise<void> {
+    if (version > 0) return
+    let topics = 0
+    for await (const _ of this.#environment.store.streams({ prefix: TOPIC_STREAMS })) topics += 1
+    if (topics >= MOST_TOPICS)
+      throw tooMany('The topic', `there are ${MOST_TOPICS} topics, which is the most`)
+  }
+}
+
+const infoOf = (topic: string, { subscribers, published }: TopicContext): TopicInfo => ({
+  ...{ topic, subscribers, published },
+})
+
+function undeliveredTo(to: string, error: unknown): Undelivered & { readonly gone?: true } {
+  const { message: reason } = describeError(error)
+  const isGone = error instanceof Error && error.cause instanceof AgentNotFoundError
+  return { to, reason: reason.slice(0, LONGEST_REASON), ...(isGone && { gone: true as const }) }
+}
+
+const tooMany = (what: string, problem: string) =>
+  new InvalidInputError({ what, problem, hint: 'Use one that is there, or fewer of them.' })
