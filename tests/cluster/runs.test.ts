@@ -99,10 +99,7 @@ describe.skipIf(!hasPostgres)('A run in several workers', { timeout: 400_000 }, 
         expect(await statusOf(team, 'r')).toEqual({ status: 'waiting', reason: 'its workflow changed' }),
       { timeout: 60_000, interval: 500 },
     )
-    expect(await run(['workflow', 'resume', 'r'])).toMatchObject({
-      exitCode: 1,
-      stderr: expect.stringContaining('has changed since it was last executed'),
-    })
+    await expect(team.runs.resume('r')).rejects.toMatchObject({ _tag: 'WorkflowChangedError' })
     // A client that is killed leaves it.
     const resuming = start('workflow', 'resume', 'r', '--accept-changes')
     await vi.waitFor(async () => expect((await statusOf(team, 'r')).status).not.toBe('waiting'), {
