@@ -2775,8 +2775,8 @@ export const MUTATIONS = [
     [
       'a run is started again',
       'src/patterns/runs/runs.ts',
-      '    if (active) return active.run\n    const run',
-      '    const run',
+      '    if (active) return active.run\n    const place',
+      '    const place',
     ],
     [
       'another input passes',
@@ -2801,7 +2801,7 @@ export const MUTATIONS = [
     [
       'what is no longer needed is not stopped',
       'src/patterns/runs/durable-ask.ts',
-      'return () => interest.abort(NO_LONGER_NEEDED)',
+      'return () => this.#lose(interest)',
       'return () => {}',
     ],
   ),
@@ -2811,8 +2811,8 @@ export const MUTATIONS = [
     [
       'copies stay',
       'src/patterns/runs/workers.ts',
-      'for (const agent of this.#copied) await this.#agents.removeCopies(agent, (copy) => this.#use.has(copy))',
-      '',
+      'await this.#agents.removeCopies(agent, this.#run, (copy) => this.#use.has(copy))',
+      'void agent',
     ],
   ),
 
@@ -2879,7 +2879,12 @@ export const MUTATIONS = [
   ...breaking(
     'A workflow that is run through the owner has the steps, the result and the errors that it has there',
     { 'tests/remote/runs.test.ts': ['is not begun if the owner sees another version of it'] },
-    ['they are not compared', 'src/owner/served-commands.ts', '      await this.#assertSame(request)\n', ''],
+    [
+      'they are not compared',
+      'src/owner/served-commands.ts',
+      '      if (!begun) await this.#assertSame(request)\n',
+      '',
+    ],
   ),
   ...breaking(
     'Clients of all kinds work beside a service at once',
@@ -3772,9 +3777,29 @@ export const MUTATIONS = [
     },
     [
       'one that its process has left is running',
-      'src/patterns/runs/conditions.ts',
-      'isActive(runId) ? process.pid : null',
-      'isActive(runId) ? process.pid : process.pid',
+      'src/patterns/runs/runs.ts',
+      '(isHere(id) ? { driver: process.pid } : elsewhere?.get(id))',
+      '({ driver: process.pid })',
+    ],
+  ),
+  ...breaking(
+    'A run that moves asks each step once',
+    { 'tests/cluster/moving-runs.test.ts': ['it is fenced, and cancels nothing'] },
+    [
+      'one that is left cancels its steps',
+      'src/patterns/runs/durable-ask.ts',
+      'if (!this.isLeft) interest.abort(NO_LONGER_NEEDED)',
+      'interest.abort(NO_LONGER_NEEDED)',
+    ],
+  ),
+  ...breaking(
+    'Runs of several processes have copies of a pool of their own',
+    { 'tests/cluster/moving-runs.test.ts': ['have copies of a pool of their own'] },
+    [
+      'they share them',
+      'src/actors/agent/system.ts',
+      "if (type === 'AgentCreated') return correlationId === run",
+      "if (type === 'AgentCreated') return true",
     ],
   ),
   ...breaking(

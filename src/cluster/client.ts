@@ -94,7 +94,7 @@ export class ClusterClient {
     for (;;) {
       if (signal.aborted) throw new ClosedError({ what: 'cluster' })
       try {
-        for await (const text of await send()) {
+        for await (const text of left(await send())) {
           const line = JSON.parse(text) as unknown
           if (!isErrorLine(line)) yield line
           else if (!MOVED.has(line.error.tag)) throw new Told(errorFrom(line))
@@ -105,6 +105,20 @@ export class ClusterClient {
       }
       await pause(this.#clock, AGAIN_MS, signal)
     }
+  }
+}
+
+/** Reads to an end or leaves, which the other side need not confirm: it may have moved. */
+async function* left(texts: Iterable<string> | AsyncIterable<string>): AsyncGenerator<string> {
+  const iterator = Symbol.asyncIterator in texts ? texts[Symbol.asyncIterator]() : texts[Symbol.iterator]()
+  try {
+    for (;;) {
+      const next = await iterator.next()
+      if (next.done) return
+      yield next.value
+    }
+  } finally {
+    void Promise.resolve(iterator.return?.()).catch(() => {})
   }
 }
 

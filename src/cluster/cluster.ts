@@ -1,5 +1,6 @@
 /** The cluster as a process without agents sees it: the log, and the way to the workers. */
 import * as ManagedRuntime from 'effect/ManagedRuntime'
+import { inTime, systemClock } from '../clock.ts'
 import type { Logger } from '../logger.ts'
 import type { ClusterPlacement } from '../patterns/runs/run.ts'
 import type { EventStore } from '../store/event-store.ts'
@@ -11,6 +12,9 @@ import { engineTransport } from './entity.ts'
 import type { ClusterOptions } from './options.ts'
 import { clusterRuns } from './runs.ts'
 import { WorkerTable } from './worker-table.ts'
+
+/** How long the engine of a client may take to end. */
+const ENDS_WITHIN_MS = 5000
 
 export async function joinCluster(
   { database }: ClusterOptions,
@@ -40,7 +44,8 @@ export async function joinCluster(
       ...store,
       async [Symbol.asyncDispose]() {
         client.close()
-        await runtime.dispose()
+        // It hands nothing over, and a worker that does not answer does not keep it.
+        await inTime(systemClock, runtime.dispose(), ENDS_WITHIN_MS, undefined)
         await members.close()
         await store[Symbol.asyncDispose]()
       },

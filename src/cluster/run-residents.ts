@@ -68,7 +68,8 @@ export class RunResidents extends ClaimedHere {
 
   /** Those that live here and are not executed, and why. */
   get waiting(): Readonly<Record<string, string>> {
-    return Object.fromEntries([...this.#system.duties.waitingRuns()].filter(([id]) => this.has(id)))
+    const { waitingRuns, isActive } = this.#system.duties
+    return Object.fromEntries([...waitingRuns()].filter(([id]) => this.has(id) && !isActive(id)))
   }
 
   /** Never rejects: an error is an answer. */

@@ -518,7 +518,11 @@ export class Runs {
   #activate(active: ActiveRun, signal?: AbortSignal): Run {
     const { run } = active
     this.#active.set(run.id, active)
-    this.#left.delete(run.id)
+    // Until then it waits: resuming it may fail.
+    void run.begun.then(
+      () => this.#left.delete(run.id),
+      () => {},
+    )
     const pause = () => void run.pause(String(signal?.reason))
     if (signal?.aborted) pause()
     signal?.addEventListener('abort', pause, { once: true })
