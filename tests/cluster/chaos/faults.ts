@@ -1,5 +1,6 @@
 /** The kinds of faults. Each is done to a cluster under load, and makes good again what it has done. */
-import type { ChaosCluster, Worker } from './cluster.ts'
+import { type ChaosCluster, chaosCluster, type Worker } from './cluster.ts'
+import { ASKED, createAll, load, STEPS } from './load.ts'
 
 export interface Fault {
   /** One word, of which ids are made. */
@@ -68,21 +69,24 @@ async function cutOff(
   }
 }
 
-export const FAULTS: readonly Fault[] = [
-  {
-    key: 'kill',
-    name: 'kill -9',
-    callSeconds: 2,
-    isGraceful: false,
-    async inject(cluster, random) {
-      const victim = await cluster.busy()
-      await cluster.pause(random(500))
-      const held = await cluster.running(victim)
-      const at = Date.now()
-      victim.child.kill('SIGKILL')
-      return { figures: { 'take-over': await takeOver(cluster, held, at) } }
-    },
+/** Resolves when the calls that were lost have begun again. */
+const KILL: Fault = {
+  key: 'kill',
+  name: 'kill -9',
+  callSeconds: 2,
+  isGraceful: false,
+  async inject(cluster, random) {
+    const victim = await cluster.busy()
+    await cluster.pause(random(500))
+    const held = await cluster.running(victim)
+    const at = Date.now()
+    victim.child.kill('SIGKILL')
+    return { figures: { 'take-over': await takeOver(cluster, held, at) } }
   },
+}
+
+export const FAULTS: readonly Fault[] = [
+  KILL,
   {
     key: 'freeze',
     name: 'SIGSTOP for longer than the lock',
@@ -201,5 +205,28 @@ async function takeOver(
     )
     if (again.every((at) => at !== undefined)) return again.map((at) => (at ?? 0) - diedAt)
     await cluster.pause(50)
+  }
+}
+
+/**
+ * How long it takes, each in ms, until the calls of workers that were killed have begun again. Runs without a test, on a Node
+ * that reads TypeScript: benchmarks use it.
+ */
+export async function measureTakeOvers(rounds: number, random: (below: number) => number) {
+  const cluster = await chaosCluster()
+  try {
+    await createAll(cluster.team, [...ASKED, ...STEPS])
+    const times: number[] = []
+    for (let number = 1; number <= rounds; number++) {
+      await cluster.complete()
+      await cluster.calls(KILL.callSeconds)
+      const { answered } = load(cluster.team, `take-over-${number}`)
+      const { figures = {} } = await KILL.inject(cluster, random)
+      times.push(...Object.values(figures).flat())
+      await answered
+    }
+    return times
+  } finally {
+    await cluster.close()
   }
 }
