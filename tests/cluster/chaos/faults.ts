@@ -1,6 +1,5 @@
 /** The kinds of faults. Each is done to a cluster under load, and makes good again what it has done. */
-import { type ChaosCluster, chaosCluster, type Worker } from './cluster.ts'
-import { ASKED, createAll, load, STEPS } from './load.ts'
+import type { ChaosCluster, Worker } from './cluster.ts'
 
 export interface Fault {
   /** One word, of which ids are made. */
@@ -205,28 +204,5 @@ async function takeOver(
     )
     if (again.every((at) => at !== undefined)) return again.map((at) => (at ?? 0) - diedAt)
     await cluster.pause(50)
-  }
-}
-
-/**
- * How long it takes, each in ms, until the calls of workers that were killed have begun again. Runs without a test, on a Node
- * that reads TypeScript: benchmarks use it.
- */
-export async function measureTakeOvers(rounds: number, random: (below: number) => number) {
-  const cluster = await chaosCluster()
-  try {
-    await createAll(cluster.team, [...ASKED, ...STEPS])
-    const times: number[] = []
-    for (let number = 1; number <= rounds; number++) {
-      await cluster.complete()
-      await cluster.calls(KILL.callSeconds)
-      const { answered } = load(cluster.team, `take-over-${number}`)
-      const { figures = {} } = await KILL.inject(cluster, random)
-      times.push(...Object.values(figures).flat())
-      await answered
-    }
-    return times
-  } finally {
-    await cluster.close()
   }
 }
