@@ -8,6 +8,8 @@ export abstract class ClaimedHere {
   readonly #here = new Set<string>()
   /** Those whose work was ended, because another worker has them or may have, each since when. */
   readonly #lost = new Map<string, number>()
+  /** Aborted when one is lost or has left. */
+  readonly #stays = new Map<string, AbortController>()
 
   constructor(log: ClaimedLog) {
     this.#log = log
@@ -40,6 +42,7 @@ export abstract class ClaimedHere {
   async enter(id: string): Promise<void> {
     await this.#log.claim(this.streamOf(id))
     this.#here.add(id)
+    this.#stays.set(id, new AbortController())
     this.#lost.delete(id)
     // What was read of it here before.
     await this.release(id)
@@ -50,6 +53,8 @@ export abstract class ClaimedHere {
     this.#log.release(this.streamOf(id))
     this.#here.delete(id)
     this.#lost.delete(id)
+    this.#stays.get(id)?.abort()
+    this.#stays.delete(id)
   }
 
   /** Ends the work of some at once: those who wait for them ask again. */
@@ -58,9 +63,19 @@ export abstract class ClaimedHere {
       [...ids].map(async (id) => {
         if (!this.has(id)) return
         this.#lost.set(id, steadyTime(systemClock))
+        this.#stays.get(id)?.abort()
         await this.release(id)
       }),
     )
+  }
+
+  /** Resolves when it does not live here any more. */
+  protected whenGone(id: string): Promise<void> {
+    const signal = this.#stays.get(id)?.signal
+    return new Promise((resolve) => {
+      if (!signal || signal.aborted) resolve()
+      else signal.addEventListener('abort', () => resolve(), { once: true })
+    })
   }
 
   /** The same of those whose streams are among these. */

@@ -47,7 +47,8 @@ export class Residents extends ClaimedHere {
   async settled(id: string): Promise<void> {
     const agent = this.has(id) ? await this.#system.agent(id).catch(() => undefined) : undefined
     const settled = agent?.isStarted ? agent.settled().catch(() => {}) : Promise.resolve()
-    await inTime(systemClock, settled, this.#drainMs, undefined)
+    // One that is lost meanwhile may never say that its work has ended.
+    await inTime(systemClock, Promise.race([settled, this.whenGone(id)]), this.#drainMs, undefined)
   }
 
   /** Never rejects: an error is an answer. */
@@ -59,7 +60,7 @@ export class Residents extends ClaimedHere {
         const agent = await this.#system.agent(id)
         agent.start()
         // The engine ends what has no request for long.
-        await agent.settled()
+        await Promise.race([agent.settled(), this.whenGone(id)])
         return '{"result":null}'
       }
       const isOfSystem = WORKER_COMMANDS.includes(method)

@@ -24,3 +24,17 @@ test('A task that nobody waits for takes along what led to it', async () => {
   await clusterPlacement(client as never).call('writer', 'accept', ['Summarize.', options])
   expect(commands).toMatchObject([['writer', 'accept', [{ prompt: 'Summarize.' }, { taskId: 't1', origin }]]])
 })
+
+test('An agent that is lost while it leaves has left: the others need not wait until its work would have ended', async () => {
+  const released: string[] = []
+  const agent = { isStarted: true, settled: () => new Promise(() => {}) }
+  const system = { agent: async () => agent, releaseAgent: async (id: string) => released.push(id) }
+  const residents = new Residents(system as never, withClaims(memoryStore()) as never, 900_000)
+  await residents.enter('writer')
+  const leaving = residents.leave('writer')
+  await new Promise(setImmediate)
+  expect(residents.has('writer')).toBe(true)
+  await residents.lose(['writer'])
+  await leaving
+  expect([residents.size, released.length]).toEqual([0, 3])
+})

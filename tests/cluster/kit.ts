@@ -1,7 +1,6 @@
 /** A cluster for tests: workers as processes, a client in this one, and an auditor that reads only the log and the starts. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -92,13 +91,4 @@ export async function audit(
   expect(extra).toBeLessThanOrEqual(counts.CallOutcomeUnknown ?? 0)
   expect(await verifyDatabase(url)).toMatchObject({ ok: true, findings: [] })
   return { extra, counts }
-}
-
-/** Whether a process runs that is no child of this one. */
-export function isRunning(pid: number | undefined): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return false
-  }
 }

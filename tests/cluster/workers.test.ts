@@ -4,7 +4,8 @@ import type { Orchestrator } from '../../src/orchestrator.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
 import { commandLine } from '../cli/command.ts'
 import { hasPostgres, newDatabase, query } from '../postgres/database.ts'
-import { audit, IDS, isRunning, startCluster } from './kit.ts'
+import { isRunning } from './chaos/running.ts'
+import { audit, IDS, startCluster } from './kit.ts'
 
 const create = (team: Orchestrator, ids = IDS) =>
   Promise.all(ids.map((id) => team.createAgent({ id, systemPrompt: 'You help.' })))

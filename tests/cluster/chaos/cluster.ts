@@ -5,15 +5,14 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
-import { vi } from 'vitest'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { query, urlOf } from '../../postgres/database.ts'
 import { keptServer } from '../../postgres/server.ts'
 import { temporaryDirectory } from '../../store/temporary.ts'
-import { isRunning } from '../kit.ts'
 import { Auditor, readStarts, type Start } from './auditor.ts'
 import { awayNamespace, whyNoNamespace } from './namespace.ts'
 import { type DatabaseWay, wayTo } from './proxy.ts'
+import { isRunning } from './running.ts'
 
 export interface Worker {
   readonly name: string
@@ -28,6 +27,8 @@ export type ChaosCluster = Awaited<ReturnType<typeof chaosCluster>>
 
 /** Nothing waits for the disk: processes die here, and no machine loses its power. */
 const SETTINGS = { fsync: 'off', full_page_writes: 'off', shared_buffers: '64MB', max_connections: '200' }
+/** Longer than any worker needs until it has a call. */
+const PATIENCE_MS = 60_000
 const PROGRAM = join(import.meta.dirname, '../fixtures/worker.mjs')
 
 /** @param isDivided Whether one of the workers is to be in a network namespace of its own. */
@@ -99,14 +100,11 @@ export async function chaosCluster({ size = 3, isDivided = false, environment = 
     return orchestrator
   }
   /** Resolves with the first of the workers in which at least so many calls run. */
-  const busy = (least = 1, which: (worker: Worker) => boolean = () => true) =>
-    vi.waitFor(
-      async () => {
-        for (const worker of workers.filter(which)) if ((await running(worker)).length >= least) return worker
-        throw new Error('no worker has a call')
-      },
-      { timeout: 60_000 },
-    )
+  const busy = async (least = 1, which: (worker: Worker) => boolean = () => true): Promise<Worker> => {
+    for (const until = performance.now() + PATIENCE_MS; performance.now() < until; await pause(50))
+      for (const worker of workers.filter(which)) if ((await running(worker)).length >= least) return worker
+    throw new Error('no worker has a call')
+  }
   await calls(1)
   await complete()
   const team = await client()

@@ -68,21 +68,24 @@ async function cutOff(
   }
 }
 
-export const FAULTS: readonly Fault[] = [
-  {
-    key: 'kill',
-    name: 'kill -9',
-    callSeconds: 2,
-    isGraceful: false,
-    async inject(cluster, random) {
-      const victim = await cluster.busy()
-      await cluster.pause(random(500))
-      const held = await cluster.running(victim)
-      const at = Date.now()
-      victim.child.kill('SIGKILL')
-      return { figures: { 'take-over': await takeOver(cluster, held, at) } }
-    },
+/** Resolves when the calls that were lost have begun again. */
+const KILL: Fault = {
+  key: 'kill',
+  name: 'kill -9',
+  callSeconds: 2,
+  isGraceful: false,
+  async inject(cluster, random) {
+    const victim = await cluster.busy()
+    await cluster.pause(random(500))
+    const held = await cluster.running(victim)
+    const at = Date.now()
+    victim.child.kill('SIGKILL')
+    return { figures: { 'take-over': await takeOver(cluster, held, at) } }
   },
+}
+
+export const FAULTS: readonly Fault[] = [
+  KILL,
   {
     key: 'freeze',
     name: 'SIGSTOP for longer than the lock',
