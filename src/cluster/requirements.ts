@@ -15,6 +15,18 @@ export function refuseOldNode(version: string): void {
   })
 }
 
+/** Throws InvalidInputError for a Node that is too old, or a package that is missing. */
+export const requireEngine = (node: string): Promise<unknown> =>
+  loaded(
+    () =>
+      Promise.all([
+        import('pg'),
+        import('@effect/platform-node/NodeClusterSocket'),
+        import('@effect/sql-pg/PgClient'),
+      ]),
+    node,
+  )
+
 /** Loads what uses the engine. Throws InvalidInputError if it is not installed. */
 export async function loaded<T>(load: () => Promise<T>, node = process.versions.node): Promise<T> {
   refuseOldNode(node)
