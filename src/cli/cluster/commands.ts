@@ -70,7 +70,7 @@ async function work(globals: GlobalOptions, { drain: drainSeconds, ...options }:
     const worker: ClusterWorker = await openWorker({
       ...configured,
       ...{ database, baseDir, runner: opened.runner, logger: opened.logger },
-      ...defined({ limits: config.limits, agentDefaults: config.agentDefaults }),
+      ...defined({ maxAgents: config.maxAgents, limits: config.limits, agentDefaults: config.agentDefaults }),
       ...options,
       ...defined({ drainMs: inMs(drainSeconds ?? drain) }),
     })
