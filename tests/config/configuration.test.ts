@@ -161,6 +161,11 @@ const VALUES: Readonly<Record<string, readonly [file: string, variable: string, 
   'budget.cache_read_weight': ['0', '0.5', '1'],
   'logging.level': ['ERROR', 'Debug', 'info'],
   'logging.file': ['/of-file', '/of-variable', '/of-option'],
+  'cluster.database': ['postgresql://h/file', 'postgresql://h/variable', 'postgresql://h/option'],
+  'cluster.listen': ['h:1', 'h:2', 'h:3'],
+  'cluster.advertise': ['h:1', 'h:2', 'h:3'],
+  'cluster.health': ['h:1', 'h:2', 'h:3'],
+  'cluster.drain': ['1', '2', '3'],
   'claude.path': ['/of-file', '/of-variable', '/of-option'],
 }
 /** What a text is parsed as, where that is not a string. */

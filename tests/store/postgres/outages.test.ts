@@ -78,7 +78,7 @@ describe.skipIf(!hasPostgres || !canMount)('A database on a full disk', () => {
     await query(shared, `create tablespace ${space} location '${join(folder, 'space')}'`)
     const url = await newDatabase(`tablespace ${space}`)
     onTestFinished(async () => {
-      await query(shared, `drop database ${new URL(url).pathname.slice(1)} with (force)`)
+      await query(shared, `drop database ${/\/(test_\w+)/.exec(url)?.[1]} with (force)`)
       await query(shared, `drop tablespace ${space}`)
     })
     await using store = await postgresStore(url)
