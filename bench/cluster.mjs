@@ -1,9 +1,10 @@
-// The log on a PostgreSQL that is started for this: durable appends compared with LevelDB on the same disk, and several
-// processes' worth of writers with a follower.
+// The log on a PostgreSQL that is started for this: durable appends compared with LevelDB on the same disk, several
+// processes' worth of writers with a follower, and, on a Node that can have them, workers of a cluster.
 import { join } from 'node:path'
 import { textOf } from './kit/answers.mjs'
 import { dist, median, row, sized, timed, withDirectory } from './kit/measuring.mjs'
 import { postgresPrograms, startPostgres } from './kit/postgres.mjs'
+import { workerRows } from './kit/workers.mjs'
 
 const { levelStore } = await import(`${dist}/store/level/store.js`)
 const { postgresStore } = await import(`${dist}/store/postgres/store.js`)
@@ -35,7 +36,8 @@ export async function run() {
       try {
         const rows = []
         for (const benchCase of CASES) rows.push(await compare(level, postgres, benchCase))
-        return [...rows, ...(await writers(server.url('postgres')))]
+        rows.push(...(await writers(server.url('postgres'))))
+        return [...rows, ...(await workerRows(newDatabase(server)))]
       } finally {
         await postgres[Symbol.asyncDispose]()
         await level[Symbol.asyncDispose]()
@@ -43,6 +45,20 @@ export async function run() {
     })
   } finally {
     await server.stop()
+  }
+}
+
+/** Makes databases on the server. */
+function newDatabase(server) {
+  let made = 0
+  return async () => {
+    const { default: pg } = await import('pg')
+    const client = new pg.Client({ connectionString: server.url('postgres') })
+    await client.connect()
+    const name = `cluster_${++made}`
+    await client.query(`create database ${name}`)
+    await client.end()
+    return server.url(name)
   }
 }
 

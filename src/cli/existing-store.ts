@@ -27,14 +27,22 @@ export function hasStore({ baseDir, database }: GlobalOptions): boolean {
 }
 
 /** Throws {@link InvalidInputError} for what works on a log in a directory alone. */
-export function refuseDatabase({ database }: GlobalOptions, what: string): void {
+export function refuseDatabase(
+  { database }: GlobalOptions,
+  what: string,
+  hint = 'Leave out --database and CLAUDE_AGENTS_DATABASE.',
+): void {
   if (database === undefined) return
-  throw new InvalidInputError({
-    what: '--database',
-    problem: `${what} works on a log in a directory only`,
-    hint: 'Leave out --database and CLAUDE_AGENTS_DATABASE.',
-  })
+  const problem = `${what} works on a log in a directory${hint === BY_A_WORKER ? ', or through workers' : ' only'}`
+  throw new InvalidInputError({ what: '--database', problem, hint })
 }
+
+/** What is to outlive the command needs a process that does it. */
+export const BY_A_WORKER = 'Start a worker for this database first: claude-agents worker'
+
+/** What the state of a process is asked of: a database says nothing of processes, and its workers do. */
+export const ASK_THE_WORKERS =
+  'See its workers: claude-agents cluster workers. End one: claude-agents cluster drain WORKER'
 
 /** Where the log is: the URL of its database, or its directory. */
 export const placeOfLog = ({ baseDir, database }: Pick<GlobalOptions, 'baseDir' | 'database'>): string =>

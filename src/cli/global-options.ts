@@ -79,11 +79,12 @@ export async function completeOptions(
   const { loadConfig } = await import('../config/configuration.ts')
   // A file that was named is trusted.
   const { untrusted } = given.config === undefined ? sources : {}
+  checkDatabase(given)
   const config = await loadConfig(defined({ file: given.config, options: settingsOf(given), untrusted }))
   const { baseDir = '.claude-agents', logLevel = 'warn', claudePath } = config
   return defined({
     baseDir,
-    database: databaseOf(given),
+    database: config.cluster?.database,
     json: given.json ?? false,
     color: given.color,
     logLevel,
@@ -96,7 +97,7 @@ export async function completeOptions(
 }
 
 /** Throws {@link InvalidInputError}, which does not repeat the URL: it may have a password. */
-function databaseOf({ database }: GivenOptions): string | undefined {
+function checkDatabase({ database }: GivenOptions): void {
   const url = database ?? (process.env.CLAUDE_AGENTS_DATABASE || undefined)
   if (url !== undefined && !isDatabaseUrl(url))
     throw new InvalidInputError({
@@ -110,15 +111,15 @@ function databaseOf({ database }: GivenOptions): string | undefined {
       problem: 'it has a password, which others can read in the list of processes',
       hint: 'Set PGPASSWORD, or CLAUDE_AGENTS_DATABASE to the whole URL.',
     })
-  return url
 }
 
 /** The settings of the command line by their keys. */
-function settingsOf({ baseDir, logLevel, claude, set = {} }: GivenOptions): Record<string, string> {
+function settingsOf({ baseDir, database, logLevel, claude, set = {} }: GivenOptions): Record<string, string> {
   return {
     ...set,
     ...defined({
       'orchestrator.base_dir': baseDir,
+      'cluster.database': database,
       'logging.level': logLevel,
       'claude.path': claude,
     }),

@@ -257,7 +257,7 @@ export async function openHere(
 }
 
 /** Whether the work is done by workers, which outlive each command. */
-const hasWorkers = async ({ database }: GlobalOptions) =>
+export const hasWorkers = async ({ database }: GlobalOptions): Promise<boolean> =>
   database !== undefined && (await import('../cluster/worker-table.ts')).WorkerTable.areIn(database)
 
 /** The log in a database: of this process alone, or through the workers that it has. */

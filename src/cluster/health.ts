@@ -34,7 +34,7 @@ export async function serveHealth(
         .writeHead(status, { 'content-type': type, connection: 'close' })
         .end(request.method === 'HEAD' ? '' : text)
     const now = health()
-    const { pathname } = new URL(request.url ?? '/', 'http://worker')
+    const [pathname = '/'] = (request.url ?? '/').split('?')
     const isWell = STATES[pathname]
     if (request.method !== 'GET' && request.method !== 'HEAD') answer(405, 'text/plain', 'GET only\n')
     else if (pathname === '/metrics')

@@ -38,6 +38,8 @@ export interface WorkerOptions extends ClusterOptions {
   readonly runner?: AgentRunner
   /** How long an agent that moves away may take to end its work, in ms. Default: 15 minutes. */
   readonly drainMs?: number
+  /** The most agents that the log may have when one is made here. Default: 100. */
+  readonly maxAgents?: number
   /** Limits on the agents that live here. */
   readonly limits?: Limits
   /** Defaults for the options of agents that are made here. */

@@ -15,6 +15,16 @@ export function refuseOldNode(version: string): void {
   })
 }
 
+const PACKAGES: readonly string[] = [
+  'pg',
+  '@effect/platform-node/NodeClusterSocket',
+  '@effect/sql-pg/PgClient',
+]
+
+/** Throws InvalidInputError for a Node that is too old, or a package that is missing. */
+export const requireEngine = (node: string): Promise<unknown> =>
+  loaded(() => Promise.all(PACKAGES.map((name) => import(name))), node)
+
 /** Loads what uses the engine. Throws InvalidInputError if it is not installed. */
 export async function loaded<T>(load: () => Promise<T>, node = process.versions.node): Promise<T> {
   refuseOldNode(node)

@@ -61,6 +61,7 @@ interface WorkerClass<System> {
     readonly residency: Residency
     readonly resume: 'on-demand'
     readonly runner?: AgentRunner
+    readonly maxAgents?: number
     readonly limits?: Limits
     readonly agentDefaults?: AgentDefaults
     readonly logger?: Logger
@@ -106,10 +107,10 @@ export async function openClusterWorker<System extends ClosableSystem>(
   let system: System
   try {
     await join(members, { ...me, release }, addressText(advertise))
-    const { baseDir, runner, limits, agentDefaults, sharedDir = false } = options
+    const { baseDir, runner, maxAgents, limits, agentDefaults, sharedDir = false } = options
     system = await type.open({
       ...{ store, logger, resume: 'on-demand' },
-      ...defined({ baseDir, runner, limits, agentDefaults }),
+      ...defined({ baseDir, runner, maxAgents, limits, agentDefaults }),
       residency: { worker: name, sharedDir },
       placement: {
         owns: (id) => residents.has(id),

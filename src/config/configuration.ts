@@ -20,6 +20,7 @@ import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { locatedServers } from '../events/options/servers.ts'
 import { checkSupervisor } from '../events/options/supervision-rules.ts'
 import { absolutePath, openPlainFile } from '../store/directory.ts'
+import { hasPassword, isDatabaseUrl } from '../store/postgres/url.ts'
 import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './layers.ts'
 import { inCode } from './names.ts'
 import { describeMistake } from './problems.ts'
@@ -55,6 +56,15 @@ export interface Config {
   readonly callMinimum?: Partial<Amount>
   readonly cacheReadWeight?: number
   readonly logFile?: string
+  /** The database that has the log, and what a worker is started with. */
+  readonly cluster?: {
+    readonly database?: string
+    readonly listen?: string
+    readonly advertise?: string
+    readonly health?: string
+    /** Seconds. */
+    readonly drain?: number
+  }
   /** The `claude` command. */
   readonly claudePath?: string
   readonly agents?: readonly DeclaredAgent[]
@@ -122,6 +132,7 @@ export async function loadConfig({
     throw new ConfigError([{ place: placeOf(['workflows', index, part]), problem, hint }])
   })
   checkAgents(values, placeOf)
+  checkDatabase(values, origins, placeOf)
   const supervision = values.supervision && checkedTrees(values.supervision, placeOf)
   if (path !== null && namesProgram(values, origins)) await assertUnwritable(path)
   const settings = resolvedSettings(values, origins, placeOf)
@@ -130,7 +141,7 @@ export async function loadConfig({
     if (relative === undefined || (PROGRAMS.has(key) && !relative.includes('/'))) return relative
     return path !== null && !origins.has(key) ? resolve(dirname(path), relative) : resolve(relative)
   }
-  const { orchestrator, agent_defaults, limits, budget, logging, claude, agents, notify } = values
+  const { orchestrator, agent_defaults, limits, budget, logging, cluster, claude, agents, notify } = values
   const baseDir = from('orchestrator.base_dir', orchestrator?.base_dir)
   const problems =
     found && (file === undefined || untrusted === 'load')
@@ -158,6 +169,7 @@ export async function loadConfig({
     cacheReadWeight: budget?.cache_read_weight,
     logLevel: logging?.level,
     logFile: from('logging.file', logging?.file),
+    cluster,
     claudePath: from('claude.path', claude?.path),
     agents: agents?.map(({ id, system_prompt, budget, workspace, mcp_servers, ...rest }) => ({
       id,
@@ -307,6 +319,33 @@ function checkAgents(
         place: placeOf(['agents', most]),
         problem: `there are ${agents.length} agents, and orchestrator.max_agents allows ${most}`,
         hint: 'Raise max_agents, or declare fewer agents.',
+      },
+    ])
+}
+
+/** A password belongs into the environment: a file is read by others, and so are the words of a command. */
+function checkDatabase(
+  { cluster }: ConfigValues,
+  origins: ReadonlyMap<string, unknown>,
+  placeOf: (path: ValuePath) => string,
+): void {
+  const { database } = cluster ?? {}
+  if (database === undefined || origins.get('cluster.database') === 'environment') return
+  const place = placeOf(['cluster', 'database'])
+  if (!isDatabaseUrl(database))
+    throw new ConfigError([
+      {
+        place,
+        problem: 'it is not a URL of a PostgreSQL database',
+        hint: 'Write it like this: postgresql://USER@HOST:5432/DATABASE',
+      },
+    ])
+  if (hasPassword(database))
+    throw new ConfigError([
+      {
+        place,
+        problem: 'it has a password, which others can read here',
+        hint: 'Set PGPASSWORD, or CLAUDE_AGENTS_DATABASE to the whole URL.',
       },
     ])
 }

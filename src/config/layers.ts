@@ -1,6 +1,7 @@
 /** The layers of the configuration (command line, environment, file, defaults), and the origin of each value. */
 import * as SchemaAST from 'effect/SchemaAST'
 import type { ValuePath } from '../events/options/decoding.ts'
+import { isDatabaseUrl, withoutPassword } from '../store/postgres/url.ts'
 import { SETTINGS } from './schema.ts'
 
 /** Where the value of a setting comes from. */
@@ -73,9 +74,11 @@ export function resolvedSettings(
     const from = given === undefined ? 'default' : (origins.get(name) ?? 'file')
     const variable = `CLAUDE_AGENTS_${setting.variable}`
     const place = from === 'file' ? placeInFile([section, key]) : from === 'environment' ? variable : null
+    const value = given ?? setting.fallback ?? null
     return {
       key: name,
-      value: given ?? setting.fallback ?? null,
+      // It may come from a variable.
+      value: isDatabaseUrl(value) ? withoutPassword(value) : value,
       from,
       place,
       variable,

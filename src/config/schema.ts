@@ -85,6 +85,27 @@ const SECTIONS = {
     },
     'LOG_',
   ),
+  cluster: {
+    ...section({
+      database: setting(
+        Text,
+        'the URL of the PostgreSQL that has the log, without a password; by default the log is in the base directory',
+      ),
+    }),
+    ...section(
+      {
+        listen: setting(Text, 'where a worker listens for the others, HOST:PORT'),
+        advertise: setting(Text, 'where the others reach a worker, if that is not where it listens'),
+        health: setting(Text, 'where a worker answers /healthz, /readyz and /metrics, HOST:PORT'),
+        drain: setting(
+          Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: MOST_SECONDS })),
+          'how many seconds an agent may take to end its work before it moves to another worker',
+          900,
+        ),
+      },
+      'WORKER_',
+    ),
+  },
   claude: section({ path: setting(Text, 'the claude command; by default the one on the PATH') }, 'CLAUDE_'),
 }
 

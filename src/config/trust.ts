@@ -122,13 +122,15 @@ export async function privilegesOf({
   isOfFile,
   placeOf,
 }: Examined): Promise<readonly ConfigProblem[]> {
-  const { orchestrator, agents = [], agent_defaults, supervision = [], claude, notify = [] } = values
+  const { orchestrator, agents = [], agent_defaults, supervision = [], cluster, claude, notify = [] } = values
   const found: ConfigProblem[] = []
   const add = (at: ValuePath, problem: string) => found.push({ place: placeOf(at), problem, hint: '' })
-  if (!(await liesIn(baseDir, dirname(path)))) {
-    if (orchestrator?.base_dir !== undefined && isOfFile('orchestrator.base_dir'))
+  const isInDatabase = cluster?.database !== undefined
+  const isHere = await liesIn(baseDir, dirname(path))
+  if (isInDatabase || !isHere) {
+    if (!isHere && orchestrator?.base_dir !== undefined && isOfFile('orchestrator.base_dir'))
       add(['orchestrator', 'base_dir'], `the base directory ${baseDir} is outside of its folder`)
-    const others = `for the base directory ${baseDir}, which is outside of its folder`
+    const others = `for ${isInDatabase ? 'a database' : `the base directory ${baseDir}`}, which is outside of its folder`
     for (const section of ['orchestrator', 'agent_defaults', 'limits', 'budget'] as const)
       if (
         Object.keys(values[section] ?? {}).some((key) => key !== 'base_dir' && isOfFile(`${section}.${key}`))
@@ -159,6 +161,8 @@ export async function privilegesOf({
     if (workspace?.project)
       add(['agents', index, 'workspace'], `it lets the settings of a project count for ${id}`)
   })
+  for (const [key, does] of Object.entries(OF_CLUSTER) as [keyof typeof OF_CLUSTER, string][])
+    if (cluster?.[key] !== undefined && isOfFile(`cluster.${key}`)) add(['cluster', key], does)
   if (claude?.path !== undefined && isOfFile('claude.path'))
     add(['claude', 'path'], 'it names a program to run')
   notify.forEach(({ command, webhook }, index) => {
@@ -177,6 +181,13 @@ const GRANTS = {
   add_dirs: 'it opens other directories to',
   env: 'it passes variables of your environment to',
   plugins: 'it gives plugins, which run as you, to',
+} as const
+
+const OF_CLUSTER = {
+  database: 'it names the database that your prompts and answers go to',
+  listen: 'it lets a worker listen at an address',
+  advertise: 'it sends the other workers to an address',
+  health: 'it lets a worker answer at an address',
 } as const
 
 const hasTools = (tools: readonly string[] | undefined | null) => (tools ?? []).length > 0

@@ -1,10 +1,12 @@
 /** The table of workers, and what a process is told that cannot be one. Nothing here needs the engine. */
 import { describe, expect, test } from 'vitest'
+import { systemClock } from '../../src/clock.ts'
 import { withClaims } from '../../src/cluster/claims.ts'
 import { addressFrom, addressText, isLoopback } from '../../src/cluster/options.ts'
 import { loaded, refuseOldNode } from '../../src/cluster/requirements.ts'
-import { WorkerTable } from '../../src/cluster/worker-table.ts'
+import { PROTOCOL, WorkerTable } from '../../src/cluster/worker-table.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
+import { databaseFindings } from '../../src/store/postgres/diagnosis.ts'
 import { postgresStore } from '../../src/store/postgres/store.ts'
 import { commandLine } from '../cli/command.ts'
 import { hasPostgres, newDatabase, query } from '../postgres/database.ts'
@@ -90,6 +92,7 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
         address: '10.0.0.1:1',
         agents: 7,
         draining: false,
+        release: '',
         since: expect.stringMatching(/^\d{4}-.*Z$/),
       },
     ])
@@ -103,6 +106,92 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
     expect(await table.list()).toEqual([])
     await table.join('one', '10.0.0.2:1', 2)
     expect(await table.beat(one, 7, tokens)).toMatchObject({ isReplaced: true })
+  })
+
+  test('speak one protocol: one of another release is refused before it changes anything, and so is a client', async () => {
+    const url = await newDatabase()
+    await (await postgresStore(url, { access: 'shared' }))[Symbol.asyncDispose]()
+    // As a release of before the protocol had a number has left them.
+    await query(url, 'alter table claude_agents.workers drop column protocol, drop column release')
+    await query(
+      url,
+      "insert into claude_agents.workers (name, address, epoch) values ('old', '10.0.0.1:1', 1)",
+    )
+    await using table = await WorkerTable.at(url)
+    expect(await table.list()).toMatchObject([{ worker: 'old', release: '' }])
+    await expect(table.checkProtocol()).rejects.toMatchObject({
+      _tag: 'ClusterProtocolMismatch',
+      message: expect.stringContaining(
+        `"old" speaks version 1 of the cluster's protocol; this program speaks version ${PROTOCOL}`,
+      ),
+      hint: expect.stringContaining('cluster drain old'),
+    })
+    await query(url, "update claude_agents.workers set seen = now() - interval '20 s'")
+    await table.checkProtocol()
+    await query(
+      url,
+      "alter table claude_agents.workers add column protocol int not null default 1, add column release text not null default ''",
+    )
+    await table.join('new', '10.0.0.1:2', 2, '9.9.9')
+    await table.checkProtocol()
+    await expect(table.checkProtocol(PROTOCOL - 1)).rejects.toMatchObject({
+      message: expect.stringContaining('"new" is of release 9.9.9'),
+      hint: expect.stringContaining('Upgrade this program'),
+    })
+  })
+
+  test('that continue while a newer release has brought the tables up to date write as before', async () => {
+    const url = await newDatabase()
+    await using store = await postgresStore(url, { access: 'shared' })
+    await using table = await WorkerTable.at(url)
+    await table.join('one', '10.0.0.1:1', store.epoch)
+    await query(url, 'insert into claude_agents.migrations (version) values (999)')
+    await store.append('agent/a', [counted(1)])
+    expect(await table.beat({ name: 'one', epoch: store.epoch }, 1, new Map())).toMatchObject({
+      isReplaced: false,
+    })
+    await expect(postgresStore(url, { access: 'shared' })).rejects.toMatchObject({
+      _tag: 'UnsupportedFormat',
+    })
+  })
+
+  test('that were killed are forgotten after a day', async () => {
+    const url = await newDatabase()
+    await using store = await postgresStore(url, { access: 'shared' })
+    await using table = await WorkerTable.at(url)
+    for (const name of ['one', 'two']) await table.join(name, '10.0.0.1:1', store.epoch)
+    await query(url, "update claude_agents.workers set seen = now() - interval '25 h' where name = 'one'")
+    await table.join('three', '10.0.0.1:1', store.epoch)
+    expect(await query(url, 'select name from claude_agents.workers order by 1')).toEqual([
+      ...[{ name: 'three' }, { name: 'two' }],
+    ])
+  })
+
+  test('are refused where the clock is wrong, of which doctor warns early, as of too few connections', async () => {
+    const url = await newDatabase()
+    await using store = await postgresStore(url, { access: 'shared' })
+    await using table = await WorkerTable.at(url)
+    const off = (ms: number) => ({ ...systemClock, now: () => Date.now() + ms })
+    await table.checkClock(off(1000))
+    await expect(table.checkClock(off(180_000))).rejects.toThrow('180 s ahead of that of the database')
+    await expect(table.checkClock(off(-180_000))).rejects.toThrow('180 s behind that of the database')
+    const finding = async (name: string, ms: number) => {
+      for await (const found of databaseFindings(url, { clock: off(ms) }))
+        if (found.name === name) return found
+      return undefined
+    }
+    expect(await finding('clock', 0)).toMatchObject({ isFine: true })
+    expect(await finding('clock', 30_000)).toMatchObject({
+      isFine: false,
+      fix: expect.stringContaining('timedatectl'),
+    })
+    expect(await finding('connections', 0)).toMatchObject({ isFine: true })
+    for (let n = 0; n < 20; n++) await table.join(`w${n}`, '10.0.0.1:1', store.epoch)
+    expect(await finding('connections', 0)).toMatchObject({
+      isFine: false,
+      message: expect.stringContaining('20 workers take up to 220'),
+      fix: expect.stringContaining('max_connections to 241'),
+    })
   })
 
   test('are none where no database is named, and where it never had one', async () => {

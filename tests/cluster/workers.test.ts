@@ -95,13 +95,26 @@ describe.skipIf(!hasPostgres)('Agents in several workers', { timeout: 240_000 },
 
 describe.skipIf(!hasPostgres)('claude-agents worker', { timeout: 240_000 }, () => {
   test('serves agents that other commands create and ask, is listed, and is drained', async () => {
-    const { run, start } = await commandLine({ CLAUDE_AGENTS_DATABASE: await newDatabase() })
+    const database = await newDatabase()
+    const { run, start } = await commandLine({ CLAUDE_AGENTS_DATABASE: database })
     const works = async (...words: string[]) => {
       const ran = await run(['--json', ...words])
       expect(ran).toMatchObject({ exitCode: 0 })
       return ran.values
     }
-    const words = ['--json', '--simulate', '--base-dir', 'one', 'worker', '--name', 'one', '--drain', '60']
+    const words = [
+      '--json',
+      '--simulate',
+      '--base-dir',
+      'one',
+      'worker',
+      '--name',
+      'one',
+      '--drain',
+      '60',
+      '--health',
+      '127.0.0.1:0',
+    ]
     const worker = start(...words)
     await vi.waitFor(
       async () => expect(await works('cluster', 'workers')).toMatchObject([{ worker: 'one' }]),
@@ -118,14 +131,39 @@ describe.skipIf(!hasPostgres)('claude-agents worker', { timeout: 240_000 }, () =
       stderr: expect.stringContaining('live in workers'),
     })
     const [row] = await works('cluster', 'workers')
-    expect(Object.keys(row ?? {}).sort()).toEqual(['address', 'agents', 'draining', 'since', 'worker'])
+    expect(Object.keys(row ?? {}).sort()).toEqual([
+      ...['address', 'agents', 'draining', 'release', 'since', 'worker'],
+    ])
+    expect(await works('metrics')).toContainEqual({
+      ...{ name: 'claude_agents_worker_agents', labels: { worker: 'one', release: row?.release }, value: 1 },
+    })
+    expect(await works('--base-dir', 'one', 'ps')).toEqual([])
+    expect(await run(['serve', 'status'])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('cluster workers'),
+    })
+    // What the page says of a worker.
+    const connections = await query<{ count: number }>(
+      database,
+      "select count(*)::int as count from pg_stat_activity where datname = current_database() and application_name like 'claude-agents%'",
+    )
+    expect(connections[0]?.count).toBeLessThanOrEqual(11)
+    expect(
+      await query(
+        database,
+        "select nspname || '.' || relname as name from pg_class join pg_namespace n on n.oid = relnamespace where relkind = 'r' and relname like '%cluster%' order by 1",
+      ),
+    ).toEqual(
+      ['locks', 'runner_migrations', 'runners'].map((name) => ({ name: `claude_agents.cluster_${name}` })),
+    )
     expect(await works('cluster', 'drain', 'one')).toEqual([
       { worker: 'one', moved: 1, leftMs: expect.any(Number) },
     ])
     const { stdout, exitCode } = await worker
     expect(exitCode).toBe(0)
     const [ready] = stdout.split('\n').map((line) => JSON.parse(line))
-    expect(ready).toEqual({ worker: 'one', listen: expect.stringMatching(/^127\.0\.0\.1:\d+$/), ready: true })
+    const address = expect.stringMatching(/^127\.0\.0\.1:\d+$/)
+    expect(ready).toEqual({ worker: 'one', listen: address, health: address, ready: true })
     expect(await works('cluster', 'workers')).toEqual([])
   })
 

@@ -161,6 +161,11 @@ const VALUES: Readonly<Record<string, readonly [file: string, variable: string, 
   'budget.cache_read_weight': ['0', '0.5', '1'],
   'logging.level': ['ERROR', 'Debug', 'info'],
   'logging.file': ['/of-file', '/of-variable', '/of-option'],
+  'cluster.database': ['postgresql://h/file', 'postgresql://h/variable', 'postgresql://h/option'],
+  'cluster.listen': ['h:1', 'h:2', 'h:3'],
+  'cluster.advertise': ['h:1', 'h:2', 'h:3'],
+  'cluster.health': ['h:1', 'h:2', 'h:3'],
+  'cluster.drain': ['1', '2', '3'],
   'claude.path': ['/of-file', '/of-variable', '/of-option'],
 }
 /** What a text is parsed as, where that is not a string. */
@@ -380,4 +385,19 @@ workflows:
     await write(`workflows:\n${list}\n`)
     expect(await problem()).toContain(`claude-agents.yaml:${message}`)
   })
+})
+
+test('The database of a log may be in the file, its password only in the environment, and none of it is shown', async () => {
+  const loaded = (text: string, environment = {}) => write(text).then(() => load({ environment }))
+  const config = await loaded('cluster: { database: postgresql://me@h/d, drain: 60 }')
+  expect(config.cluster).toEqual({ database: 'postgresql://me@h/d', drain: 60 })
+  await expect(loaded('cluster: { databse: x }')).rejects.toThrow('database')
+  await expect(loaded('cluster: { database: "postgresql://me:s3cret@h/d" }')).rejects.toThrow(
+    '1:22: it has a password',
+  )
+  await expect(loaded('cluster: { database: h }')).rejects.toThrow('not a URL of a PostgreSQL database')
+  const url = 'postgresql://me:s3cret@h/d'
+  const secret = await loaded('', { CLAUDE_AGENTS_DATABASE: url })
+  expect(secret.cluster?.database).toBe(url)
+  expect(JSON.stringify(secret.settings)).not.toContain('s3cret')
 })

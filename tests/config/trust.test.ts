@@ -87,6 +87,13 @@ describe('a file that the user has not trusted', () => {
     ['claude: { path: sh }', '1:17: it names a program to run'],
     ['notify: [{ command: [sh] }]', '1:21: it names a program to run'],
     [
+      'cluster: { database: "postgresql://me@h/d" }',
+      '1:22: it names the database that your prompts and answers go to',
+    ],
+    ['cluster: { listen: "0.0.0.0:1" }', '1:20: it lets a worker listen at an address'],
+    ['cluster: { advertise: "h:1" }', '1:23: it sends the other workers to an address'],
+    ['cluster: { health: "0.0.0.0:1" }', '1:20: it lets a worker answer at an address'],
+    [
       'notify: [{ webhook: { url: "https://example.com/hook/SECRET" } }]',
       '1:21: it tells https://example.com what happens.',
     ],
@@ -117,6 +124,10 @@ describe('a file that the user has not trusted', () => {
       expect(await refusal({ options: { 'orchestrator.base_dir': baseDir } })).toContain(reason)
       expect(await refusal({ environment: { ...environment, CLAUDE_AGENTS_BASE_DIR: baseDir } })).toContain(
         reason,
+      )
+      const database = 'postgresql://127.0.0.1/agents'
+      expect(await refusal({ environment: { ...environment, CLAUDE_AGENTS_DATABASE: database } })).toContain(
+        reason.replace('the base directory', 'a database'),
       )
       // The default directory may be a link that came with the repository.
       await symlink(baseDir, join(folder, '.claude-agents'))

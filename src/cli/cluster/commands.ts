@@ -62,15 +62,17 @@ async function work(globals: GlobalOptions, { drain: drainSeconds, ...options }:
   const screen = terminal(globals)
   const interruption = listenForInterruption()
   const { baseDir, config } = globals
+  const { drain, ...configured } = config.cluster ?? {}
   // It uses the package as programs do: the engine has to be there once.
   const { openWorker } = await import('../../entry-points/cluster.ts')
   const opened = await openRunner(globals, screen)
   try {
     const worker: ClusterWorker = await openWorker({
+      ...configured,
       ...{ database, baseDir, runner: opened.runner, logger: opened.logger },
-      ...defined({ limits: config.limits, agentDefaults: config.agentDefaults }),
+      ...defined({ maxAgents: config.maxAgents, limits: config.limits, agentDefaults: config.agentDefaults }),
       ...options,
-      ...(drainSeconds === undefined ? {} : { drainMs: drainSeconds * 1000 }),
+      ...defined({ drainMs: inMs(drainSeconds ?? drain) }),
     })
     const { name, listen, health } = worker
     if (screen.json) screen.value(defined({ worker: name, listen, health, ready: true }))
@@ -97,6 +99,8 @@ async function work(globals: GlobalOptions, { drain: drainSeconds, ...options }:
     await opened[Symbol.asyncDispose]()
   }
 }
+
+const inMs = (seconds: number | undefined) => (seconds === undefined ? undefined : seconds * 1000)
 
 function workers(globals: GlobalOptions): Promise<void> {
   return withMembers(globals, 'cluster workers', async (members) => {

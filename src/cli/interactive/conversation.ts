@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { printReply } from '../agent/ask.ts'
-import { refuseDatabase } from '../existing-store.ts'
 import { reportFailure } from '../failure.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import type { Definition } from '../lazy-command.ts'
@@ -23,7 +22,6 @@ export const interactiveCommand =
   }
 
 async function converse(globals: GlobalOptions, makeProgram: () => Command): Promise<void> {
-  refuseDatabase(globals, 'interactive')
   if (isConversation())
     throw new InvalidInputError({
       what: 'interactive',
@@ -184,10 +182,11 @@ class Conversation {
 
   /** The command line with the global options of this session. */
   #program(): Command {
-    const { baseDir, color, logLevel, config } = this.#globals
+    const { baseDir, color, logLevel, config, given } = this.#globals
     const program = this.#makeProgram()
     program.setOptionValue('baseDir', baseDir)
     program.setOptionValue('logLevel', logLevel)
+    if (given.database !== undefined) program.setOptionValue('database', given.database)
     if (!color) program.setOptionValue('color', false)
     if (config.file !== null) program.setOptionValue('config', config.file)
     return program

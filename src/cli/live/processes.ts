@@ -4,7 +4,6 @@ import type { RunningProcess } from '../../actors/agent/processes.ts'
 import { listProcesses } from '../../claude/process/list.ts'
 import { duration } from '../../events/figures.ts'
 import { accountLine } from '../account/commands.ts'
-import { refuseDatabase } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { readStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
@@ -18,10 +17,14 @@ export function psCommand(command: Command): void {
 }
 
 async function ps(globals: GlobalOptions): Promise<void> {
-  refuseDatabase(globals, 'ps')
   try {
     await readStore(globals, async ({ orchestrator, terminal, owner }) => {
       const found = await orchestrator.processes()
+      // A worker has a directory, and a machine, of its own.
+      if (globals.database !== undefined)
+        terminal.note(
+          `the calls that run on this machine for ${globals.baseDir}: --base-dir names another worker's`,
+        )
       if (owner !== null && found.some((one) => one.owner === null))
         terminal.note(
           `process ${owner} has the store open and serves no other process; this is what its log says`,
@@ -29,6 +32,7 @@ async function ps(globals: GlobalOptions): Promise<void> {
       print(
         terminal,
         found.map((one) => ({ ...one, owner: one.owner ?? owner })),
+        globals.database === undefined,
       )
       const accounts = await orchestrator.accounts.list()
       if (terminal.json) for (const account of accounts) terminal.value(account)
@@ -67,7 +71,8 @@ const COLUMNS = [
   { head: 'STATE', flexible: true },
 ] as const
 
-const print = (screen: Terminal, running: readonly RunningProcess[]) =>
+/** @param isAdopted Whether what has no owner waits for the next process that opens the store. */
+const print = (screen: Terminal, running: readonly RunningProcess[], isAdopted = true) =>
   list(screen, running, 'No call is running.', (processes) =>
     table(
       screen,
@@ -78,7 +83,7 @@ const print = (screen: Terminal, running: readonly RunningProcess[]) =>
         callId,
         others === 0 ? pid : `${pid} +${others}`,
         duration(ageMs),
-        state === 'known' && owner === null ? 'known, waiting to be adopted' : state,
+        isAdopted && state === 'known' && owner === null ? 'known, waiting to be adopted' : state,
       ]),
     ),
   )

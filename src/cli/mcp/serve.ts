@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { Transform } from 'node:stream'
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio'
 import { inTime, systemClock } from '../../clock.ts'
-import { hasStore, refuseDatabase } from '../existing-store.ts'
+import { BY_A_WORKER, hasStore, refuseDatabase } from '../existing-store.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { type Interruption, listenForInterruption } from '../interruption.ts'
 import { commandLogger } from '../logger.ts'
-import { withSession } from '../session.ts'
+import { hasWorkers, withSession } from '../session.ts'
 import { terminal } from '../terminal/output.ts'
 import { clientServer } from './server.ts'
 import type { ToolTeam } from './team.ts'
@@ -20,7 +20,7 @@ export interface McpOptions {
 }
 
 export async function serveMcp(globals: GlobalOptions, { allowApprove = false }: McpOptions): Promise<void> {
-  refuseDatabase(globals, 'mcp')
+  if (!(await hasWorkers(globals))) refuseDatabase(globals, 'mcp', BY_A_WORKER)
   const logger = await commandLogger(globals)
   if (process.stdin.isTTY)
     terminal(globals).note('This speaks MCP on stdin and stdout. To add it: claude mcp add (docs/mcp.md)')

@@ -14,7 +14,7 @@ import { connectOwner, type OwnerClient } from '../../remote/client.ts'
 import { remoteOrchestrator } from '../../remote/orchestrator.ts'
 import { FILE_MODE } from '../../store/directory.ts'
 import { livenessOf } from '../../store/process-identity.ts'
-import { hasStore, refuseDatabase } from '../existing-store.ts'
+import { ASK_THE_WORKERS, hasStore, refuseDatabase } from '../existing-store.ts'
 import { type GlobalOptions, wordsOf } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
@@ -122,7 +122,7 @@ const NOT_RUNNING = 3
 
 /** `serve status` */
 export async function tellStatus(globals: GlobalOptions): Promise<void> {
-  refuseDatabase(globals, 'serve status')
+  refuseDatabase(globals, 'serve status', ASK_THE_WORKERS)
   const screen = terminal(globals)
   const client = hasStore(globals) ? await connectOwner(globals.baseDir) : null
   if (client === null) {
@@ -174,7 +174,7 @@ function tellNone({ baseDir }: GlobalOptions, screen: Terminal): void {
 
 /** `serve stop`: resolves when the process has ended. Throws OwnerOnly if it does not end on request. */
 export async function stopOwner(globals: GlobalOptions, { now = false }: { now?: boolean }): Promise<void> {
-  refuseDatabase(globals, 'serve stop')
+  refuseDatabase(globals, 'serve stop', ASK_THE_WORKERS)
   const screen = terminal(globals)
   const client = hasStore(globals) ? await connectOwner(globals.baseDir) : null
   if (client === null) {

@@ -4,6 +4,7 @@ import { access, constants, readdir, stat, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type LoginKind, loginKind } from '../../claude/login/account.ts'
 import { formatVersion, locateProgram } from '../../claude/program.ts'
+import { requireEngine } from '../../cluster/requirements.ts'
 import { describeError } from '../../events/errors/base.ts'
 import { LOG_IN, shellWord } from '../../events/errors/phrases.ts'
 import { plural } from '../../events/figures.ts'
@@ -76,8 +77,33 @@ async function* databaseChecks(url: string): AsyncGenerator<Check> {
   try {
     for await (const { name, isFine, message, fix } of databaseFindings(url))
       yield isFine ? ok(name, message) : { name, status: 'warning', message, fix }
+    yield await checkCluster(url)
   } catch (error) {
     yield failed('database', error)
+  }
+}
+
+/** Whether this machine can take part in the cluster that the database has, or would. */
+async function checkCluster(url: string, version = process.versions.node): Promise<Check> {
+  const name = 'cluster'
+  const { WorkerTable } = await import('../../cluster/worker-table.ts')
+  await using members = await WorkerTable.at(url)
+  const workers = await members.list()
+  const there = workers.length === 0 ? 'no worker' : plural(workers.length, 'worker')
+  try {
+    await members.checkProtocol()
+    await requireEngine(version)
+    return ok(name, `${there}; this machine can have one`)
+  } catch (error) {
+    const { message, hint } = describeError(error)
+    // One process works with the log, and needs nothing of this.
+    if (workers.length === 0) return ok(name, `${there}, and none is possible here: ${message}`)
+    return {
+      name,
+      status: 'warning',
+      message: `${there}, which cannot be reached from here: ${message}`,
+      fix: hint,
+    }
   }
 }
 

@@ -1,6 +1,5 @@
 /** How far the clock of this machine is from that of the database: what is due is recorded by one machine and done by another. */
 import { type Clock, steadyTime } from '../../clock.ts'
-import { duration } from '../../events/figures.ts'
 
 /** A worker with more than that is refused, in ms. */
 export const LARGEST_SKEW_MS = 60_000
@@ -23,6 +22,6 @@ export async function clockSkew(
   return found.skewMs
 }
 
-/** `3 min ahead of`, ready to be followed by what it is compared with. */
+/** `180 s ahead of`, ready to be followed by what it is compared with. */
 export const skewText = (skewMs: number): string =>
-  `${duration(Math.abs(skewMs))} ${skewMs > 0 ? 'ahead of' : 'behind'}`
+  `${Math.round(Math.abs(skewMs) / 1000)} s ${skewMs > 0 ? 'ahead of' : 'behind'}`

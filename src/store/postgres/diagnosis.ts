@@ -1,6 +1,7 @@
 /** What to know of a database before a log is kept in it: what could lose facts, and what could slow them down. */
-import { steadyTime, systemClock } from '../../clock.ts'
+import { type Clock, steadyTime, systemClock } from '../../clock.ts'
 import { plural } from '../../events/figures.ts'
+import { clockSkew, LARGEST_SKEW_MS, skewText } from './clock-skew.ts'
 import { type DatabaseOptions, type PostgresConnection, PostgresDatabase } from './database.ts'
 import { checkServer, holder, logRow, poolerOf, requireLog } from './session.ts'
 
@@ -16,6 +17,10 @@ export interface DatabaseFinding {
 const SLOW_MS = 20
 /** Of one process, and as many again for what else uses the server. */
 const CONNECTIONS_NEEDED = 10
+/** What a worker takes at most, and as many again for one that takes the place of another. */
+const CONNECTIONS_OF_WORKER = 11
+/** What is due is done by the clock of another machine. */
+const NOTED_SKEW_MS = 2000
 
 /**
  * Looks at a database, and changes nothing.
@@ -24,18 +29,18 @@ const CONNECTIONS_NEEDED = 10
  */
 export async function* databaseFindings(
   url: string,
-  options: DatabaseOptions = {},
+  { clock = systemClock, ...options }: DatabaseOptions & { readonly clock?: Clock } = {},
 ): AsyncGenerator<DatabaseFinding, void, undefined> {
   await using database = await PostgresDatabase.at(url, options)
   try {
     await using connection = await database.connect()
-    yield* findings(connection, database)
+    yield* findings(connection, database, clock)
   } catch (error) {
     throw database.notOpened(error)
   }
 }
 
-async function* findings(connection: PostgresConnection, database: PostgresDatabase) {
+async function* findings(connection: PostgresConnection, database: PostgresDatabase, clock: Clock) {
   const { path, schema } = connection
   const finding = (name: string, message: string, fix = ''): DatabaseFinding => ({
     ...{ name, message, fix },
@@ -79,15 +84,32 @@ async function* findings(connection: PostgresConnection, database: PostgresDatab
   yield latency > SLOW_MS
     ? finding('latency', measured, 'Every append takes at least as long: use a database that is nearer.')
     : finding('latency', measured)
+  const skewMs = await clockSkew((text) => connection.rows<{ now: number }>(text), clock)
+  yield Math.abs(skewMs) < NOTED_SKEW_MS
+    ? finding('clock', 'the same as that of the database')
+    : finding(
+        'clock',
+        `${skewText(skewMs)} that of the database`,
+        `Set both by the network: timedatectl set-ntp true. A worker with more than ${LARGEST_SKEW_MS / 1000} s is refused.`,
+      )
+  const isThere = await connection.rows('select from pg_namespace where nspname = $1', [schema.slice(1, -1)])
+  const workers = isThere.length === 0 ? 0 : await workerCount(connection)
   const [room] = await connection.rows<{ free: number; most: number }>(
     `select current_setting('max_connections')::int - (select count(*) from pg_stat_activity)::int as free,
             current_setting('max_connections')::int as most`,
   )
   const free = `${room?.free} of ${room?.most} are free`
-  yield (room?.free ?? 0) < CONNECTIONS_NEEDED
-    ? finding('connections', free, 'Raise max_connections: a process takes up to 5.')
-    : finding('connections', free)
-  const isThere = await connection.rows('select from pg_namespace where nspname = $1', [schema.slice(1, -1)])
+  const most = room?.most ?? 0
+  const needed = CONNECTIONS_NEEDED + workers * CONNECTIONS_OF_WORKER
+  if (workers > 0 && most < needed + CONNECTIONS_OF_WORKER)
+    yield finding(
+      'connections',
+      `${free}, and ${plural(workers, 'worker')} take up to ${workers * CONNECTIONS_OF_WORKER}`,
+      `Raise max_connections to ${needed + CONNECTIONS_OF_WORKER} or more: a worker takes up to ${CONNECTIONS_OF_WORKER}, and one that is replaced overlaps with the next.`,
+    )
+  else if ((room?.free ?? 0) < CONNECTIONS_NEEDED)
+    yield finding('connections', free, 'Raise max_connections: a process takes up to 5.')
+  else yield finding('connections', free)
   if (isThere.length === 0) yield finding('log', 'none yet')
   else {
     await requireLog(connection)
@@ -110,6 +132,19 @@ async function rights(
   if (row?.may_create) return finding('rights', `${row.user} may make the tables of a log`)
   const fix = `As an administrator: grant create on database ${row?.database} to ${row?.user}`
   return finding('rights', `${row?.user} may not make tables in ${row?.database}`, fix)
+}
+
+/** Those that were heard of; 0 in a log of before there were any. */
+async function workerCount(connection: PostgresConnection): Promise<number> {
+  const { schema } = connection
+  const [table] = await connection.rows<{ name: string | null }>('select to_regclass($1)::text as name', [
+    `${schema}.workers`,
+  ])
+  if (!table?.name) return 0
+  const [found] = await connection.rows<{ count: number }>(
+    `select count(*)::int as count from ${schema}.workers where seen > now() - interval '15 s'`,
+  )
+  return found?.count ?? 0
 }
 
 async function latencyOf(connection: PostgresConnection): Promise<number> {

@@ -1,0 +1,59 @@
+/** The unit and the compose file of docs/cluster.md: systemd accepts the one, and the command accepts the options of both. */
+import { spawnSync } from 'node:child_process'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { completeProgram } from '../../src/cli/program.ts'
+import { MAIN } from '../cli/command.ts'
+import { temporaryDirectory } from '../store/temporary.ts'
+import { blocks } from './documents.ts'
+
+const PAGE = 'docs/cluster.md'
+const [unit = ''] = blocks(PAGE, 'ini')
+const compose = parse(blocks(PAGE, 'yaml')[0] ?? '')
+const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
+
+/** The options that a line of words gives to `worker`. */
+const optionsOf = (line: string) => line.split(' worker ')[1]?.match(/--[a-z-]+/g) ?? []
+
+describe('The unit of a worker', () => {
+  test.skipIf(!hasSystemd)('is one that systemd accepts without a warning', async () => {
+    const home = await temporaryDirectory()
+    await mkdir(join(home, 'my-project/node_modules/.bin'), { recursive: true })
+    await symlink(MAIN, join(home, 'my-project/node_modules/.bin/claude-agents'))
+    const file = join(home, 'claude-agents-worker.service')
+    await writeFile(file, unit)
+    const { status, stderr } = spawnSync('systemd-analyze', ['--user', '--man=no', 'verify', file], {
+      env: { ...process.env, HOME: home, XDG_RUNTIME_DIR: home },
+      encoding: 'utf8',
+    })
+    expect({ status, said: stderr.split('\n').filter((line) => line.includes('claude-agents')) }).toEqual({
+      status: 0,
+      said: [],
+    })
+  })
+
+  test('has more time to stop than its agents have to end their work', () => {
+    expect(/^TimeoutStopSec=(\d+)min$/m.exec(unit)?.[1]).toBe('16')
+    expect(compose.services.worker.stop_grace_period).toBe('16m')
+  })
+})
+
+test('What the page starts workers with are options of the command', async () => {
+  const worker = (await completeProgram()).commands.find((command) => command.name() === 'worker')
+  const known = worker?.options.map(({ long }) => long)
+  for (const line of [/^ExecStart=(.*)$/m.exec(unit)?.[1] ?? '', compose.services.worker.command]) {
+    expect(optionsOf(line).length).toBeGreaterThan(0)
+    for (const option of optionsOf(line)) expect(known).toContain(option)
+  }
+})
+
+test('The compose file waits for the database, keeps its files, and has no password in it', () => {
+  const { database, worker } = compose.services
+  expect(worker.depends_on.database.condition).toBe('service_healthy')
+  expect(Object.keys(compose.volumes)).toEqual(database.volumes.map((one: string) => one.split(':')[0]))
+  for (const value of [database.environment.POSTGRES_PASSWORD, worker.environment.PGPASSWORD])
+    expect(value).toMatch(/^\$\{PGPASSWORD:/)
+  expect(worker.environment.CLAUDE_AGENTS_DATABASE).not.toMatch(/:[^/]+@/)
+})
