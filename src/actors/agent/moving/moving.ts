@@ -127,8 +127,11 @@ export class Moving {
       stored: { ...stored, ...(files !== undefined && { files: { ...own, commit: files } }) },
       ...(files !== undefined && { files: { commit: files } }),
     }
-    await this.#bringFiles(agent, context)
-    await this.#bringSessions(agent, context)
+    const problems: string[] = []
+    const workspace = await outcomeOf(() => this.#bringFiles(agent, context), problems)
+    const session = await outcomeOf(() => this.#bringSessions(agent, context), problems)
+    const lost = lostInWords({ workspace, session, problems })
+    if (lost) this.#environment.logger.warn({ agent }, lost)
   }
 
   async #bringFiles(agent: string, { stored, files, config }: Brings): Promise<Brought> {
@@ -183,8 +186,7 @@ export class Moving {
       session && runner.homes
         ? await attempt('its conversation', problems, () => this.#storeSession(place, session, stored))
         : undefined
-    if (texts?.isLost)
-      problems.push('the transcript of its conversation cannot be read, or is too large')
+    if (texts?.isLost) problems.push('the transcript of its conversation cannot be read, or is too large')
     this.#tell(agent, problems, tell)
     const data = defined({
       home,
