@@ -6,11 +6,10 @@
  * M2. An agent has come to where it lives (`AgentMoved`) before anything is done with its files or its sessions there.
  * M3. Files and sessions are those of the last turn that was recorded, or the log says that they are lost: never older ones.
  */
-import type { AgentRunner } from '../../../claude/runner.ts'
-import type { HomeText } from '../../../claude/session/home-texts.ts'
+import type { AgentRunner, HomeText } from '../../../claude/runner.ts'
 import { type AgentFact, NO_FILES } from '../../../events/agent-facts.ts'
 import { defined } from '../../../events/json.ts'
-import type { Brought, Home, StoredFiles, StoredPack, StoredText } from '../../../events/moving-facts.ts'
+import type { Brought, Home, StoredFiles, StoredPack, StoredText } from '../../../events/options/moving.ts'
 import type { Logger } from '../../../logger.ts'
 import type { BlobReference, Blobs } from '../../../store/blobs.ts'
 import type { AgentDirectories } from '../../../workspaces/directories.ts'
