@@ -6,7 +6,6 @@ import type { Equipment } from '../events/options/agent.ts'
 import type { ServerStatus } from '../events/options/servers.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
 import type { FilesOperations } from '../workspaces/files/operations.ts'
-import type { HomeOperations } from './session/home-texts.ts'
 
 /** One call: one run of an agent's program for a task. Everything in it was decided and logged before it starts. */
 export interface Call {
@@ -188,6 +187,30 @@ export interface TakenSession {
 export interface TakenTurns {
   readonly turns: number
   readonly spent: CallSpending
+}
+
+/** A file of the home by its name, or a transcript by the id of its session. */
+export interface HomeText {
+  readonly name: string
+  readonly text: string
+}
+
+export interface HomeTexts {
+  /** The transcript that has the session; null if there is none that can be read, or it is too large. */
+  readonly session: HomeText | null
+  readonly notes: readonly HomeText[]
+}
+
+/** What a runner keeps of conversations in the homes of agents. */
+export interface HomeOperations {
+  read(sessionId: string, directories: AgentDirectories): Promise<HomeTexts>
+  /** Lays them out. *Contract:* a file is there as a whole, or as it was before. */
+  write(
+    texts: { readonly sessions: readonly HomeText[]; readonly notes: readonly HomeText[] },
+    directories: AgentDirectories,
+  ): Promise<void>
+  /** Whether a call can continue the session. */
+  has(sessionId: string, directories: AgentDirectories): Promise<boolean>
 }
 
 /** What became of a call whose outcome was not recorded. */

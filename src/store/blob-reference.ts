@@ -31,11 +31,11 @@ export function checkBlob({ sha256, bytes }: BlobReference, content: Buffer, fil
 }
 
 /**
- * The references in a fact's data. An object with fields besides the two of a reference is not one: it describes a blob
+ * The references in a fact's data; none in what says that it was dropped. An object with fields besides the two of a reference is not one: it describes a blob
  * (a placed file, a dropped body) without needing it.
  */
 export function* blobReferences(data: Json): Generator<BlobReference, void, undefined> {
-  if (data === null || typeof data !== 'object') return
+  if (data === null || typeof data !== 'object' || ('dropped' in data && data.dropped === true)) return
   if (isReference(data)) yield data
   else for (const value of Object.values(data)) yield* blobReferences(value)
 }

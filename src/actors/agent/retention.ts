@@ -54,6 +54,8 @@ export function agentRetention(rule: RetentionRule): Retention {
   const steps = new Map<string, string>()
   const answers = new Set<string>()
   const naming = new Map<string, NamingFact[]>()
+  /** Of each agent, the newest facts that say what of it is stored, by what they say. */
+  const newest = new Map<string, Map<string, number>>()
   let decided: { readonly tasks: ReadonlySet<string>; readonly snapshots: OldSnapshots } | undefined
 
   const see = (recorded: Recorded) => {
@@ -64,6 +66,12 @@ export function agentRetention(rule: RetentionRule): Retention {
       const facts = naming.get(stream) ?? []
       naming.set(stream, facts)
       facts.push({ position, taskId, commits, isDropped: data.dropped === true })
+    }
+    if (type === 'AgentRemoved') newest.delete(stream)
+    if (type === 'AgentStored') {
+      const own = newest.get(stream) ?? new Map<string, number>()
+      newest.set(stream, own)
+      for (const what of ['files', 'sessions', 'notes']) if (what in data) own.set(what, position)
     }
     if (stream.startsWith('run/')) {
       if (RUN_ENDS.has(type)) openRuns.delete(stream)
@@ -109,6 +117,11 @@ export function agentRetention(rule: RetentionRule): Retention {
     reduce({ stream, type, data, position }) {
       const { tasks: dropped, snapshots } = decide()
       if (rule.snapshots && snapshots.facts.has(position)) return { ...data, dropped: true }
+      // What was stored later contains it.
+      if (type === 'AgentStored')
+        return data.dropped === true || [...(newest.get(stream)?.values() ?? [])].includes(position)
+          ? undefined
+          : { ...data, dropped: true }
       const fields = BODIES[type]
       if (!fields || typeof data.taskId !== 'string') return undefined
       const key = taskKey(stream, data.taskId)

@@ -3,37 +3,13 @@ import { randomUUID } from 'node:crypto'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readAgentFile } from '../../workspaces/agent-file.ts'
-import type { AgentDirectories } from '../../workspaces/directories.ts'
 import { RECORD_NAME } from '../../workspaces/inputs/placed-record.ts'
 import { prepareDirectories, removeFrom } from '../../workspaces/lifecycle.ts'
 import { isSessionId } from '../arguments.ts'
+import type { HomeOperations, HomeText } from '../runner.ts'
 import { transcriptFolder } from './branch.ts'
 import { ANSWERS_NAME, Sessions } from './origin.ts'
 import { isReadable } from './transcripts.ts'
-
-/** A file of the home by its name, or a transcript by the id of its session. */
-export interface HomeText {
-  readonly name: string
-  readonly text: string
-}
-
-export interface HomeTexts {
-  /** The transcript that has the session; null if there is none that can be read, or it is too large. */
-  readonly session: HomeText | null
-  readonly notes: readonly HomeText[]
-}
-
-/** What a runner keeps of conversations in the homes of agents. */
-export interface HomeOperations {
-  read(sessionId: string, directories: AgentDirectories): Promise<HomeTexts>
-  /** Lays them out. *Contract:* a file is there as a whole, or as it was before. */
-  write(
-    texts: { readonly sessions: readonly HomeText[]; readonly notes: readonly HomeText[] },
-    directories: AgentDirectories,
-  ): Promise<void>
-  /** Whether a call can continue the session. */
-  has(sessionId: string, directories: AgentDirectories): Promise<boolean>
-}
 
 /** In bytes. The log has what was said in a larger one. */
 const LARGEST_TEXT = 64 * 2 ** 20

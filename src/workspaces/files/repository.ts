@@ -97,7 +97,7 @@ export class FilesRepository {
     this.#kept.set(ref, commit)
   }
 
-  /** Lets a ref continue from a commit that was made elsewhere. What it was at is kept beside it, if it is no part of that. */
+  /** Lets a ref continue from a commit that was made elsewhere. What it was at is kept beside it, unless that comes after it. */
   async continueFrom(ref: string, commit: string): Promise<void> {
     const old = await this.refAt(ref)
     this.#kept.delete(ref)

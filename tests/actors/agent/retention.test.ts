@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { agentRetention, isSameTask } from '../../../src/actors/agent/retention.ts'
 import type { Recorded } from '../../../src/events/envelope.ts'
 import type { JsonObject } from '../../../src/events/json.ts'
+import { blobReferences } from '../../../src/store/blob-reference.ts'
 
 const recorded = (
   stream: string,
@@ -49,6 +50,26 @@ test('A task that ended at the very instant keeps its bodies', () => {
   const facts = [accepted('one'), answered('one')]
   expect(dropped(facts, { before: new Date('2026-01-01T00:00:00.000Z') })).toEqual([])
   expect(dropped(facts, { before: new Date('2026-01-01T00:00:00.001Z') })).toHaveLength(2)
+})
+
+test('What is stored of an agent for another machine is kept as far as no later fact says it anew', () => {
+  const blob = (letter: string) => ({ sha256: letter.repeat(64), bytes: 1 })
+  const stored = (position: number, data: JsonObject) =>
+    recorded('agent/a', 'AgentStored', { home: { worker: 'one' }, ...data }, { position })
+  const files = (letter: string) => ({ files: { commit: letter, packs: [{ parts: [blob(letter)] }] } })
+  const sessions = (letter: string) => ({ sessions: [{ name: letter, parts: [blob(letter)] }] })
+  const facts = [
+    ...[stored(1, { ...files('a'), ...sessions('b') }), stored(2, sessions('c')), stored(3, files('d'))],
+    stored(4, sessions('e')),
+  ]
+  const needed = (all: readonly Recorded[]) => {
+    const retention = agentRetention({ keep: 10 })
+    for (const fact of all) retention.see(fact)
+    const left = all.map((fact) => retention.reduce(fact) ?? fact.data)
+    return left.flatMap((data) => [...blobReferences(data)].map(({ sha256 }) => sha256[0]))
+  }
+  expect(needed(facts)).toEqual(['d', 'e'])
+  expect(needed([...facts, recorded('agent/a', 'AgentRemoved', {}, { position: 5 })])).toEqual([])
 })
 
 test('A task whose prompt was dropped is recognized by its hash', () => {

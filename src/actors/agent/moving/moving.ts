@@ -6,11 +6,10 @@
  * M2. An agent has come to where it lives (`AgentMoved`) before anything is done with its files or its sessions there.
  * M3. Files and sessions are those of the last turn that was recorded, or the log says that they are lost: never older ones.
  */
-import type { AgentRunner } from '../../../claude/runner.ts'
-import type { HomeText } from '../../../claude/session/home-texts.ts'
+import type { AgentRunner, HomeText } from '../../../claude/runner.ts'
 import { type AgentFact, NO_FILES } from '../../../events/agent-facts.ts'
 import { defined } from '../../../events/json.ts'
-import type { Brought, Home, StoredFiles, StoredPack, StoredText } from '../../../events/moving-facts.ts'
+import type { Brought, Home, StoredFiles, StoredPack, StoredText } from '../../../events/options/moving.ts'
 import type { Logger } from '../../../logger.ts'
 import type { BlobReference, Blobs } from '../../../store/blobs.ts'
 import type { AgentDirectories } from '../../../workspaces/directories.ts'
@@ -127,8 +126,11 @@ export class Moving {
       stored: { ...stored, ...(files !== undefined && { files: { ...own, commit: files } }) },
       ...(files !== undefined && { files: { commit: files } }),
     }
-    await this.#bringFiles(agent, context)
-    await this.#bringSessions(agent, context)
+    const problems: string[] = []
+    const workspace = await outcomeOf(() => this.#bringFiles(agent, context), problems)
+    const session = await outcomeOf(() => this.#bringSessions(agent, context), problems)
+    const lost = lostInWords({ workspace, session, problems })
+    if (lost) this.#environment.logger.warn({ agent }, lost)
   }
 
   async #bringFiles(agent: string, { stored, files, config }: Brings): Promise<Brought> {
@@ -183,8 +185,7 @@ export class Moving {
       session && runner.homes
         ? await attempt('its conversation', problems, () => this.#storeSession(place, session, stored))
         : undefined
-    if (texts?.isLost)
-      problems.push('the transcript of its conversation cannot be read, or is too large')
+    if (texts?.isLost) problems.push('the transcript of its conversation cannot be read, or is too large')
     this.#tell(agent, problems, tell)
     const data = defined({
       home,

@@ -1,8 +1,7 @@
 /** What is in the store for another machine to continue an agent, as its state knows it. */
 import type { AgentFact } from '../../../events/agent-facts.ts'
 import { defined } from '../../../events/json.ts'
-import type { Brought, Home, StoredFiles, StoredText } from '../../../events/moving-facts.ts'
-import type { SavedState } from '../state.ts'
+import type { Brought, Home, StoredFiles, StoredText } from '../../../events/options/moving.ts'
 
 /** Where an agent lives, and what of it is in the store. */
 export interface StoredState {
@@ -28,9 +27,9 @@ export interface Move {
 
 type DataOf<T extends AgentFact['type']> = Extract<AgentFact, { type: T }>['data']
 
-interface Before {
+interface Before<Files = unknown> {
   readonly stored?: StoredState | undefined
-  readonly files?: SavedState | undefined
+  readonly files?: Files | undefined
   readonly session: string | null
   readonly lostSession: string | null
 }
@@ -53,8 +52,8 @@ export const behindAt = (
   stored?.files && because !== 'call' ? { stored: { ...stored, isBehind: true } } : {}
 
 /** What was brought is what its next call begins from. */
-export function movedTo(
-  { stored, files, session, lostSession }: Before,
+export function movedTo<Files extends { readonly commit: string }>(
+  { stored, files, session, lostSession }: Before<Files>,
   { from, to, workspace, session: outcome, problems }: DataOf<'AgentMoved'>,
 ) {
   const moved: Move = {

@@ -1,7 +1,7 @@
 /** Facts of agents that move between machines: what the next machine needs is in blobs beside the log, and what came along. */
 import * as Schema from 'effect/Schema'
-import { fact } from './catalog.ts'
-import { Count } from './options/values.ts'
+import { fact } from '../catalog.ts'
+import { Count } from './values.ts'
 
 const NullableString = Schema.NullOr(Schema.String)
 
