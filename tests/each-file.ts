@@ -1,8 +1,9 @@
 /** Before each file of tests: at its end, nothing of it is left for those that run in the same process. */
 import { afterAll, vi } from 'vitest'
-import { endFile } from './end-of-file.ts'
+import { endFile, nothingSpins } from './end-of-file.ts'
 
 afterAll(async () => {
   vi.unstubAllEnvs()
   await endFile()
+  await nothingSpins()
 })

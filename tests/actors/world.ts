@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import type { OrchestratorOptions } from '../../src/orchestrator-options.ts'
@@ -9,6 +10,7 @@ import type { EventStore } from '../../src/store/event-store.ts'
 import { levelStore } from '../../src/store/level/store.ts'
 import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
+import { atEndOfFile } from '../end-of-file.ts'
 
 export async function world() {
   const clock = virtualClock()
@@ -54,9 +56,25 @@ function undying(store: EventStore): EventStore {
   })
 }
 
-/** Resolves when the condition holds; checks on each turn of the event loop. */
+/** What is in memory needs no more turns. */
+const TURNS = 100
+
+const waiting = new Set<() => boolean>()
+
+/**
+ * Resolves when the condition holds. Checks on each turn of the event loop at first, and then once a millisecond: what is
+ * waited for needs the processor, too.
+ */
 export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise<void>((resolve) => setImmediate(resolve))
+  waiting.add(holds)
+  for (let turn = 0; !holds(); turn++) await (turn < TURNS ? setImmediate() : setTimeout(1))
+  waiting.delete(holds)
 }
+
+atEndOfFile(async () => {
+  const [left] = waiting
+  waiting.clear()
+  if (left) throw new Error(`The file has ended, and something still waits until ${left}.`)
+})
 
 export const ECHO = { id: 'echo', systemPrompt: 'You repeat what you hear.' }

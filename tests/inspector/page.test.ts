@@ -2,6 +2,7 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { OverloadedError, RefusedError } from '../../src/events/errors/call.ts'
+import { until } from '../actors/world.ts'
 import { isLong } from '../repetitions.ts'
 import { CHROMIUM, openPage, screenshot } from './browser.ts'
 import { inspected, review, team } from './team.ts'
@@ -123,7 +124,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
       return `by ${agent}`
     })
     const answered = async (count: number) => {
-      while (answers.length < count) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => answers.length >= count)
       for (const answer of answers.splice(0)) answer()
     }
     const running = orchestrator.run(review, 'go', { id: 'live' })

@@ -133,7 +133,7 @@ test('an agent that has no budget left to fix its work holds up no other, and la
   const [two] = await landings.land(['two'])
   expect(await landed('three')).toMatchObject([{ status: 'landed' }])
   expect(await landings.list()).toMatchObject([{ agent: 'one' }, { agent: 'two', status: 'mending' }, {}])
-  while ((await held.list()).length === 0) await new Promise((resolve) => setImmediate(resolve))
+  await expect.poll(() => held.list()).not.toEqual([])
   await budgets.set({ usd: 5 }, { agent: 'two' })
   expect(await landings.settled(two?.entry ?? '')).toMatchObject({ status: 'landed' })
   expect(at('a.txt')).toBe('both')

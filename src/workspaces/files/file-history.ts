@@ -147,6 +147,8 @@ export class FileHistory {
   readonly #most: number
   readonly #base: string | undefined
   #mark: Mark | undefined
+  /** The commit of the repository's own that was looked at last. */
+  #committed: Pick<Mark, 'commit' | 'tree'> | undefined
   /** What the index has, once it was read. */
   #known: KnownFiles | undefined
   /** What the last listing found that a killed restoring has left. */
@@ -296,8 +298,10 @@ export class FileHistory {
   ): Promise<{ readonly before: SavedFiles; readonly after: SavedFiles }> {
     let before = await this.save(message, by)
     if (before.commit === commit) return { before, after: before }
-    await this.#repository.assertHas(commit)
-    let differences = await this.#differences(before.commit, commit)
+    let differences = await this.#differences(before.commit, commit).catch(async (error) => {
+      await this.#repository.assertHas(commit)
+      throw error
+    })
     const hidden = differences.flatMap(({ path, from, to }) =>
       !from && to && this.#statsOf(path) ? [path] : [],
     )
@@ -444,24 +448,22 @@ export class FileHistory {
 
   /** A commit of the repository's own with the files of a snapshot; null if the parent has the same files. */
   async commit({ tree }: SavedFiles, parent: string, message: string, by: Author): Promise<string | null> {
-    const parentTree = await this.#repository.git(['rev-parse', '--verify', `${parent}^{tree}`])
-    if (parentTree.toString().trim() === tree) return null
-    const input = [Buffer.from(message)]
-    return (await this.#repository.git(['commit-tree', tree, '-p', parent, '-F', '-'], { input, by }))
-      .toString()
-      .trim()
+    if (this.#committed?.commit !== parent) {
+      const parentTree = await this.#repository.git(['rev-parse', '--verify', `${parent}^{tree}`])
+      this.#committed = { commit: parent, tree: parentTree.toString().trim() }
+    }
+    if (this.#committed.tree === tree) return null
+    const committing = ['commit-tree', tree, '-p', parent, '-F', '-']
+    const made = await this.#repository.git(committing, { input: [Buffer.from(message)], by })
+    this.#committed = { commit: made.toString().trim(), tree }
+    return this.#committed.commit
   }
 
   /** How the files differ between two snapshots, by path. */
   async changes(from: string, to: string): Promise<readonly FileChange[]> {
-    const options = ['-r', '-z', '--no-renames', '--no-ext-diff', '--no-textconv']
-    const lines = await this.#repository.git(['diff-tree', ...options, '--numstat', from, to])
-    const counts = new Map(
-      fieldsOf(lines)
-        .map(lineCounts)
-        .map((each) => [each.path, each]),
-    )
-    return (await this.#differences(from, to)).map(({ path, from: was, to: is }) => {
+    const { differences, counts: lines } = await this.#compared(from, to, '--numstat')
+    const counts = new Map(lines.map((each) => [each.path, each]))
+    return differences.map(({ path, from: was, to: is }) => {
       const { added = null, removed = null } = counts.get(path) ?? {}
       const status = was ? (is ? 'changed' : 'removed') : 'added'
       return { path: readable(path), status, added, removed }
@@ -487,7 +489,9 @@ export class FileHistory {
     this.#ahead.clear()
     await this.#repository.prepare()
     await mkdir(this.#own, { recursive: true })
-    const refs = await this.#repository.git(['for-each-ref', '--format=%(objectname) %(tree)', this.ref])
+    const isThere = (await this.#repository.refAt(this.ref)) !== null
+    const asking = ['for-each-ref', '--format=%(objectname) %(tree)', this.ref]
+    const refs = isThere ? await this.#repository.git(asking) : ''
     const [commit = '', tree = ''] = refs.toString().trim().split(' ')
     if (commit === '') {
       await rm(this.#tree.index, { force: true })
@@ -698,15 +702,22 @@ export class FileHistory {
   }
 
   async #differences(from: string, to: string): Promise<readonly Difference[]> {
-    const raw = fieldsOf(
-      await this.#repository.git(['diff-tree', '-r', '-z', '--raw', '--no-renames', '--no-abbrev', from, to]),
+    return (await this.#compared(from, to)).differences
+  }
+
+  /** The paths that differ, and after all of them how many lines of each, if that is asked. */
+  async #compared(from: string, to: string, ...counting: readonly '--numstat'[]) {
+    const options = ['--no-renames', '--no-abbrev', '--no-ext-diff', '--no-textconv', ...counting]
+    const fields = fieldsOf(
+      await this.#repository.git(['diff-tree', '-r', '-z', '--raw', ...options, from, to]),
     )
     const differences: Difference[] = []
-    for (let at = 0; at + 1 < raw.length; at += 2) {
-      const { from: was, to: is } = entryChange(raw[at] as string)
-      differences.push({ path: fromTree(raw[at + 1] as string), from: was, to: is })
+    let at = 0
+    for (; fields[at]?.startsWith(':'); at += 2) {
+      const { from: was, to: is } = entryChange(fields[at] as string)
+      differences.push({ path: fromTree(fields[at + 1] as string), from: was, to: is })
     }
-    return differences
+    return { differences, counts: fields.slice(at).map(lineCounts) }
   }
 
   /** The contents of objects, one at a time: they may be larger than memory together. */

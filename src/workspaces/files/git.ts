@@ -5,6 +5,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { codeOf } from '../../events/errors/phrases.ts'
 import { GitNotInstalled, WorkspaceError } from '../../events/errors/workspace.ts'
@@ -264,6 +266,19 @@ function settingsOf(settings: Readonly<Record<string, string>>): Record<string, 
   ])
   return { GIT_CONFIG_COUNT: String(pairs.length), ...Object.fromEntries(named) }
 }
+
+/** Whether refs can be elsewhere than in files of their own: packed, or in tables. */
+export const hasOtherRefs = (repository: string): boolean =>
+  ['packed-refs', 'reftable'].some((name) => existsSync(join(repository, name)))
+
+/** What the file of a ref says; null if it has none. */
+export const looseRef = (repository: string, ref: string): Promise<string | null> =>
+  readFile(join(repository, ref), 'utf8').catch((error) => {
+    if (NO_FILE.includes(codeOf(error))) return null
+    throw error
+  })
+
+const NO_FILE = ['ENOENT', 'ENOTDIR', 'EISDIR']
 
 /** The author of an agent's commits, as `name <name@claude-agents>`. */
 export const signatureOf = ({ author, at }: Author): string => {

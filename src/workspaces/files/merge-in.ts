@@ -39,7 +39,7 @@ export async function mergeIn(
   const merging = await mergingRepository(ours, repository)
   const ref = `refs/landing/${name}`
   const begun = await ours.refAt(ref)
-  let tip = await headOf(directory, branch)
+  let tip = await headOf({ repository, directory, branch })
   // If it was begun at this tip, a crash has come between: what that has left of the files is not the agent's work.
   const isBegun = begun !== null && (await commitAt(ours.path, `${ref}^1`)) === tip
   if (!isBegun) {

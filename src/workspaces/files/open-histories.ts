@@ -132,11 +132,17 @@ export class OpenHistories {
   async repositoryOf({ repo }: Pick<RepositoryWorkspace, 'repo'>): Promise<UserRepository> {
     const known = this.#repositories.get(repo)
     if (known && existsSync(known.common)) return known
-    const repository = await userRepository(repo)
+    const repository = await this.repositoryAt(repo)
     const hint = 'Bring it back, or remove the agent.'
     if (repository.path !== repo)
       throw new InvalidInputError({ what: `The repository ${repo}`, problem: 'it is no longer there', hint })
-    this.#repositories.set(repo, repository)
+    return repository
+  }
+
+  /** The one that a directory belongs to. Throws InvalidInputError. */
+  async repositoryAt(directory: string): Promise<UserRepository> {
+    const repository = await userRepository(directory)
+    this.#repositories.set(repository.path, repository)
     return repository
   }
 
@@ -293,13 +299,13 @@ export class OpenHistories {
     message = `Keep what was changed between tasks\n\nAgent: ${agent}\n`,
   ): Promise<{ readonly tip: string; readonly isNew: boolean } | null> {
     const directory = directories.workspace
-    const parent = await headOf(directory, branch)
+    const repository = await this.repositoryOf({ repo })
+    const parent = await headOf({ repository, directory, branch })
     if (parent === null) return null
     const commit = await history.commit(saved, parent, message, this.by(agent))
     if (commit === null) return { tip: parent, isNew: false }
-    const repository = await this.repositoryOf({ repo })
     const ours = this.snapshotsIn(directories)
-    await ours.keep(branchRef(agent), commit, base, repository)
+    await ours.keep(branchRef(agent), commit, base, repository, parent)
     await advanceBranch({ repository, directory, branch }, { from: ours.path, commit, parent })
     return { tip: commit, isNew: true }
   }

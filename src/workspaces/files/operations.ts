@@ -18,7 +18,7 @@ import {
 } from './place.ts'
 import { type ProjectSettings, projectSettings } from './project.ts'
 import { type KeptWork, releaseFiles, type UnlandedWork, unlandedWork } from './unlanded-work.ts'
-import { commitOf, refAt, userRepository } from './worktree.ts'
+import { commitOf, refAt } from './worktree.ts'
 
 /** The files before and after they were brought back. */
 export interface RestoredFiles {
@@ -123,7 +123,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
 
   return {
     async resolve({ repo, base, branch }) {
-      const repository = await userRepository(repo)
+      const repository = await open.repositoryAt(repo)
       return { repo: repository.path, base, commit: await commitOf(repository, base), branch }
     },
     isEmpty: hasNothing,

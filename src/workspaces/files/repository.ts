@@ -7,10 +7,10 @@
  *     the history is cut off (`shallow`).
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SnapshotMissing } from '../../events/errors/workspace.ts'
-import { type GitCall, type GitInput, git, gitAnswer, gitPieces } from './git.ts'
+import { type GitCall, type GitInput, git, gitAnswer, gitPieces, hasOtherRefs, looseRef } from './git.ts'
 
 /** No attribute of a tree rewrites the bytes of a file. */
 const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
@@ -62,7 +62,7 @@ export class FilesRepository {
 
   /** Copies a commit of the user's repository with its files, and without its history, for as long as this repository exists. */
   async keepBase(commit: string, source: Source): Promise<void> {
-    const ref = `refs/bases/${commit}`
+    const ref = baseRef(commit)
     if (this.#kept.has(ref)) return
     await this.copy(commit, source)
     await this.setRef(ref, commit)
@@ -84,12 +84,15 @@ export class FilesRepository {
   /**
    * Keeps under a ref what a branch of the user's repository is at, and all that came after the base. A commit that is no
    * longer part of it is kept beside it.
+   *
+   * @param madeAfter The commit was made here, after this one.
    */
-  async keep(ref: string, commit: string, base: string, source: Source): Promise<void> {
+  async keep(ref: string, commit: string, base: string, source: Source, madeAfter?: string): Promise<void> {
     if (this.#kept.get(ref) === commit) return
     const old = await this.refAt(ref)
-    if (old !== commit) {
-      if (!(await this.#has(commit)))
+    if (old !== null && old === madeAfter) await this.setRef(ref, commit)
+    else if (old !== commit) {
+      if (!this.#kept.has(baseRef(commit)) && !(await this.#has(commit)))
         await this.#copySince(commit, [base, ...(old === null ? [] : [old])], source)
       if (old !== null && !(await this.isAncestor(old, commit))) await this.keepBeside(ref, old)
       await this.setRef(ref, commit)
@@ -139,8 +142,9 @@ export class FilesRepository {
 
   /** null if there is no such ref. */
   async refAt(ref: string): Promise<string | null> {
-    const loose = await readFile(join(this.path, ref), 'utf8').catch(() => '')
-    if (loose !== '' || !existsSync(this.path)) return loose.trim() || null
+    const loose = await looseRef(this.path, ref).catch(() => '')
+    if (loose) return loose.trim()
+    if (loose === null && !hasOtherRefs(this.path)) return null
     const found = await this.git(['for-each-ref', '--format=%(objectname)', ref])
     return found.toString().trim() || null
   }
@@ -268,6 +272,9 @@ export class FilesRepository {
     return (await this.answer(command)) !== null
   }
 }
+
+/** What keeps a commit that agents began from. */
+const baseRef = (commit: string) => `refs/bases/${commit}`
 
 /** Where a commit is kept that nothing continues from. */
 const leftRef = (ref: string, commit: string) => `${ref.replace(/^refs\/\w+/, 'refs/left')}/${commit}`

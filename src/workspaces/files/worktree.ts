@@ -13,7 +13,7 @@ import { shellWord } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { SWAPPED } from '../inputs/directory.ts'
 import { unless } from '../inputs/file-problems.ts'
-import { git, gitAnswer, gitPieces } from './git.ts'
+import { git, gitAnswer, gitPieces, hasOtherRefs, looseRef } from './git.ts'
 
 /** A repository of the user. */
 export interface UserRepository {
@@ -305,9 +305,10 @@ export const isAncestor = async (common: string, commit: string, of: string): Pr
 
 /** null if there is no such ref: what git would find from a name, such as the commit before a branch, is none. */
 export async function refAt(common: string, ref: string): Promise<string | null> {
-  // Most refs are files: no process for these.
-  const loose = ref.includes('..') ? '' : await readFile(join(common, ref), 'utf8').catch(() => '')
-  if (OID.test(loose)) return loose.trim()
+  // Most refs are files: no process for these, nor for one that is nowhere.
+  const loose = ref.includes('..') ? '' : await looseRef(common, ref).catch(() => '')
+  if (loose === null && !hasOtherRefs(common)) return null
+  if (loose !== null && OID.test(loose)) return loose.trim()
   return firstLine(common, ['show-ref', '--verify', '--hash', '--', ref])
 }
 
@@ -342,7 +343,17 @@ export async function tipsOf({
 }
 
 /** The commit that a worktree's branch is at; null if the agent has left its branch. */
-export async function headOf(directory: string, branch: string): Promise<string | null> {
+export async function headOf({
+  repository: { common },
+  directory,
+  branch,
+}: Pick<WorktreePlace, 'repository' | 'directory' | 'branch'>): Promise<string | null> {
+  const record = recordIn(await readFile(join(directory, '.git'), 'utf8').catch(() => ''))
+  if (dirname(record) === join(common, 'worktrees')) {
+    const head = await readFile(join(record, 'HEAD'), 'utf8').catch(() => '')
+    const tip = head === `ref: refs/heads/${branch}\n` ? await refAt(common, `refs/heads/${branch}`) : null
+    if (tip !== null) return tip
+  }
   const at = { repository: join(directory, '.git'), directory }
   const current = await gitAnswer(['symbolic-ref', '--quiet', 'HEAD'], at)
   if (current?.toString().trim() !== `refs/heads/${branch}`) return null
@@ -355,23 +366,25 @@ interface HandedOver {
   readonly commit: string
   /** What the other one may have of their history: what a ref keeps there is not copied. */
   readonly known: readonly string[]
+  /** The ref that is moved there. Mostly it is at what is known: then no other one is looked at. */
+  readonly moving?: string
 }
 
 /** Copies commits from a repository of ours, so that nothing of their history is missing, whatever was removed there. */
 export async function handOver(
   { common }: Pick<UserRepository, 'common'>,
-  { from, commit, known }: HandedOver,
+  { from, commit, known, moving }: HandedOver,
 ): Promise<void> {
-  const refs = await git(['for-each-ref', '--format=%(objectname)'], {
-    repository: common,
-    directory: common,
-  })
+  const at = { repository: common, directory: common }
+  const tip = moving === undefined ? null : await refAt(common, moving)
+  const isEnough = tip !== null && known.every((one) => one === tip)
+  const refs = isEnough ? tip : await git(['for-each-ref', '--format=%(objectname)'], at)
   const kept = new Set(refs.toString().split('\n'))
   // Not fetched: a fetch runs what the configuration of the repository names.
   const without = known.filter((one) => kept.has(one)).map((one) => `^${one}`)
   const input = [Buffer.from([commit, ...without, ''].join('\n'))]
   const pack = gitPieces(['pack-objects', '--quiet', '--revs', '--stdout'], { repository: from, input })
-  await git(['unpack-objects', '-q'], { repository: common, directory: common, input: pack })
+  await git(['unpack-objects', '-q'], { ...at, input: pack })
 }
 
 /** Moves the branch of a worktree on to a commit that is in a repository of ours. Its files are those of the commit already. */
@@ -384,12 +397,12 @@ export async function advanceBranch(
   }: Omit<HandedOver, 'known'> & Partial<HandedOver> & { readonly parent: string },
 ): Promise<void> {
   const { commit } = moved
-  await handOver({ common }, { ...moved, known: [parent, ...known] })
+  const ref = `refs/heads/${branch}`
+  await handOver({ common }, { ...moved, known: [parent, ...known], moving: ref })
   // First: after a crash in between, the changes are staged, and not reverted by what the agent commits next.
   await resetIndex(directory, commit)
   try {
-    const moving = ['update-ref', `refs/heads/${branch}`, commit, parent]
-    await git(moving, { repository: common, directory: common })
+    await git(['update-ref', ref, commit, parent], { repository: common, directory: common })
   } catch (error) {
     // The agent has committed meanwhile, and its commit stays.
     await resetIndex(directory)

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import type { TakenTurns } from '../../../src/claude/runner.ts'
 import { SessionNotFoundError } from '../../../src/events/errors/call.ts'
 import { type ScriptedRunnerOptions, scriptedRunner } from '../../../src/testing/scripted-runner.ts'
-import { world } from '../world.ts'
+import { until, world } from '../world.ts'
 
 const SESSION = '11111111-1111-4111-8111-111111111111'
 
@@ -95,7 +95,7 @@ test('that answered meanwhile, or is about to, takes nothing back, and says how 
   })
   const fork = opened()
   const task = agent.ask('two')
-  while (agent.status !== 'busy') await new Promise((resolve) => setImmediate(resolve))
+  await until(() => agent.status === 'busy')
   await expect(agent.take(fork)).rejects.toThrow(/is working on a task.*agent adopt \/talk\.jsonl --as NEW/)
   answerNow('answered')
   await task

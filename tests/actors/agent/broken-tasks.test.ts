@@ -9,7 +9,7 @@ import { memoryStore } from '../../../src/store/memory-store.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { temporaryDirectory } from '../../store/temporary.ts'
-import { ECHO } from '../world.ts'
+import { ECHO, until } from '../world.ts'
 
 /** A store that refuses facts for good, in its own way. */
 function refusing(isRefused: (fact: NewFact) => boolean, of: EventStore = memoryStore()): EventStore {
@@ -112,7 +112,7 @@ describe('A task ends at once', () => {
     const first = await open({ store: undying, runner: hanging })
     const asked = first.agent.ask('x', { taskId: 't1' })
     asked.catch(() => {})
-    while (hanging.calls.length === 0) await new Promise(setImmediate)
+    await until(() => hanging.calls.length > 0)
     void first.orchestrator.close()
     await expect(asked).rejects.toMatchObject({ _tag: 'ClosedError' })
     const runner: AgentRunner = {
@@ -138,7 +138,7 @@ describe('An answer that the log refuses after its task was cancelled', () => {
     const opened = await open({ store: refusing(isRefused), runner })
     const task = opened.agent.ask('x', { taskId: 't1' })
     task.catch(() => {})
-    while (scripted.calls.length === 0) await new Promise(setImmediate)
+    await until(() => scripted.calls.length > 0)
     await task.cancel('not needed')
     answer()
     await opened.agent.settled()

@@ -14,6 +14,7 @@ import { PostgresDatabase } from '../../../src/store/postgres/database.ts'
 import { PostgresSession } from '../../../src/store/postgres/session.ts'
 import { postgresStore } from '../../../src/store/postgres/store.ts'
 import { verifyDatabase } from '../../../src/store/postgres/verification.ts'
+import { until } from '../../actors/world.ts'
 import { hasPostgres, newDatabase, place, query, urlOf } from '../../postgres/database.ts'
 import { type KeptServer, keptServer } from '../../postgres/server.ts'
 import { all, counted } from '../store-kit.ts'
@@ -57,7 +58,7 @@ async function appendsDuring(store: EventStore, event: () => Promise<void>): Pro
   expect(log.length).toBe(appenders.flatMap(({ written }) => written).length)
   for (const [index, { written }] of appenders.entries())
     expect(await all(store.read(names[index] ?? ''))).toEqual(written)
-  while (followed.length < log.length) await new Promise(setImmediate)
+  await until(() => followed.length >= log.length)
   stop.abort()
   await following
   expect(followed).toEqual(log)
