@@ -3880,8 +3880,8 @@ export const MUTATIONS = [
     [
       'it is not said that no process works on it',
       'src/cli/live/attach.ts',
-      'void (pid === null ? review()',
-      'void (pid === null ? undefined',
+      'if (pid === null) reviewer.review()',
+      'if (pid === -1) reviewer.review()',
     ],
   ),
   ...breaking(
