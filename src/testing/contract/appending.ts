@@ -188,6 +188,16 @@ export const commitIds: Checks = {
       recorded,
     )
   },
+  async 'A commit id that was new is recognized from then on'(store) {
+    const recorded = await store.append('agent/a', countedTo(2), { commitId: 'commit-1', isNew: true })
+    for (const isNew of [false, true])
+      assert.deepEqual(
+        await store.append('agent/a', countedTo(2), { commitId: 'commit-1', isNew }),
+        recorded,
+        `announced as ${isNew ? 'new' : 'known'}`,
+      )
+    assert.equal(await store.head(), 2)
+  },
   async 'Two concurrent appends with the same commit id write once'(store) {
     const append = () => store.append('agent/a', countedTo(2), { commitId: 'commit-1' })
     const [one, two] = await Promise.all([append(), append()])

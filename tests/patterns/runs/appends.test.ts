@@ -5,9 +5,12 @@ import { Orchestrator } from '../../../src/orchestrator.ts'
 import { parallel } from '../../../src/patterns/parallel.ts'
 import { sequential } from '../../../src/patterns/sequential.ts'
 import type { EventStore } from '../../../src/store/event-store.ts'
+import { type OpenDatabase, openLevel } from '../../../src/store/level/database.ts'
+import { levelStore } from '../../../src/store/level/store.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { MortalStore } from '../../../src/testing/mortal-store.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
+import { temporaryDirectory } from '../../store/temporary.ts'
 
 /** Agents that have just been created, and what is written after that. */
 async function working(agents: readonly string[], slots = 100, account?: () => string) {
@@ -64,6 +67,38 @@ test('A call that cannot begin at once is announced alone, when it can', async (
   }
   expect(causes.get('StepSucceeded of run/r')).toMatch(/^CallSucceeded of agent/)
   await orchestrator.close()
+})
+
+/** A store on LevelDB, and the reads that it has asked LevelDB for. */
+async function observedStore() {
+  const reads: string[] = []
+  const openDatabase: OpenDatabase = async (path, options) => {
+    const database = await openLevel(path, options)
+    for (const method of ['get', 'getMany', 'keys'] as const) {
+      const read = database[method].bind(database) as (...given: unknown[]) => unknown
+      const heard = (...given: unknown[]) => {
+        reads.push(method)
+        return read(...given)
+      }
+      Object.assign(database, { [method]: heard })
+    }
+    return database
+  }
+  const store = await levelStore(await temporaryDirectory(), { openDatabase })
+  return { store, reads }
+}
+
+test('Under ids that are new, an ask reads nothing from LevelDB, and a run only that its stream is not there', async () => {
+  const { store, reads } = await observedStore()
+  await using orchestrator = await Orchestrator.open({ store, runner: scriptedRunner() })
+  const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'x' })
+  reads.length = 0
+  const { taskId } = await agent.ask('hello')
+  expect(reads).toEqual([])
+  await orchestrator.run(sequential(['a', 'a']), 'go')
+  expect(reads).toEqual(['get', 'keys'])
+  await agent.ask('hello', { taskId })
+  expect(reads).toContain('getMany')
 })
 
 /** A store that loses its answer to the first append with a fact of this type: it was written, and nobody was told. */

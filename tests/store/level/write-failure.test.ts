@@ -117,3 +117,15 @@ test('A reader in the middle of the log continues while the store is reopened', 
   for (let step = await reader.next(); !step.done; step = await reader.next()) last = step.value.position
   expect(last).toBe(2502)
 })
+
+test('A new commit id whose write failed after all was written is recognized, also if it is announced as new again', async () => {
+  const { store, database, clock } = await openFaulty()
+  await using _ = store
+  const append = () => store.append('agent/a', [counted(3)], { commitId: 'one', isNew: true })
+  database.fault = 'after'
+  await expect(append()).rejects.toMatchObject(readOnly)
+  database.fault = 'none'
+  await clock.advance(100)
+  expect(await append()).toMatchObject([{ position: 3, version: 3 }])
+  expect(await store.head()).toBe(3)
+})
