@@ -14,7 +14,7 @@ const INSTRUCTIONS =
 const ADVICE = {
   AgentNotFoundError: 'list_agents has the agents that exist.',
   NoteNotFoundError: 'list_notes has the notes that exist; write_note with version 0 writes a new one.',
-  NoteConflictError: 'read_note has what is there now.',
+  NoteConflictError: 'read_note has its present text.',
 }
 
 export class Member {

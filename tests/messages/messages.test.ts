@@ -19,6 +19,7 @@ describe('A message', () => {
     await orchestrator.createAgent(agent('critic'))
     const { messageId } = await writer.send('critic', 'The draft is ready.')
     await orchestrator.messages.send({ to: 'critic', text: 'Be kind.', messageId: 'm2' })
+    expect((await orchestrator.history.verify()).divergences).toEqual([])
     expect(runner.calls).toEqual([])
     await orchestrator.sendTask('critic', 'What do you think?')
     const [call] = runner.calls

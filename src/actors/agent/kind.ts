@@ -13,6 +13,10 @@ import { TOTALS_FOLD } from './totals.ts'
 export const agentKind = defineKind<typeof agentMachine, AgentEffect>(
   'agent',
   agentMachine,
-  { facts: agentFacts, effects: agentEffects, summarize: summarizeAgent },
+  {
+    ...{ facts: agentFacts, effects: agentEffects, summarize: summarizeAgent },
+    // Unread messages have those by which they came.
+    holdsFactIds: ({ context: { unread = [] } }) => unread.length > 0,
+  },
   [changes, TOTALS_FOLD, DEFERRAL_FOLD, MAILBOX_FOLD, MOVING_FOLD],
 )

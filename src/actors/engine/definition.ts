@@ -29,6 +29,11 @@ export interface ActorDefinition<M extends AnyStateMachine, E extends Effect> {
   /** What should run in this state. */
   effects(snapshot: SnapshotFrom<M>): readonly E[]
   summarize(snapshot: SnapshotFrom<M>): StreamSummary
+  /**
+   * Whether a state without open work has ids of facts in it: that of the newest is not known before it is written, so no hash of
+   * such a state is recorded. Default: it has none.
+   */
+  holdsFactIds?(snapshot: SnapshotFrom<M>): boolean
   /** The facts between two snapshots; default 100. More where the state is large, as a snapshot writes all of it. */
   factsBetweenSnapshots?(snapshot: SnapshotFrom<M>): number
 }

@@ -177,10 +177,11 @@ const WORTH_KNOWING = 128
  * bodies of its tasks, which may be dropped later, and hashing them at each commit would cost too much.
  */
 export function recordedState<M extends AnyStateMachine, E extends Effect>(
-  { summarize, fingerprint }: ActorDefinition<M, E>,
+  { summarize, fingerprint, holdsFactIds }: ActorDefinition<M, E>,
   snapshot: SnapshotFrom<M>,
 ): StreamSummary {
   const summary = summarize(snapshot)
   const fold = foldName(fingerprint)
-  return summary.open ? { ...summary, fold } : { ...summary, fold, state: stateDigest(snapshot as object) }
+  const isFinal = !summary.open && !holdsFactIds?.(snapshot)
+  return isFinal ? { ...summary, fold, state: stateDigest(snapshot as object) } : { ...summary, fold }
 }

@@ -141,6 +141,6 @@ export class NoteConflictError extends defineError(
       actual === 0
         ? `There is no note ${quoted(note)} yet: its version is 0, not ${expected}. ${NOTHING_WRITTEN}`
         : `Note ${quoted(note)} is at version ${actual}, not ${expected}: something else has written it. ${NOTHING_WRITTEN}`,
-    hint: 'Read it again, add what you have to say to what is there now, and write that with the version that you have read.',
+    hint: 'Read it again, add what you have to say to its text, and write that with the version that you have read.',
   }),
 ) {}
