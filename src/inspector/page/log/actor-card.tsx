@@ -79,10 +79,11 @@ export function ActorCard() {
           </button>
         ))}
       </fieldset>
-      <div class="scroll">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard */}
+      <section class="scroll" aria-label={`What ${label} was then`} tabIndex={0}>
         {view.problem !== null && <p class="notice bad">State unknown from here on: {view.problem}</p>}
         <Aspect view={view} />
-      </div>
+      </section>
     </section>
   )
 }

@@ -26,7 +26,8 @@ export function FactCard() {
           </p>
         )}
       </header>
-      <div class="scroll">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard */}
+      <section class="scroll" aria-label={`What ${type} says`} tabIndex={0}>
         <dl class="facts-about">
           <div>
             <dt>position</dt>
@@ -101,7 +102,7 @@ export function FactCard() {
         ) : (
           <p class="notice bad">{problem}</p>
         )}
-      </div>
+      </section>
     </section>
   )
 }
