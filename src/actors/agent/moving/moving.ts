@@ -9,7 +9,7 @@
 import type { AgentRunner, HomeText } from '../../../claude/runner.ts'
 import { type AgentFact, NO_FILES } from '../../../events/agent-facts.ts'
 import { defined } from '../../../events/json.ts'
-import type { Brought, Home, StoredFiles, StoredPack, StoredText } from '../../../events/options/moving.ts'
+import type { Brought, Home, StoredFiles, StoredText } from '../../../events/options/moving.ts'
 import type { Logger } from '../../../logger.ts'
 import type { BlobReference, Blobs } from '../../../store/blobs.ts'
 import type { AgentDirectories } from '../../../workspaces/directories.ts'
@@ -60,6 +60,9 @@ export class Moving {
   /** What was said of agents, so that it is said once. */
   readonly #said = new Map<string, string>()
 
+  /** Those whose files could not be stored. That is not tried again with each turn, for what it takes. */
+  readonly #unstorable = new Set<string>()
+
   constructor(environment: MovingEnvironment) {
     this.#environment = environment
   }
@@ -76,7 +79,7 @@ export class Moving {
 
   /** Brings what the agent has from where it lived before. Throws what may pass; what is lost is recorded, and told. */
   async arrive(agent: string, actor: MovingAgent, tell: (message: string) => void = () => {}): Promise<void> {
-    await this.#arriving.get(agent)
+    for (let going = this.#arriving.get(agent); going; going = this.#arriving.get(agent)) await going
     const { stored } = actor.snapshot.context
     if (!stored || isSameHome(stored.home, this.#home)) return
     const arriving = this.#arrive(agent, actor, tell)
@@ -176,15 +179,17 @@ export class Moving {
     if (residency.sharedDir) return isHere ? [] : [{ type: 'AgentStored', data: { home } }]
     const problems: string[] = []
     const { workspace } = config ?? {}
+    const isUnstorable = this.#unstorable.has(agent)
     const place = { agent, workspace, directories: this.#environment.directories(agent), last: commit }
     const files =
-      commit === undefined || !runner.files
+      commit === undefined || !runner.files || isUnstorable
         ? undefined
         : await attempt('its files', problems, () => this.#storeFiles(place, commit, stored?.files))
     const texts =
       session && runner.homes
         ? await attempt('its conversation', problems, () => this.#storeSession(place, session, stored))
         : undefined
+    if (files === null) this.#unstorable.add(agent)
     if (texts?.isLost) problems.push('the transcript of its conversation cannot be read, or is too large')
     this.#tell(agent, problems, tell)
     const data = defined({
@@ -221,33 +226,26 @@ export class Moving {
     if (stored?.commit === commit && !place.workspace) return undefined
     let packs = stored?.packs ?? []
     let [branch, shallow] = [stored?.branch, stored?.shallow ?? []]
-    /** Stores what came after the packs that stay. A small one is first held, because it may be joined with those before. */
-    const add = async (staysWhole: boolean): Promise<void> => {
+    /** Packs what came after the packs that stay. Before it is stored, its size is known: it may be joined with those before. */
+    const add = async (isStored: boolean): Promise<void> => {
       const made = await files.pack(place, commit, packs.at(-1), (pieces) =>
-        piecesIn(pieces, blobs, staysWhole),
+        piecesIn(pieces, isStored ? blobs : null),
       )
       ;({ branch } = made)
       shallow = [...new Set([...shallow, ...made.shallow])]
       if (made.isWhole) packs = []
       const { held, parts, bytes, isEmpty } = made.taken
       if (isEmpty) return
-      const left = held
-        ? staying(
-            packs.map((pack) => pack.bytes),
-            bytes,
-          )
-        : packs.length
-      if (left < packs.length) {
+      const all = packs.reduce((sum, pack) => sum + pack.bytes, bytes)
+      if (all > LARGEST_FILES) throw new TooLarge(all)
+      const sizes = packs.map((pack) => pack.bytes)
+      const left = isStored ? packs.length : staying(sizes, bytes)
+      if (!isStored && (!held || left < packs.length)) {
         packs = packs.slice(0, left)
         return add(true)
       }
-      const pack: StoredPack = {
-        ...{ commit, parts: held ? [await blobs.put(held.toString('base64'))] : parts, bytes },
-        ...defined({ branch }),
-      }
-      packs = [...packs, pack]
-      const all = packs.reduce((sum, one) => sum + one.bytes, 0)
-      if (all > LARGEST_FILES) throw new TooLarge(all)
+      const pieces = held ? [await blobs.put(held.toString('base64'))] : parts
+      packs = [...packs, { commit, ...defined({ branch }), parts: pieces, bytes }]
     }
     await add(false)
     if (stored?.commit === commit && stored.branch === branch) return undefined
@@ -342,7 +340,7 @@ async function outcomeOf(work: () => Promise<Brought>, problems: string[]): Prom
 }
 
 interface TakenPieces {
-  /** All of it, if it is small and not to be stored yet. */
+  /** All of it, if it is small and was not stored. */
   readonly held?: Buffer
   readonly parts: readonly BlobReference[]
   readonly bytes: number
@@ -352,33 +350,27 @@ interface TakenPieces {
 /** The number of objects in the head of a pack, and where it is. */
 const PACK_COUNT = 8
 
-/** Stores the pieces of a pack as they come. Unless it is stored at once, a small one is held. */
-async function piecesIn(
-  pieces: AsyncIterable<Buffer>,
-  blobs: Blobs,
-  isStored: boolean,
-): Promise<TakenPieces> {
+/** Stores the pieces of a pack as they come; or (`blobs` is null) counts them. */
+async function piecesIn(pieces: AsyncIterable<Buffer>, blobs: Blobs | null): Promise<TakenPieces> {
   const parts: BlobReference[] = []
   let bytes = 0
   let waiting: Buffer[] = []
   let waits = 0
-  let isEmpty = true
-  const put = async () => {
-    const all = Buffer.concat(waiting)
-    if (parts.length === 0) isEmpty = all.length < PACK_COUNT + 4 || all.readUInt32BE(PACK_COUNT) === 0
-    ;[waiting, waits] = [[], 0]
-    return all
-  }
   for await (const piece of pieces) {
     bytes += piece.length
     if (bytes > LARGEST_FILES) throw new TooLarge(bytes)
-    waiting.push(piece)
+    if (!blobs && bytes > LARGEST_PIECE) waiting = []
+    else waiting.push(piece)
     waits += piece.length
-    if (waits >= LARGEST_PIECE) parts.push(await blobs.put((await put()).toString('base64')))
+    if (!blobs || waits < LARGEST_PIECE) continue
+    parts.push(await blobs.put(Buffer.concat(waiting).toString('base64')))
+    ;[waiting, waits] = [[], 0]
   }
-  const rest = await put()
-  if (isEmpty) return { parts: [], bytes: 0, isEmpty }
-  if (parts.length === 0 && !isStored) return { held: rest, parts, bytes, isEmpty }
+  const rest = Buffer.concat(waiting)
+  const isEmpty =
+    bytes < LARGEST_PIECE && rest.length === bytes && (bytes === 0 || rest.readUInt32BE(PACK_COUNT) === 0)
+  if (isEmpty) return { parts, bytes: 0, isEmpty }
+  if (!blobs) return { ...(bytes <= LARGEST_PIECE && { held: rest }), parts, bytes, isEmpty }
   if (rest.length > 0) parts.push(await blobs.put(rest.toString('base64')))
   return { parts, bytes, isEmpty }
 }
