@@ -1,6 +1,6 @@
 /**
  * The engine of the cluster: Effect Cluster over TCP, with PostgreSQL for who runs and which shards each has. It stores no
- * message. A change of what is here, or of `entity.ts`, that an earlier release does not understand is another `PROTOCOL`.
+ * message. A change of what is here, or of `entity.ts`, that an earlier release does not understand is another `CLUSTER_PROTOCOL`.
  */
 import { layer as socketLayer } from '@effect/platform-node/NodeClusterSocket'
 import { layer as postgresLayer } from '@effect/sql-pg/PgClient'

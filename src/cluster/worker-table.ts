@@ -32,7 +32,7 @@ export interface Heartbeat {
 /** One that was not heard of for so long is none any more. */
 export const FORGOTTEN_AFTER_MS = 15_000
 /** What processes of a cluster say to each other: those of other numbers are no cluster with this one. */
-export const PROTOCOL = 2
+export const CLUSTER_PROTOCOL = 2
 /** The rows of workers that were killed. */
 const KEPT_FOR = '1 day'
 const IS_THERE = `seen > now() - interval '${FORGOTTEN_AFTER_MS} ms'`
@@ -80,7 +80,7 @@ export class WorkerTable {
    *
    * @throws ClusterProtocolMismatch where a worker lives that speaks another protocol
    */
-  async checkProtocol(known = PROTOCOL): Promise<void> {
+  async checkProtocol(known = CLUSTER_PROTOCOL): Promise<void> {
     const [other] = await this.#known<{ worker: string; protocol: number; release: string }>(
       'protocol',
       `select name as worker, protocol, release from (
@@ -136,7 +136,7 @@ export class WorkerTable {
        on conflict (name) do update set address = excluded.address, epoch = excluded.epoch, since = now(), seen = now(),
          protocol = excluded.protocol, release = excluded.release, agents = 0, draining = false, waiting = '{}'
        where old.epoch = excluded.epoch or not old.${IS_THERE} returning name`,
-      [name, address, epoch, PROTOCOL, release],
+      [name, address, epoch, CLUSTER_PROTOCOL, release],
     )
     // Without a name of its own, a worker is called by its port: each that was killed would leave a row.
     await this.#database.rows(

@@ -4,7 +4,7 @@ import { systemClock } from '../../src/clock.ts'
 import { withClaims } from '../../src/cluster/claims.ts'
 import { addressFrom, addressText, isLoopback } from '../../src/cluster/options.ts'
 import { loaded, refuseOldNode } from '../../src/cluster/requirements.ts'
-import { PROTOCOL, WorkerTable } from '../../src/cluster/worker-table.ts'
+import { CLUSTER_PROTOCOL, WorkerTable } from '../../src/cluster/worker-table.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { databaseFindings } from '../../src/store/postgres/diagnosis.ts'
 import { postgresStore } from '../../src/store/postgres/store.ts'
@@ -122,7 +122,7 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
     await expect(table.checkProtocol()).rejects.toMatchObject({
       _tag: 'ClusterProtocolMismatch',
       message: expect.stringContaining(
-        `"old" speaks version 1 of the cluster's protocol; this program speaks version ${PROTOCOL}`,
+        `"old" speaks version 1 of the cluster's protocol; this program speaks version ${CLUSTER_PROTOCOL}`,
       ),
       hint: expect.stringContaining('cluster drain old'),
     })
@@ -134,7 +134,7 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
     )
     await table.join('new', '10.0.0.1:2', 2, '9.9.9')
     await table.checkProtocol()
-    await expect(table.checkProtocol(PROTOCOL - 1)).rejects.toMatchObject({
+    await expect(table.checkProtocol(CLUSTER_PROTOCOL - 1)).rejects.toMatchObject({
       message: expect.stringContaining('"new" is of release 9.9.9'),
       hint: expect.stringContaining('Upgrade this program'),
     })

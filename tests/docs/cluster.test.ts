@@ -2,9 +2,10 @@
 import { spawnSync } from 'node:child_process'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { completeProgram } from '../../src/cli/program.ts'
+import { workerCommand } from '../../src/cli/cluster/commands.ts'
 import { MAIN } from '../cli/command.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 import { blocks } from './documents.ts'
@@ -40,9 +41,10 @@ describe('The unit of a worker', () => {
   })
 })
 
-test('What the page starts workers with are options of the command', async () => {
-  const worker = (await completeProgram()).commands.find((command) => command.name() === 'worker')
-  const known = worker?.options.map(({ long }) => long)
+test('What the page starts workers with are options of the command', () => {
+  const worker = new Command('worker')
+  workerCommand(worker)
+  const known = worker.options.map(({ long }) => long)
   for (const line of [/^ExecStart=(.*)$/m.exec(unit)?.[1] ?? '', compose.services.worker.command]) {
     expect(optionsOf(line).length).toBeGreaterThan(0)
     for (const option of optionsOf(line)) expect(known).toContain(option)
