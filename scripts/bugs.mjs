@@ -31,7 +31,7 @@ export const BUGS = [
   {
     bug: 'commit ids are forgotten',
     file: 'src/actors/engine/actor.ts',
-    from: 'return commitId === undefined ? append : { ...append, commitId }',
+    from: 'return commitId === undefined ? append : { ...append, commitId, isNew }',
     to: 'return append',
   },
   {

@@ -236,8 +236,60 @@ export const MUTATIONS = [
     [
       'each sending is received',
       'src/actors/agent/mailbox/mailbox.ts',
-      'const commitId = `message/${this.#agent}/${messageId}`',
-      'const commitId = `message/${this.#agent}/${this.#environment.newId()}`',
+      "const commitId = commitIdOf('message', this.#agent, messageId)",
+      "const commitId = commitIdOf('message', this.#agent, this.#environment.newId())",
+    ],
+  ),
+  ...breaking(
+    'An actor of your own receives a message once',
+    {
+      'tests/messages/actors.test.ts': [
+        'keeps its facts under one id even if the actor would decide something else by now',
+      ],
+    },
+    [
+      'each sending is another command',
+      'src/actors/own/ref.ts',
+      "const commitId = commitIdOf('message', this.stream, messageId)",
+      "const commitId = commitIdOf('message', this.stream, `${messageId}${Math.random()}`)",
+    ],
+  ),
+  ...breaking(
+    'What is published is received once by each subscriber that can',
+    {
+      'tests/messages/topics.test.ts': [
+        'A publication, crashed at each of its appends, is in one turn of each subscriber, in order',
+      ],
+    },
+    [
+      'each delivery is another message',
+      'src/messages/topics/topics.ts',
+      'messageId: `${topic}:${messageId}`,',
+      'messageId: `${topic}:${messageId}${String(Math.random()).slice(2)}`,',
+    ],
+  ),
+  ...breaking(
+    'What is published is received once by each subscriber that can',
+    {
+      'tests/messages/topics.test.ts': [
+        'reaches the others if one has a full mailbox, refuses it, or is gone, and the answer names these',
+      ],
+    },
+    [
+      'the answer names none of the others',
+      'src/messages/topics/topics.ts',
+      'const undelivered = outcomes.filter((one) => one !== undefined)',
+      'const undelivered = outcomes.filter((one) => one !== undefined).slice(outcomes.length)',
+    ],
+  ),
+  ...breaking(
+    'A note is not overwritten unread',
+    { 'tests/notes/notes.test.ts': ['that something else has written meanwhile is not overwritten'] },
+    [
+      'whichever version there is',
+      'src/notes/notes.ts',
+      'if (expectedVersion !== undefined && expectedVersion !== version)',
+      'if (expectedVersion !== undefined && expectedVersion > version)',
     ],
   ),
   ...breaking(
@@ -277,8 +329,8 @@ export const MUTATIONS = [
     [
       'line breaks are told as they are',
       'src/actors/agent/mailbox/unread.ts',
-      "jsonLine({ from: from ?? '(a person)', messageId, text })",
-      "jsonLine({ from: from ?? '(a person)', messageId, text }).replaceAll('\\\\n', '\\n')",
+      "jsonLine({ from: from ?? '(a person)', messageId, ...defined({ topic }), text })",
+      "jsonLine({ from: from ?? '(a person)', messageId, ...defined({ topic }), text }).replaceAll('\\\\n', '\\n')",
     ],
   ),
   ...breaking(
@@ -1949,7 +2001,7 @@ export const MUTATIONS = [
     [
       'it is not locked for a log elsewhere',
       'src/orchestrator.ts',
-      'if (options.store) await orchestrator.#lockDirectory(options.runner)',
+      'if (options.store && !options.residency?.sharedDir) await orchestrator.#lockDirectory(options.runner)',
       '',
     ],
   ),
@@ -3972,7 +4024,7 @@ export const MUTATIONS = [
     [
       'the next process does not know it',
       'src/actors/admission/accounts.ts',
-      '    if (leftMs > 0) this.#governor.close(account, leftMs)\n',
+      '    const leftMs = pauseLeftMs(pauses, this.#environment.clock.now())\n    if (leftMs > 0) this.#governor.close(account, leftMs)\n',
       '',
     ],
   ),
@@ -4028,7 +4080,7 @@ export const MUTATIONS = [
     [
       'an account that is open wakes none',
       'src/actors/admission/accounts.ts',
-      '    if (account !== undefined) accounts.add(account)\n',
+      '      accounts.add(account)\n',
       '',
     ],
   ),

@@ -48,7 +48,7 @@ test('a text that grows by equal parts is in a few pieces, and each part is stor
   let text = ''
   let pieces: readonly BlobReference[] = []
   for (let turn = 0; turn < 500; turn++) {
-    text += `${turn}`.padStart(99) + '\n'
+    text += `${String(turn).padStart(99)}\n`
     pieces = store(text, pieces)
     expect(pieces.length).toBeLessThanOrEqual(Math.log2(turn + 1) + 1)
   }
