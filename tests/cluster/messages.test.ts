@@ -24,7 +24,7 @@ describe.skipIf(!hasPostgres)('Messages between workers', { timeout: 240_000 }, 
     await team.messages.send(message)
     expect(await asked).toMatchObject({ requestId: 'q1', from: to, text: 'fine' })
     const inbox = await team.messages.list(to)
-    expect(inbox.filter(({ text }) => text === message.text)).toMatchObject([{ from, status: 'read' }])
+    expect(inbox.filter(({ text }) => text === message.text)).toMatchObject([{ from, status: 'answered' }])
     const back = await team.messages.ask({ from: to, to: from, text: 'And yours?', requestId: 'q2' })
     expect(back.text).toBe('fine')
     const { counts } = await audit(team, cluster, IDS.length + 2)
