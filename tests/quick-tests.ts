@@ -24,12 +24,17 @@ const OWN_PROCESS = [
 ]
 
 /** They run the engine of a cluster, which needs a newer Node than the product. */
-const NEWER_NODE = ['tests/cluster/chaos.test.ts', 'tests/cluster/workers.test.ts']
+const NEWER_NODE = ['chaos', 'messages', 'moving', 'runs', 'workers'].map(
+  (name) => `tests/cluster/${name}.test.ts`,
+)
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 const isNewNode = major > 22 || (major === 22 && minor >= 19)
 
 const IMPORTS =
   /^(?:import|export)\s(?!type\s)[^'"]*?from '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm
+
+/** It looks at what is shared when a file has ended: it needs no process of its own. */
+const END_OF_FILE = 'tests/end-of-file.ts'
 
 interface Sorted {
   quick: string[]
@@ -62,7 +67,7 @@ function pathToProcess(root: string, file: string, seen: Set<string>): readonly 
   const text = readFileSync(join(root, file), 'utf8')
   const program = PROGRAMS.exec(text)
   if (program) return [file, program[0]]
-  const own = file.startsWith('tests') ? ownProcess(text) : undefined
+  const own = file.startsWith('tests') && file !== END_OF_FILE ? ownProcess(text) : undefined
   if (own !== undefined) return [file, own]
   for (const [, ...names] of text.matchAll(IMPORTS)) {
     const name = names.find((each) => each !== undefined) ?? ''

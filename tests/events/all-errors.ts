@@ -37,7 +37,7 @@ const DETAILS = {
   ...{ commitId: 'commit-1', commit: '1f0c', entry: 'dev-3f9a2c71', schedule: 'news' },
   ...{ to: 'critic', messageId: 'm1', messages: 24, longest: 25, waiting: ['a', 'b'], deepest: 26 },
   ...{ restarts: 22, withinMs: 23, remedy: '', said: 'so', problem: 'network' },
-  ...{ worker: 'one', address: '10.0.0.1:7600' },
+  ...{ worker: 'one', address: '10.0.0.1:7600', release: '0.1.0', protocol: 2, topic: 'news', note: 'plan' },
 }
 
 const SPECIAL: Readonly<Record<string, object>> = {

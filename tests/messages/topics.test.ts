@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import {
   MessageConflictError,
   TooManyMessagesError,
+  TopicFullError,
   UndeliverableError,
 } from '../../src/events/errors/actor.ts'
 import { AgentNotFoundError } from '../../src/events/errors/agent.ts'
@@ -62,6 +63,23 @@ describe('What is published on a topic', () => {
     ])
     expect((await messages.topics())[0]?.subscribers).toEqual(['full', 'counter/visits', 'well'])
     expect((await messages.list('topic/news'))[0]?.reason).toContain('accepts no more')
+  })
+
+  test('waits for its turn to be delivered, and one for which there is no room is refused and can come again', async () => {
+    const { orchestrator } = await team().open({}, { limits: { mailbox: 1 } })
+    const { messages } = orchestrator
+    for (const id of ['critic', 'expert']) {
+      await orchestrator.createAgent(agent(id))
+      await messages.subscribe('news', id)
+    }
+    const [first, second] = await Promise.allSettled([
+      messages.publish('news', 'One.'),
+      messages.publish('news', 'Two.'),
+    ])
+    expect(first).toMatchObject({ status: 'fulfilled', value: { delivered: 2 } })
+    expect(second).toMatchObject({ status: 'rejected', reason: expect.any(TopicFullError) })
+    expect(await messages.list('topic/news')).toHaveLength(1)
+    expect(await messages.publish('news', 'Two.')).toMatchObject({ delivered: 0, undelivered: [{}, {}] })
   })
 
   test('is published once under its id, and has the same answer, before and after a restart', async () => {
