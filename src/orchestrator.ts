@@ -676,7 +676,7 @@ export class Orchestrator implements AsyncDisposable {
     await removeEach(await this.agents(), (id) => this.removeAgent(id, options))
   }
 
-  /** What a worker of a cluster does for the runs and the schedules that are its own. */
+  /** What a worker of a cluster does for the runs, the schedules and the topics that are its own. */
   readonly duties: WorkerDuties = {
     takeRun: async (id) => this.#working.#runs.take(id),
     releaseRun: (id) => this.#runs.release(id),
@@ -687,6 +687,9 @@ export class Orchestrator implements AsyncDisposable {
     tendSchedules: async (isOurs) => {
       if (this.#schedules ?? (await this.#working.#hasOpen('schedule/')))
         await (await this.#schedule()).tend(isOurs)
+    },
+    tendTopics: async (isOurs) => {
+      if (await this.#working.#hasOpen('topic/')) await (await this.#loadMessages()).topics.tend(isOurs)
     },
   }
 

@@ -1,10 +1,10 @@
-/** What a worker asks of its orchestrator, for the runs and the schedules that are its own. */
+/** What a worker asks of its orchestrator, for the runs, the schedules and the topics that are its own. */
 import type { WaitingReason } from '../patterns/runs/options.ts'
 import type { Run } from '../patterns/runs/run.ts'
 import type { StepEvent } from '../patterns/runs/step-event.ts'
 import type { WorkflowResult } from '../patterns/runs/workflow-result.ts'
 
-/** `orchestrator.duties`: what a worker of a cluster does for the runs and the schedules that are its own. */
+/** `orchestrator.duties`: what a worker of a cluster does for the runs, the schedules and the topics that are its own. */
 export interface WorkerDuties {
   /**
    * Resumes a run, if the log has it as running and its workflow can be built here. Resolves when this process executes it, or
@@ -31,4 +31,6 @@ export interface WorkerDuties {
   waitingRuns(): ReadonlyMap<string, WaitingReason>
   /** Drives those of the schedules that are ours, with what others have written to them since; and lets go of the others. */
   tendSchedules(isOurs: (name: string) => boolean): Promise<void>
+  /** Delivers what a process that was lost has left undelivered on those of the topics that are ours. */
+  tendTopics(isOurs: (topic: string) => boolean): Promise<void>
 }

@@ -1,6 +1,7 @@
 /** Where a supervisor of processes asks a worker how it is: `/healthz`, `/readyz` and, for Prometheus, `/metrics`. It takes no commands. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import type { Socket } from 'node:net'
 import { workerMetrics } from './metrics.ts'
 import { type Address, addressText, listenError } from './options.ts'
 
@@ -16,6 +17,8 @@ export interface WorkerHealth {
   /** For how long the database has not answered, in ms. */
   readonly unheardMs: number
 }
+
+const MOST_CONNECTIONS = 20
 
 /** It lives as long as it is not cut off from the database, and is ready as long as it also takes agents. */
 const STATES: Readonly<Record<string, (health: WorkerHealth) => boolean>> = {
@@ -42,7 +45,14 @@ export async function serveHealth(
     else if (isWell) answer(isWell(now) ? 200 : 503, 'application/json', `${JSON.stringify(now)}\n`)
     else answer(404, 'text/plain', 'There is /healthz, /readyz and /metrics.\n')
   })
-  server.maxConnections = 20
+  // An answer takes a moment: those that hold a connection longer keep no other one from its own.
+  const open = new Set<Socket>()
+  server.on('connection', (socket) => {
+    const [oldest] = open.size >= MOST_CONNECTIONS ? open : []
+    oldest?.destroy()
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
   const listening = once(server, 'listening')
   server.listen(at.port, at.host)
   await listening.catch((error) => {

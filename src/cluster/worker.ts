@@ -248,6 +248,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
       else keep(stream, () => drive(id))
     }
     if (!isClosing) await system.duties.tendSchedules(isMine)
+    if (!isClosing) await system.duties.tendTopics(isMine)
   }
   const stopBeating = every(BEAT_MS, async () => {
     await beat().catch(warn('the worker could not say that it lives'))

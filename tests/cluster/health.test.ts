@@ -1,7 +1,8 @@
 /** What a worker answers about itself. Nothing here needs the engine. */
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { serveHealth, type WorkerHealth } from '../../src/cluster/health.ts'
 import { workerMetrics } from '../../src/cluster/metrics.ts'
 import { samplesOf } from '../../src/remote/metrics.ts'
@@ -41,6 +42,18 @@ test('What is no request is refused, and nothing of it ends the worker', async (
     expect(await text(socket)).toMatch(/^HTTP\/1.1 4/)
   }
   expect((await fetch(`http://${served.address}/healthz`)).status).toBe(200)
+})
+
+test('Clients that say nothing, or never end what they say, keep none of the others from an answer', async () => {
+  await using served = await serveHealth({ host: '127.0.0.1', port: 0 }, () => FINE)
+  const [host = '', port = ''] = served.address.split(':')
+  const slow = Array.from({ length: 30 }, () => connect(Number(port), host))
+  onTestFinished(() => slow.forEach((socket) => void socket.destroy()))
+  for (const socket of slow) socket.on('error', () => {})
+  await Promise.all(slow.map((socket) => once(socket, 'connect')))
+  for (const socket of slow.slice(0, 15)) socket.write('GET /healthz HTTP/1.1\r\n')
+  const asked = { signal: AbortSignal.timeout(5000) }
+  expect((await fetch(`http://${served.address}/healthz`, asked)).status).toBe(200)
 })
 
 test('Another process at its port is told of', async () => {

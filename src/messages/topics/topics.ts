@@ -12,6 +12,7 @@ import type { ActorEnvironment, EventSourcedActor } from '../../actors/engine/ac
 import type { EffectContext } from '../../actors/engine/effects.ts'
 import { Life } from '../../actors/engine/life.ts'
 import { mayPass } from '../../actors/engine/wish.ts'
+import { steadyTime } from '../../clock.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import {
   MessageChainError,
@@ -33,7 +34,7 @@ import {
   topicKind,
   type topicMachine,
 } from './machine.ts'
-import { checkTopic, type PublishedMessage, publishedIn, TOPIC_STREAMS } from './published.ts'
+import { checkTopic, type PublishedMessage, publishedIn, TOPIC_STREAMS, topicAddress } from './published.ts'
 
 /** A topic in a list. */
 export interface TopicInfo {
@@ -65,12 +66,16 @@ const MOST_TOPICS = 1000
 const MOST_SUBSCRIBERS = 200
 /** In characters. */
 const LONGEST_REASON = 300
+/** A process that is lost is replaced as soon. */
+const LEFT_AFTER_MS = 15_000
 
 export class Topics {
   readonly #environment: TopicsEnvironment
   readonly #lives = new Map<string, Promise<TopicLife>>()
   /** Called once when this is closed. */
   readonly #closing = new Set<() => void>()
+  /** Since when the topics of a cluster have had what is not delivered, as of the last look. */
+  #left: ReadonlyMap<string, { readonly version: number; readonly since: number }> = new Map()
   #isClosed = false
 
   constructor(environment: TopicsEnvironment) {
@@ -86,8 +91,8 @@ export class Topics {
     const { messageId, chain = 0 } = message
     if (chain > LONGEST_CHAIN)
       throw new MessageChainError({ to: `${TOPIC_STREAMS}${topic}`, longest: LONGEST_CHAIN })
+    await this.#checkRoom(topic)
     const life = await this.#life(topic)
-    await this.#checkRoom(life)
     const commitId = commitIdOf('publication', topic, messageId)
     const decide = ({ context: { pending } }: { readonly context: TopicContext }) => {
       if (pending.length >= this.#environment.mailbox)
@@ -115,8 +120,8 @@ export class Topics {
   async subscribe(topic: string, subscriber: string, by?: string): Promise<TopicInfo> {
     checkTopic(topic)
     await this.#environment.check(checkAddress(subscriber))
+    await this.#checkRoom(topic)
     const life = await this.#life(topic)
-    await this.#checkRoom(life)
     await life.decide(({ context: { subscribers } }) => {
       if (subscribers.includes(subscriber)) return []
       if (subscribers.length >= MOST_SUBSCRIBERS)
@@ -130,6 +135,7 @@ export class Topics {
   async unsubscribe(topic: string, subscriber: string, by?: string): Promise<TopicInfo> {
     checkTopic(topic)
     checkAddress(subscriber)
+    if (!(await this.#isThere(topic))) return infoOf(topic, topicKind.fold.initial.context)
     const life = await this.#life(topic)
     await life.decide(({ context: { subscribers } }) =>
       subscribers.includes(subscriber)
@@ -168,6 +174,21 @@ export class Topics {
   async resume(): Promise<void> {
     for await (const { stream } of this.#environment.store.streams({ prefix: TOPIC_STREAMS, open: true }))
       await this.#life(stream.slice(TOPIC_STREAMS.length))
+  }
+
+  /** The same of topics that are ours in a cluster: what the process that publishes has left for so long, it does not deliver. */
+  async tend(isOurs: (topic: string) => boolean): Promise<void> {
+    const { store, clock } = this.#environment
+    const left = new Map<string, { readonly version: number; readonly since: number }>()
+    for await (const { stream, version } of store.streams({ prefix: TOPIC_STREAMS, open: true })) {
+      const topic = stream.slice(TOPIC_STREAMS.length)
+      const now = steadyTime(clock)
+      const before = this.#left.get(topic)
+      const since = before?.version === version ? before.since : now
+      left.set(topic, { version, since })
+      if (isOurs(topic) && now - since >= LEFT_AFTER_MS) await (await this.#life(topic)).refresh()
+    }
+    this.#left = left
   }
 
   async close(): Promise<void> {
@@ -236,6 +257,10 @@ export class Topics {
     return undefined
   }
 
+  async #isThere(topic: string): Promise<boolean> {
+    return (await this.#environment.store.head(topicAddress(topic))) > 0
+  }
+
   /** Resolves once the state is so. Throws ClosedError if this is closed before. */
   #until(life: TopicLife, isSo: (context: TopicContext) => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -252,9 +277,9 @@ export class Topics {
     })
   }
 
-  /** Throws InvalidInputError if there are too many to make another one. */
-  async #checkRoom({ version }: TopicLife): Promise<void> {
-    if (version > 0) return
+  /** Throws InvalidInputError if there are too many to make another one: that is none, and not kept in memory either. */
+  async #checkRoom(topic: string): Promise<void> {
+    if (this.#lives.has(topic) || (await this.#isThere(topic))) return
     let topics = 0
     for await (const _ of this.#environment.store.streams({ prefix: TOPIC_STREAMS })) topics += 1
     if (topics >= MOST_TOPICS)

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
-import { type GitCall, git } from './git.ts'
+import { type GitCall, git, textOfGit } from './git.ts'
 import { type EntryChange, entryChange } from './git-output.ts'
 import type { FilesRepository } from './repository.ts'
 import type { UserRepository } from './worktree.ts'
@@ -39,21 +39,16 @@ export async function treeWith({ common, path }: UserRepository, branch: string)
     // Where its repository is elsewhere, git does not know the main one.
     const directory = at > 0 || existsSync(join(given, '.git')) ? given : path
     if (!existsSync(directory)) continue
-    const own =
-      at === 0 ? common : resolve(directory, textOf(join(directory, '.git')).replace(/^gitdir: /, ''))
-    const isBusy = UNDER_WAY.some((file) => textOf(join(own, file)).replace(/^refs\/heads\//, '') === branch)
+    const link = at === 0 ? '' : await textOf(join(directory, '.git'))
+    const own = at === 0 ? common : resolve(directory, link.replace(/^gitdir: /, ''))
+    const underWay = await Promise.all(UNDER_WAY.map((file) => textOf(join(own, file))))
+    const isBusy = underWay.some((name) => name.replace(/^refs\/heads\//, '') === branch)
     if (isBusy || lines.includes(`branch refs/heads/${branch}`)) return { directory, own, isBusy }
   }
   return null
 }
 
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch {
-    return ''
-  }
-}
+const textOf = async (file: string): Promise<string> => ((await textOfGit(file)) ?? '').trim()
 
 /** Why a branch is not moved in the tree that has it checked out; null if it can be. */
 export async function hindrance(

@@ -4,13 +4,14 @@
  * overridden here, or not done at all (nothing is checked out, cleaned or fetched by git).
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { constants, existsSync } from 'node:fs'
+import { lstat, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { codeOf } from '../../events/errors/phrases.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { GitNotInstalled, WorkspaceError } from '../../events/errors/workspace.ts'
-import { spawnWhenPossible } from '../descriptors.ts'
+import { isLack, spawnWhenPossible, withDescriptors } from '../descriptors.ts'
 import { absoluteEntries, UNCONFIGURED } from '../inputs/git-command.ts'
 
 const SETTINGS = [
@@ -271,14 +272,48 @@ function settingsOf(settings: Readonly<Record<string, string>>): Record<string, 
 export const hasOtherRefs = (repository: string): boolean =>
   ['packed-refs', 'reftable'].some((name) => existsSync(join(repository, name)))
 
-/** What the file of a ref says; null if it has none. */
-export const looseRef = (repository: string, ref: string): Promise<string | null> =>
-  readFile(join(repository, ref), 'utf8').catch((error) => {
-    if (NO_FILE.includes(codeOf(error))) return null
-    throw error
+/**
+ * What a small file of a repository says; null if there is none, or it cannot be read. Agents write there as well: a pipe in place
+ * of it would hold one of the few threads that read files, for ever.
+ *
+ * @throws InvalidInputError for a pipe, and for what is too large to be from git
+ */
+export async function textOfGit(path: string): Promise<string | null> {
+  const opened = await withDescriptors(() => open(path, READ)).catch((error) => {
+    if (isLack(error)) throw error
+    return null
+  })
+  if (opened === null) return null
+  await using file = opened
+  const stats = await file.stat()
+  if (stats.isDirectory()) return null
+  if (stats.isFile() && stats.size <= LARGEST_TEXT) return file.readFile('utf8')
+  throw stats.isFile() ? notOfGit(path, 'is too large') : pipeOf(path)
+}
+
+/** The error for a pipe, whose writer git would wait for. */
+const pipeOf = (path: string) => notOfGit(path, 'is a pipe')
+
+const notOfGit = (path: string, problem: string) =>
+  new InvalidInputError({
+    what: path,
+    problem: `it ${problem}`,
+    hint: 'Somebody made it to stop programs that read it. Remove it.',
   })
 
-const NO_FILE = ['ENOENT', 'ENOTDIR', 'EISDIR']
+/** What the file of a ref says; null if it has none, and nothing if it cannot be read. Throws like {@link textOfGit}. */
+export async function looseRef(repository: string, ref: string): Promise<string | null> {
+  const path = join(repository, ref)
+  const text = await textOfGit(path)
+  if (text !== null) return text
+  const stats = await lstat(path).catch((error) => NO_FILE.includes(codeOf(error)))
+  return stats === true || (stats !== false && stats.isDirectory()) ? null : ''
+}
+
+const NO_FILE = ['ENOENT', 'ENOTDIR']
+const READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY
+/** In bytes. */
+const LARGEST_TEXT = 64 * 1024
 
 /** The author of an agent's commits, as `name <name@claude-agents>`. */
 export const signatureOf = ({ author, at }: Author): string => {

@@ -142,7 +142,7 @@ export class FilesRepository {
 
   /** null if there is no such ref. */
   async refAt(ref: string): Promise<string | null> {
-    const loose = await looseRef(this.path, ref).catch(() => '')
+    const loose = await looseRef(this.path, ref)
     if (loose) return loose.trim()
     if (loose === null && !hasOtherRefs(this.path)) return null
     const found = await this.git(['for-each-ref', '--format=%(objectname)', ref])

@@ -7,13 +7,13 @@
  *     a branch that was deleted is made again from there.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { shellWord } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { SWAPPED } from '../inputs/directory.ts'
 import { unless } from '../inputs/file-problems.ts'
-import { git, gitAnswer, gitPieces, hasOtherRefs, looseRef } from './git.ts'
+import { git, gitAnswer, gitPieces, hasOtherRefs, looseRef, textOfGit } from './git.ts'
 
 /** A repository of the user. */
 export interface UserRepository {
@@ -149,7 +149,7 @@ export async function addWorktree(place: WorktreePlace): Promise<void> {
     await git(['update-ref', `refs/heads/${branch}`, commit, tip], at)
   await git(['worktree', 'add', '--force', '--quiet', '--no-checkout', '--', fresh, branch], at)
   await resetIndex(fresh)
-  const record = recordIn(await readFile(join(fresh, '.git'), 'utf8'))
+  const record = recordIn((await textOfGit(join(fresh, '.git'))) ?? '')
   await writeFile(join(record, 'gitdir'), `${join(real, '.git')}\n`)
   await rename(join(fresh, '.git'), join(real, '.git'))
   await rm(dirname(fresh), { recursive: true, force: true })
@@ -173,14 +173,14 @@ async function isAdded(common: string, directory: string): Promise<boolean> {
   const stats = await lstat(link).catch(() => null)
   // The agent has made a repository of its own.
   if (stats && !stats.isFile()) return true
-  const linked = stats ? recordIn(await readFile(link, 'utf8')) : ''
+  const linked = stats ? recordIn((await textOfGit(link)) ?? '') : ''
   const [own] = await recordsOf(common, directory)
   if (own !== undefined) {
     if (linked !== own) await writeFile(link, `gitdir: ${own}\n`)
     return true
   }
   const isOurs = linked !== '' && dirname(linked) === join(common, 'worktrees')
-  const elsewhere = isOurs ? await readFile(join(linked, 'gitdir'), 'utf8').catch(() => null) : null
+  const elsewhere = isOurs ? await textOfGit(join(linked, 'gitdir')) : null
   // Git has forgotten it, or it is a copy, and the record is that of the original.
   if (elsewhere === null || existsSync(elsewhere.trimEnd())) return false
   await writeFile(join(linked, 'gitdir'), `${link}\n`)
@@ -192,7 +192,7 @@ async function recordsOf(common: string, directory: string, alsoParts = false): 
   const records = join(common, 'worktrees')
   const found: string[] = []
   for (const name of await readdir(records).catch(() => [])) {
-    const path = await readFile(join(records, name, 'gitdir'), 'utf8').catch(() => '')
+    const path = (await textOfGit(join(records, name, 'gitdir'))) ?? ''
     const isWanted = alsoParts || existsSync(join(records, name, 'HEAD'))
     if (path.trimEnd() === join(directory, '.git') && isWanted) found.push(join(records, name))
   }
@@ -207,7 +207,7 @@ export async function worktreesBelow(
   const records = join(common, 'worktrees')
   const found: string[] = []
   for (const name of await readdir(records).catch(() => [])) {
-    const path = await readFile(join(records, name, 'gitdir'), 'utf8').catch(() => '')
+    const path = (await textOfGit(join(records, name, 'gitdir'))) ?? ''
     if (path.startsWith(`${directory}/`)) found.push(dirname(path.trimEnd()))
   }
   return found
@@ -215,7 +215,7 @@ export async function worktreesBelow(
 
 /** Whether a directory is a worktree that its repository knows. */
 export async function isWorktree(directory: string): Promise<boolean> {
-  const link = await readFile(join(directory, '.git'), 'utf8').catch(() => '')
+  const link = (await textOfGit(join(directory, '.git'))) ?? ''
   return link.startsWith('gitdir: ') && existsSync(join(recordIn(link), 'HEAD'))
 }
 
@@ -277,7 +277,7 @@ export async function freeBranch({
   const records = join(common, 'worktrees')
   for (const name of await readdir(records).catch(() => [])) {
     const [path, head] = await Promise.all(
-      ['gitdir', 'HEAD'].map((file) => readFile(join(records, name, file), 'utf8').catch(() => '')),
+      ['gitdir', 'HEAD'].map((file) => textOfGit(join(records, name, file))),
     )
     if (tip === null || head !== `ref: refs/heads/${branch}\n` || !isOfAgent((path ?? '').trimEnd())) continue
     await writeFile(join(records, name, 'HEAD.new'), `${tip}\n`)
@@ -306,7 +306,7 @@ export const isAncestor = async (common: string, commit: string, of: string): Pr
 /** null if there is no such ref: what git would find from a name, such as the commit before a branch, is none. */
 export async function refAt(common: string, ref: string): Promise<string | null> {
   // Most refs are files: no process for these, nor for one that is nowhere.
-  const loose = ref.includes('..') ? '' : await looseRef(common, ref).catch(() => '')
+  const loose = ref.includes('..') ? '' : await looseRef(common, ref)
   if (loose === null && !hasOtherRefs(common)) return null
   if (loose !== null && OID.test(loose)) return loose.trim()
   return firstLine(common, ['show-ref', '--verify', '--hash', '--', ref])
@@ -336,7 +336,7 @@ export async function tipsOf({
   const tip = await refAt(common, name)
   const [record] = await recordsOf(common, await realpath(directory))
   if (record === undefined) return { branch: tip, head: null }
-  const head = await readFile(join(record, 'HEAD'), 'utf8').catch(() => '')
+  const head = (await textOfGit(join(record, 'HEAD'))) ?? ''
   if (head === `ref: ${name}\n`) return { branch: tip, head: tip }
   const left = head.startsWith('ref: ') ? await refAt(common, head.slice('ref: '.length).trim()) : head.trim()
   return { branch: tip, head: left || null }
@@ -348,9 +348,9 @@ export async function headOf({
   directory,
   branch,
 }: Pick<WorktreePlace, 'repository' | 'directory' | 'branch'>): Promise<string | null> {
-  const record = recordIn(await readFile(join(directory, '.git'), 'utf8').catch(() => ''))
+  const record = recordIn((await textOfGit(join(directory, '.git'))) ?? '')
   if (dirname(record) === join(common, 'worktrees')) {
-    const head = await readFile(join(record, 'HEAD'), 'utf8').catch(() => '')
+    const head = (await textOfGit(join(record, 'HEAD'))) ?? ''
     const tip = head === `ref: refs/heads/${branch}\n` ? await refAt(common, `refs/heads/${branch}`) : null
     if (tip !== null) return tip
   }

@@ -202,6 +202,33 @@ test.each(few(1, ['.gitignore', 'deep/.gitignore', '.gitattributes', '.gitmodule
   },
 )
 
+/** What git and we read of a worktree, as an agent finds it. */
+const READ_OF_WORKTREE: Readonly<Record<string, (workspace: string, record: string) => string>> = {
+  '.git': (workspace) => join(workspace, '.git'),
+  HEAD: (_, record) => join(record, 'HEAD'),
+  gitdir: (_, record) => join(record, 'gitdir'),
+  'its branch': (_, record) => join(record, '../../refs/heads/claude-agents/dev'),
+}
+
+test.each(few(2, Object.entries(READ_OF_WORKTREE)))(
+  'a pipe that an agent makes of %s of its worktree is passed over or told, and not waited for',
+  async (_, pathIn) => {
+    const repository = hostileRepository({ isQuiet: true })
+    await using orchestrator = await orchestratorOn(repository, {
+      work,
+      async pipe(workspace) {
+        const link = await readFile(join(workspace, '.git'), 'utf8')
+        const path = pathIn(workspace, link.replace('gitdir: ', '').trim())
+        await rm(path)
+        execFileSync('mkfifo', [path])
+      },
+    })
+    const agent = await orchestrator.createAgent(dev(repository))
+    for (const prompt of ['pipe', 'work'])
+      expect(await agent.ask(prompt).then(({ text }) => text, String)).toMatch(/^done$|: it is a pipe\./)
+  },
+)
+
 test('undoing writes nothing through a link that an agent made of a directory', async () => {
   const repository = hostileRepository()
   const outside = join(repository.folder, 'outside')

@@ -8,6 +8,8 @@
  */
 import type { AgentRunner, HomeText } from '../../../claude/runner.ts'
 import { type AgentFact, NO_FILES } from '../../../events/agent-facts.ts'
+import { InvalidInputError } from '../../../events/errors/usage.ts'
+import { GitNotInstalled } from '../../../events/errors/workspace.ts'
 import { defined } from '../../../events/json.ts'
 import type { Brought, Home, StoredFiles, StoredText } from '../../../events/options/moving.ts'
 import type { Logger } from '../../../logger.ts'
@@ -77,7 +79,10 @@ export class Moving {
     return { worker: residency.worker, ...place() }
   }
 
-  /** Brings what the agent has from where it lived before. Throws what may pass; what is lost is recorded, and told. */
+  /**
+   * Brings what the agent has from where it lived before. Throws what may pass, and what this machine lacks for it; what is lost
+   * is recorded, and told.
+   */
   async arrive(agent: string, actor: MovingAgent, tell: (message: string) => void = () => {}): Promise<void> {
     for (let going = this.#arriving.get(agent); going; going = this.#arriving.get(agent)) await going
     const { stored } = actor.snapshot.context
@@ -329,11 +334,14 @@ async function attempt<T>(what: string, problems: string[], work: () => Promise<
   }
 }
 
+/** What is missing on this machine, its repository or git, is no loss: another one may have it. */
+const isOfMachine = (error: unknown) => error instanceof InvalidInputError || error instanceof GitNotInstalled
+
 async function outcomeOf(work: () => Promise<Brought>, problems: string[]): Promise<Brought> {
   try {
     return await work()
   } catch (error) {
-    if (mayPass(error)) throw error
+    if (mayPass(error) || isOfMachine(error)) throw error
     problems.push(problemIn(error))
     return 'lost'
   }

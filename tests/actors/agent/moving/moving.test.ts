@@ -162,6 +162,25 @@ test('of an agent on a repository, the branch comes along, whichever worktree ha
   expect((await movesOf(three)).map(({ workspace }) => workspace)).toEqual(['restored', 'restored'])
 })
 
+test('a machine without its repository refuses its tasks and loses nothing: it continues where there is one', async () => {
+  const { folder, at, ask } = machines()
+  const repo = join(folder, 'repo')
+  git(folder, 'init', '-q', '-b', 'main', repo)
+  git(repo, 'commit', '-q', '--allow-empty', '-m', 'first')
+  git(folder, 'clone', '-q', '--bare', repo, 'origin')
+  const one = await at('one')
+  await one.createAgent({ ...ROLE, workspace: { repo } })
+  await ask(one, 'a')
+  await rm(repo, { recursive: true })
+  const two = await at('two')
+  await expect(ask(two, 'b')).rejects.toThrow(`The repository ${repo}: there is no such directory.`)
+  expect(await movesOf(two)).toEqual([])
+  git(folder, 'clone', '-q', 'origin', repo)
+  const three = await at('three')
+  expect(await ask(three, 'c')).toBe('a | a c')
+  expect(await movesOf(three)).toMatchObject([{ workspace: 'restored', session: 'restored' }])
+})
+
 test('what cannot be brought is in the log, and the model and the caller are told', async () => {
   let isGone = false
   const { at, ask, prompts } = machines((store) => ({
