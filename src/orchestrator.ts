@@ -238,6 +238,7 @@ export class Orchestrator implements AsyncDisposable {
         ...environment,
         agent: (id) => this.#agents.get(id),
         actor: (stream) => this.#ownActors.receiver(stream),
+        room: () => admission.room,
         spent: ({ taskId, runId }, cost) => this.#runs.recordLateCost(runId, taskId, `ask/${taskId}`, cost),
       })
     }
@@ -261,7 +262,7 @@ export class Orchestrator implements AsyncDisposable {
     }
     this.#openDesk = onceDone(async () => {
       const { TeamDesk } = await import('./team/desk.ts')
-      this.#desk = new TeamDesk({ ...environment, system: this, room: () => admission.room })
+      this.#desk = new TeamDesk({ ...environment, system: this })
       return this.#desk
     })
     this.#openSchedules = async () => {

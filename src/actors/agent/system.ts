@@ -261,7 +261,12 @@ export class AgentSystem {
     return this.#changes.post(async () => {
       const unused: Promise<unknown>[] = []
       for await (const copy of agentInfos(this.#environment.store, { prefix: `${AGENT_STREAMS}${id}.` }))
-        if (copy.queue === 0 && !copy.heldMessages && !isUsed(copy.id) && (await this.#isCopyOf(copy.id, run)))
+        if (
+          copy.queue === 0 &&
+          !copy.heldMessages &&
+          !isUsed(copy.id) &&
+          (await this.#isCopyOf(copy.id, run))
+        )
           unused.push(this.#placement.owns(copy.id) ? this.#remove(copy.id) : this.remove(copy.id))
       await Promise.all(unused)
     })
