@@ -1268,7 +1268,7 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
-    'No held task is dropped unasked when its agent is removed',
+    'No held task or message is dropped unasked when its agent is removed',
     {
       'tests/actors/agent/removal.test.ts': [
         'an agent with a task that is held for',
@@ -1278,8 +1278,8 @@ export const MUTATIONS = [
     [
       'as if there were none',
       'src/actors/agent/system.ts',
-      'if (held.length > 0) throw new HeldTasksError',
-      'if (held.length > 9) throw new HeldTasksError',
+      'if (counts.held + counts.messages > 0) throw new HeldTasksError',
+      'if (counts.held + counts.messages > 9) throw new HeldTasksError',
     ],
   ),
   ...breaking(
