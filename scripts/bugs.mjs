@@ -89,4 +89,22 @@ export const BUGS = [
     from: 'saved?.fingerprint === kind.fingerprint',
     to: 'saved !== undefined',
   },
+  {
+    bug: 'a message that is sent again is received twice',
+    file: `${AGENT}/mailbox/mailbox.ts`,
+    from: "commitIdOf('message', this.#agent, messageId)",
+    to: "commitIdOf('message', this.#agent, messageId, this.#environment.newId())",
+  },
+  {
+    bug: 'a message that is given back loses its place',
+    file: `${AGENT}/mailbox/unread.ts`,
+    from: '[...back.map(returned), ...unread]',
+    to: '[...unread, ...back.map(returned)]',
+  },
+  {
+    bug: 'a message whose task failed is lost',
+    file: `${AGENT}/mailbox/unread.ts`,
+    from: 'const back = readBy(task)',
+    to: 'const back = readBy(task).slice(0, 0)',
+  },
 ]

@@ -51,15 +51,15 @@ export const MUTATIONS = [
   ...breaking(
     'A call that asks another agent leaves a place for the answer',
     {
-      'tests/team/places.test.ts': [
+      'tests/messages/places.test.ts': [
         'leave a place to one that works, however many ask and are answered, and whatever the limit becomes',
-        'are refused in words that say what to do instead',
       ],
+      'tests/team/flood.test.ts': ['A call that floods is refused in words that say what to do instead'],
     },
-    ['the last place is taken as well', 'src/team/places.ts', 'call]).size >= room', 'call]).size > room'],
+    ['the last place is taken as well', 'src/messages/places.ts', 'calls >= room', 'calls > room'],
     [
       'any number of answers is waited for at a time',
-      'src/team/places.ts',
+      'src/team/flood.ts',
       'if (atOnce >= MOST_AT_ONCE)',
       'if (atOnce >= Infinity)',
     ],
@@ -1268,7 +1268,7 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
-    'No held task is dropped unasked when its agent is removed',
+    'No held task or message is dropped unasked when its agent is removed',
     {
       'tests/actors/agent/removal.test.ts': [
         'an agent with a task that is held for',
@@ -1278,8 +1278,8 @@ export const MUTATIONS = [
     [
       'as if there were none',
       'src/actors/agent/system.ts',
-      'if (held.length > 0) throw new HeldTasksError',
-      'if (held.length > 9) throw new HeldTasksError',
+      'if (counts.held + counts.messages > 0) throw new HeldTasksError',
+      'if (counts.held + counts.messages > 9) throw new HeldTasksError',
     ],
   ),
   ...breaking(

@@ -238,6 +238,7 @@ export class Orchestrator implements AsyncDisposable {
         ...environment,
         agent: (id) => this.#agents.get(id),
         actor: (stream) => this.#ownActors.receiver(stream),
+        room: () => admission.room,
         spent: ({ taskId, runId }, cost) => this.#runs.recordLateCost(runId, taskId, `ask/${taskId}`, cost),
       })
     }
@@ -261,7 +262,7 @@ export class Orchestrator implements AsyncDisposable {
     }
     this.#openDesk = onceDone(async () => {
       const { TeamDesk } = await import('./team/desk.ts')
-      this.#desk = new TeamDesk({ ...environment, system: this, room: () => admission.room })
+      this.#desk = new TeamDesk({ ...environment, system: this })
       return this.#desk
     })
     this.#openSchedules = async () => {
@@ -649,8 +650,8 @@ export class Orchestrator implements AsyncDisposable {
 
   /**
    * Cancels an agent's tasks, ends its processes and deletes its directories. Its history stays in the log. Throws
-   * HeldTasksError if it has held tasks, and UnlandedWorkError if it has work on a repository that is nowhere else; with
-   * `force`, the tasks are dropped, and a ref keeps that work.
+   * HeldTasksError if it has held tasks or messages, and UnlandedWorkError if it has work on a repository that is nowhere
+   * else; with `force`, what is held is dropped, and a ref keeps that work.
    */
   async removeAgent(id: string, options?: RemovalOptions): Promise<RemovedAgent> {
     const removed = await this.#open.#agents.remove(id, options)

@@ -127,19 +127,24 @@ function valuesIn(file: string, front: string): FrontMatter {
   return valuesByLine(front)
 }
 
-/** What Claude Code knows. Other words before a colon are part of a text. */
+/** What Claude Code knows. */
 const KEYS = new Set([
   ...['name', 'description', 'tools', 'disallowedTools', 'model', 'color', 'permissionMode', 'maxTurns'],
   ...['skills', 'mcpServers', 'hooks', 'memory', 'background', 'effort', 'isolation', 'initialPrompt'],
 ])
+
+/** Other words before a colon, and lines with a #, are part of these. */
+const TEXTS = new Set(['description', 'initialPrompt'])
 
 /** A key begins a line; what follows, up to the next one, is its text. */
 function valuesByLine(front: string): FrontMatter {
   const values = new Map<string, string>()
   let last: string | undefined
   for (const line of front.split(/\r?\n/)) {
-    const [, word = '', rest = ''] = /^([A-Za-z]+):(?:[ \t]+(.*))?$/.exec(line) ?? []
-    const key = KEYS.has(word) ? word : undefined
+    const [, word = '', rest = ''] = /^([A-Za-z][\w-]*):(?:[ \t]+(.*))?$/.exec(line) ?? []
+    const isInText = last !== undefined && TEXTS.has(last)
+    if (!isInText && line.startsWith('#')) continue
+    const key = KEYS.has(word) || (word !== '' && !isInText) ? word : undefined
     last = key ?? last
     if (last !== undefined) values.set(last, key === undefined ? `${values.get(last) ?? ''}\n${line}` : rest)
   }

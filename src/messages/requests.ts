@@ -4,6 +4,7 @@
  *
  * - None waits for one that waits for it: not in a row of requests, which the tasks record, nor across two of them.
  * - What the other one costs belongs to the run of the task that asks.
+ * - A call that waits for an answer leaves a place for it: see `AskingPlaces`.
  * - A request ends with the task that asks.
  */
 
@@ -22,6 +23,7 @@ import { isAgentAddress } from '../events/ids.ts'
 import { defined } from '../events/json.ts'
 import type { Amount } from '../events/options/budget.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { AskingPlaces } from './places.ts'
 
 /** How many agents may wait for one another. */
 const MOST_WAITING = 8
@@ -55,6 +57,8 @@ export interface RequestsEnvironment {
   /** An actor of your own, by its stream. Throws UndeliverableError. */
   readonly actor: (stream: string) => Promise<Pick<OwnActorRef<never, unknown, AnyStateMachine>, 'receive'>>
   readonly store: EventStore
+  /** How many calls may be in flight at present. */
+  readonly room: () => number
   /** Called with what a request has cost, if a run's task made it. */
   readonly spent: (
     request: { readonly taskId: string; readonly runId: string },
@@ -76,6 +80,8 @@ interface Asker {
   readonly cause: string | null
   /** The task that asks. */
   readonly taskId?: string
+  /** Its call, if that is in flight. */
+  readonly callId?: string
   readonly runId?: string
   readonly woken?: number
   readonly askers?: readonly string[]
@@ -87,17 +93,20 @@ export class Requests {
   readonly #environment: RequestsEnvironment
   /** Who waits for whom. */
   readonly #waits = new Set<{ readonly from: string; readonly to: string }>()
+  readonly #places: AskingPlaces
 
   constructor(environment: RequestsEnvironment) {
     this.#environment = environment
+    this.#places = new AskingPlaces(environment.room)
   }
 
   async ask({ from, to, text, requestId, chain, signal, isLeft }: CheckedRequest): Promise<AgentAnswer> {
     const asker = await this.#asker(from, chain)
-    const { taskId, runId, woken, cause } = asker
+    const { taskId, callId, runId, woken, cause } = asker
     if (!isAgentAddress(to)) return this.#askActor(to, { from, text, messageId: requestId }, asker)
     const askers = [...(asker.askers ?? []), from]
     this.#check(askers, to)
+    const end = callId === undefined ? () => {} : this.#places.take(callId)
     const wait = { from, to }
     this.#waits.add(wait)
     const stop = new AbortController()
@@ -132,6 +141,7 @@ export class Requests {
       }
     } finally {
       this.#waits.delete(wait)
+      end()
       signal?.removeEventListener('abort', abort)
     }
   }
@@ -158,8 +168,9 @@ export class Requests {
     const asker = await agent(from)
     const { current } = asker.snapshot.context
     if (!current) return { cause: null }
-    const { taskId, runId, woken, askers, cause } = current
-    return { cause, taskId, ...defined({ runId, woken, askers }), ended: () => asker.reply(taskId) }
+    const { taskId, call, runId, woken, askers, cause } = current
+    const callId = call?.callId
+    return { cause, taskId, ...defined({ callId, runId, woken, askers }), ended: () => asker.reply(taskId) }
   }
 
   /** Throws AskCycleError, AskDepthError. */

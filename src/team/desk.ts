@@ -3,7 +3,7 @@
  *
  * D1. Who a call is, is decided here: by the secret that it was given, not by what it says.
  * D2. A secret ends with its call, and with it all that the call still waits for.
- * D3. Whatever agents ask of each other, a call that works has a place: see `AskingPlaces`.
+ * D3. What one call asks is bounded: see `countAsk`.
  */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -15,7 +15,6 @@ import type { Logger } from '../logger.ts'
 import { newSocketPath, removeSocket } from '../owner/socket-directory.ts'
 import { FILE_MODE } from '../store/directory.ts'
 import { Member } from './member.ts'
-import { AskingPlaces } from './places.ts'
 import type { TeamSystem } from './tools.ts'
 
 /** A call that has not said who it is. */
@@ -29,22 +28,18 @@ const MOST_STRANGERS = 100
 
 interface DeskParts {
   readonly system: TeamSystem
-  /** How many calls may be in flight at present. */
-  readonly room: () => number
   readonly clock: Clock
   readonly logger: Logger
 }
 
 export class TeamDesk {
   readonly #parts: DeskParts
-  readonly #places: AskingPlaces
   readonly #members = new Map<string, Member>()
   readonly #strangers = new Set<Socket>()
   #server: Promise<{ readonly server: Server; readonly path: string }> | undefined
 
   constructor(parts: DeskParts) {
     this.#parts = parts
-    this.#places = new AskingPlaces(parts.room)
   }
 
   /** Lets a call in until it has ended. */
@@ -53,7 +48,7 @@ export class TeamDesk {
     const token = randomBytes(32).toString('hex')
     const { system } = this.#parts
     const call = { agent, atOnce: 0, inAll: 0 }
-    const member = new Member({ system, places: this.#places, call }, settings.team ?? [])
+    const member = new Member({ system, call }, settings.team ?? [])
     this.#members.set(token, member)
     return {
       socket: path,

@@ -9,7 +9,7 @@ import { plural } from '../events/figures.ts'
 import { excerpt, morePages, PAGE_FIELDS, pageOf, shortened, textTo, toolsFor, wholeTo } from '../mcp/tool.ts'
 import type { AgentAnswer, AgentRequest } from '../messages/requests.ts'
 import type { Note, NoteInfo, NoteReadOptions, NoteWriteOptions } from '../notes/notes.ts'
-import type { AskingCall, AskingPlaces } from './places.ts'
+import { type AskingCall, countAsk } from './flood.ts'
 
 /** What a team is made of. */
 export interface TeamSystem {
@@ -30,7 +30,6 @@ export interface TeamSystem {
 /** The team as one call of an agent sees it. */
 export interface MemberTeam {
   readonly system: TeamSystem
-  readonly places: AskingPlaces
   readonly call: AskingCall
 }
 
@@ -54,7 +53,7 @@ const listTeam = tool({
       entries.map(async ({ id, status }) => {
         const { config } = (await system.agent(id)).snapshot.context
         return {
-          id,
+          agent: id,
           status,
           role: shortened(config?.systemPrompt ?? '', LONGEST_ROLE),
           isYou: id === call.agent,
@@ -62,7 +61,7 @@ const listTeam = tool({
       }),
     )
     const lines = agents.map(
-      ({ id, status, role, isYou }) => `${id}${isYou ? ' (you)' : ''}: ${status}. ${role}`,
+      ({ agent, status, role, isYou }) => `${agent}${isYou ? ' (you)' : ''}: ${status}. ${role}`,
     )
     return { text: lines.join('\n') + morePages(rest), data: { agents, ...rest } }
   },
@@ -78,8 +77,8 @@ const askTeam = tool({
     agent: textTo(LONGEST_ADDRESS, 'The id of the agent, as list_agents has it; or KIND/ID.'),
     prompt: textTo(LONGEST_PROMPT, 'What it is to do, or to answer.'),
   },
-  async run({ agent: to, prompt }, { team: { system, places, call }, signal, progress }) {
-    const end = places.take(call)
+  async run({ agent: to, prompt }, { team: { system, call }, signal, progress }) {
+    const end = countAsk(call)
     try {
       progress(`${to} is asked`)
       const answer = await system.messages.ask({ from: call.agent, to, text: prompt, signal })

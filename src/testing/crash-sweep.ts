@@ -26,6 +26,8 @@ export interface SweepOptions {
   readonly store?: () => EventStore | Promise<EventStore>
   /** See {@link OrchestratorOptions}. */
   readonly resume?: OrchestratorOptions['resume']
+  /** The kinds of actors of your own. */
+  readonly actors?: NonNullable<OrchestratorOptions['actors']>
 }
 
 /** A workflow to run, and to run again under the same id after each crash. */
@@ -138,7 +140,7 @@ export async function runIncarnation({
 }: Incarnation): Promise<IncarnationOutcome> {
   const mortal = new MortalStore(store, crash ? { crash } : {})
   const clock = virtualClock(startAt)
-  const { reply = ({ prompt }) => prompt, resume = 'at-once' } = options
+  const { reply = ({ prompt }) => prompt, resume = 'at-once', actors = [] } = options
   const run = async () => {
     const runner = rememberingRunner(memory, mortal, clock, reply)
     const orchestrator = await Orchestrator.open({
@@ -146,6 +148,7 @@ export async function runIncarnation({
       runner,
       clock,
       resume,
+      actors,
       random: () => 1,
     })
     const result = await scenario(orchestrator)

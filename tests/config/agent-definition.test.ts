@@ -81,6 +81,20 @@ describe('A definition', () => {
     expect([options.id, options.allowedTools, dropped]).toEqual(['helper', ['Read', 'Edit'], ['description']])
   })
 
+  test('of no valid YAML may have keys that we do not know, and comments: what comes before them ends there', async () => {
+    const { options, dropped } = await read(
+      [
+        ...['---', 'name: helper', 'description: When: always.', '# Not a comment: a text.', 'model: opus'],
+        ...['# Why: it is the best.', 'tools: ["Read", "Bash(git *)"]', 'category: quality', 'related:'],
+        ...['  agents: [tester, checker]', '  see: [/review]', 'allowed-paths: src, docs', '---', 'You help.'],
+      ].join('\n'),
+    )
+    expect(options).toEqual({
+      ...{ id: 'helper', systemPrompt: 'You help.', model: 'opus', allowedTools: ['Read', 'Bash(git *)'] },
+    })
+    expect(dropped).toEqual(['description', 'category', 'related', 'allowed-paths'])
+  })
+
   test('with a long prompt is whole', async () => {
     const prompt = `You help. ${'é'.repeat(30_000)}`
     expect((await read(`---\nname: helper\n---\n${prompt}\n`)).options.systemPrompt).toBe(prompt)

@@ -1,11 +1,11 @@
 /** Actors of a user's own that write to agents and are written to. */
-import * as Schema from 'effect/Schema'
 import { describe, expect, test } from 'vitest'
-import { assign, setup } from 'xstate'
+import { setup } from 'xstate'
 import { defineActor } from '../../src/actors/own/definition.ts'
 import { MessageChainError, UndeliverableError } from '../../src/events/errors/actor.ts'
 import type { FactsOf } from '../../src/events/own-facts.ts'
 import { causesOf } from '../../src/history/causes.ts'
+import { asker, asking } from './asker.ts'
 import { counter } from './counters.ts'
 import { agent, messagesIn, team } from './kit.ts'
 
@@ -91,51 +91,6 @@ describe('A message to an actor of your own', () => {
     expect(await store.head('counter/visits')).toBe(2)
   })
 })
-
-const asking = {
-  Asked: Schema.Struct({ text: Schema.String }),
-  Answered: Schema.Struct({ text: Schema.String }),
-}
-interface Asking {
-  readonly open: string | null
-  readonly answers: readonly string[]
-}
-
-/** It asks an agent whatever it is told, and thanks it; or it only tells it. */
-const asker = (to: string, asks = true) =>
-  defineActor({
-    kind: 'asker',
-    facts: asking,
-    machine: setup({ types: {} as { context: Asking; events: FactsOf<typeof asking> } }).createMachine({
-      context: { open: null, answers: [] },
-      on: {
-        Asked: { actions: assign({ open: ({ event }) => event.data.text }) },
-        Answered: {
-          actions: assign({
-            open: null,
-            answers: ({ context, event }) => [...context.answers, event.data.text],
-          }),
-        },
-      },
-    }),
-    decide: ({ type, text }: { type: 'Asked' | 'Answered'; text: string }) => [{ type, data: { text } }],
-    onMessage: ({ text }) => ({ type: 'Asked' as const, text }),
-    effects: ({ context: { open } }) =>
-      open === null
-        ? []
-        : [
-            {
-              key: `ask ${open}`,
-              async run({ messages, self }) {
-                const { text } = asks
-                  ? await messages.ask(to, open, { requestId: `r-${open}` })
-                  : { text: open }
-                await messages.send(to, `thanks for ${text}`, { messageId: `t-${open}` })
-                await self.tell({ type: 'Answered', text })
-              },
-            },
-          ],
-  })
 
 const counterParts = {
   facts: asking,

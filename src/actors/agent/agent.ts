@@ -21,12 +21,13 @@ import type { BudgetInfo } from '../admission/admission.ts'
 import type { Causation } from '../engine/actor.ts'
 import { Life } from '../engine/life.ts'
 import type { RecoveryOutcome } from './call.ts'
-import { BEGIN_HELD, cancelTasks, isHeldForMoney } from './decisions.ts'
+import { BEGIN_HELD, cancelTasks, isHeldForMoney, wakingKey } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AgentLife } from './environment.ts'
 import { AgentFiles } from './files.ts'
 import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
 import { AgentMailbox, type SendOptions, type SentMessage } from './mailbox/mailbox.ts'
+import { wakingMessage } from './mailbox/unread.ts'
 import type { AgentMetrics, AgentRef } from './ref.ts'
 import { type SessionLink, sessionLinks } from './session/chain.ts'
 import { AgentSupervision, type SupervisedAgent } from './supervision.ts'
@@ -361,6 +362,20 @@ export class Agent implements AgentRef {
       currentSession: session,
       // Each answered call creates one.
       sessionCount: totals.interactions,
+    }
+  }
+
+  /** Does what removes the agent. If that fails, what is unread may begin a task again. */
+  async leave<T>(remove: () => Promise<T>): Promise<T> {
+    const tasks = this.#tasks
+    tasks.isLeaving = true
+    try {
+      return await remove()
+    } catch (error) {
+      tasks.isLeaving = false
+      const waking = wakingMessage(this.snapshot.context)
+      if (waking) this.#life.again(wakingKey(waking))
+      throw error
     }
   }
 

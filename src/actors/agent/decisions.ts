@@ -28,6 +28,9 @@ export type AgentEffect = Effect &
 /** The key of the effect that runs again when a budget or an account has changed, to see if a held task may begin now. */
 export const BEGIN_HELD = 'begin held'
 
+/** The key of the effect that begins a task for a message. */
+export const wakingKey = ({ messageId }: { readonly messageId: string }): string => `wake ${messageId}`
+
 /** Whether it waits for a budget or an account. */
 export const isHeldForMoney = ({ hold }: QueuedTask): boolean =>
   hold !== undefined && hold.reason !== 'approval'
@@ -62,7 +65,7 @@ function effectsOfTasks({ value, context }: AgentSnapshot): readonly AgentEffect
     const waking = wakingMessage(context)
     return [
       ...(queue.some(isHeldForMoney) ? [{ key: BEGIN_HELD, type: 'begin' } as const] : []),
-      ...(waking ? [{ key: `wake ${waking.messageId}`, type: 'wake', cause: waking.cause } as const] : []),
+      ...(waking ? [{ key: wakingKey(waking), type: 'wake', cause: waking.cause } as const] : []),
     ]
   }
   if (!current) return []

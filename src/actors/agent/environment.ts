@@ -85,6 +85,8 @@ export interface AskedTasks {
   readonly steps: ReadonlyMap<string, AskingStep>
   /** How calls ended that the agent left open when it was halted, by their ids. */
   readonly leftOpen: Map<string, CallEnding>
+  /** Whether the agent is being removed: its messages begin no task. */
+  readonly isLeaving: boolean
 }
 
 /** What an agent's users work with: a life with one actor after the other. */

@@ -202,8 +202,11 @@ export function isSameTask(accepted: JsonObject, asked: JsonObject): boolean {
   return content(accepted) === content({ ...asked, ...Object.fromEntries(dropped) })
 }
 
-/** The run that asks does not matter, nor how far it has come; older facts do not name it. */
-const content = ({ runId, continues, ...task }: JsonObject) => JSON.stringify(task)
+/**
+ * What asks does not matter, nor how far it has come: a run, which older facts do not name, or an actor of which a restart has
+ * forgotten what led to its request.
+ */
+const content = ({ runId, continues, woken, askers, ...task }: JsonObject) => JSON.stringify(task)
 
 function droppedBody(body: Json | undefined): DroppedBody | undefined {
   if (typeof body === 'string') {

@@ -44,6 +44,7 @@ import { filesRestored } from './files.ts'
 import { agentKind } from './kind.ts'
 import { AGENT_STREAMS, type AgentInfo, agentIdOf, agentInfos, listedAgents } from './list.ts'
 import type { AgentSnapshot } from './machine.ts'
+import { heldMessages } from './mailbox/unread.ts'
 import { callIn, type KnownCall, type RunningProcess, runningProcesses } from './processes.ts'
 import { AgentElsewhere, type AgentRef, localPlacement, type Placement } from './ref.ts'
 import { type AdoptOptions, adoptingOptions } from './session/adopted.ts'
@@ -51,7 +52,7 @@ import { type ForkOptions, type ForkPoint, forkPoint } from './session/fork.ts'
 
 /** How an agent is removed. */
 export interface RemovalOptions {
-  /** Also if it has held tasks, which are dropped, or work on a repository that is not landed: a ref keeps it. Default: that is refused. */
+  /** Also if it has held tasks or messages, which are dropped, or work on a repository that is not landed: a ref keeps it. Default: that is refused. */
   readonly force?: boolean
 }
 
@@ -255,12 +256,17 @@ export class AgentSystem {
     this.#here.forget(id)
   }
 
-  /** Removes an agent's copies that have no tasks, may be used by a run, and are used by no other one. */
+  /** Removes an agent's copies that have no tasks and hold nothing, may be used by a run, and are used by no other one. */
   async removeCopies(id: string, run: string, isUsed: (copy: string) => boolean): Promise<void> {
     return this.#changes.post(async () => {
       const unused: Promise<unknown>[] = []
       for await (const copy of agentInfos(this.#environment.store, { prefix: `${AGENT_STREAMS}${id}.` }))
-        if (copy.queue === 0 && !isUsed(copy.id) && (await this.#isCopyOf(copy.id, run)))
+        if (
+          copy.queue === 0 &&
+          !copy.heldMessages &&
+          !isUsed(copy.id) &&
+          (await this.#isCopyOf(copy.id, run))
+        )
           unused.push(this.#placement.owns(copy.id) ? this.#remove(copy.id) : this.remove(copy.id))
       await Promise.all(unused)
     })
@@ -480,13 +486,20 @@ export class AgentSystem {
     const own = this.#filesOf(agent)
     const work = await own?.files.unlanded(own.place)
     const held = await agent.held()
-    if (work) throw new UnlandedWorkError({ agent: agent.id, ...work, held: held.length })
-    if (held.length > 0) throw new HeldTasksError({ agent: agent.id, held })
+    const messages = heldMessages(agent.id, agent.snapshot.context)
+    const counts = { held: held.length, messages: messages.length }
+    if (work) throw new UnlandedWorkError({ agent: agent.id, ...work, ...counts })
+    if (counts.held + counts.messages > 0) throw new HeldTasksError({ agent: agent.id, held, messages })
+  }
+
+  async #remove(id: string): Promise<RemovedAgent> {
+    const agent = await this.folded(id)
+    return agent.leave(() => this.#removed(agent))
   }
 
   /** Work that is not landed is kept under a ref. */
-  async #remove(id: string): Promise<RemovedAgent> {
-    const agent = await this.folded(id)
+  async #removed(agent: Agent): Promise<RemovedAgent> {
+    const { id } = agent
     const { runner, directories, logger } = this.#environment
     let kept: KeptWork | null = null
     const isWithoutTasks = ({ context }: AgentSnapshot) =>

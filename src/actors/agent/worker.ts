@@ -161,12 +161,17 @@ export class AgentWorker {
     }
   }
 
-  /** Begins a task for what is in the mailbox. While the orchestrator drains, that is left for the next one. */
+  /**
+   * Begins a task for what is in the mailbox. While the orchestrator drains, that is left for the next one; while the agent
+   * is removed, nothing begins.
+   */
   async #wake(cause: string): Promise<void> {
     const { newId, session, intake } = this.#environment
     const taskId = newId()
     if (intake.isOpen)
-      await this.#decide({ taskId, cause }, (state) => wakingTask(state, { taskId, session }))
+      await this.#decide({ taskId, cause }, (state) =>
+        this.#asked.isLeaving ? [] : wakingTask(state, { taskId, session }),
+      )
   }
 
   async #retry(task: CurrentTask, context: EffectContext): Promise<void> {

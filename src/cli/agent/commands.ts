@@ -86,7 +86,7 @@ export function agentCommands(agent: Command): void {
     .description('remove an agent and its directories; its history stays in the log')
     .option(
       '--force',
-      'also with held tasks, which are dropped, and with work that is not landed, which a ref keeps',
+      'also with held tasks and messages, which are dropped, and with work that is not landed, which a ref keeps',
     )
     .action(withGlobals(remove))
 }

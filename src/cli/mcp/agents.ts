@@ -23,17 +23,17 @@ export const listAgents = tool({
     const ids = new Set(there.map(({ id }) => id))
     const agents = [
       ...there.map((agent) => ({
-        ...{ id: agent.id, status: shownStatus(agent) as string, open: agent.queue },
+        ...{ agent: agent.id, status: shownStatus(agent) as string, open: agent.queue },
         ...{ done: agent.totalInteractions, costUsd: agent.totalCostUsd },
       })),
       ...team.declared
         .filter((id) => !ids.has(id))
-        .map((id) => ({ id, status: 'declared', open: 0, done: 0, costUsd: 0 })),
+        .map((id) => ({ agent: id, status: 'declared', open: 0, done: 0, costUsd: 0 })),
     ]
     const { entries, ...rest } = pageOf(agents, page)
     const lines = entries.map(
-      ({ id, status, open, done, costUsd }) =>
-        `${id}: ${status}, ${plural(open, 'open task')}, ${done} done, ${dollars(costUsd)}`,
+      ({ agent, status, open, done, costUsd }) =>
+        `${agent}: ${status}, ${plural(open, 'open task')}, ${done} done, ${dollars(costUsd)}`,
     )
     const next = rest.total === 0 ? 'There are no agents. create_agent creates one.' : ''
     return { text: next + lines.join('\n') + morePages(rest), data: { agents: entries, ...rest, next } }
@@ -52,7 +52,7 @@ export const createAgent = tool({
     'Creates an agent: a Claude of its own, with a role, a conversation and a workspace that last. It works when it is asked (ask_agent). It reads and changes files in its workspace only, and uses no other tool unless allowed_tools names it.',
   effect: 'adds',
   fields: {
-    id: agentId,
+    agent: agentId,
     system_prompt: IDENTITY.systemPrompt.check(Schema.isMaxLength(LONGEST_ROLE)),
     model: Schema.optionalKey(
       AGENT.model.schema.check(Schema.isMaxLength(128)).annotate({
@@ -86,7 +86,7 @@ export const createAgent = tool({
     ),
   },
   async run(given, { team }) {
-    const { id, system_prompt: systemPrompt, model, questions, team: isMember } = given
+    const { agent: id, system_prompt: systemPrompt, model, questions, team: isMember } = given
     const { allowed_tools: allowedTools, approve_tools: approveTools } = given
     const { max_turns: maxTurns, timeout_seconds: timeout } = given
     const options = defined({
@@ -95,7 +95,7 @@ export const createAgent = tool({
       timeoutMs: timeout === undefined ? undefined : timeout * 1000,
     })
     await team.work(({ orchestrator }) => orchestrator.createAgent(options))
-    return { text: `Created ${id}. Ask it with ask_agent.`, data: { id } }
+    return { text: `Created ${id}. Ask it with ask_agent.`, data: { agent: id } }
   },
 })
 
@@ -110,10 +110,10 @@ export const showAgent = tool({
     'Shows an agent: its role, what it works on, which tasks wait or are held, why its last task failed, and what it has cost.',
   effect: 'reads',
   fields: {
-    id: agentId,
+    agent: agentId,
     offset: Schema.optionalKey(wholeTo(1_000_000, 'Where in the system prompt to begin, if it is long.')),
   },
-  async run({ id, offset }, { team }) {
+  async run({ agent: id, offset }, { team }) {
     const shown = await team.read(async ({ orchestrator }) => {
       const agent = await orchestrator.agent(id)
       const { context, value } = agent.snapshot
@@ -121,7 +121,7 @@ export const showAgent = tool({
       const held = (await agent.held()).slice(0, LISTED)
       const { totalInteractions: done, totalCostUsd: costUsd } = agent.metrics()
       return {
-        ...{ id, status: value as string, done, costUsd },
+        ...{ agent: id, status: value as string, done, costUsd },
         systemPrompt: excerpt(config?.systemPrompt ?? '', offset, LONGEST_PROMPT),
         model: config?.model ?? null,
         allowedTools: config?.allowedTools?.slice(0, RULES) ?? [],

@@ -78,16 +78,28 @@ export class TooManyAgentsError extends defineError(
   }),
 ) {}
 
-/** The agent has tasks that wait for a person, for money or for an account, so it is not removed. */
+/**
+ * The agent has tasks that wait for a person, for money or for an account, or messages that wait for a person, so it is not
+ * removed.
+ */
 export class HeldTasksError extends defineError(
   'HeldTasksError',
-  ({ agent, held }: { agent: string; held: readonly HeldText[] }) => {
+  ({
+    agent,
+    held: tasks,
+    messages = [],
+  }: {
+    agent: string
+    held: readonly HeldText[]
+    messages?: readonly HeldText[]
+  }) => {
+    const held = [...tasks, ...messages]
     const shown = held.slice(0, MOST_SHOWN)
     const more = held.length - shown.length
     const [only] = held.length === 1 ? held : []
     return {
-      details: { agent, tasks: held.length },
-      message: `Agent ${quoted(agent)} was not removed: that would drop ${plural(held.length, 'held task')}. ${[
+      details: { agent, tasks: tasks.length, messages: messages.length },
+      message: `Agent ${quoted(agent)} was not removed: that would drop ${whatIsHeld(tasks.length, messages.length)}. ${[
         ...shown.map(({ message }) => message),
         ...(more > 0 ? [`And ${more} more.`] : []),
       ].join(' ')}`,
@@ -96,13 +108,19 @@ export class HeldTasksError extends defineError(
   },
 ) {}
 
-/** Of the tasks that are held. */
+/** Of the tasks and the messages that are held. */
 const MOST_SHOWN = 3
+
+const whatIsHeld = (tasks: number, messages: number): string =>
+  [
+    ...(tasks > 0 ? [plural(tasks, 'held task')] : []),
+    ...(messages > 0 ? [plural(messages, 'held message')] : []),
+  ].join(' and ')
 
 /** The agent has done work on a repository that is nowhere else, so it is not removed. */
 export class UnlandedWorkError extends defineError(
   'UnlandedWorkError',
-  ({ agent, repository, branch, commits, files, problem, held }: NotLanded) => {
+  ({ agent, repository, branch, commits, files, problem, held = 0, messages = 0 }: NotLanded) => {
     const lost = [
       ...(commits > 0 ? [`${plural(commits, 'commit')} that no other branch of ${repository} has`] : []),
       ...(files > 0 ? [`${plural(files, 'file')} that ${files === 1 ? 'is' : 'are'} in no commit`] : []),
@@ -112,7 +130,7 @@ export class UnlandedWorkError extends defineError(
         ? `has work that is not landed: ${lost}`
         : `may have work that is not landed: ${problem}`
     return {
-      message: `${sentence(`Agent ${quoted(agent)} was not removed. It ${what}`)}${held ? ` It would also drop ${plural(held, 'held task')}.` : ''}`,
+      message: `${sentence(`Agent ${quoted(agent)} was not removed. It ${what}`)}${held + messages > 0 ? ` It would also drop ${whatIsHeld(held, messages)}.` : ''}`,
       hint: `Look at it: claude-agents agent diff ${agent}. Merge its branch ${branch}, or keep the work under a ref and remove the agent: claude-agents agent remove ${agent} --force (in code: { force: true }). Do that as well if you have taken the work over in another form and changed it since.`,
     }
   },
@@ -126,6 +144,8 @@ interface NotLanded {
   readonly files: number
   /** How many of its tasks are held. */
   readonly held?: number
+  /** How many of its messages are held. */
+  readonly messages?: number
   /** Why the work cannot be told. */
   readonly problem?: string
 }

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { ASK_HUMAN } from '../../../src/events/options/tools.ts'
 import { memoryStore, Orchestrator } from '../../../src/index.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
+import { gate } from '../../messages/kit.ts'
 
 async function world(fails: number) {
   const done: string[] = []
@@ -70,7 +71,7 @@ test.each(HELD)(
     expect(held).toMatchObject({ taskId: 't1', reason })
     const refusal = {
       _tag: 'HeldTasksError',
-      details: { agent: 'a', tasks: 1 },
+      details: { agent: 'a', tasks: 1, messages: 0 },
       message: expect.stringContaining(held?.message ?? '-'),
       hint: expect.stringContaining('claude-agents agent remove a --force'),
     }
@@ -84,6 +85,70 @@ test.each(HELD)(
     expect(await orchestrator.agents()).toEqual([])
   },
 )
+
+test('an agent with a message that is held is removed only if it is said to', async () => {
+  await using orchestrator = await Orchestrator.open({ store: memoryStore(), runner: scriptedRunner() })
+  const writer = await orchestrator.createAgent({ id: 'writer', systemPrompt: 's' })
+  await orchestrator.createAgent({ id: 'critic', systemPrompt: 's', onMessage: 'hold' })
+  await writer.send('critic', 'The draft is ready.', { messageId: 'm1' })
+  const status = async () => (await orchestrator.messages.list('writer')).map((one) => one.status)
+  const [entry] = await orchestrator.inbox()
+  for (const remove of [() => orchestrator.removeAgent('critic'), () => orchestrator.cleanupAll()])
+    await expect(remove()).rejects.toMatchObject({
+      ...{ _tag: 'HeldTasksError', details: { agent: 'critic', tasks: 0, messages: 1 } },
+      summary:
+        'Agent "critic" was not removed: that would drop 1 held message. Message m1 from "writer" is held: a person decides whether agent "critic" reads it.',
+      hint: expect.stringContaining(`${entry?.command}, or: claude-agents inbox deny ${entry?.id} `),
+    })
+  expect(await status()).toEqual(['queued'])
+  await orchestrator.removeAgent('critic', { force: true })
+  expect(await orchestrator.inbox()).toEqual([])
+  expect(await orchestrator.agents()).toEqual([])
+})
+
+test('a sender sees that what its receiver held when it was removed is undeliverable', async () => {
+  await using orchestrator = await Orchestrator.open({ store: memoryStore(), runner: scriptedRunner() })
+  const writer = await orchestrator.createAgent({ id: 'writer', systemPrompt: 's' })
+  await orchestrator.createAgent({ id: 'critic', systemPrompt: 's', onMessage: 'hold' })
+  await writer.send('critic', 'The draft is ready.')
+  await orchestrator.removeAgent('critic', { force: true })
+  const [message] = await orchestrator.messages.list('writer')
+  expect(message).toMatchObject({
+    ...{ to: 'critic', status: 'undeliverable', reason: 'the agent was removed before it had read it' },
+  })
+})
+
+test.each([
+  ['begins no call for them when it is removed', 0],
+  ['reads them after a removal that has failed', 1],
+])('a busy agent that its messages wake %s', async (_, fails) => {
+  let left = fails
+  const begun = gate<void>()
+  const runner = {
+    ...scriptedRunner({
+      reply: ({ prompt }) => {
+        begun.open()
+        return { text: 'Done.', delayMs: prompt === 'Work.' ? 600_000 : 0 }
+      },
+    }),
+    async discard() {
+      left -= 1
+      if (left >= 0) throw new Error('a file is immutable')
+    },
+  }
+  await using orchestrator = await Orchestrator.open({ store: memoryStore(), runner })
+  const critic = await orchestrator.createAgent({ id: 'critic', systemPrompt: 's', onMessage: 'wake' })
+  const asked = critic.ask('Work.').catch(() => {})
+  await begun.opened
+  await orchestrator.messages.send({ to: 'critic', text: 'Hello.' })
+  if (fails > 0) await expect(orchestrator.removeAgent('critic')).rejects.toThrow('a file is immutable')
+  else await orchestrator.removeAgent('critic')
+  await asked
+  await critic.settled().catch(() => {})
+  expect(runner.calls).toHaveLength(1 + fails)
+  const { status } = (await orchestrator.messages.list('critic'))[0] ?? {}
+  expect(status).toBe(fails > 0 ? 'answered' : 'undeliverable')
+})
 
 test('agents that hold nothing are removed beside one that does', async () => {
   await using orchestrator = await Orchestrator.open({ store: memoryStore(), runner: scriptedRunner() })

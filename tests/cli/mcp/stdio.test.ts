@@ -55,7 +55,7 @@ test('a client of the SDK creates an agent and asks it, through an owner that st
   // Looking makes no store, and starts no owner.
   await client.callTool({ name: 'list_agents', arguments: {} })
   expect((await run(['serve', 'status'])).exitCode).toBe(3)
-  const role = { id: 'helper', system_prompt: 'You help.' }
+  const role = { agent: 'helper', system_prompt: 'You help.' }
   await client.callTool({ name: 'create_agent', arguments: role })
   const asked = await client.callTool({ name: 'ask_agent', arguments: { agent: 'helper', prompt: 'Hello?' } })
   expect(asked).toMatchObject({ content: [{ type: 'text', text: 'Hello from the agent.' }] })

@@ -5,8 +5,13 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { clientServer } from '../../../src/cli/mcp/server.ts'
 import type { ToolTeam } from '../../../src/cli/mcp/team.ts'
 import type { OrchestratorOptions } from '../../../src/orchestrator-options.ts'
+import { TEAM_SERVER_TOOLS } from '../../../src/team/tools.ts'
 import type { ScriptedRunnerOptions } from '../../../src/testing/scripted-runner.ts'
 import { ECHO, until, world } from '../../actors/world.ts'
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, unknown>>
+}
 
 interface Called {
   readonly isError?: boolean
@@ -72,20 +77,39 @@ describe('The tools of the MCP server', () => {
     expect(unbounded).toEqual([])
   })
 
+  test('name an agent `agent`, for your own Claude and for the agents of the team', async () => {
+    const { client } = await connected({}, { mayDecide: true })
+    const theirs = TEAM_SERVER_TOOLS.map(({ name, schema }) => ({
+      name,
+      inputSchema: schema['~standard'].jsonSchema.input({ target: 'draft-2020-12' }) as Schema,
+    }))
+    const named = [...(await client.listTools()).tools, ...theirs].flatMap(({ name, inputSchema }) =>
+      Object.entries(inputSchema.properties ?? {})
+        .filter(([, field]) => /^(The id of the|The|Only this) agent\b/.test(Object(field).description))
+        .map(([field]) => `${name}: ${field}`),
+    )
+    expect(named).toContain('create_agent: agent')
+    expect(named).toContain('read_log: agent')
+    // Any address will do.
+    expect(named.filter((one) => !one.endsWith(': agent'))).toEqual(['send_message: to'])
+  })
+
   test('create an agent, ask it, and show what it did', async () => {
     const { call } = await connected()
     expect(await call('list_agents')).toMatchObject({
-      data: { agents: [{ id: 'planned', status: 'declared' }] },
+      data: { agents: [{ agent: 'planned', status: 'declared' }] },
     })
-    expect(await call('create_agent', { id: 'echo', system_prompt: 'You repeat.' })).toMatchObject({
-      data: { id: 'echo' },
+    expect(await call('create_agent', { agent: 'echo', system_prompt: 'You repeat.' })).toMatchObject({
+      data: { agent: 'echo' },
     })
     const asked = await call('ask_agent', { agent: 'echo', prompt: 'hello', task_id: 't1' })
     expect(asked).toMatchObject({
       text: 'echo: hello',
       data: { taskId: 't1', agent: 'echo', status: 'answered', answer: { text: 'echo: hello' } },
     })
-    expect(await call('show_agent', { id: 'echo' })).toMatchObject({ data: { status: 'idle', done: 1 } })
+    expect(await call('show_agent', { agent: 'echo' })).toMatchObject({
+      data: { agent: 'echo', status: 'idle', done: 1 },
+    })
     const log = await call('read_log', { agent: 'echo' })
     expect(log.data.facts.map(({ type }: { type: string }) => type)).toContain('CallSucceeded')
     const { position } = log.data.facts.at(-1)

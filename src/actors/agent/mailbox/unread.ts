@@ -149,6 +149,15 @@ export function receive(
   return [{ type: 'MessageReceived', data: { ...message, ...(held && { held }) } }]
 }
 
+/** The messages of which a person decides whether they are read: what each is, and how to decide it. */
+export const heldMessages = (agent: string, { unread = [] }: Box) =>
+  unread
+    .filter(({ held }) => held)
+    .map(({ messageId, from }) => ({
+      message: `Message ${messageId} from ${from === null ? 'a person' : `"${from}"`} is held: a person decides whether agent "${agent}" reads it.`,
+      hint: `claude-agents inbox approve message:${agent}:${messageId}, or: claude-agents inbox deny message:${agent}:${messageId} --reason "..."`,
+    }))
+
 /** The messages that the next call of a task reads, or that an agent reads in the middle of one. */
 export function readableMessages({ unread = [] }: Box): readonly Unread[] {
   const read: Unread[] = []

@@ -61,6 +61,8 @@ export class AgentTasks {
   readonly steps = new Map<string, AskingStep>()
   /** How calls ended that the agent left open when it was halted, by their ids. */
   readonly leftOpen = new Map<string, CallEnding>()
+  /** Whether the agent is being removed: its messages begin no task. */
+  isLeaving = false
   /** Set when the agent is started. */
   worker: AgentWorker | undefined
   readonly #agent: string
@@ -87,9 +89,10 @@ export class AgentTasks {
     this.#unobserve = this.#observe()
   }
 
-  /** Whether no ask, reply or cancellation is pending, and tasks are accepted. */
+  /** Whether no ask, reply, cancellation or removal is pending, and tasks are accepted. */
   get isIdle(): boolean {
-    return this.#asked.size + this.cancelling.size === 0 && !this.channel.isHeard && !this.#refusal
+    const isPending = this.#asked.size + this.cancelling.size > 0 || this.isLeaving
+    return !isPending && !this.channel.isHeard && !this.#refusal
   }
 
   /** Observes its agent no more. */
