@@ -45,7 +45,7 @@ const PARTS = [
 ]
 const CHAOS = 'tests/cluster/chaos.test.ts'
 /** The faults of a cluster, as `KINDS` names them: in parts, because each takes long. */
-const KINDS = ['kill,crash,backends,budget', 'drain,flap,moves', 'freeze,link', 'silence,refuse']
+const KINDS = ['kill,crash,backends,budget', 'drain,flap,moves', 'freeze', 'silence', 'refuse', 'link']
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 const hasEngine = major > 22 || (major === 22 && minor >= 19)
 if (hasEngine)

@@ -14,7 +14,7 @@ import { defined } from '../events/json.ts'
 import type { Logger as HostLogger } from '../logger.ts'
 import { serverAddress } from '../store/postgres/database.ts'
 import type { Address } from './options.ts'
-import { FORGOTTEN_AFTER_MS } from './worker-table.ts'
+import { CUT_OFF_AFTER_MS } from './worker-table.ts'
 
 export interface EngineOptions {
   readonly database: string
@@ -40,8 +40,12 @@ const SHARDS = 64
 const ENGINE_TABLES = 'claude_agents.cluster'
 /** Of the process of a worker or a client: see `maxConnections` of the driver. */
 const ENGINE_CONNECTIONS = 4
-/** After that, a worker that does not answer loses its agents. */
-export const LOCK_EXPIRY_MS = FORGOTTEN_AFTER_MS
+/**
+ * How long a worker that is not heard of keeps its agents, while its connections last. Locks are renewed, and each operation
+ * on them has to end, within a third of that. So others get its agents after two thirds at the earliest: by then it has ended
+ * its calls.
+ */
+const LOCK_EXPIRY_MS = 2 * CUT_OFF_AFTER_MS
 
 export async function engineLayer({ database, advertise, listen, drainMs, logger }: EngineOptions) {
   const { user, password, host, port, ...where } = await serverAddress(database)

@@ -12,7 +12,7 @@ export interface WorkerHealth {
   /** How many agents live in it. */
   readonly agents: number
   readonly draining: boolean
-  /** Whether what has its agents is not settled: the database has not answered for as long as a lock lasts. */
+  /** Whether what has its agents is not settled: the database has not answered for long. */
   readonly cutOff: boolean
   /** For how long the database has not answered, in ms. */
   readonly unheardMs: number

@@ -29,8 +29,13 @@ export interface Heartbeat {
   readonly lost: readonly string[]
 }
 
+/**
+ * A worker that has heard nothing from the database for so long ends its calls. Before that, it has given up a connection on
+ * which no answer comes, and has tried another one.
+ */
+export const CUT_OFF_AFTER_MS = 15_000
 /** One that was not heard of for so long is none any more. */
-export const FORGOTTEN_AFTER_MS = 15_000
+const FORGOTTEN_AFTER_MS = CUT_OFF_AFTER_MS
 /** What processes of a cluster say to each other: those of other numbers are no cluster with this one. */
 export const CLUSTER_PROTOCOL = 2
 /** The rows of workers that were killed. */
@@ -169,6 +174,7 @@ export class WorkerTable {
     agents: number,
     tokens: ReadonlyMap<string, string>,
     waiting: Readonly<Record<string, string>> = {},
+    answerMs = CUT_OFF_AFTER_MS / 2,
   ): Promise<Heartbeat> {
     const [row] = await this.#database.rows<{ draining: boolean | null; lost: string[] }>(
       'beat',
@@ -180,6 +186,7 @@ export class WorkerTable {
          left join ${this.#database.schema}.claims as claim on claim.stream = mine.stream
          where claim.token is distinct from mine.token) as lost`,
       [name, epoch, agents, [...tokens.keys()], [...tokens.values()], JSON.stringify(waiting)],
+      answerMs,
     )
     const { draining = null, lost = [] } = row ?? {}
     return { isReplaced: draining === null, isDraining: draining === true, lost }

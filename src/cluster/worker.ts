@@ -1,6 +1,6 @@
 /**
  * A worker: a process of the cluster in which agents live. Once a second it says that it lives, and hears which of its
- * agents something else has claimed; those, or all if it cannot ask for as long as a lock lasts, end at once.
+ * agents something else has claimed; those, or all if it cannot ask for long, end at once.
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
@@ -32,7 +32,7 @@ import type { ChainedStore } from '../store/level/chained-store.ts'
 import { postgresStore } from '../store/postgres/store.ts'
 import { withClaims } from './claims.ts'
 import { ClusterClient, clusterPlacement } from './client.ts'
-import { engineLayer, LOCK_EXPIRY_MS } from './engine.ts'
+import { engineLayer } from './engine.ts'
 import { agentEntity, engineTransport, runEntity } from './entity.ts'
 import { serveHealth } from './health.ts'
 import {
@@ -46,7 +46,7 @@ import {
 import { Residents, type WorkerSystem } from './residents.ts'
 import { type RunningSystem, RunResidents } from './run-residents.ts'
 import { clusterRuns, noDrivers } from './runs.ts'
-import { WorkerTable } from './worker-table.ts'
+import { CUT_OFF_AFTER_MS, WorkerTable } from './worker-table.ts'
 
 interface ClosableSystem extends WorkerSystem, Omit<RunningSystem, 'agent'> {
   readonly failed: Promise<Error>
@@ -193,30 +193,39 @@ export async function openClusterWorker<System extends ClosableSystem>(
   let heardAt = steadyTime(systemClock)
   let isClosing = false
   let draining = false
-  const isCutOff = () => steadyTime(systemClock) - heardAt > LOCK_EXPIRY_MS
+  const isCutOff = () => steadyTime(systemClock) - heardAt > CUT_OFF_AFTER_MS
   const warn = (what: string) => (error: unknown) => logger.warn({ error }, what)
 
-  /** Others may have the agents by now. It also is the first that happens in a process that was frozen. */
+  /**
+   * Others may have the agents soon. It also is the first that happens in a process that was frozen. One whose end takes long
+   * holds up none of the others.
+   */
   const stopWatching = every(BEAT_MS, async () => {
     if (isCutOff())
-      await Promise.all([residents.lose(), runs.lose()]).catch(
+      void Promise.all([residents.lose(), runs.lose()]).catch(
         warn('the work of agents that were lost could not be ended'),
       )
   })
+  /** Nothing in it waits for anything but the answer: one agent that ends slowly would look like a database that is silent. */
   const beat = async () => {
     const askedAt = steadyTime(systemClock)
-    const { isReplaced, isDraining, lost } = await members.beat(me, residents.size, log.tokens, runs.waiting)
+    const asked = new Map(log.tokens)
+    const { isReplaced, isDraining, lost } = await members.beat(me, residents.size, asked, runs.waiting)
     heardAt = askedAt
     if (isReplaced) end(await replaced(members, name))
     if (isDraining) {
       draining = true
       end(null)
     }
-    for (const here of [residents, runs]) {
-      await here.loseStreams(lost)
-      // The engine says that they are here, and nothing else has had them for long.
-      for (const id of here.lostFor(LOCK_EXPIRY_MS)) if (isMine(id)) await here.enter(id)
-    }
+    // What was claimed here once more meanwhile is not lost.
+    const isLost = (stream: string) => log.tokens.get(stream) === asked.get(stream)
+    for (const here of [residents, runs])
+      void here.loseStreams(lost.filter(isLost)).catch(warn('the work of what was lost could not be ended'))
+  }
+  /** The engine says that they are here, and nothing else has had them for long. */
+  const regain = async () => {
+    for (const here of [residents, runs])
+      for (const id of here.lostFor(CUT_OFF_AFTER_MS)) if (isMine(id)) await here.enter(id)
   }
   /** The requests that keep what has work here, by stream. */
   const kept = new Set<string>()
@@ -235,6 +244,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
     if (Object.hasOwn(runs.waiting, run)) lookLater(run)
   }
   const wake = async () => {
+    await regain()
     for await (const { stream } of store.streams({ prefix: 'agent/', open: true })) {
       const id = idIn(stream)
       if (isClosing) return
@@ -250,8 +260,9 @@ export async function openClusterWorker<System extends ClosableSystem>(
     if (!isClosing) await system.duties.tendSchedules(isMine)
     if (!isClosing) await system.duties.tendTopics(isMine)
   }
-  const stopBeating = every(BEAT_MS, async () => {
-    await beat().catch(warn('the worker could not say that it lives'))
+  const stopBeating = every(BEAT_MS, () => beat().catch(warn('the worker could not say that it lives')))
+  // What hangs in there must not keep the worker from saying that it lives.
+  const stopWaking = every(BEAT_MS, async () => {
     if (!isClosing) await wake().catch(warn('agents with work could not be looked for'))
   })
 
@@ -264,7 +275,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
     client.close()
     await runtime.dispose()
     stopWatching()
-    await stopBeating()
+    await Promise.all([stopBeating(), stopWaking()])
     await members.leave(name, me.epoch).catch(() => {})
     await members.close()
     await system.close()

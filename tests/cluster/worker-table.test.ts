@@ -1,16 +1,18 @@
 /** The table of workers, and what a process is told that cannot be one. Nothing here needs the engine. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { withClaims } from '../../src/cluster/claims.ts'
 import { addressFrom, addressText, isLoopback } from '../../src/cluster/options.ts'
 import { loaded, refuseOldNode } from '../../src/cluster/requirements.ts'
 import { CLUSTER_PROTOCOL, WorkerTable } from '../../src/cluster/worker-table.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
+import { serverAddress } from '../../src/store/postgres/database.ts'
 import { databaseFindings } from '../../src/store/postgres/diagnosis.ts'
 import { postgresStore } from '../../src/store/postgres/store.ts'
 import { commandLine } from '../cli/command.ts'
 import { hasPostgres, newDatabase, query } from '../postgres/database.ts'
 import { counted } from '../store/store-kit.ts'
+import { wayTo } from './chaos/proxy.ts'
 
 test.each(['20.20.2', '22.18.9'])('Node %s is too old for a cluster', (version) => {
   expect(() => refuseOldNode(version)).toThrow(`its version ${version} is too old for a cluster`)
@@ -106,6 +108,24 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
     expect(await table.list()).toEqual([])
     await table.join('one', '10.0.0.2:1', 2)
     expect(await table.beat(one, 7, tokens)).toMatchObject({ isReplaced: true })
+  })
+
+  test('give up a connection on which no answer comes, and say on another one that they live', {
+    timeout: 30_000,
+  }, async () => {
+    const url = await newDatabase()
+    const { host, database } = await serverAddress(url)
+    const way = await wayTo(`${host}/.s.PGSQL.5432`, '127.0.0.1')
+    onTestFinished(() => way.close())
+    await using store = await postgresStore(url, { access: 'shared' })
+    await using table = await WorkerTable.at(`postgresql://owner@127.0.0.1:${way.port}/${database}`)
+    const me = { name: 'one', epoch: store.epoch }
+    await table.join('one', '10.0.0.1:1', store.epoch)
+    const beat = (answerMs?: number) => table.beat(me, 0, new Map(), {}, answerMs)
+    expect((await beat()).isReplaced).toBe(false)
+    way.forget()
+    await expect(beat(100)).rejects.toMatchObject({ _tag: 'StoreUnavailable' })
+    expect((await beat()).isReplaced).toBe(false)
   })
 
   test('speak one protocol: one of another release is refused before it changes anything, and so is a client', async () => {

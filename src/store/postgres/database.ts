@@ -157,18 +157,21 @@ export class PostgresDatabase {
    * What a statement answers. While PostgreSQL does not answer, it is sent again.
    *
    * @param name By which a connection keeps it prepared.
+   * @param answerMs After so long without an answer the connection is given up.
    * @throws StoreUnavailable, StoreReadOnly, StoreDamaged, ClosedError
    */
   async rows<Row extends object>(
     name: string,
     text: string,
     values: readonly unknown[] = [],
+    answerMs = ANSWER_MS,
   ): Promise<Row[]> {
+    const statement = { name, text, values: values as unknown[], query_timeout: answerMs }
     const giveUpAt = steadyTime(systemClock) + this.#patienceMs
     for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS)) {
       if (this.#closing.signal.aborted) throw new ClosedError({ what: 'store' })
       try {
-        return (await this.#pool.query({ name, text, values: values as unknown[] })).rows
+        return (await this.#pool.query(statement)).rows
       } catch (error) {
         if (!mayPass(error) || steadyTime(systemClock) + delayMs > giveUpAt) throw this.failure(error)
         this.#logger.warn({ store: this.path, error: (error as Error).message }, 'PostgreSQL is asked again')

@@ -20,12 +20,12 @@ export interface Harm {
   readonly findings?: readonly string[]
 }
 
-/** After this, others may have what a worker had that was not heard of. */
-const LOCK_MS = 15_000
-/** It ends its calls within that time, and a beat, and the grace of a call. */
-const ENDED_MS = LOCK_MS + 4000
+/** After this, others have what a worker had that was not heard of. */
+const LOCK_MS = 30_000
+/** By then a worker that is cut off has ended its calls: others may have what it had. */
+const ENDED_MS = (LOCK_MS * 2) / 3
 /** Longer than anything waits for it. */
-const ENDLESS = 35
+const ENDLESS = 45
 
 const NOTHING: Harm = {}
 
@@ -44,6 +44,7 @@ async function cutOff(
   await cluster.calls(1)
   cut()
   const since = performance.now()
+  const cutAt = Date.now()
   const ended = async () => {
     while ((await cluster.running(worker)).some(({ callId }) => held.some((call) => call.callId === callId)))
       await cluster.pause(100)
@@ -62,9 +63,19 @@ async function cutOff(
   await cluster.pause(Math.max(0, longest - (performance.now() - since)))
   await mend()
   const isLate = !(endedAfter <= ENDED_MS)
+  const endedAt = cutAt + endedAfter
+  const tasks = new Set(held.map(({ taskId }) => taskId))
+  const early = (await cluster.starts()).filter(
+    ({ taskId, at, worker: by }) => tasks.has(taskId) && by !== worker.name && at > cutAt && at < endedAt,
+  )
   return {
     figures: held.length ? { 'calls ended after the cut': [endedAfter] } : {},
-    findings: isLate ? [`${worker.name} was cut off, and its calls still ran after ${ENDED_MS} ms`] : [],
+    findings: [
+      ...(isLate ? [`${worker.name} was cut off, and its calls still ran after ${ENDED_MS} ms`] : []),
+      ...early.map(
+        ({ taskId, worker: by }) => `${taskId} began in ${by} before it had ended in ${worker.name}`,
+      ),
+    ],
   }
 }
 

@@ -6,6 +6,8 @@ export interface DatabaseWay {
   readonly port: number
   /** Half-open: connections stay, new ones are accepted, and nothing passes in either direction. */
   silence(): void
+  /** The connections that there are become silent; new ones work. So does a failover of the database to another machine. */
+  forget(): void
   /** Connections end, and new ones are refused. */
   refuse(): void
   mend(): Promise<void>
@@ -15,6 +17,7 @@ export interface DatabaseWay {
 /** @param path The socket of the server. */
 export async function wayTo(path: string, host: string): Promise<DatabaseWay> {
   const sockets = new Set<Socket>()
+  const forgotten = new WeakSet<Socket>()
   let isSilent = false
   const join = (client: Socket) => {
     const server = dial(path)
@@ -24,7 +27,7 @@ export async function wayTo(path: string, host: string): Promise<DatabaseWay> {
     ] as const) {
       sockets.add(from)
       from.on('data', (data) => {
-        if (!isSilent) to.write(data)
+        if (!isSilent && !forgotten.has(from)) to.write(data)
       })
       from.on('error', () => {})
       from.on('close', () => {
@@ -52,6 +55,9 @@ export async function wayTo(path: string, host: string): Promise<DatabaseWay> {
     port,
     silence() {
       isSilent = true
+    },
+    forget() {
+      for (const socket of sockets) forgotten.add(socket)
     },
     refuse,
     close: refuse,
