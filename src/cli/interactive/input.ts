@@ -215,7 +215,9 @@ const ORDINARY = new Set(
   `accounts agents answer answers apply approve are asked asks attach attack cancel create demo deny diff edit exist exit fleet fork
   form hand held hello help helps here hold init inspect land last late lest let list lists log long lose lost lot mail mask more
   most not note notes notify remove replay reply reset rest return save schedule see serve server shop shot show shows slow state
-  status step stop tail task tasks test tips too top unit up use user users version want way work`.split(/\s+/),
+  status step stop tail task tasks test tips too top unit up use user users version want way work`.split(
+    /\s+/,
+  ),
 )
 
 /** Whether a line that begins with such a word is a sentence to the agent, although a command resembles it. */
