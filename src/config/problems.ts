@@ -39,6 +39,8 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/^Expected (".*")/, 'must be $1'],
 ]
 
+const AS_LIST = 'Begin each of its entries with "- ".'
+
 /** Prefers the words of files; falls back to those of code. */
 function wrongValue({
   path,
@@ -48,7 +50,8 @@ function wrongValue({
 }: Mistake): Pick<DescribedMistake, 'problem' | 'hint'> {
   const [line = ''] = expected.split('\n')
   const known = WORDS.find(([pattern]) => pattern.test(line))
-  const hint = meaning(path)
+  const isMapping = typeof given === 'object' && given !== null && !Array.isArray(given)
+  const hint = meaning(path) || (isMapping && line.startsWith('Expected array') ? AS_LIST : '')
   if (!known && annotations.problem !== undefined)
     return {
       problem: `${nameOf(path)}: ${named(given)} ${annotations.problem}`,

@@ -11,8 +11,12 @@ export function nearestName(name: string, known: readonly string[]): string | nu
   const nearest = known.length > 0 ? closest(name, known) : null
   if (nearest === null) return null
   const typos = distance(name, nearest)
-  // Of names that have nothing in common, none was meant.
-  const isTypo = typos <= Math.max(3, name.length / 3) && typos < Math.min(name.length, nearest.length)
+  const length = Math.max(name.length, nearest.length)
+  // Of names that have less than half in common, none was meant.
+  const isTypo =
+    typos <= Math.max(3, name.length / 3) &&
+    typos <= length / 2 &&
+    typos < Math.min(name.length, nearest.length)
   return isTypo ? nearest : null
 }
 

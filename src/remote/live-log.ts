@@ -6,7 +6,7 @@ import { ClaudeAgentError } from '../events/errors/base.ts'
 import { OwnerUnavailable } from '../events/errors/owner.ts'
 import { defined } from '../events/json.ts'
 import { readingView } from '../store/care/view.ts'
-import type { EventStore, FactSelection } from '../store/event-store.ts'
+import type { EventStore, FactSelection, FollowOptions } from '../store/event-store.ts'
 import { isSelected } from '../store/follow.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { storePaths } from '../store/level/directory.ts'
@@ -18,6 +18,7 @@ import { remoteStore } from './store.ts'
 
 /** How often to look for a process that has opened the store. */
 const POLL_MS = 200
+const A_DAY_MS = 24 * 60 * 60 * 1000
 
 /**
  * Opens a log for reading: through its owner, as a view of its files, or in a database. It never keeps another process from
@@ -57,11 +58,18 @@ export async function* followLog(
   if (!isDatabaseUrl(place))
     return yield* followDirectory(place, { after, signal, onOwner, ...defined({ only }) })
   await using store = (await openLog(place)).store
-  // Connections to a database keep no process alive; who follows waits for what comes.
-  const alive = setInterval(() => {}, POLL_MS * 1000)
+  for await (const recorded of followDatabase(store, defined({ after, signal, only })))
+    if (isSelected(recorded, only)) yield recorded
+}
+
+/** Follows a log in a database. Connections to it keep no process alive; who follows waits for what comes. */
+export async function* followDatabase(
+  store: Pick<EventStore, 'follow'>,
+  options?: FollowOptions,
+): AsyncGenerator<Recorded> {
+  const alive = setInterval(() => {}, A_DAY_MS)
   try {
-    for await (const recorded of store.follow(defined({ after, signal, only })))
-      if (isSelected(recorded, only)) yield recorded
+    yield* store.follow(options)
   } finally {
     clearInterval(alive)
   }

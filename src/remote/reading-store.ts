@@ -11,7 +11,7 @@ import type { ReadOptions } from '../store/event-store.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import type { LevelStoreOptions } from '../store/level/store.ts'
 import { isDatabaseUrl } from '../store/postgres/url.ts'
-import { followLog, type LiveOptions, openLog, recordedHead } from './live-log.ts'
+import { followDatabase, followLog, type LiveOptions, openLog, recordedHead } from './live-log.ts'
 
 interface Opened {
   readonly store: ChainedStore
@@ -30,7 +30,10 @@ export async function readingStore(
   place: string,
   { onOwner, ...options }: LevelStoreOptions & Pick<LiveOptions, 'onOwner'> = {},
 ): Promise<ChainedStore> {
-  if (isDatabaseUrl(place)) return (await openLog(place, options)).store
+  if (isDatabaseUrl(place)) {
+    const { store } = await openLog(place, options)
+    return { ...store, follow: (following) => followDatabase(store, following) }
+  }
   const baseDir = place
   const closing = new AbortController()
   let opening: Promise<Opened> | undefined

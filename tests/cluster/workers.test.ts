@@ -126,6 +126,18 @@ describe.skipIf(!hasPostgres)('claude-agents worker', { timeout: 240_000 }, () =
     expect(await works('agent', 'ask', 'a', 'hello')).toMatchObject([
       { text: expect.stringContaining('hello') },
     ])
+    // A process of its own waits for what a worker writes, and ends with it.
+    await works('agent', 'ask', 'a', 'Write notes.md: first', '--task-id', 'notes', '--detach')
+    const waiting = await start('--json', 'wait', 'notes')
+    expect(waiting).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('"taskId":"notes"') })
+    // The files are where the agent lives.
+    expect(await works('agent', 'files', 'a')).toMatchObject([{ path: 'notes.md' }])
+    expect(await works('agent', 'diff', 'a')).toMatchObject([{ files: [{ path: 'notes.md' }] }])
+    expect(await works('--base-dir', 'one', 'agent', 'path', 'a')).toMatchObject([{ agent: 'a' }])
+    expect(await run(['agent', 'path', 'a'])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('that of the worker in which it lives'),
+    })
     expect(await run(['serve'])).toMatchObject({
       exitCode: 2,
       stderr: expect.stringContaining('live in workers'),

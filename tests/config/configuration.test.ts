@@ -272,6 +272,10 @@ describe('a mistake is reported with its place, and with what to write instead:'
     ['[1]', 'claude-agents.yaml:1:1: the file: must be a mapping of keys to values.'],
     ['agents: a', 'claude-agents.yaml:1:9: agents: must be a list, not "a".'],
     [
+      'agents:\n  writer: { system_prompt: You write. }',
+      'claude-agents.yaml:2:3: agents: must be a list. Begin each of its entries with "- ".',
+    ],
+    [
       'agent_defaults:\n  allowed_tools: Read',
       'claude-agents.yaml:2:18: agent_defaults.allowed_tools: must be a list, not "Read". Meaning: tools that need no permission.',
     ],
@@ -352,6 +356,8 @@ workflows:
 
   test.each([
     ['- { nam: x }', '2:5: there is no key "nam" in workflows[0]. Did you mean "name"?'],
+    // Which resembles "votes" a little.
+    ['- { steps: [a] }', '2:5: there is no key "steps" in workflows[0]. Choose one of: name, '],
     [
       '- name: x\n  patern: parallel\n  agents: [a]',
       '3:3: there is no key "patern" in workflows[0]. Did you mean "pattern"?',

@@ -3,7 +3,7 @@ import type { AgentRef } from '../../actors/agent/ref.ts'
 import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import { requireAgents } from '../existing-store.ts'
 import type { GlobalOptions } from '../global-options.ts'
-import { readStore, type Session, withSession } from '../session.ts'
+import { hasWorkers, readStore, type Session, withSession } from '../session.ts'
 
 type AgentWork = (agent: AgentRef, session: Session) => Promise<void>
 
@@ -31,4 +31,11 @@ export function readAgent(globals: GlobalOptions, id: string, work: AgentWork) {
     throw missing()
   }
   return readStore(globals, read, missing)
+}
+
+/** Reads an agent and its files: they are where it lives, which can be a worker. */
+export async function readAgentFiles(globals: GlobalOptions, id: string, work: AgentWork) {
+  if (!(await hasWorkers(globals))) return readAgent(globals, id, work)
+  const { agents: _agents, budget: _budget, ...config } = globals.config
+  return withAgent({ ...globals, config }, id, work)
 }

@@ -1,16 +1,19 @@
 /** `agent path | files | diff | undo`: the files of an agent, turn by turn. */
+import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { FilesDiff } from '../../actors/agent/files.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import { userName } from '../../inbox/user-name.ts'
 import { oneOrMore, zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { hasWorkers } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import type { Terminal } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
 import { inert } from '../terminal/text.ts'
-import { readAgent, withAgent } from './agents.ts'
+import { readAgent, readAgentFiles, withAgent } from './agents.ts'
 
 /** @param agent The command `agent`. */
 export function filesCommands(agent: Command): void {
@@ -41,15 +44,22 @@ export function filesCommands(agent: Command): void {
     .action(withGlobals(undo))
 }
 
-function path(globals: GlobalOptions, id: string) {
+async function path(globals: GlobalOptions, id: string) {
+  const isInWorker = await hasWorkers(globals)
   return readAgent(globals, id, async ({ workspace }, { terminal }) => {
+    if (isInWorker && !existsSync(workspace))
+      throw new InvalidInputError({
+        what: `agent path ${id}`,
+        problem: 'its directory is that of the worker in which it lives, and not here',
+        hint: `Name the base directory of that worker: --base-dir DIR. To see the files: claude-agents agent files ${id}`,
+      })
     if (terminal.json) terminal.value({ agent: id, path: workspace })
     else terminal.line(workspace)
   })
 }
 
 function files(globals: GlobalOptions, id: string, options: { readonly at?: number }) {
-  return readAgent(globals, id, async (agent, { terminal }) =>
+  return readAgentFiles(globals, id, async (agent, { terminal }) =>
     list(terminal, await agent.files.list(options), `${id} has no files.`, (found) =>
       found.map(({ path: name }) => inert(name)),
     ),
@@ -63,7 +73,7 @@ interface DiffWords {
 }
 
 function diff(globals: GlobalOptions, id: string, { turn, since, stat = false }: DiffWords) {
-  return readAgent(globals, id, async (agent, { terminal }) => {
+  return readAgentFiles(globals, id, async (agent, { terminal }) => {
     const options = defined({ turn, since })
     const found = await agent.files.diff(options)
     if (terminal.json) return terminal.value(found)

@@ -146,7 +146,7 @@ export const OWN_WORDS = ['use', 'ask', 'help', 'exit'] as const
 
 /** Commands that have no short name here. */
 const FULL_COMMANDS =
-  'account agent cluster completion config demo diff doctor fleet fork init inspect interactive land late-answers ls mcp message metrics notify rerun schedule serve status tail version wait why worker'.split(
+  'account agent apply cluster completion config demo diff doctor fleet fork init inspect interactive land late-answers ls mcp message metrics note notify rerun schedule serve status tail topic version wait why worker'.split(
     ' ',
   )
 
@@ -212,10 +212,12 @@ const OPENS_QUESTION =
 
 /** Words that begin sentences as well: any other word that resembles a command is a slip, however long the line is. */
 const ORDINARY = new Set(
-  `accounts agents answer answers approve are asked asks attach attack cancel create demo deny diff edit exist exit fleet fork
+  `accounts agents answer answers apply approve are asked asks attach attack cancel create demo deny diff edit exist exit fleet fork
   form hand held hello help helps here hold init inspect land last late lest let list lists log long lose lost lot mail mask more
-  most note notify remove replay reply reset rest return save schedule see serve server shop shot show shows slow state status step stop
-  tail task tasks test tips too top unit up use user users version want way work`.split(/\s+/),
+  most not note notes notify remove replay reply reset rest return save schedule see serve server shop shot show shows slow state
+  status step stop tail task tasks test tips too top unit up use user users version want way work`.split(
+    /\s+/,
+  ),
 )
 
 /** Whether a line that begins with such a word is a sentence to the agent, although a command resembles it. */

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { postgresStore } from '../../../src/store/postgres/store.ts'
 import { hasPostgres, newDatabase } from '../../postgres/database.ts'
@@ -48,17 +48,27 @@ describe.skipIf(!hasPostgres)('--database', () => {
     expect(await works('wait', taskId)).toMatchObject([{ taskId }])
     const attached = await works('attach', `task/${taskId}`)
     expect(attached.map(({ type }) => type)).toContain('CallSucceeded')
-    // It waits for what comes, and ends when it is asked to.
+    // They wait for what comes, and end when they are asked to.
+    const watching = start('--json', 'attach', 'agent/a')
+    let watched = ''
+    watching.stdout.on('data', (text) => {
+      watched += text
+    })
+    await once(watching.stdout, 'data')
     const following = start('tail', '--lines', '1')
     await once(following.stdout, 'data')
     await working.append('agent/a', [{ type: 'AgentReset', v: 1, data: {} }])
     const [told] = await once(following.stdout, 'data')
     expect(String(told)).toContain('AgentReset')
-    following.kill('SIGINT')
-    expect(await following).toMatchObject({ exitCode: 130 })
+    await vi.waitFor(() => expect(watched).toContain('AgentReset'), { timeout: 30_000 })
+    for (const left of [following, watching]) left.kill('SIGINT')
+    for (const left of [following, watching]) expect(await left).toMatchObject({ exitCode: 130 })
     await working[Symbol.asyncDispose]()
-    const left = await run(['--simulate', 'agent', 'ask', 'a', 'hello', '--detach'])
-    expect(left).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('a log in a directory only') })
+    const detached = await run(['--simulate', 'agent', 'ask', 'a', 'hello', '--detach'])
+    expect(detached).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('a log in a directory only'),
+    })
     const [state] = await works('state', 'agent/a')
     const hashes = await works('log', 'hash')
     const backedUp = await works('log', 'backup', 'copy')
