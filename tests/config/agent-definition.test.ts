@@ -86,7 +86,13 @@ describe('A definition', () => {
       [
         ...['---', 'name: helper', 'description: When: always.', '# Not a comment: a text.', 'model: opus'],
         ...['# Why: it is the best.', 'tools: ["Read", "Bash(git *)"]', 'category: quality', 'related:'],
-        ...['  agents: [tester, checker]', '  see: [/review]', 'allowed-paths: src, docs', '---', 'You help.'],
+        ...[
+          '  agents: [tester, checker]',
+          '  see: [/review]',
+          'allowed-paths: src, docs',
+          '---',
+          'You help.',
+        ],
       ].join('\n'),
     )
     expect(options).toEqual({
