@@ -586,7 +586,7 @@ export class Orchestrator implements AsyncDisposable {
       await (await this.#schedules)?.close()
       await (await this.#landings)?.close()
       await (await this.#messages)?.close()
-      return Promise.allSettled([this.#runs.close(), this.#agents.refuse(error)])
+      return Promise.allSettled([this.#runs.close(error), this.#agents.refuse(error)])
     }
     await this.#downfall.begin(error, stop)
     await ended

@@ -156,6 +156,8 @@ const RUNS: Readonly<Record<string, (value: string) => Running | readonly string
   ],
   'budget set --usd': (value) => ['budget', 'set', '--usd', value],
   'budget set --tokens': (value) => ['budget', 'set', '--tokens', value],
+  'message publish': (value) => ({ words: ['message', 'publish', 'news', value], input: 'go' }),
+  'note write': (value) => ({ words: ['note', 'write', fresh(), value], input: 'go' }),
   'message send': (value) => ({ words: ['message', 'send', 'a', value], input: 'go' }),
   'schedule add': (value) => ({ words: [...schedule(value), '--cron', '@daily'], input: 'go' }),
   'schedule add --cron': (value) => [...schedule('go'), '--cron', value],

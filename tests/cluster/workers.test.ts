@@ -181,7 +181,7 @@ describe.skipIf(!hasPostgres)('claude-agents worker', { timeout: 240_000 }, () =
 
   test.each([
     ['--listen 0.0.0.0:0', 'nothing there checks who connects'],
-    ['--listen 0.0.0.0:0 --insecure-listen', 'Say where they reach it: --advertise'],
+    ['--shared-dir --listen 0.0.0.0:0 --insecure-listen', 'Say where they reach it: --advertise'],
     ['--listen localhost', 'Write it as HOST:PORT'],
     ['--name One', 'is not a valid worker id'],
   ])('refuses %s', async (words, said) => {

@@ -66,7 +66,7 @@ describe('Commands through the owner', () => {
 
   test('write what is declared before a change, and never before a command that only reads', async () => {
     const changing =
-      /create|adopt|declare|remove|fork|cancel|recover|set$|resume|approve|reject|deny|answer|land$|add$|pause$|run$|messages\.(?!list)/
+      /create|adopt|declare|remove|fork|cancel|recover|set$|resume|approve|reject|deny|answer|land$|add$|pause$|run$|messages\.(?!list)|write$/
     const reading = SYSTEM_COMMANDS.filter((method) => !changing.test(method))
     expect(reading).toEqual(expect.arrayContaining(['processes', 'runs.list', 'budgets.list']))
     const { own, client } = await served({}, { agents: [A], declare: 'on-demand' })

@@ -86,7 +86,7 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
   readonly #interruption = new AbortController()
   #asks: DurableAsk | undefined
   /** Why it is left. */
-  #leaving: ClosedError | undefined
+  #leaving: ClaudeAgentError | undefined
   #agents: readonly string[] = []
 
   /** @param prepare Records that the run begins or resumes, here or elsewhere. Returns its result if it has already succeeded. */
@@ -162,9 +162,15 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
     })
   }
 
-  /** Leaves the run to the next execution, in this process or another one: this one rejects with a ClosedError. */
-  leave(cause?: unknown): void {
-    this.#leaving ??= new ClosedError({ what: 'orchestrator' }, { cause })
+  /**
+   * Leaves the run to the next execution, in this process or another one: this one rejects with a ClosedError, or with what has
+   * ended the process's work.
+   */
+  leave(
+    cause?: unknown,
+    error: ClaudeAgentError = new ClosedError({ what: 'orchestrator' }, { cause }),
+  ): void {
+    this.#leaving ??= error
     this.#asks?.leave(this.#leaving)
   }
 

@@ -13,6 +13,7 @@ import { insist, Wish } from '../../actors/engine/wish.ts'
 import { inTime } from '../../clock.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { AgentExistsError, AgentNotFoundError } from '../../events/errors/agent.ts'
+import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import {
   RunActiveError,
   RunConflictError,
@@ -507,11 +508,15 @@ export class Runs {
     return this.#active.has(id)
   }
 
-  /** Leaves the runs as they are: the next process can resume them. */
-  async close(): Promise<void> {
+  /**
+   * Leaves the runs as they are: the next process can resume them.
+   *
+   * @param error What has ended all work of this process, if something has.
+   */
+  async close(error?: ClaudeAgentError): Promise<void> {
     this.#closed = true
     this.#life.abort()
-    for (const { run } of this.#active.values()) run.leave()
+    for (const { run } of this.#active.values()) run.leave(error, error)
     await Promise.all([...this.#actors.values(), ...this.#cancelled].map((actor) => actor.close()))
   }
 

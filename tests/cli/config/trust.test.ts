@@ -102,7 +102,7 @@ const OTHERS = [
   ...['log backup', 'log compact', 'log export', 'log import', 'log repair', 'log restore', 'rerun'],
   ...['serve status', 'serve stop'],
   ...['add', 'pause', 'remove', 'resume', 'run'].map((name) => `schedule ${name}`),
-  ...['cluster drain', 'cluster workers', 'worker'],
+  ...['apply', 'cluster drain', 'cluster workers', 'worker'],
   ...['workflow cancel', 'workflow run', 'workflow template'],
   ...['completion', 'demo', 'help', 'init', 'version'],
 ]

@@ -110,8 +110,6 @@ describe.skipIf(!hasPostgres)('--database', () => {
   test.each([
     [['log', 'compact', '--keep', '1'], 'log compact works on a log in a directory only'],
     [['log', 'repair', '--to', 'x'], 'log repair works on a log in a directory only'],
-    [['ps'], 'ps works on a log in a directory only'],
-    [['interactive'], 'interactive works on a log in a directory only'],
     [['log', '--database', 'agents'], 'Write it like this: postgresql://'],
     ...[
       'me:s3cret@localhost/agents',
