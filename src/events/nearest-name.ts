@@ -15,7 +15,7 @@ export function nearestName(name: string, known: readonly string[]): string | nu
   // Of names that have less than half in common, none was meant.
   const isTypo =
     typos <= Math.max(3, name.length / 3) &&
-    typos <= length / 2 &&
+    (typos <= length / 2 || isSlipOf(name, nearest)) &&
     typos < Math.min(name.length, nearest.length)
   return isTypo ? nearest : null
 }

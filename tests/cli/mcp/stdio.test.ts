@@ -125,7 +125,7 @@ test('the real claude creates an agent and asks it, as the tools of a server', a
       // The agent has no such tools.
       if (!tools.includes('mcp__agents__ask_agent')) return 'Forty-two.'
       if (ordinal === 1)
-        return answer.toolUse('mcp__agents__create_agent', { id: 'oracle', system_prompt: 'You know.' })
+        return answer.toolUse('mcp__agents__create_agent', { agent: 'oracle', system_prompt: 'You know.' })
       if (ordinal === 2)
         return answer.toolUse('mcp__agents__ask_agent', { agent: 'oracle', prompt: 'What is the answer?' })
       return 'It says so.'
