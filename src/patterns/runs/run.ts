@@ -235,7 +235,10 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
       if (signal.aborted) return { interrupted: true }
       const stream = of(task).pipe(pattern(asks.ask), toArray())
       const answers = new Promise<readonly Answer[]>((resolve, reject) => {
-        stuck.addEventListener('abort', () => reject(stuck.reason), { once: true })
+        const fail = () => reject(stuck.reason)
+        // It may have been left already.
+        if (stuck.aborted) return fail()
+        stuck.addEventListener('abort', fail, { once: true })
         const done = (settle: () => void) => {
           asks.handOver.close()
           settle()
