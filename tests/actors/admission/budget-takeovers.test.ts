@@ -82,6 +82,9 @@ function cluster() {
   const move = async (agent: string, worker: number) => {
     const here = seats.get(agent)
     await workers[worker]?.claim(`agent/${agent}`)
+    // What this worker did for it before has ended: it is folded afresh.
+    for (const seat of here ? [...here.before, here.now] : [])
+      if (seat.worker === worker && seat.call) workers[worker]?.budgets.settle(seat.call.callId)
     seats.set(agent, {
       now: { worker, call: undefined, isAnnounced: false },
       before: here ? [...here.before, here.now].filter((seat) => seat.worker !== worker) : [],
