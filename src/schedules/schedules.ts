@@ -7,6 +7,7 @@ import { type Bodies, bodiesIn } from '../actors/engine/bodies.ts'
 import type { EffectContext } from '../actors/engine/effects.ts'
 import { failureOf } from '../actors/engine/exit.ts'
 import { Life } from '../actors/engine/life.ts'
+import { untilState } from '../actors/engine/until-state.ts'
 import { mayPass } from '../actors/engine/wish.ts'
 import { instant } from '../clock.ts'
 import { MailboxFullError } from '../events/errors/agent.ts'
@@ -199,7 +200,7 @@ export class Schedules {
     })
     const id = String(announced?.data.id)
     const { agent } = life.snapshot.context
-    await this.#until(life, (context) => !isPending(context, id))
+    await untilState(life, this.#closing, (context) => !isPending(context, id))
     const { failure } = life.snapshot.context
     if (failure?.id === id) throw callErrorFrom(failure)
     return agent === null ? { name, runId: id } : { name, agent, taskId: id }
@@ -239,8 +240,9 @@ export class Schedules {
   async settled(): Promise<void> {
     for await (const { stream, summary } of this.#environment.store.streams({ prefix: STREAMS, open: true }))
       if (summary?.info?.pending !== 0)
-        await this.#until(
+        await untilState(
           await this.#life(stream.slice(STREAMS.length)),
+          this.#closing,
           ({ pending }) => pending.length === 0,
         )
   }
@@ -337,22 +339,6 @@ export class Schedules {
       fact = { type: 'FiringFailed', data: { id, error: failureOf(error) } }
     }
     await actor.decide(({ context }) => (isPending(context, id) ? [fact] : []), { correlationId: id })
-  }
-
-  /** Resolves once the state is so. Throws ClosedError if this is closed before. */
-  #until(life: ScheduleLife, isSo: (context: ScheduleContext) => boolean): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const end = (settle: () => void) => {
-        unobserve()
-        this.#closing.delete(closed)
-        settle()
-      }
-      const closed = () => end(() => reject(new ClosedError({ what: 'orchestrator' })))
-      const look = () => isSo(life.snapshot.context) && end(resolve)
-      const unobserve = life.observe(look)
-      this.#closing.add(closed)
-      look()
-    })
   }
 }
 

@@ -11,6 +11,7 @@ import {
 import type { ActorEnvironment, EventSourcedActor } from '../../actors/engine/actor.ts'
 import type { EffectContext } from '../../actors/engine/effects.ts'
 import { Life } from '../../actors/engine/life.ts'
+import { untilState } from '../../actors/engine/until-state.ts'
 import { mayPass } from '../../actors/engine/wish.ts'
 import { steadyTime } from '../../clock.ts'
 import type { Recorded } from '../../events/envelope.ts'
@@ -110,7 +111,9 @@ export class Topics {
       })
     if (published?.data.text !== data.text || published.data.from !== data.from)
       throw new MessageConflictError({ to: life.stream, messageId })
-    await this.#until(life, ({ pending }) => pending.every((one) => one.messageId !== messageId))
+    await untilState(life, this.#closing, ({ pending }) =>
+      pending.every((one) => one.messageId !== messageId),
+    )
     const delivery = await this.#last(life.stream, 'PublicationDelivered', messageId)
     const { delivered = 0, undelivered = [] } = (delivery?.data ?? {}) as Partial<Publication>
     return { delivered, undelivered: undelivered.map(({ to, reason }) => ({ to, reason })) }
@@ -259,22 +262,6 @@ export class Topics {
 
   async #isThere(topic: string): Promise<boolean> {
     return (await this.#environment.store.head(topicAddress(topic))) > 0
-  }
-
-  /** Resolves once the state is so. Throws ClosedError if this is closed before. */
-  #until(life: TopicLife, isSo: (context: TopicContext) => boolean): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const end = (settle: () => void) => {
-        unobserve()
-        this.#closing.delete(closed)
-        settle()
-      }
-      const closed = () => end(() => reject(new ClosedError({ what: 'orchestrator' })))
-      const look = () => isSo(life.snapshot.context) && end(resolve)
-      const unobserve = life.observe(look)
-      this.#closing.add(closed)
-      look()
-    })
   }
 
   /** Throws InvalidInputError if there are too many to make another one: that is none, and not kept in memory either. */

@@ -1,0 +1,34 @@
+/** Waiting for a state of an actor. */
+import { ClosedError } from '../../events/errors/usage.ts'
+
+interface Observed<Context> {
+  readonly snapshot: { readonly context: Context }
+  /** Returns what ends it. */
+  observe(look: () => void): () => void
+}
+
+/**
+ * Resolves once the state of an actor is so.
+ *
+ * @param closing What is called when its owner closes. Throws ClosedError then.
+ */
+export function untilState<Context>(
+  actor: Observed<Context>,
+  closing: Set<() => void>,
+  isSo: (context: Context) => boolean,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (settle: () => void) => {
+      unobserve()
+      closing.delete(closed)
+      settle()
+    }
+    const closed = () => end(() => reject(new ClosedError({ what: 'orchestrator' })))
+    const look = () => {
+      if (isSo(actor.snapshot.context)) end(resolve)
+    }
+    const unobserve = actor.observe(look)
+    closing.add(closed)
+    look()
+  })
+}
