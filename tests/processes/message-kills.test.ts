@@ -18,11 +18,12 @@ const AGENTS = repetitions('TALKERS', { short: 5, long: 50 })
 const ACTORS = repetitions('ACTORS', { short: 2, long: 10 })
 const MESSAGES = repetitions('MESSAGES', { short: 200, long: 10_000 })
 const SEED = Number(process.env.SEED ?? 1)
+const AGAIN = 2
 const PROGRAM = join(import.meta.dirname, 'fixtures/talking-owner.mjs')
 
-/** Runs an owner, until it has said so many lines if a number is given. Returns the last line. */
-async function owner(baseDir: string, lines = Number.POSITIVE_INFINITY): Promise<string> {
-  const child = spawn(process.execPath, [PROGRAM, baseDir, ...[AGENTS, ACTORS, MESSAGES].map(String)], {
+/** Runs an owner in which each sends from its message `from` on, until it has said so many lines. Returns the last one. */
+async function owner(baseDir: string, from: number, lines = Number.POSITIVE_INFINITY): Promise<string> {
+  const child = spawn(process.execPath, [PROGRAM, baseDir, ...[AGENTS, ACTORS, MESSAGES, from].map(String)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   onTestFinished(() => void child.kill('SIGKILL'))
@@ -42,10 +43,16 @@ test(`${MESSAGES} messages among ${AGENTS} agents and ${ACTORS} own actors under
   const baseDir = await mkdtemp(join(tmpdir(), 'claude-agents-'))
   onTestFinished(() => rm(baseDir, { recursive: true, force: true, maxRetries: 5 }))
   const random = randomNumbers(SEED)
-  const step = Math.ceil(MESSAGES / 10 / (KILLS + 1))
-  // What was sent before is sent again, and said again.
-  for (let kill = 1; kill <= KILLS; kill += 1) await owner(baseDir, Math.max(1, kill * step - random(step)))
-  const [done, megabytes] = (await owner(baseDir)).split(' ')
+  const lines = Math.ceil(MESSAGES / 10 / (KILLS + 1))
+  let from = 0
+  let again = 0
+  for (let kill = 1; kill <= KILLS; kill += 1) {
+    const said = await owner(baseDir, from, 1 + again + random(2 * lines))
+    // The last ones that each has sent are sent again.
+    from = Math.max(from, Number(said.split(' ')[1]) - AGAIN)
+    again = Math.ceil((AGAIN * (AGENTS + ACTORS)) / 10)
+  }
+  const [done, megabytes] = (await owner(baseDir, from)).split(' ')
   expect(done).toBe('done')
   expect(Number(megabytes)).toBeLessThan(400)
 

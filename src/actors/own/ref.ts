@@ -6,6 +6,7 @@ import { CommitConflict } from '../../events/errors/store.ts'
 import { commitIdOf, streamName } from '../../events/ids.ts'
 import { defined } from '../../events/json.ts'
 import { callListener } from '../../events/listener.ts'
+import { firstCommitted } from '../../store/first-committed.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
 import type { Circumstances, FactOfMachine } from '../engine/definition.ts'
 import type { EffectContext } from '../engine/effects.ts'
@@ -179,7 +180,9 @@ export class OwnActorRef<C, R, M extends AnyStateMachine>
     } catch (error) {
       // Decided again, it may be refused, or come to other facts: those of the first time count.
       const isKnown =
-        (error === refusal || error instanceof CommitConflict) && (await this.#hasTaken(messageId))
+        error instanceof CommitConflict ||
+        (error === refusal &&
+          (await firstCommitted(this.#environment.store, this.stream, commitId)) !== undefined)
       if (!isKnown) {
         this.#chain = before
         if (error !== refusal || mayPass(error)) throw error
@@ -197,14 +200,6 @@ export class OwnActorRef<C, R, M extends AnyStateMachine>
     if (!life || ending?.exit)
       throw new ActorStoppedError({ stream: this.stream, reason: ending?.exit?.reason ?? 'not started' })
     return life
-  }
-
-  async #hasTaken(messageId: string): Promise<boolean> {
-    for await (const { correlationId } of this.#environment.store.read(this.stream, {
-      direction: 'backwards',
-    }))
-      if (correlationId === messageId) return true
-    return false
   }
 
   watch(ended: (exit: Exit) => void): () => void

@@ -1,6 +1,5 @@
 /** The mailbox of an agent, as others use it: sends, receives, reads in the middle of a call, releases and rejects. */
 import type { AgentFact } from '../../../events/agent-facts.ts'
-import type { Recorded } from '../../../events/envelope.ts'
 import {
   MessageConflictError,
   MessageNotHeldError,
@@ -13,6 +12,7 @@ import { checkAddress, checkMessageId, commitIdOf } from '../../../events/ids.ts
 import { defined } from '../../../events/json.ts'
 import { checkArgument } from '../../../events/options/decoding.ts'
 import { type KnownKeys, refuseUnknownKeys } from '../../../events/options/known-keys.ts'
+import { firstCommitted } from '../../../store/first-committed.ts'
 import type { AgentEnvironment, AgentLife } from '../environment.ts'
 import type { AgentSnapshot } from '../machine.ts'
 import type { AgentContext, CurrentTask } from '../state.ts'
@@ -158,8 +158,10 @@ export class AgentMailbox {
       .decide(decide, { correlationId: messageId, causationId, commitId })
       // One that is there takes no new place, and how it came does not matter.
       .catch(async (error: unknown) => {
-        const known =
-          error === refusal || error instanceof CommitConflict ? await this.#known(messageId) : undefined
+        const isMeant = error === refusal || error instanceof CommitConflict
+        const known = isMeant
+          ? await firstCommitted(this.#environment.store, this.#life.stream, commitId)
+          : undefined
         if (!known) throw error
         return [known]
       })
@@ -241,12 +243,5 @@ export class AgentMailbox {
       },
       { correlationId: messageId, causationId },
     )
-  }
-
-  async #known(messageId: string): Promise<Recorded | undefined> {
-    const { store } = this.#environment
-    for await (const recorded of store.read(this.#life.stream, { direction: 'backwards' }))
-      if (recorded.type === 'MessageReceived' && recorded.data.messageId === messageId) return recorded
-    return undefined
   }
 }
