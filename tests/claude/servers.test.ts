@@ -153,9 +153,9 @@ test('an agent uses the tools of a stdio and of an http server, and their secret
 
 const secrets = new RegExp(`${KEY}|${TOKEN}`)
 
-test('a secret that a server tells, and that its agent repeats, is in no answer, no fact, no message and no file', async () => {
+test('a secret that a server tells, and that its agent repeats, is in no answer, no fact, no output and no file', async () => {
   const { agent, facts, said, baseDir, model, orchestrator } = await equipped(
-    { allowedTools: ['mcp__counter'], team: ['send_message'], mcpServers: counter() },
+    { allowedTools: ['mcp__counter'], mcpServers: counter() },
     'mcp__counter__tell',
   )
   const heard: string[] = []
