@@ -21,19 +21,26 @@ const SEED = Number(process.env.SEED ?? 1)
 const AGAIN = 2
 const PROGRAM = join(import.meta.dirname, 'fixtures/talking-owner.mjs')
 
-/** Runs an owner in which each sends from its message `from` on, until it has said so many lines. Returns the last one. */
-async function owner(baseDir: string, from: number, lines = Number.POSITIVE_INFINITY): Promise<string> {
+/** How many each has sent, as a line of an owner says it. */
+const sentByEach = (line: string) => Number(line.split(' ')[1])
+
+/** Runs an owner in which each sends from its message `from` on, and until each has sent `to`. Returns its last line. */
+async function owner(
+  baseDir: string,
+  from: number,
+  to = Number.POSITIVE_INFINITY,
+  linesMore = 0,
+): Promise<string> {
   const child = spawn(process.execPath, [PROGRAM, baseDir, ...[AGENTS, ACTORS, MESSAGES, from].map(String)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   onTestFinished(() => void child.kill('SIGKILL'))
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   let last = ''
-  let said = 0
+  let left = linesMore
   for await (const line of createInterface({ input: child.stdout })) {
     last = line
-    said += 1
-    if (said === lines) child.kill('SIGKILL')
+    if (sentByEach(line) >= to && left-- <= 0) child.kill('SIGKILL')
   }
   await ended
   return last
@@ -43,14 +50,13 @@ test(`${MESSAGES} messages among ${AGENTS} agents and ${ACTORS} own actors under
   const baseDir = await mkdtemp(join(tmpdir(), 'claude-agents-'))
   onTestFinished(() => rm(baseDir, { recursive: true, force: true, maxRetries: 5 }))
   const random = randomNumbers(SEED)
-  const lines = Math.ceil(MESSAGES / 10 / (KILLS + 1))
+  const each = Math.floor(MESSAGES / (AGENTS + ACTORS))
   let from = 0
-  let again = 0
   for (let kill = 1; kill <= KILLS; kill += 1) {
-    const said = await owner(baseDir, from, 1 + again + random(2 * lines))
+    const last = await owner(baseDir, from, Math.floor((each * kill) / (KILLS + 1)), random(4))
+    expect(last).not.toContain('done')
     // The last ones that each has sent are sent again.
-    from = Math.max(from, Number(said.split(' ')[1]) - AGAIN)
-    again = Math.ceil((AGAIN * (AGENTS + ACTORS)) / 10)
+    from = Math.max(from, sentByEach(last) - AGAIN)
   }
   const [done, megabytes] = (await owner(baseDir, from)).split(' ')
   expect(done).toBe('done')

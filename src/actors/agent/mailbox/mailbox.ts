@@ -37,8 +37,22 @@ export interface NoteReading {
   readonly cause: string
 }
 
+/** What became of a request that an agent has made in a call. */
+export interface AnswerReading {
+  readonly callId: string
+  readonly requestId: string
+  /** Who was asked. */
+  readonly from: string
+  /** What an actor has replied. */
+  readonly text?: string
+  /** The id of the fact that ended it; null if there is none. */
+  readonly cause: string | null
+}
+
 /** Of one call: what else it reads counts for no answer. */
 const MOST_NOTED = 100
+/** In characters. */
+const LONGEST_REPLY = 1000
 
 /** Options of `send`. */
 export interface SendOptions {
@@ -195,6 +209,24 @@ export class AgentMailbox {
       if (noted.includes(cause) || noted.length >= MOST_NOTED) return []
       return [{ type: 'NoteRead', data: { taskId, callId, note, version, uses: [cause] } }]
     }, 'read notes')
+  }
+
+  /** Records that a call has read an answer, as it does for notes, if that call still runs. */
+  async readAnswer({ callId: asking, requestId, from, text, cause }: AnswerReading): Promise<void> {
+    const uses = cause === null ? [] : [cause]
+    await this.#life.use()
+    const { taskId = null, cause: causationId = null } = this.#life.snapshot.context.current ?? {}
+    await this.#life.decide(
+      ({ context: { current } }) => {
+        const { noted = [] } = current ?? {}
+        if (current?.call?.callId !== asking || noted.length >= MOST_NOTED) return []
+        if (cause !== null && noted.includes(cause)) return []
+        const said = defined({ text: text?.slice(0, LONGEST_REPLY) })
+        const data = { taskId: current.taskId, callId: asking, requestId, from, ...said, uses }
+        return [{ type: 'AnswerRead', data }]
+      },
+      { correlationId: taskId, causationId },
+    )
   }
 
   /** Lets a held message be read. Throws MessageNotHeldError. */
