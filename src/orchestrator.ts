@@ -262,7 +262,14 @@ export class Orchestrator implements AsyncDisposable {
     }
     this.#openDesk = onceDone(async () => {
       const { TeamDesk } = await import('./team/desk.ts')
-      this.#desk = new TeamDesk({ ...environment, system: this })
+      const { messages, notes } = this
+      const system = {
+        ...{ messages, notes },
+        agents: () => this.agents(),
+        agent: (id: string) => this.agent(id),
+        actors: () => this.#ownActors.receivers(),
+      }
+      this.#desk = new TeamDesk({ ...environment, system })
       return this.#desk
     })
     this.#openSchedules = async () => {

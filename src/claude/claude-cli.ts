@@ -8,6 +8,7 @@
  * C5. Output goes to files that outlive us: an answer that was paid for is found after a crash.
  */
 import { availableParallelism } from 'node:os'
+import { type Concealment, concealment } from '../events/concealment.ts'
 import { defined } from '../events/json.ts'
 import { redactor, secretsOf } from '../events/redaction.ts'
 import { prepareDirectories } from '../workspaces/lifecycle.ts'
@@ -31,8 +32,10 @@ import { sweepBase } from './process/termination.ts'
 import { formatVersion, programLocator } from './program.ts'
 import { recoverCall } from './recovery.ts'
 import type { AgentRunner, Call } from './runner.ts'
+import { leftSecrets } from './servers.ts'
 import { adoptSession, takeSession } from './session/adoption.ts'
 import { branchSession } from './session/branch.ts'
+import { concealFiles } from './session/concealed.ts'
 import { homeOperations } from './session/home-texts.ts'
 import { Sessions } from './session/origin.ts'
 import { pruneTranscripts } from './session/pruning.ts'
@@ -72,6 +75,8 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
 
   const sources = () => ({ inherited: process.env, added })
   const cautionOf = cautionsOnce()
+  /** By the ids of the calls: what their servers were given. */
+  const secretsOfCalls = new Map<string, Concealment>()
 
   /** Everything that happens before the process is spawned. */
   async function prepare(call: Call, signal: AbortSignal): Promise<PreparedCall> {
@@ -81,6 +86,9 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       logger.warn({ callId: call.callId, error }, 'could not remove the temporary files of earlier calls'),
     )
     const serverSecrets = await writeCallFiles(call, process.env)
+    const concealed = concealment(serverSecrets)
+    secretsOfCalls.set(call.callId, concealed)
+    call.team?.conceal?.(concealed)
     const sessions = new Sessions(call.directories.home)
     const plan = launchPlan(call, { program, ...sources(), origin: await sessions.originToFork(call) })
     const costBefore = continuesItself(call) ? await costSoFar(call, sessions) : undefined
@@ -88,7 +96,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       secrets: [...plan.secrets, ...serverSecrets],
       prompts: [call.prompt, call.settings.systemPrompt],
     })
-    const { read, facts, streamed } = streamParser(redact)
+    const { read, facts, streamed } = streamParser(redact, concealed)
     return {
       plan,
       redact,
@@ -142,14 +150,19 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       try {
         yield* inner(call, options)
       } finally {
-        if (call.settings.mcpServers) await removeServers(call)
+        if (call.settings.mcpServers) await removeSecrets(call, secretsOfCalls.get(call.callId))
+        secretsOfCalls.delete(call.callId)
       }
     }
 
-  const removeServers = (call: Call) =>
-    removeServerFiles(call).catch((error: unknown) =>
-      logger.warn({ callId: call.callId, error }, 'could not remove the configuration of MCP servers'),
-    )
+  const removeSecrets = async (call: Call, secrets: Concealment | undefined) => {
+    const warn = (problem: string) => (error: unknown) => logger.warn({ callId: call.callId, error }, problem)
+    if (secrets)
+      await concealFiles(call, secrets).catch(
+        warn('could not remove the secrets of MCP servers from what a call has left'),
+      )
+    await removeServerFiles(call).catch(warn('could not remove the configuration of MCP servers'))
+  }
 
   /** A file that cannot be removed must not cost an answer that was paid for. */
   const prune = (call: Call, sessions = new Sessions(call.directories.home)) =>
@@ -163,13 +176,16 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     account: () => accountOf(sources()),
     start: withoutServerFiles(withContinuations(start)),
     async recover(call, { process: identity, signal }) {
+      // The agent may have lost its servers since, and this process may have other variables.
+      const left = await leftSecrets(call.directories.home)
+      const secrets = [...secretsOf({ ...definedIn(process.env), ...added }), ...left]
+      const concealed = concealment(left)
       const recovered = await recoverCall(
         call,
         { process: identity, signal },
-        { ...context, secrets: secretsOf({ ...definedIn(process.env), ...added }) },
+        { ...context, secrets, concealed },
       )
-      // The agent may have lost its servers since.
-      await removeServers(call)
+      await removeSecrets(call, concealed)
       if (recovered.outcome === 'answered') await prune(call)
       return recovered
     },

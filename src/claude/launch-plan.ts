@@ -151,7 +151,10 @@ export async function writeCallFiles(call: Call, environment: Variables): Promis
   await writeOwnFile(systemPromptFile(home), call.settings.systemPrompt)
   const asking = askingPlanOf(call)
   if (asking) await writeOwnFile(askingFile(home), JSON.stringify(asking))
-  if (call.team) await writeOwnFile(teamFile(home), JSON.stringify(call.team))
+  if (call.team) {
+    const { socket, token } = call.team
+    await writeOwnFile(teamFile(home), JSON.stringify({ socket, token }))
+  }
   if (!call.settings.mcpServers) return []
   await removeServerFiles(call)
   const { files, secrets } = await serverFiles(call.settings.mcpServers, home, environment)

@@ -1,7 +1,8 @@
 /** Finds out what became of a call that an earlier process started: answered, failed, unanswered, or never sent. */
+import type { Concealment } from '../events/concealment.ts'
 import { OutputTooLargeError } from '../events/errors/call.ts'
 import { defined } from '../events/json.ts'
-import { type Redact, redactor } from '../events/redaction.ts'
+import { redactor } from '../events/redaction.ts'
 import { eachChunk } from '../workspaces/agent-file.ts'
 import { classify, hopeless } from './classification.ts'
 import { CALL_MARKER } from './environment.ts'
@@ -21,6 +22,8 @@ export interface RecoveryContext extends TerminationContext {
   readonly limits: OutputLimits
   /** Values that an error must not repeat. */
   readonly secrets: readonly string[]
+  /** What is in no answer either. */
+  readonly concealed: Concealment
 }
 
 /**
@@ -74,11 +77,11 @@ async function isProcessOf(
  * The output says most: the result with its cost, the final error, or that a request was started. If the process was
  * killed right after the answer, only the transcript has it. If there is neither, nothing was sent.
  */
-async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Promise<Recovered> {
+async function readOutcome(call: Call, { limits, secrets, concealed }: RecoveryContext): Promise<Recovered> {
   const { home } = call.directories
   const output = outputFiles(home, call.callId)
   const redact = redactor({ secrets, prompts: [call.prompt, call.settings.systemPrompt] })
-  const read = await readOutput(output.stdout, redact, limits)
+  const read = await readOutput(output.stdout, streamParser(redact, concealed), limits)
   const { facts } = read
   const sessions = new Sessions(home)
   const spending = async () => defined({ spent: await spendingOf(call, { ...read, sessions }) })
@@ -112,7 +115,8 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
   const answer = answerReader(call.resumes ? null : call.prompt, await sessions.turnStart(call, own.path))
   await eachLine(own.path, answer.add)
   const result = answer.result()
-  return result === null ? unanswered() : { outcome: 'answered', result }
+  if (result === null) return unanswered()
+  return { outcome: 'answered', result: { ...result, text: concealed.text(result.text) } }
 }
 
 /** Whether it may have done something. A tool that was approved runs before anything is requested, but not before it is told. */
@@ -130,8 +134,7 @@ const UNSEEN_END = {
 } as const
 
 /** Parses whatever output the call left; possibly none. */
-async function readOutput(path: string, redact: Redact, limits: OutputLimits): Promise<StreamParser> {
-  const parser = streamParser(redact)
+async function readOutput(path: string, parser: StreamParser, limits: OutputLimits): Promise<StreamParser> {
   const lines = lineSplitter(limits, longRecord)
   try {
     await eachChunk(path, limits.diskBytes ?? OUTPUT_LIMITS.diskBytes, (chunk) => {

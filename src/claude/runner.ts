@@ -31,6 +31,8 @@ export interface Call {
 export interface TeamPass {
   readonly socket: string
   readonly token: string
+  /** Called with what its servers were given: nothing that the agent tells its team holds that. */
+  readonly conceal?: (secrets: { json<T>(value: T): T }) => void
 }
 
 /** A tool call at which a call has ended, for a person to decide. It has not been carried out. */

@@ -1,5 +1,6 @@
 /** The MCP servers of a call: what they refer to is read, and their configuration is in files that only we can read. */
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
 import { McpSecretError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import {
@@ -9,14 +10,16 @@ import {
   REFERENCE,
   type ServerValue,
 } from '../events/options/servers.ts'
+import { isSecretName } from '../events/redaction.ts'
 import { openPlainFile } from '../store/directory.ts'
+import { readAgentFile } from '../workspaces/agent-file.ts'
 import type { Variables } from './login/account.ts'
 
 /** The configuration of a call's servers, as the CLI takes it. */
 export interface ServerFiles {
   /** By name: of the home's directory of servers. */
   readonly files: Readonly<Record<string, string>>
-  /** What was read, so that it is repeated nowhere. */
+  /** What was read, so that it is repeated nowhere. It is in a file as well, for the next process: see {@link leftSecrets}. */
   readonly secrets: readonly string[]
 }
 
@@ -25,6 +28,24 @@ export const serverDirectory = (home: string): string => join(home, 'servers')
 
 /** The configuration, as an argument. */
 export const serverConfiguration = (home: string): string => join(serverDirectory(home), 'mcp.json')
+
+const SECRETS = 'secrets.json'
+/** In bytes. */
+const LARGEST_SECRETS = 1024 * 1024
+const MOST_SECRETS = 1000
+
+/** The secrets of a call whose process has not removed them. */
+export async function leftSecrets(home: string): Promise<readonly string[]> {
+  const text = await readAgentFile(join(serverDirectory(home), SECRETS), LARGEST_SECRETS)
+  try {
+    const found: unknown = JSON.parse(text ?? '[]')
+    if (!Array.isArray(found)) return []
+    return found.slice(0, MOST_SECRETS).filter((one) => typeof one === 'string')
+  } catch {
+    // The agent may have written anything there.
+    return []
+  }
+}
 
 /** Reads what the servers refer to. Throws McpSecretError. */
 export async function serverFiles(
@@ -45,14 +66,15 @@ export async function serverFiles(
       return found
     }
     const headers = await valuesOf('headers')
-    if (Object.keys(headers).length > 0) files[`${name}.json`] = JSON.stringify(headers)
+    if (Object.keys(headers).length > 0) files[headersFile(name)] = JSON.stringify(headers)
     configured[name] = configurationOf(
       server,
       await valuesOf('env'),
-      `${name}.json` in files ? helper(home, name) : null,
+      headersFile(name) in files ? helper(home, name) : null,
     )
   }
   files['mcp.json'] = JSON.stringify({ mcpServers: configured })
+  files[SECRETS] = JSON.stringify(secrets)
   return { files, secrets }
 }
 
@@ -65,9 +87,12 @@ const configurationOf = (
     ? { type: type ?? 'http', url: url ?? '', ...(headersHelper !== null && { headersHelper }) }
     : { command, args, env }
 
+/** No server is called as one of our own files. */
+const headersFile = (name: string) => `${name}.headers.json`
+
 /** The CLI prints the headers of its configuration where it is asked for the status of its servers, but not what this prints. */
 const helper = (home: string, name: string) =>
-  `cat '${join(serverDirectory(home), `${name}.json`).replaceAll("'", `'\\''`)}'`
+  `cat '${join(serverDirectory(home), headersFile(name)).replaceAll("'", `'\\''`)}'`
 
 interface Resolving {
   readonly where: string
@@ -86,18 +111,27 @@ async function resolved(value: ServerValue, resolving: Resolving): Promise<strin
 
 async function readValue(value: ServerValue, resolving: Resolving): Promise<string> {
   const { where, secrets } = resolving
-  const read = (text: string) => {
+  const read = (text: string, name: string) => {
     if (/[\0\r\n]/.test(text)) throw new McpSecretError({ said: `${where} has a line break or a zero byte` })
-    secrets.push(text)
+    if (!isOpen(name, text)) secrets.push(text)
     return text
   }
   if (typeof value === 'object') {
-    if ('file' in value) return read(await contentOf(value.file, where))
-    return read(variable(value.env, undefined, resolving))
+    if ('file' in value) return read(await contentOf(value.file, where), '')
+    return read(variable(value.env, undefined, resolving), value.env)
   }
-  return value.replace(REFERENCE, (_, name: string, otherwise?: string) =>
-    read(variable(name, otherwise, resolving)),
-  )
+  return value.replace(REFERENCE, (_, name: string, otherwise?: string) => {
+    const found = variable(name, otherwise, resolving)
+    // The log has what is to be used instead.
+    return found === otherwise ? found : read(found, name)
+  })
+}
+
+/** What says nothing that is secret, although it is referred to: where a user is and works, and words of every program. */
+function isOpen(name: string, value: string): boolean {
+  if (name === '' || isSecretName(name)) return false
+  if (/^(HOME|USER|LOGNAME|HOSTNAME|SHELL|PATH|PWD|TMPDIR|LANG|LC_\w+|TZ|TERM)$/.test(name)) return true
+  return /^(true|false|\d{1,6})$/i.test(value) || (isAbsolute(value) && existsSync(value))
 }
 
 function variable(name: string, otherwise: string | undefined, { where, environment }: Resolving): string {

@@ -142,6 +142,7 @@ export async function loadConfig({
     return path !== null && !origins.has(key) ? resolve(dirname(path), relative) : resolve(relative)
   }
   const { orchestrator, agent_defaults, limits, budget, logging, cluster, claude, agents, notify } = values
+  const folder = path === null ? '.' : dirname(path)
   const baseDir = from('orchestrator.base_dir', orchestrator?.base_dir)
   const problems =
     found && (file === undefined || untrusted === 'load')
@@ -162,7 +163,7 @@ export async function loadConfig({
     replaceInputs: orchestrator?.replace_inputs,
     agentDefaults:
       agent_defaults &&
-      inFolder(agentOptions(agent_defaults), (path, key) => from(`agent_defaults.${key}`, path)),
+      inFolder(agentOptions(agent_defaults, folder), (path, key) => from(`agent_defaults.${key}`, path)),
     limits: limits && inCode(limits),
     budget: amounts(budget?.usd, budget?.tokens),
     callMinimum: amounts(budget?.minimum_usd, budget?.minimum_tokens),
@@ -171,13 +172,12 @@ export async function loadConfig({
     logFile: from('logging.file', logging?.file),
     cluster,
     claudePath: from('claude.path', claude?.path),
-    agents: agents?.map(({ id, system_prompt, budget, workspace, mcp_servers, ...rest }) => ({
+    agents: agents?.map(({ id, system_prompt, budget, workspace, ...rest }) => ({
       id,
       systemPrompt: system_prompt,
-      ...inFolder(agentOptions(rest), (path) => from('agents', path)),
+      ...inFolder(agentOptions(rest, folder), (path) => from('agents', path)),
       ...defined({
         budget: amounts(budget?.usd, budget?.tokens),
-        mcpServers: mcp_servers && locatedServers(mcp_servers, path === null ? '.' : dirname(path)),
         workspace: workspace && { ...workspace, repo: from('agents', workspace.repo) ?? workspace.repo },
       }),
     })),
@@ -384,14 +384,14 @@ async function assertUnwritable(path: string): Promise<void> {
   ])
 }
 
-function agentOptions({
-  timeout,
-  retry_attempts,
-  ...rest
-}: NonNullable<ConfigValues['agent_defaults']>): AgentDefaults {
+function agentOptions(
+  { timeout, retry_attempts, mcp_servers, ...rest }: NonNullable<ConfigValues['agent_defaults']>,
+  folder: string,
+): AgentDefaults {
   return {
     ...inCode(rest),
     ...defined({
+      mcpServers: mcp_servers && locatedServers(mcp_servers, folder),
       timeoutMs: timeout === undefined ? undefined : timeout * 1000,
       retry: retry_attempts === undefined ? undefined : { attempts: retry_attempts },
     }),

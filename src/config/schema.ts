@@ -135,10 +135,13 @@ const sectionsOf = <const T extends Readonly<Record<string, Settings>>>(sections
     ),
   ) as unknown as Sections<T>
 
+/** They are no setting: nothing on a command line or in a variable says them. */
+const Defaults = { ...fieldsOf(AGENT_DEFAULTS), mcp_servers: Schema.optionalKey(McpServers) }
+
 const Agent = Schema.Struct({
   id: IDENTITY.id,
   system_prompt: IDENTITY.systemPrompt,
-  ...fieldsOf(AGENT_DEFAULTS),
+  ...Defaults,
   team: Schema.optionalKey(TeamTools),
   workspace: Schema.optionalKey(
     RepositoryOptions.annotate({
@@ -146,7 +149,6 @@ const Agent = Schema.Struct({
       description: 'The repository that it works on, in a worktree and on a branch of its own.',
     }),
   ),
-  mcp_servers: Schema.optionalKey(McpServers),
   budget: Schema.optionalKey(
     Schema.Struct(partial({ usd: BUDGET.usd.schema, tokens: BUDGET.tokens.schema })).annotate({
       description: 'The total amount it may spend.',
@@ -165,6 +167,7 @@ export type WorkflowEntry = typeof Workflow.Type
 /** The whole file. */
 export const ConfigFile = Schema.Struct({
   ...sectionsOf(SECTIONS),
+  agent_defaults: Schema.optionalKey(Schema.Struct(Defaults)),
   agents: Schema.optionalKey(
     Schema.Array(Agent).annotate({
       description: 'Agents that are created or updated on opening.',

@@ -151,9 +151,11 @@ export async function privilegesOf({
   for (const [index, { id, team }] of agents.entries())
     if (team === true || (team && team.length > 0))
       add(['agents', index, 'team'], `it grants the tools of a team to ${id}`)
+  const hasServers = (servers = {}) => Object.keys(servers).length > 0
+  if (hasServers(agent_defaults?.mcp_servers))
+    add(['agent_defaults', 'mcp_servers'], 'it gives MCP servers to all agents')
   for (const [index, { id, mcp_servers }] of agents.entries())
-    if (mcp_servers && Object.keys(mcp_servers).length > 0)
-      add(['agents', index, 'mcp_servers'], `it gives MCP servers to ${id}`)
+    if (hasServers(mcp_servers)) add(['agents', index, 'mcp_servers'], `it gives MCP servers to ${id}`)
   for (const [index, { id, workspace }] of agents.entries())
     if (workspace && !(await liesIn(resolve(dirname(path), workspace.repo), dirname(path))))
       add(['agents', index, 'workspace'], `it lets ${id} work on a repository outside of its folder`)

@@ -1,5 +1,7 @@
 /** Removes secrets and prompts from the output of a program before it becomes part of a message or a log line. */
 
+import { HIDDEN, jsonBody, SHORTEST_SECRET, secretForms } from './concealment.ts'
+
 /** Texts that must not be repeated. */
 export interface Confidential {
   /** The values of variables that hold keys and tokens. */
@@ -10,10 +12,6 @@ export interface Confidential {
 
 export type Redact = (text: string) => string
 
-const HIDDEN = '[redacted]'
-
-/** No key or token is shorter, and replacing shorter text would remove innocent words from a message. */
-const SHORTEST_SECRET = 6
 const SHORTEST_PROMPT = 12
 
 /** How the tokens of services begin. The formats follow the default rules of gitleaks (MIT licence), 2026. */
@@ -166,9 +164,7 @@ const LONGEST_WORD = 1024
  */
 export function redactor({ secrets = [], prompts = [] }: Confidential): Redact {
   const literals: (readonly [string, string])[] = [
-    ...secrets
-      .filter((secret) => secret.length >= SHORTEST_SECRET)
-      .map((secret) => [secret, HIDDEN] as const),
+    ...secretForms(secrets).map((form) => [form, HIDDEN] as const),
     ...prompts
       .map((prompt) => prompt.trim())
       .filter((prompt) => prompt.length >= SHORTEST_PROMPT)
@@ -224,6 +220,3 @@ export function oneLine(text: string, length = 300): string {
     .trim()
   return clean.length > length ? `${clean.slice(0, length - 3)}...` : clean
 }
-
-/** The text as it appears inside a JSON string. */
-const jsonBody = (text: string) => JSON.stringify(text).slice(1, -1)

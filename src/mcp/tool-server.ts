@@ -21,6 +21,8 @@ interface ToolServerParts<Team> {
   /** What to say of that. */
   readonly whenTooMany: string
   readonly advice: ToolAdvice
+  /** What of the input of a call counts. Default: all of it. */
+  readonly heard?: (input: unknown) => unknown
 }
 
 export class ToolServer<Team> {
@@ -56,7 +58,7 @@ export class ToolServer<Team> {
   }
 
   async #call(tool: Tool<Team>, input: unknown, { mcpReq }: ServerContext) {
-    const { team, mostCalls, advice } = this.#parts
+    const { team, mostCalls, advice, heard = (given: unknown) => given } = this.#parts
     if (this.#calls.size >= mostCalls) return sent(failedTool(this.#tooMany(tool.name), advice), true)
     let progress = 0
     const token = mcpReq._meta?.progressToken
@@ -67,7 +69,8 @@ export class ToolServer<Team> {
       // The client may be gone.
       mcpReq.notify({ method: 'notifications/progress', params }).catch(() => {})
     }
-    const call = (async () => tool.run(input as never, { team, signal: mcpReq.signal, progress: tell }))()
+    const call = (async () =>
+      tool.run(heard(input) as never, { team, signal: mcpReq.signal, progress: tell }))()
     this.#calls.add(call)
     try {
       return sent(await call)

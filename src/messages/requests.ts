@@ -12,14 +12,15 @@ import { delivered } from '../actors/agent/mailbox/mailbox.ts'
 import { LONGEST_CHAIN } from '../actors/agent/mailbox/unread.ts'
 import type { AgentRef } from '../actors/agent/ref.ts'
 import type { AskOptions } from '../actors/agent/tasks/ask-options.ts'
-import type { Reply } from '../actors/agent/tasks/handle.ts'
+import { factOf, type Reply } from '../actors/agent/tasks/handle.ts'
+import { recordedTask } from '../actors/agent/tasks/known-tasks.ts'
 import type { AnyStateMachine } from '../actors/own/definition.ts'
 import type { OwnActorRef } from '../actors/own/ref.ts'
 import { AskCycleError, AskDepthError, MessageChainError } from '../events/errors/actor.ts'
 import { AgentStoppedError } from '../events/errors/agent.ts'
 import { ClosedError } from '../events/errors/usage.ts'
 import { jsonLine } from '../events/hidden-characters.ts'
-import { isAgentAddress } from '../events/ids.ts'
+import { isAgentAddress, streamName } from '../events/ids.ts'
 import { defined } from '../events/json.ts'
 import type { Amount } from '../events/options/budget.ts'
 import type { EventStore } from '../store/event-store.ts'
@@ -130,8 +131,12 @@ export class Requests {
         ? leavable(receiver, requestAsText(from, text), options, isLeft)
         : receiver.ask(requestAsText(from, text), options)
       try {
-        const { text: answer, costUsd } = await task
-        return { requestId, from: to, text: answer, costUsd }
+        const reply = await task
+        await this.#read(asker, { from, to, requestId }, factOf(reply) ?? (await this.#endOf(requestId, to)))
+        return { requestId, from: to, text: reply.text, costUsd: reply.costUsd }
+      } catch (error) {
+        if (!stop.signal.aborted) await this.#read(asker, { from, to, requestId }, factOf(error))
+        throw error
       } finally {
         if (runId !== undefined) {
           const { costUsd: usd, tokens } = await receiver.spentOn(requestId)
@@ -150,13 +155,37 @@ export class Requests {
   async #askActor(
     to: string,
     message: { readonly from: string; readonly text: string; readonly messageId: string },
-    { cause, woken = 0 }: Asker,
+    { cause, callId, woken = 0 }: Asker,
   ): Promise<AgentAnswer> {
     const actor = await this.#environment.actor(to)
     const chain = woken + 1
     if (chain > LONGEST_CHAIN) throw new MessageChainError({ to, longest: LONGEST_CHAIN })
-    const reply = await actor.receive({ ...message, chain, ...(cause !== null && { causationId: cause }) })
-    return { requestId: message.messageId, from: to, text: asText(reply), costUsd: 0 }
+    const { from, messageId: requestId } = message
+    const received = await actor.receive({ ...message, chain, ...(cause !== null && { causationId: cause }) })
+    const text = asText(received.reply)
+    if (callId !== undefined)
+      await (await this.#environment.agent(from)).mailbox.readAnswer({
+        ...{ callId, requestId, from: to, text, cause: received.cause },
+      })
+    return { requestId, from: to, text, costUsd: 0 }
+  }
+
+  /** What the call that asks says from now on uses how the task has ended. */
+  async #read(
+    { callId }: Asker,
+    { from, to, requestId }: { readonly from: string; readonly to: string; readonly requestId: string },
+    ending: string | undefined,
+  ): Promise<void> {
+    // A request that was refused is no task.
+    if (callId === undefined || ending === undefined) return
+    const { mailbox } = await this.#environment.agent(from)
+    await mailbox.readAnswer({ callId, requestId, from: to, cause: ending })
+  }
+
+  /** The fact that ended a task of an agent that lives elsewhere. */
+  async #endOf(taskId: string, agent: string): Promise<string | undefined> {
+    const task = await recordedTask(taskId, this.#environment.store, streamName('agent', agent))
+    return task?.outcome?.id
   }
 
   async #asker(from: string, chain: number | undefined): Promise<Asker> {

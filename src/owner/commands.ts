@@ -70,6 +70,7 @@ export const AGENT_COMMANDS: readonly string[] = [
   'mailbox.receive',
   'mailbox.read',
   'mailbox.readNote',
+  'mailbox.readAnswer',
   'mailbox.release',
   'mailbox.reject',
   'files.turns',

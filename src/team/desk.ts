@@ -53,6 +53,7 @@ export class TeamDesk {
     return {
       socket: path,
       token,
+      conceal: (secrets) => member.conceal(secrets),
       end: () => {
         this.#members.delete(token)
         member.end()

@@ -1,6 +1,7 @@
 /** One call of an agent, as a member of its team: the tools that it was granted, and the connections on which it uses them. */
 import type { Socket } from 'node:net'
 import { type StdioServerHandle, StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio'
+import type { Concealment } from '../events/concealment.ts'
 import { TEAM_SERVER } from '../events/options/tools.ts'
 import { ToolServer } from '../mcp/tool-server.ts'
 import { type MemberTeam, TEAM_SERVER_TOOLS } from './tools.ts'
@@ -20,6 +21,7 @@ const ADVICE = {
 export class Member {
   readonly #server: ToolServer<MemberTeam>
   readonly #connections = new Map<Socket, StdioServerHandle>()
+  #secrets: Pick<Concealment, 'json'> | undefined
 
   /** @param granted The names of its tools. */
   constructor(team: MemberTeam, granted: readonly string[]) {
@@ -27,7 +29,13 @@ export class Member {
       ...{ name: TEAM_SERVER, title: 'The team', instructions: INSTRUCTIONS, team, advice: ADVICE },
       ...{ mostCalls: MOST_CALLS, whenTooMany: 'Wait until some have ended.' },
       tools: TEAM_SERVER_TOOLS.filter(({ name }) => granted.includes(name)),
+      heard: (input) => this.#secrets?.json(input) ?? input,
     })
+  }
+
+  /** Nothing that it says from now on holds these. */
+  conceal(secrets: Pick<Concealment, 'json'>): void {
+    this.#secrets = secrets
   }
 
   get connections(): number {

@@ -5,6 +5,7 @@ import type { AgentInfo } from '../actors/agent/list.ts'
 import type { SentMessage } from '../actors/agent/mailbox/mailbox.ts'
 import { asLine, type ReadMessage } from '../actors/agent/mailbox/unread.ts'
 import type { AgentRef } from '../actors/agent/ref.ts'
+import type { ReceivingActor } from '../actors/own/actors.ts'
 import { plural } from '../events/figures.ts'
 import { excerpt, morePages, PAGE_FIELDS, pageOf, shortened, textTo, toolsFor, wholeTo } from '../mcp/tool.ts'
 import type { AgentAnswer, AgentRequest } from '../messages/requests.ts'
@@ -15,6 +16,8 @@ import { type AskingCall, countAsk } from './flood.ts'
 export interface TeamSystem {
   agents(): Promise<readonly AgentInfo[]>
   agent(id: string): Promise<AgentRef>
+  /** Actors of the user's own that take messages. */
+  actors(): Promise<readonly ReceivingActor[]>
   readonly messages: {
     send(message: { readonly from: string; readonly to: string; readonly text: string }): Promise<SentMessage>
     read(agent: string): Promise<readonly ReadMessage[]>
@@ -44,20 +47,21 @@ const LONGEST_ADDRESS = 140
 const listTeam = tool({
   name: 'list_agents',
   title: 'List the agents of the team',
-  description: 'Lists the agents of your team: the role of each, and whether it is busy.',
+  description:
+    'Lists the agents of your team, and after them the other actors (KIND/ID) that you can write to: the role of each, and what it does now.',
   effect: 'reads',
   fields: PAGE_FIELDS,
   async run(page, { team: { system, call } }) {
-    const { entries, ...rest } = pageOf(await system.agents(), page)
+    const { entries, ...rest } = pageOf([...(await system.agents()), ...(await system.actors())], page)
     const agents = await Promise.all(
-      entries.map(async ({ id, status }) => {
-        const { config } = (await system.agent(id)).snapshot.context
-        return {
-          agent: id,
-          status,
-          role: shortened(config?.systemPrompt ?? '', LONGEST_ROLE),
-          isYou: id === call.agent,
-        }
+      entries.map(async (entry) => {
+        const { status } = entry
+        const agent = 'id' in entry ? entry.id : entry.address
+        const role =
+          'id' in entry
+            ? ((await system.agent(agent)).snapshot.context.config?.systemPrompt ?? '')
+            : entry.description
+        return { agent, status, role: shortened(role, LONGEST_ROLE), isYou: agent === call.agent }
       }),
     )
     const lines = agents.map(
@@ -71,7 +75,7 @@ const askTeam = tool({
   name: 'ask_agent',
   title: 'Ask an agent of the team',
   description:
-    'Asks another agent of your team and waits for its answer, which may take minutes. It does not see your conversation or your files: say all that it has to know. It remembers what it was asked before. Other actors that you were told of (KIND/ID) can be asked as well.',
+    'Asks another agent of your team and waits for its answer, which may take minutes. It does not see your conversation or your files: say all that it has to know. It remembers what it was asked before. Other actors (KIND/ID) can be asked as well.',
   effect: 'adds',
   fields: {
     agent: textTo(LONGEST_ADDRESS, 'The id of the agent, as list_agents has it; or KIND/ID.'),

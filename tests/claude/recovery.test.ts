@@ -1,14 +1,17 @@
 /** What recovery finds after a crash in the middle of a call: the real `claude`, real orphans, real kills. */
 
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
+import { writeCallFiles } from '../../src/claude/launch-plan.ts'
+import { outputFiles } from '../../src/claude/process/call-output.ts'
 import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import type { Call } from '../../src/claude/runner.ts'
 import { serverDirectory } from '../../src/claude/servers.ts'
 import { answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
+import { prepareDirectories } from '../../src/workspaces/lifecycle.ts'
 import { everyCase, few } from '../repetitions.ts'
 import { collect, findTranscript, REAL_CLAUDE, type TestAgent, testAgent } from './calls.ts'
 import { ownedCall } from './orphans.ts'
@@ -205,3 +208,28 @@ async function transcriptOf(agent: TestAgent, call: Call): Promise<void> {
     expect(text).toContain(call.prompt)
   }, 10_000)
 }
+
+test.each([
+  ['an answer', { subtype: 'success', is_error: false, result: 'The word is hunter2-xyz.' }],
+  ['an error', { subtype: 'error_during_execution', is_error: true, errors: ['no such word: hunter2-xyz'] }],
+])(
+  '%s that an earlier process has left repeats no secret of a server, although its variable is gone',
+  async (_, ended) => {
+    const { call: callOf, directories } = await testAgent()
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference to a variable
+    const docs = { command: 'docs', env: { WORD: '${WORD}' } }
+    const call = callOf('What is the word?', { settings: { mcpServers: { docs } } })
+    await prepareDirectories(directories)
+    await writeCallFiles(call, { WORD: 'hunter2-xyz' })
+    const { stdout } = outputFiles(directories.home, call.callId)
+    await mkdir(dirname(stdout), { recursive: true })
+    await writeFile(stdout, `${JSON.stringify({ type: 'result', total_cost_usd: 1, ...ended })}\n`)
+    const recovered = await claudeCli({ path: REAL_CLAUDE }).recover(call, { process: null, signal: never })
+    expect(JSON.stringify(recovered)).toContain('word')
+    expect(JSON.stringify(recovered) + (await readFile(stdout, 'utf8'))).not.toContain('hunter2')
+    expect(recovered.outcome === 'failed' ? String(recovered.error) : JSON.stringify(recovered)).toContain(
+      '[redacted]',
+    )
+    await expect(stat(serverDirectory(directories.home))).rejects.toThrow('ENOENT')
+  },
+)

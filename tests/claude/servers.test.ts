@@ -20,7 +20,8 @@ import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { REAL_CLAUDE, testAgent } from './calls.ts'
 
 const COUNTER = join(import.meta.dirname, 'fixtures/stdio-server.mjs')
-const KEY = 'k3y-of-the-counter'
+/** It looks like nothing that is known to be secret. */
+const KEY = 'hunter2-of/the counter'
 const TOKEN = 't0ken-of-the-web'
 
 /** A server over HTTP that has a tool for those who send the token. */
@@ -88,7 +89,7 @@ async function equipped(options: Partial<AgentOptions>, ...tools: readonly strin
     for await (const fact of store.read('agent/worker')) found.push(fact)
     return found
   }
-  return { agent, model, said, facts, baseDir }
+  return { agent, model, said, facts, baseDir, orchestrator }
 }
 
 const counter = (more: object = {}): McpServers => ({
@@ -151,6 +152,34 @@ test('an agent uses the tools of a stdio and of an http server, and their secret
 })
 
 const secrets = new RegExp(`${KEY}|${TOKEN}`)
+
+test('a secret that a server tells, and that its agent repeats, is in no answer, no fact, no output and no file', async () => {
+  const { agent, facts, said, baseDir, model, orchestrator } = await equipped(
+    { allowedTools: ['mcp__counter'], mcpServers: counter() },
+    'mcp__counter__tell',
+  )
+  const heard: string[] = []
+  const asked = agent.ask('go')
+  for await (const message of asked) if (message.type === 'text') heard.push(message.text)
+  const { text: answer } = await asked
+  // The model was told, and said all that it was told.
+  expect(JSON.stringify(model.requests.at(-1))).toContain(KEY)
+  expect(answer).toContain('stdio told [redacted] and [redacted] and ')
+  expect(heard.join('')).toBe(answer)
+  const forms = [KEY, encodeURIComponent(KEY), Buffer.from(`me:${KEY}`).toString('base64').slice(8, -4)]
+  // The transcript is what the next call continues from.
+  await agent.ask('and again')
+  expect(JSON.stringify(model.requests.at(-1)?.messages)).toContain('stdio told [redacted]')
+  const listed = JSON.stringify(await orchestrator.agents())
+  const places = [
+    JSON.stringify(await facts()),
+    said.join('\n'),
+    await filesBelow(baseDir),
+    listed,
+    heard.join(''),
+  ]
+  for (const place of places) for (const form of forms) expect(place).not.toContain(form)
+})
 
 test.each<[string, McpServers, string]>([
   ['does not exist', { counter: { command: '/nowhere/to/be/found', required: true } }, 'counter is failed'],

@@ -60,6 +60,17 @@ agents:
     })
   })
 
+  test('gives servers to all agents, or to one that then has no others; their paths are relative to it', async () => {
+    await write(
+      'agent_defaults: { mcp_servers: { own_Docs: { command: ./docs, env: { K: { file: key } } } } }\nagents: [{ id: a, system_prompt: x, mcp_servers: { s: { command: sh } } }, { id: b, system_prompt: x }]',
+    )
+    const { agentDefaults, agents } = await load()
+    expect(agentDefaults?.mcpServers).toEqual({
+      own_Docs: { command: join(folder, 'docs'), env: { K: { file: join(folder, 'key') } } },
+    })
+    expect(agents?.map(({ mcpServers }) => mcpServers)).toEqual([{ s: { command: 'sh' } }, undefined])
+  })
+
   test('may be JSON, may be empty, may have empty sections, and is optional', async () => {
     await write('{ "orchestrator": { "max_agents": 3 } }', 'claude-agents.json')
     expect(await load()).toMatchObject({ maxAgents: 3 })

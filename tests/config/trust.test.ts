@@ -80,6 +80,7 @@ describe('a file that the user has not trusted', () => {
       'agents: [{ id: a, system_prompt: x, mcp_servers: { s: { command: sh } } }]',
       '1:50: it gives MCP servers to a',
     ],
+    ['agent_defaults: { mcp_servers: { s: { command: sh } } }', '1:32: it gives MCP servers to all agents'],
     ['agents: [{ id: a, system_prompt: x, team: true }]', '1:43: it grants the tools of a team to a'],
     ['agents: [{ id: a, system_prompt: x, team: [ask_agent] }]', 'it grants the tools of a team to a'],
     ['agent_defaults: { append_claude_md: x }', '1:37: it gives instructions to all agents'],

@@ -24,6 +24,7 @@ type Counted = CounterContext['counted'][number]
 
 export const counter = defineActor({
   kind: 'counter',
+  description: 'Counts.',
   facts,
   machine: setup({
     types: {} as { context: CounterContext; events: FactsOf<typeof facts> },

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest'
+import type { Recorded } from '../../src/events/envelope.ts'
 import {
   AskCycleError,
   AskDepthError,
   MessageChainError,
   UndeliverableError,
 } from '../../src/events/errors/actor.ts'
+import { AuthenticationError } from '../../src/events/errors/call.ts'
 import { TaskCancelledError } from '../../src/events/errors/task.ts'
 import { causesOf } from '../../src/history/causes.ts'
 import type { Orchestrator } from '../../src/orchestrator.ts'
@@ -43,6 +45,50 @@ describe('A request of an agent to another one', () => {
       'agent/writer CallStarted',
       'agent/writer TaskAccepted',
     ])
+  })
+
+  test('is found from the answer of the one that asked, which used how it ended: an answer, or a failure', async () => {
+    const { open, store } = team()
+    const { orchestrator } = await open({
+      reply: async ({ agent: from }) => {
+        if (from === 'broken') throw new AuthenticationError({})
+        if (from !== 'writer') return 'It is.'
+        for (const to of ['critic', 'broken'])
+          await orchestrator.messages
+            .ask({ from, to, text: 'Is it good?', requestId: `r-${to}` })
+            .catch(() => {})
+        return 'Done.'
+      },
+    })
+    for (const id of ['writer', 'critic', 'broken']) await orchestrator.createAgent(agent(id))
+    await orchestrator.sendTask('writer', 'Write.')
+    const facts: Recorded[] = []
+    for await (const fact of store.readAll()) facts.push(fact)
+    const own = facts.filter(({ stream }) => stream === 'agent/writer')
+    expect(own.filter(({ type }) => type === 'AnswerRead').map(({ data }) => data)).toMatchObject([
+      { requestId: 'r-critic', from: 'critic', uses: [expect.any(String)] },
+      { requestId: 'r-broken', from: 'broken', uses: [expect.any(String)] },
+    ])
+    const causes = await causesOf(store, own.at(-1)?.position ?? 0)
+    const found = causes.map(({ fact }) => `${fact.stream} ${fact.type}`)
+    expect(found).toEqual(expect.arrayContaining(['agent/critic CallSucceeded', 'agent/broken TaskFailed']))
+  })
+
+  test('of which the answer comes after the call that asked has ended leaves nothing in its log', async () => {
+    const { open, types } = team()
+    const asked = gate<void>()
+    const { orchestrator } = await open({
+      reply: async ({ agent: from }) => {
+        if (from === 'critic') return 'It is.'
+        const asking = orchestrator.messages.ask({ from, to: 'critic', text: 'Is it?', requestId: 'r1' })
+        void asking.catch(() => {}).then(() => asked.open())
+        throw new AuthenticationError({})
+      },
+    })
+    for (const id of ['writer', 'critic']) await orchestrator.createAgent(agent(id))
+    await expect(orchestrator.sendTask('writer', 'Write.')).rejects.toThrow(AuthenticationError)
+    await asked.opened
+    expect(await types('writer')).not.toContain('AnswerRead')
   })
 
   test('is refused at once if one would wait for itself: alone, in a row, or across two rows', async () => {

@@ -18,21 +18,29 @@ const AGENTS = repetitions('TALKERS', { short: 5, long: 50 })
 const ACTORS = repetitions('ACTORS', { short: 2, long: 10 })
 const MESSAGES = repetitions('MESSAGES', { short: 200, long: 10_000 })
 const SEED = Number(process.env.SEED ?? 1)
+const AGAIN = 2
 const PROGRAM = join(import.meta.dirname, 'fixtures/talking-owner.mjs')
 
-/** Runs an owner, until it has said so many lines if a number is given. Returns the last line. */
-async function owner(baseDir: string, lines = Number.POSITIVE_INFINITY): Promise<string> {
-  const child = spawn(process.execPath, [PROGRAM, baseDir, ...[AGENTS, ACTORS, MESSAGES].map(String)], {
+/** How many each has sent, as a line of an owner says it. */
+const sentByEach = (line: string) => Number(line.split(' ')[1])
+
+/** Runs an owner in which each sends from its message `from` on, and until each has sent `to`. Returns its last line. */
+async function owner(
+  baseDir: string,
+  from: number,
+  to = Number.POSITIVE_INFINITY,
+  linesMore = 0,
+): Promise<string> {
+  const child = spawn(process.execPath, [PROGRAM, baseDir, ...[AGENTS, ACTORS, MESSAGES, from].map(String)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   onTestFinished(() => void child.kill('SIGKILL'))
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   let last = ''
-  let said = 0
+  let left = linesMore
   for await (const line of createInterface({ input: child.stdout })) {
     last = line
-    said += 1
-    if (said === lines) child.kill('SIGKILL')
+    if (sentByEach(line) >= to && left-- <= 0) child.kill('SIGKILL')
   }
   await ended
   return last
@@ -42,10 +50,15 @@ test(`${MESSAGES} messages among ${AGENTS} agents and ${ACTORS} own actors under
   const baseDir = await mkdtemp(join(tmpdir(), 'claude-agents-'))
   onTestFinished(() => rm(baseDir, { recursive: true, force: true, maxRetries: 5 }))
   const random = randomNumbers(SEED)
-  const step = Math.ceil(MESSAGES / 10 / (KILLS + 1))
-  // What was sent before is sent again, and said again.
-  for (let kill = 1; kill <= KILLS; kill += 1) await owner(baseDir, Math.max(1, kill * step - random(step)))
-  const [done, megabytes] = (await owner(baseDir)).split(' ')
+  const each = Math.floor(MESSAGES / (AGENTS + ACTORS))
+  let from = 0
+  for (let kill = 1; kill <= KILLS; kill += 1) {
+    const last = await owner(baseDir, from, Math.floor((each * kill) / (KILLS + 1)), random(4))
+    expect(last).not.toContain('done')
+    // The last ones that each has sent are sent again.
+    from = Math.max(from, sentByEach(last) - AGAIN)
+  }
+  const [done, megabytes] = (await owner(baseDir, from)).split(' ')
   expect(done).toBe('done')
   expect(Number(megabytes)).toBeLessThan(400)
 

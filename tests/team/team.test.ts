@@ -8,6 +8,7 @@ import type { Call, TeamPass } from '../../src/claude/runner.ts'
 import { TEAM_TOOLS } from '../../src/events/options/tools.ts'
 import type { ScriptedAnswer } from '../../src/testing/scripted-runner.ts'
 import { until, world } from '../actors/world.ts'
+import { counter } from '../messages/counters.ts'
 
 interface Member {
   /** Uses a tool, and returns what it said. */
@@ -94,6 +95,23 @@ describe('An agent in the middle of a call', () => {
     })
     await other.sendTask('lead', 'Look')
     expect(all).toEqual(TEAM_TOOLS.map((name) => [name, true, false]))
+  })
+
+  test('finds the actors that take messages, and asks one: the log says what it replied, and why follows it', async () => {
+    const { orchestrator } = await team({
+      lead: async ({ use }) =>
+        `${await use('list_agents')} / ${await use('ask_agent', { agent: 'counter/visits', prompt: 'one' })}`,
+    })
+    await orchestrator.spawn(counter, 'visits')
+    await (await orchestrator.spawn(counter, 'gone')).stop()
+    const text = await orchestrator.sendTask('lead', 'Look')
+    expect(text).toMatch(/^lead \(you\): busy\. You are lead\.\ncounter\/visits: running\. Counts\. \/ .*1/)
+    const facts = []
+    for await (const fact of orchestrator.history.log()) facts.push(fact)
+    const read = facts.find(({ type }) => type === 'AnswerRead')
+    expect(read?.data).toMatchObject({ from: 'counter/visits', text: expect.stringContaining('1') })
+    const causes = await orchestrator.history.why(facts.at(-1)?.position ?? 0)
+    expect(causes.map(({ fact }) => fact.stream)).toContain('counter/visits')
   })
 
   test('leaves a message to another one, as itself, which reads it in the middle of its own turn', async () => {

@@ -144,6 +144,7 @@ export const agentMachine = agent.createMachine({
         InputsPlaced: { guard: 'isOpenCall', actions: fold },
         MessagesRead: { guard: 'isOpenCall', actions: fold },
         NoteRead: { guard: 'isOpenCall', actions: fold },
+        AnswerRead: { guard: 'isOpenCall', actions: fold },
         FilesSaved: { guard: 'isOpenCall', actions: fold },
         ProcessStarted: { guard: 'isOpenCall', actions: fold },
         CallSucceeded: { guard: 'isOpenCall', target: 'idle', actions: fold },

@@ -189,6 +189,7 @@ export class AgentElsewhere implements AgentRef {
       receive: ofMailbox('receive'),
       read: ofMailbox('read'),
       readNote: ofMailbox('readNote'),
+      readAnswer: ofMailbox('readAnswer'),
       release: ofMailbox('release'),
       reject: ofMailbox('reject'),
     }

@@ -34,7 +34,7 @@ export interface QueuedTask {
   readonly messages?: readonly Unread[]
   /** Those that it has read in the middle of a call: its next call begins with them as well. Absent if there are none. */
   readonly news?: readonly Unread[]
-  /** The facts of the shared notes that the open call has read. Absent if it has read none. */
+  /** The facts of the shared notes and the answers that the open call has read. Absent if it has read none. */
   readonly noted?: readonly string[]
   /** Why it is held. */
   readonly hold?: Hold
@@ -329,8 +329,8 @@ export const changes: {
     const { messages: news, left } = taken({ unread }, messages)
     return current ? { ...left, current: { ...current, news: [...(current.news ?? []), ...news] } } : {}
   },
-  NoteRead: ({ current }, { uses }) =>
-    current ? { current: { ...current, noted: [...(current.noted ?? []), ...uses] } } : {},
+  NoteRead: noteUses,
+  AnswerRead: noteUses,
   MessageReleased: (context, { messageId }) => released(context, messageId),
   MessageRejected: ({ unread }, { messageId }) => taken({ unread }, [messageId]).left,
   MessageSent: () => ({}),
@@ -347,6 +347,10 @@ export const changes: {
     ...(unread && { unread: [] }),
     ...(stored && { stored: undefined }),
   }),
+}
+
+function noteUses({ current }: AgentContext, { uses }: { readonly uses: readonly string[] }): Change {
+  return current ? { current: { ...current, noted: [...(current.noted ?? []), ...uses] } } : {}
 }
 
 /** The queue after an answer: the tasks of the same run continue from it. */

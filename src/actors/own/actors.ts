@@ -10,6 +10,16 @@ import { Registry, type Residence } from '../engine/registry.ts'
 import type { ActorRef, OwnKind } from './definition.ts'
 import { OwnActorRef, type OwnEnvironment } from './ref.ts'
 
+/** An actor that takes messages, for lists. */
+export interface ReceivingActor {
+  /** `KIND/ID`. */
+  readonly address: string
+  /** The state of its machine. */
+  readonly status: string
+  /** What its kind is for. */
+  readonly description: string
+}
+
 export class OwnActors {
   readonly #environment: OwnEnvironment
   readonly #kinds = new Map<string, OwnKind>()
@@ -67,6 +77,24 @@ export class OwnActors {
     return this.#here.get(stream)
   }
 
+  /** Those that take messages, by address. See {@link receiver}. */
+  async receivers(): Promise<readonly ReceivingActor[]> {
+    const found: ReceivingActor[] = []
+    const kinds = [...this.#kinds.values()].filter(({ onMessage }) => onMessage)
+    for (const { kind, description = '' } of kinds)
+      for await (const { stream, summary } of this.#environment.store.streams({ prefix: `${kind}/` }))
+        if (!this.#exits.get(stream))
+          found.push({ address: stream, status: inWords(summary?.status), description })
+    // One that is running has no fact before its first message.
+    for (const [stream, exit] of this.#exits) {
+      const own = exit === null ? kinds.find(({ kind }) => stream.startsWith(`${kind}/`)) : undefined
+      if (!own || found.some(({ address }) => address === stream)) continue
+      const { status } = own.definition.summarize(own.definition.fold.initial)
+      found.push({ address: stream, status: inWords(status), description: own.description ?? '' })
+    }
+    return found.sort((one, other) => (one.address < other.address ? -1 : 1))
+  }
+
   /** Spawns the actors of registered kinds whose state has effects. */
   async resume(): Promise<void> {
     for (const kind of this.#kinds.values()) {
@@ -107,3 +135,6 @@ export class OwnActors {
     this.#kinds.set(kind.kind, kind)
   }
 }
+
+/** A machine without states has none to name. */
+const inWords = (status = '{}') => (status === '{}' ? 'running' : status)

@@ -99,6 +99,8 @@ export interface EffectRun<C, R, S> {
 export interface ActorParts<D extends OwnFacts, M extends AnyStateMachine, C, R> {
   /** The first part of a stream's name: `notebook` in `notebook/team`. */
   readonly kind: string
+  /** What it is for: agents that may find it with `list_agents` read this. Default: nothing. */
+  readonly description?: string
   /** The facts: a schema for the data of each type, from effect/Schema or any Standard Schema library. */
   readonly facts: D
   /** A pure XState machine whose events are the facts. See `assertReplayable`. */
@@ -124,6 +126,7 @@ export interface ActorParts<D extends OwnFacts, M extends AnyStateMachine, C, R>
 /** A kind of actor, to be spawned. */
 export interface OwnKind<C = never, R = unknown, M extends AnyStateMachine = AnyStateMachine> {
   readonly kind: string
+  readonly description?: string
   readonly definition: ActorDefinition<M, OwnEffect<C, R, SnapshotFrom<M>>>
   decide(command: C, snapshot: SnapshotFrom<M>, circumstances: Circumstances): Decided<unknown, R>
   /** What it decides on a message. Absent if it takes none. */
@@ -197,10 +200,13 @@ export function defineActor<const D extends OwnFacts, M extends AnyStateMachine,
     effects,
     summarize: (snapshot) => ({ status: nameOf(snapshot), open: isAtWork(effects, snapshot), info: {} }),
   })
-  const { onMessage } = parts
+  const { onMessage, description } = parts
+  if (description !== undefined && typeof description !== 'string')
+    throw new InvalidInputError({ what: `Kind "${kind}"`, problem: 'description is not a text' })
   if (onMessage !== undefined && typeof onMessage !== 'function')
     throw new InvalidInputError({ what: `Kind "${kind}"`, problem: 'onMessage is not a function' })
   return {
+    ...(description !== undefined && { description }),
     ...{ kind, definition, decide: (...given) => parts.decide(...given) },
     ...(onMessage && {
       onMessage: (message, ...given) => parts.decide(onMessage.call(parts, message), ...given),

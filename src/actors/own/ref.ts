@@ -1,11 +1,13 @@
 /** The address of a user's own actor, and the lives behind it: each loaded, started and ended. */
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import { type DurableTimer, waitLeft } from '../../clock.ts'
+import type { Recorded } from '../../events/envelope.ts'
 import { ActorStoppedError, UndeliverableError } from '../../events/errors/actor.ts'
 import { CommitConflict } from '../../events/errors/store.ts'
 import { commitIdOf, streamName } from '../../events/ids.ts'
 import { defined } from '../../events/json.ts'
 import { callListener } from '../../events/listener.ts'
+import { firstCommitted } from '../../store/first-committed.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
 import type { Circumstances, FactOfMachine } from '../engine/definition.ts'
 import type { EffectContext } from '../engine/effects.ts'
@@ -51,6 +53,13 @@ export interface IncomingMessage extends ReceivedMessage {
   readonly chain?: number
   /** The fact of the sender that led to it. */
   readonly causationId?: string
+}
+
+/** What an actor makes of a message. */
+export interface Received {
+  readonly reply: unknown
+  /** null if it recorded nothing, or had taken the message before. */
+  readonly cause: string | null
 }
 
 /** One run, from a start to an end. */
@@ -151,13 +160,14 @@ export class OwnActorRef<C, R, M extends AnyStateMachine>
 
   /**
    * Takes a message, once: its facts have a commit id that is made of the receiver and the message. Returns what `decide`
-   * replies. Throws UndeliverableError for one that it refuses, ActorStoppedError.
+   * replies, and the id of its last fact. Throws UndeliverableError for one that it refuses, ActorStoppedError.
    */
-  async receive({ chain, causationId, ...message }: IncomingMessage): Promise<unknown> {
+  async receive({ chain, causationId, ...message }: IncomingMessage): Promise<Received> {
     const life = await this.#alive()
     const { messageId } = message
     let refusal: unknown
     let reply: unknown
+    let recorded: readonly Recorded[] = []
     const decide = (snapshot: SnapshotFrom<M>) => {
       try {
         const decided = this.#checked(this.#own.onMessage?.(message, snapshot, this.#circumstances) ?? [])
@@ -172,14 +182,16 @@ export class OwnActorRef<C, R, M extends AnyStateMachine>
     const before = this.#chain
     this.#chain = chain ?? 0
     try {
-      await life.decide(decide, {
+      recorded = await life.decide(decide, {
         ...{ correlationId: messageId, commitId },
         ...defined({ causationId }),
       })
     } catch (error) {
       // Decided again, it may be refused, or come to other facts: those of the first time count.
       const isKnown =
-        (error === refusal || error instanceof CommitConflict) && (await this.#hasTaken(messageId))
+        error instanceof CommitConflict ||
+        (error === refusal &&
+          (await firstCommitted(this.#environment.store, this.stream, commitId)) !== undefined)
       if (!isKnown) {
         this.#chain = before
         if (error !== refusal || mayPass(error)) throw error
@@ -187,7 +199,7 @@ export class OwnActorRef<C, R, M extends AnyStateMachine>
         throw new UndeliverableError({ to: this.stream, reason }, { cause: error })
       }
     }
-    return reply
+    return { reply, cause: recorded.at(-1)?.id ?? null }
   }
 
   /** Throws ActorStoppedError. */
@@ -197,14 +209,6 @@ export class OwnActorRef<C, R, M extends AnyStateMachine>
     if (!life || ending?.exit)
       throw new ActorStoppedError({ stream: this.stream, reason: ending?.exit?.reason ?? 'not started' })
     return life
-  }
-
-  async #hasTaken(messageId: string): Promise<boolean> {
-    for await (const { correlationId } of this.#environment.store.read(this.stream, {
-      direction: 'backwards',
-    }))
-      if (correlationId === messageId) return true
-    return false
   }
 
   watch(ended: (exit: Exit) => void): () => void

@@ -42,11 +42,16 @@ export async function transcriptFolder({ home, workspace }: AgentDirectories): P
   return folder
 }
 
-/** Whether it was copied: not if it has disappeared meanwhile. */
+/**
+ * Whether it was copied: not if it has disappeared meanwhile.
+ *
+ * @param changed What a line becomes in the copy. Default: the same.
+ */
 export async function copyTranscript(
   origin: SessionOrigin,
   path: string,
   seen: (line: string) => void = () => {},
+  changed: (line: string) => string = (line) => line,
 ): Promise<boolean> {
   await using copy = await open(path, 'wx', 0o600)
   let text = ''
@@ -58,7 +63,7 @@ export async function copyTranscript(
   }
   const add = (line: string) => {
     if (isOver) return
-    text += `${line}\n`
+    text += `${changed(line)}\n`
     seen(line)
     isOver = origin.at !== null && containsLine(line, origin.at)
   }

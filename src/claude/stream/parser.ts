@@ -1,5 +1,6 @@
 /** Parses the output of `claude` line by line: pure, and assuming nothing about its shape. */
 
+import { type ConcealedPieces, type Concealment, concealment } from '../../events/concealment.ts'
 import { defined } from '../../events/json.ts'
 import type { ServerStatus } from '../../events/options/servers.ts'
 import { oneLine, type Redact } from '../../events/redaction.ts'
@@ -90,8 +91,11 @@ export const asksForTheRest = (text: string): boolean =>
  * Text is taken from partial messages as they stream. If there were none (an older version, or a broken stream that
  * the CLI repeated without streaming), it is taken from the whole message. A subagent's text is never part of the
  * answer. Text of a message that is then repeated is taken back.
+ *
+ * @param secrets What is known to be secret is in no message.
  */
-export function streamParser(redact: Redact): StreamParser {
+export function streamParser(redact: Redact, secrets: Concealment = NO_SECRETS): StreamParser {
+  const pieces = secrets.pieces()
   const streamed = streamedUsage()
   const facts = {
     result: null as UntrustedRecord | null,
@@ -258,9 +262,9 @@ export function streamParser(redact: Redact): StreamParser {
       const type = labelAt(record, 'type') ?? '(none)'
       const reader = Object.hasOwn(readers, type) ? readers[type] : undefined
       if (reader) {
-        const messages = reader(record)
+        const messages = reader(secrets.json(record))
         facts.countedBytes += textBytes(messages)
-        return messages
+        return secrets.isEmpty ? messages : withPieces(messages, pieces, type === 'stream_event')
       }
       if (SILENT.has(type)) return []
       facts.countedBytes += Buffer.byteLength(line) + 1
@@ -269,6 +273,27 @@ export function streamParser(redact: Redact): StreamParser {
       return []
     },
   }
+}
+
+const NO_SECRETS = concealment([])
+
+/** A secret may be divided among pieces of text. */
+function withPieces(
+  messages: readonly ProcessMessage[],
+  pieces: ConcealedPieces,
+  isText: boolean,
+): ProcessMessage[] {
+  const rest = isText ? '' : pieces.end()
+  const shown = messages.flatMap((message): ProcessMessage[] => {
+    if (message.type === 'retract') {
+      const characters = pieces.retract(message.characters)
+      return characters > 0 ? [{ type: 'retract', characters }] : []
+    }
+    if (message.type !== 'text') return [message]
+    const text = pieces.add(message.text)
+    return text === '' ? [] : [{ type: 'text', text }]
+  })
+  return rest === '' ? shown : [{ type: 'text', text: rest }, ...shown]
 }
 
 /** The MCP servers in a record, each with its status. */

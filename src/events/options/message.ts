@@ -57,6 +57,19 @@ export const MESSAGE_FACTS = {
       uses: messagesRead.uses,
     }),
   ),
+  /** The agent has read, in a call, what became of a request that it had made in it. */
+  AnswerRead: fact(
+    Schema.Struct({
+      taskId: Schema.String,
+      callId: Schema.String,
+      requestId: Schema.String,
+      /** The agent that it asked, or another actor as KIND/ID. */
+      from: Schema.String,
+      /** The beginning of what an actor has replied, which no other fact has. Absent for the answer of an agent. */
+      text: Schema.optionalKey(Schema.String),
+      uses: messagesRead.uses,
+    }),
+  ),
   /** A held message may be read. */
   MessageReleased: fact(Schema.Struct({ ...onlyMessage, by: NullableString })),
   /** A held message will never be read. */

@@ -27,6 +27,7 @@ import { CommitConflict } from '../../events/errors/store.ts'
 import { ClosedError, InvalidInputError } from '../../events/errors/usage.ts'
 import { checkAddress, commitIdOf } from '../../events/ids.ts'
 import { defined } from '../../events/json.ts'
+import { firstCommitted } from '../../store/first-committed.ts'
 import { topicFacts } from './facts.ts'
 import {
   type PendingMessage,
@@ -105,7 +106,9 @@ export class Topics {
       // How it came does not matter if it is there, and it takes no new place.
       .catch(async (error: unknown) => {
         const isMeant = error instanceof CommitConflict || error instanceof TopicFullError
-        const known = isMeant ? await this.#last(life.stream, 'MessagePublished', messageId) : undefined
+        const known = isMeant
+          ? await firstCommitted(this.#environment.store, life.stream, commitId)
+          : undefined
         if (!known) throw error
         return [known]
       })
@@ -114,7 +117,7 @@ export class Topics {
     await untilState(life, this.#closing, ({ pending }) =>
       pending.every((one) => one.messageId !== messageId),
     )
-    const delivery = await this.#last(life.stream, 'PublicationDelivered', messageId)
+    const delivery = await this.#deliveryOf(published)
     const { delivered = 0, undelivered = [] } = (delivery?.data ?? {}) as Partial<Publication>
     return { delivered, undelivered: undelivered.map(({ to, reason }) => ({ to, reason })) }
   }
@@ -254,9 +257,11 @@ export class Topics {
     )
   }
 
-  async #last(stream: string, type: string, messageId: string): Promise<Recorded | undefined> {
-    for await (const recorded of this.#environment.store.read(stream, { direction: 'backwards' }))
-      if (recorded.type === type && recorded.data.messageId === messageId) return recorded
+  /** It comes soon after. */
+  async #deliveryOf({ stream, version, data }: Recorded): Promise<Recorded | undefined> {
+    for await (const recorded of this.#environment.store.read(stream, { after: version }))
+      if (recorded.type === 'PublicationDelivered' && recorded.data.messageId === data.messageId)
+        return recorded
     return undefined
   }
 

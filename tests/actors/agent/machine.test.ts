@@ -162,6 +162,7 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
       TaskCancelled: { taskId, reason: 'no' },
       MessageReceived: { messageId, from: null, text: 'x', ...(fatal ? { held: true } : {}) },
       NoteRead: { taskId, callId, note: 'plan', version: attempt, uses: [`n-${attempt}`] },
+      AnswerRead: { taskId, callId, requestId: 'r1', from: 'other', uses: [`a-${attempt}`] },
       MessagesRead: { taskId, callId, ...read },
       MessageReleased: { messageId, by: null },
       MessageRejected: { messageId, reason: '', by: null },

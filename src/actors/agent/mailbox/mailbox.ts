@@ -1,6 +1,5 @@
 /** The mailbox of an agent, as others use it: sends, receives, reads in the middle of a call, releases and rejects. */
 import type { AgentFact } from '../../../events/agent-facts.ts'
-import type { Recorded } from '../../../events/envelope.ts'
 import {
   MessageConflictError,
   MessageNotHeldError,
@@ -13,6 +12,7 @@ import { checkAddress, checkMessageId, commitIdOf } from '../../../events/ids.ts
 import { defined } from '../../../events/json.ts'
 import { checkArgument } from '../../../events/options/decoding.ts'
 import { type KnownKeys, refuseUnknownKeys } from '../../../events/options/known-keys.ts'
+import { firstCommitted } from '../../../store/first-committed.ts'
 import type { AgentEnvironment, AgentLife } from '../environment.ts'
 import type { AgentSnapshot } from '../machine.ts'
 import type { AgentContext, CurrentTask } from '../state.ts'
@@ -37,8 +37,22 @@ export interface NoteReading {
   readonly cause: string
 }
 
+/** What became of a request that an agent has made in a call. */
+export interface AnswerReading {
+  readonly callId: string
+  readonly requestId: string
+  /** Who was asked. */
+  readonly from: string
+  /** What an actor has replied. */
+  readonly text?: string
+  /** The id of the fact that ended it; null if there is none. */
+  readonly cause: string | null
+}
+
 /** Of one call: what else it reads counts for no answer. */
 const MOST_NOTED = 100
+/** In characters. */
+const LONGEST_REPLY = 1000
 
 /** Options of `send`. */
 export interface SendOptions {
@@ -158,8 +172,10 @@ export class AgentMailbox {
       .decide(decide, { correlationId: messageId, causationId, commitId })
       // One that is there takes no new place, and how it came does not matter.
       .catch(async (error: unknown) => {
-        const known =
-          error === refusal || error instanceof CommitConflict ? await this.#known(messageId) : undefined
+        const isMeant = error === refusal || error instanceof CommitConflict
+        const known = isMeant
+          ? await firstCommitted(this.#environment.store, this.#life.stream, commitId)
+          : undefined
         if (!known) throw error
         return [known]
       })
@@ -193,6 +209,24 @@ export class AgentMailbox {
       if (noted.includes(cause) || noted.length >= MOST_NOTED) return []
       return [{ type: 'NoteRead', data: { taskId, callId, note, version, uses: [cause] } }]
     }, 'read notes')
+  }
+
+  /** Records that a call has read an answer, as it does for notes, if that call still runs. */
+  async readAnswer({ callId: asking, requestId, from, text, cause }: AnswerReading): Promise<void> {
+    const uses = cause === null ? [] : [cause]
+    await this.#life.use()
+    const { taskId = null, cause: causationId = null } = this.#life.snapshot.context.current ?? {}
+    await this.#life.decide(
+      ({ context: { current } }) => {
+        const { noted = [] } = current ?? {}
+        if (current?.call?.callId !== asking || noted.length >= MOST_NOTED) return []
+        if (cause !== null && noted.includes(cause)) return []
+        const said = defined({ text: text?.slice(0, LONGEST_REPLY) })
+        const data = { taskId: current.taskId, callId: asking, requestId, from, ...said, uses }
+        return [{ type: 'AnswerRead', data }]
+      },
+      { correlationId: taskId, causationId },
+    )
   }
 
   /** Lets a held message be read. Throws MessageNotHeldError. */
@@ -241,12 +275,5 @@ export class AgentMailbox {
       },
       { correlationId: messageId, causationId },
     )
-  }
-
-  async #known(messageId: string): Promise<Recorded | undefined> {
-    const { store } = this.#environment
-    for await (const recorded of store.read(this.#life.stream, { direction: 'backwards' }))
-      if (recorded.type === 'MessageReceived' && recorded.data.messageId === messageId) return recorded
-    return undefined
   }
 }
