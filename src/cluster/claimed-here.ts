@@ -39,7 +39,22 @@ export abstract class ClaimedHere {
     return [...this.#lost].flatMap(([id, at]) => (at <= before ? [id] : []))
   }
 
-  async enter(id: string): Promise<void> {
+  /** By which the engine knows it. */
+  addressOf(id: string): string {
+    return id
+  }
+
+  /** What the engine has given to this worker. */
+  enter(address: string): Promise<void> {
+    return this.claim(address)
+  }
+
+  /** What the engine takes away. */
+  leave(address: string): Promise<void> {
+    return this.letGo(address)
+  }
+
+  protected async claim(id: string): Promise<void> {
     await this.#log.claim(this.streamOf(id))
     this.#here.add(id)
     this.#stays.set(id, new AbortController())
@@ -48,7 +63,7 @@ export abstract class ClaimedHere {
     await this.release(id)
   }
 
-  async leave(id: string): Promise<void> {
+  protected async letGo(id: string): Promise<void> {
     await this.release(id)
     this.#log.release(this.streamOf(id))
     this.#here.delete(id)

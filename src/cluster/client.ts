@@ -1,12 +1,13 @@
 /** The way to agents that live in workers: a request is sent to where its agent is, and again when that has moved. */
 import { randomUUID } from 'node:crypto'
-import type { Placement } from '../actors/agent/ref.ts'
+import type { Placement } from '../actors/agent/moving/placement.ts'
 import type { AskOptions } from '../actors/agent/tasks/ask-options.ts'
 import { type DraftChange, TaskChannel } from '../actors/agent/tasks/channel.ts'
 import { type Reply, TaskHandle } from '../actors/agent/tasks/handle.ts'
 import type { HeldTask } from '../actors/agent/tasks/held.ts'
 import type { CallMessage } from '../claude/runner.ts'
 import { type Clock, pause, systemClock } from '../clock.ts'
+import { NoWorkerError } from '../events/errors/owner.ts'
 import { TaskCancelledError } from '../events/errors/task.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import { checkTaskId } from '../events/ids.ts'
@@ -15,11 +16,13 @@ import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
 import { AGENT_COMMANDS } from '../owner/commands.ts'
 import { errorFrom, isErrorLine } from '../owner/wire.ts'
 import { remoteAccept } from '../remote/ask.ts'
+import type { AddressedRequest, Addresses } from './labels/addresses.ts'
 import {
   type EntityAsk,
   type EntityCommand,
   type EntityKind,
   type EntityRun,
+  LET_GO,
   WORKER_COMMANDS,
 } from './requests.ts'
 
@@ -34,7 +37,7 @@ const AGAIN_MS = 100
 /** The agent has left the worker that was asked: it is somewhere else by now, or will be. */
 const MOVED = new Set(['ClosedError', 'Fenced', 'StoreLockLost'])
 
-/** How a request reaches an agent or a run, where that is now. It fails, or answers that it has moved, where it does not. */
+/** How a request reaches an agent by its address, or a run, where that is now. It fails, or answers that it has moved, where it does not. */
 export interface Transport {
   command(kind: EntityKind, id: string, request: string, signal: AbortSignal): Promise<string>
   ask(kind: EntityKind, id: string, request: string): Promise<AsyncIterable<string>>
@@ -43,11 +46,13 @@ export interface Transport {
 
 export class ClusterClient {
   readonly #transport: Transport
+  readonly #addresses: Pick<Addresses, 'of' | 'gone'>
   readonly #clock: Clock
   readonly #closing = new AbortController()
 
-  constructor(transport: Transport, clock: Clock = systemClock) {
+  constructor(transport: Transport, addresses: Pick<Addresses, 'of' | 'gone'>, clock: Clock = systemClock) {
     this.#transport = transport
+    this.#addresses = addresses
     this.#clock = clock
   }
 
@@ -56,45 +61,96 @@ export class ClusterClient {
   }
 
   /** Calls a method of an agent where it lives, or one of the orchestrator there that makes or ends it. */
-  command(agent: string, method: string, args: readonly unknown[]): Promise<unknown> {
-    return this.#command('agent', agent, method, args)
+  command(
+    agent: string,
+    method: string,
+    args: readonly unknown[],
+    requires?: readonly string[],
+  ): Promise<unknown> {
+    const request = commandText(method, args)
+    return this.#result(
+      this.#toAgent({ agent, method, requires }, async (address, signal) => [
+        await this.#transport.command('agent', address, request, signal),
+      ]),
+    )
+  }
+
+  /** Asks what had an agent by other labels to let go of it. Resolves when it has. */
+  async letGo(agent: string, requires: readonly string[]): Promise<void> {
+    await this.command(agent, LET_GO, [], requires).catch((error) => {
+      // It is nowhere.
+      if (!(error instanceof NoWorkerError)) throw error
+    })
   }
 
   /** The same of a run. */
   runCommand(run: string, method: string, args: readonly unknown[]): Promise<unknown> {
-    return this.#command('run', run, method, args)
+    const request = commandText(method, args)
+    const { signal } = this.#closing
+    return this.#result(
+      this.#tried(async () => ({ texts: [await this.#transport.command('run', run, request, signal)] })),
+    )
   }
 
   /** Each line that is told of a task, from the beginning again if its agent moves. */
-  ask(agent: string, request: EntityAsk): AsyncGenerator<unknown> {
-    return this.#tried(() => this.#transport.ask('agent', agent, JSON.stringify(request)))
+  ask(agent: string, request: EntityAsk, requires?: readonly string[]): AsyncGenerator<unknown> {
+    const text = JSON.stringify(request)
+    return this.#toAgent({ agent, method: 'ask', requires }, (address) =>
+      this.#transport.ask('agent', address, text),
+    )
   }
 
   /** The same of a run. */
   run(run: string, request: EntityRun): AsyncGenerator<unknown> {
-    return this.#tried(() => this.#transport.ask('run', run, JSON.stringify(request)))
+    const text = JSON.stringify(request)
+    return this.#tried(async () => ({ texts: await this.#transport.ask('run', run, text) }))
   }
 
-  drafts(agent: string): AsyncGenerator<unknown> {
-    return this.#tried(() => this.#transport.drafts(agent))
+  drafts(agent: string, requires?: readonly string[]): AsyncGenerator<unknown> {
+    return this.#toAgent({ agent, method: 'drafts', requires }, (address) => this.#transport.drafts(address))
   }
 
-  async #command(kind: EntityKind, id: string, method: string, args: readonly unknown[]): Promise<unknown> {
-    const given = args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1)
-    const request: EntityCommand = { method, args: given }
-    const send = async () => [
-      await this.#transport.command(kind, id, JSON.stringify(request), this.#closing.signal),
-    ]
-    for await (const line of this.#tried(send)) return (line as { result: unknown }).result
+  async #result(lines: AsyncGenerator<unknown>): Promise<unknown> {
+    for await (const line of lines) return (line as { result: unknown }).result
     throw new ClosedError({ what: 'cluster' })
   }
 
-  async *#tried(send: () => Promise<Iterable<string> | AsyncIterable<string>>): AsyncGenerator<unknown> {
-    const { signal } = this.#closing
-    for (;;) {
-      if (signal.aborted) throw new ClosedError({ what: 'cluster' })
+  #toAgent(
+    request: Omit<AddressedRequest, 'signal'>,
+    send: (address: string, signal: AbortSignal) => Promise<Texts>,
+  ): AsyncGenerator<unknown> {
+    const closing = this.#closing.signal
+    return this.#tried(async (isFirst) => {
+      const { address, requires } = await this.#addresses
+        .of({ ...request, signal: closing }, isFirst)
+        .catch((error) => {
+          throw error instanceof NoWorkerError ? new Told(error) : error
+        })
+      if (requires.length === 0) return { texts: await send(address, closing) }
+      const leaving = new AbortController()
+      const gone = this.#addresses.gone(requires, leaving.signal)
       try {
-        for await (const text of left(await send())) {
+        const sent = send(address, AbortSignal.any([closing, leaving.signal]))
+        const texts = await Promise.race([sent, gone])
+        if (texts) return { texts, gone, end: () => leaving.abort() }
+        // No worker answers it.
+        sent.catch(() => {})
+        throw new Error('no worker has the labels any more')
+      } catch (error) {
+        leaving.abort()
+        throw error
+      }
+    })
+  }
+
+  async *#tried(send: (isFirst: boolean) => Promise<Attempt>): AsyncGenerator<unknown> {
+    const { signal } = this.#closing
+    for (let isFirst = true; ; isFirst = false) {
+      if (signal.aborted) throw new ClosedError({ what: 'cluster' })
+      let attempt: Attempt | undefined
+      try {
+        attempt = await send(isFirst)
+        for await (const text of left(attempt)) {
           const line = JSON.parse(text) as unknown
           if (!isErrorLine(line)) yield line
           else if (!MOVED.has(line.error.tag)) throw new Told(errorFrom(line))
@@ -102,19 +158,35 @@ export class ClusterClient {
         }
       } catch (error) {
         if (error instanceof Told) throw error.error
+      } finally {
+        attempt?.end?.()
       }
       await pause(this.#clock, AGAIN_MS, signal)
     }
   }
 }
 
+type Texts = Iterable<string> | AsyncIterable<string>
+
+interface Attempt {
+  readonly texts: Texts
+  /** Resolves when no worker can answer any more. */
+  readonly gone?: Promise<void>
+  readonly end?: () => void
+}
+
+function commandText(method: string, args: readonly unknown[]): string {
+  const given = args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1)
+  return JSON.stringify({ method, args: given } satisfies EntityCommand)
+}
+
 /** Reads to an end or leaves, which the other side need not confirm: it may have moved. */
-async function* left(texts: Iterable<string> | AsyncIterable<string>): AsyncGenerator<string> {
+async function* left({ texts, gone }: Attempt): AsyncGenerator<string> {
   const iterator = Symbol.asyncIterator in texts ? texts[Symbol.asyncIterator]() : texts[Symbol.iterator]()
   try {
     for (;;) {
-      const next = await iterator.next()
-      if (next.done) return
+      const next = await (gone ? Promise.race([iterator.next(), gone]) : iterator.next())
+      if (!next || next.done) return
       yield next.value
     }
   } finally {
@@ -133,26 +205,34 @@ class Told {
 /** All agents live in workers. */
 export const clusterPlacement = (client: ClusterClient): Placement => ({
   owns: () => false,
-  call(agent, method, args) {
+  call(agent, method, args, requires) {
     if (method === 'ask')
-      return clusterAsk(client, agent, args[0] as string, args[1] as AskOptions | undefined)
-    if (method === 'accept') return remoteAccept(client, agent, args[0] as string, args[1] as AskOptions)
-    if (method === 'drafts') return client.drafts(agent) as AsyncGenerator<DraftChange>
+      return clusterAsk(client, { agent, requires }, args[0] as string, args[1] as AskOptions | undefined)
+    if (method === 'accept') {
+      const way = {
+        command: (...[id, name, given]: CommandWords) => client.command(String(id), name, given, requires),
+      }
+      return remoteAccept(way, agent, args[0] as string, args[1] as AskOptions)
+    }
+    if (method === 'drafts') return client.drafts(agent, requires) as AsyncGenerator<DraftChange>
     if (!AGENT_COMMANDS.includes(method) && !WORKER_COMMANDS.includes(method))
       throw new InvalidInputError({ what: `agent.${method}`, problem: 'it works only where the agent lives' })
-    return client.command(agent, method, args)
+    return client.command(agent, method, args, requires)
   },
 })
+
+type CommandWords = [agent: string | null, method: string, args: readonly unknown[]]
 
 /** Asks an agent. The task outlives this process. */
 function clusterAsk(
   client: ClusterClient,
-  agent: string,
+  { agent, requires }: { readonly agent: string; readonly requires: readonly string[] | undefined },
   task: string | TaskInput,
   { signal, taskId = randomUUID(), origin, onHeld, onReleased, ...options }: AskOptions = {},
 ): TaskHandle {
   const channel = new TaskChannel()
-  const cancel = async (reason: string) => void (await client.command(agent, 'cancel', [taskId, reason]))
+  const cancel = async (reason: string) =>
+    void (await client.command(agent, 'cancel', [taskId, reason], requires))
   const reply = async (): Promise<Reply> => {
     checkTaskId(taskId)
     const input = checkTaskInput(task, { allowLocalRepos: true })
@@ -167,18 +247,15 @@ function clusterAsk(
     const lose = async () => {
       // Until the agent has accepted the task, there is nothing to cancel.
       const reason = String(signal?.reason ?? interest?.reason)
-      while (!isOver && !(await client.command(agent, 'cancel', [taskId, reason])))
+      while (!isOver && !(await client.command(agent, 'cancel', [taskId, reason], requires)))
         await pause(systemClock, AGAIN_MS)
     }
     const abort = () => void lose().catch(() => {})
     signal?.addEventListener('abort', abort, { once: true })
     const forget = interest?.whenAborted(abort)
     try {
-      for await (const line of client.ask(agent, {
-        taskId,
-        task: input,
-        options: given,
-      }) as AsyncGenerator<Line>) {
+      const request = { taskId, task: input, options: given }
+      for await (const line of client.ask(agent, request, requires) as AsyncGenerator<Line>) {
         if ('reply' in line) return line.reply
         if ('message' in line) channel.tell(taskId, { type: 'message', message: line.message })
         if ('held' in line) callListener(() => listeners.onHeld?.(line.held))

@@ -9,6 +9,7 @@ import { executionOf, withClaims } from './claims.ts'
 import { ClusterClient, clusterPlacement } from './client.ts'
 import { engineLayer } from './engine.ts'
 import { engineTransport } from './entity.ts'
+import { Addresses } from './labels/addresses.ts'
 import type { ClusterOptions } from './options.ts'
 import { clusterRuns } from './runs.ts'
 import { WorkerTable } from './worker-table.ts'
@@ -31,7 +32,7 @@ export async function joinCluster(
   const log = withClaims(await postgresStore(database, { access: 'shared', logger }))
   const { store } = log
   const runtime = ManagedRuntime.make(await engineLayer({ database, drainMs: 0, logger }))
-  const client = new ClusterClient(engineTransport(runtime))
+  const client = new ClusterClient(engineTransport(runtime), new Addresses({ store, members, logger }))
   const runs = clusterRuns({
     ...{ client, store },
     owns: () => false,

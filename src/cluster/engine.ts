@@ -13,6 +13,7 @@ import * as Redacted from 'effect/Redacted'
 import { defined } from '../events/json.ts'
 import type { Logger as HostLogger } from '../logger.ts'
 import { serverAddress } from '../store/postgres/database.ts'
+import { GROUPS } from './labels/groups.ts'
 import type { Address } from './options.ts'
 import { CUT_OFF_AFTER_MS } from './worker-table.ts'
 
@@ -23,6 +24,8 @@ export interface EngineOptions {
   readonly listen?: Address
   /** How long an agent that moves away may take to end its work, in ms. */
   readonly drainMs: number
+  /** The groups of shards that it serves; a client serves none. */
+  readonly groups?: readonly string[]
   readonly logger: HostLogger
 }
 
@@ -47,7 +50,14 @@ const ENGINE_CONNECTIONS = 4
  */
 const LOCK_EXPIRY_MS = 2 * CUT_OFF_AFTER_MS
 
-export async function engineLayer({ database, advertise, listen, drainMs, logger }: EngineOptions) {
+export async function engineLayer({
+  database,
+  advertise,
+  listen,
+  drainMs,
+  groups = [],
+  logger,
+}: EngineOptions) {
   const { user, password, host, port, ...where } = await serverAddress(database)
   const socket = host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port }
   const address = (at: Address | undefined) =>
@@ -56,6 +66,8 @@ export async function engineLayer({ database, advertise, listen, drainMs, logger
     runnerAddress: address(advertise),
     runnerListenAddress: address(listen),
     shardsPerGroup: SHARDS,
+    availableShardGroups: GROUPS,
+    assignedShardGroups: groups,
     shardLockExpiration: LOCK_EXPIRY_MS,
     shardLockRefreshInterval: LOCK_EXPIRY_MS / 3,
     refreshAssignmentsInterval: 1000,

@@ -1,5 +1,5 @@
 /** Agents and runs as entities of the cluster: what can be asked of one. Requests and answers are JSON, as between an owner and its clients. */
-import { Entity } from 'effect/cluster'
+import { ClusterSchema, Entity } from 'effect/cluster'
 import type { Sharding } from 'effect/cluster/Sharding'
 import * as Effect from 'effect/Effect'
 import type * as ManagedRuntime from 'effect/ManagedRuntime'
@@ -7,6 +7,7 @@ import { Rpc } from 'effect/rpc'
 import * as Schema from 'effect/Schema'
 import * as Stream from 'effect/Stream'
 import type { Transport } from './client.ts'
+import { groupPlace } from './labels/groups.ts'
 
 /** Calls a method of the agent, or one of the orchestrator that is about this agent. */
 const command = Rpc.make('Command', { payload: { request: Schema.String }, success: Schema.String })
@@ -17,7 +18,11 @@ const ask = Rpc.make('Ask', { payload: { request: Schema.String }, success: Sche
 /** Shows the answer that the agent is writing. */
 const drafts = Rpc.make('Drafts', { success: Schema.String, stream: true })
 
-export const agentEntity = Entity.make('agent', [command, ask, drafts])
+/** Its id is the address of the agent, with the group of shards in which it lives. */
+export const agentEntity = Entity.make('agent', [command, ask, drafts]).annotate(
+  ClusterSchema.ShardGroup,
+  (address) => groupPlace(address).group,
+)
 
 /** A run of a workflow that is data. Asking starts or resumes it, and tells line by line what becomes of it. */
 export const runEntity = Entity.make('run', [command, ask])

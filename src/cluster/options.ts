@@ -34,6 +34,11 @@ export interface WorkerOptions extends ClusterOptions {
    * Default: false.
    */
   readonly sharedDir?: boolean
+  /**
+   * What it has that agents can require (`requires`), such as `gpu`: at most four names. Those that require something else do
+   * not live here. Default: none.
+   */
+  readonly labels?: readonly string[]
   /** Runs the calls. Default: the `claude` command. */
   readonly runner?: AgentRunner
   /** How long an agent that moves away may take to end its work, in ms. Default: 15 minutes. */

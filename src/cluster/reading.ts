@@ -1,5 +1,5 @@
 /** The cluster as a process sees it that only reads the log: it asks nothing of the workers, and knows who executes which run. */
-import { localPlacement } from '../actors/agent/ref.ts'
+import { localPlacement } from '../actors/agent/moving/placement.ts'
 import type { ClusterPlacement } from '../patterns/runs/run.ts'
 import { WorkerTable } from './worker-table.ts'
 

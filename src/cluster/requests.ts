@@ -6,6 +6,17 @@ export type EntityKind = 'agent' | 'run'
 /** Methods of the orchestrator of a worker that make or end an agent. */
 export const WORKER_COMMANDS: readonly string[] = [...LIFE_COMMANDS, 'copyAgent']
 
+/** Those of them that make an agent: without a worker that can have it, they are refused. */
+export const MAKING_COMMANDS: readonly string[] = ['createAgent', 'declareAgent', 'adopt', 'fork']
+
+/** What any worker does for an agent that lives nowhere, because none has the labels that it requires: to change or to end that. */
+export const LIMBO_COMMANDS: readonly string[] = [
+  ...['edit', 'removeAgent', 'cancel', 'reject', 'held', 'budget', 'setBudget', 'mailbox.reject'],
+]
+
+/** Asks a worker to let go of an agent whose labels have changed. */
+export const LET_GO = 'letGo'
+
 /** What an entity calls: a method of its agent, or one of the orchestrator that makes or ends it. */
 export interface EntityCommand {
   readonly method: string

@@ -1,6 +1,8 @@
 /** The agents that live in this worker: each is claimed before it is folded, and leaves once its work has ended. */
+import type { RequiredLabels } from '../actors/agent/list.ts'
 import type { AgentRef } from '../actors/agent/ref.ts'
 import { inTime, systemClock } from '../clock.ts'
+import { Fenced } from '../events/errors/store.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { streamName } from '../events/ids.ts'
 import { heard } from '../events/listener.ts'
@@ -8,7 +10,8 @@ import { AGENT_COMMANDS, callCommand, isData } from '../owner/commands.ts'
 import { errorLine } from '../owner/wire.ts'
 import { ClaimedHere } from './claimed-here.ts'
 import type { ClaimedLog } from './claims.ts'
-import { type EntityAsk, type EntityCommand, WORKER_COMMANDS } from './requests.ts'
+import { addressIn, EVERYWHERE, type GroupPlace, groupPlace } from './labels/groups.ts'
+import { type EntityAsk, type EntityCommand, LET_GO, LIMBO_COMMANDS, WORKER_COMMANDS } from './requests.ts'
 
 /** What a worker needs of its orchestrator. */
 export interface WorkerSystem {
@@ -19,14 +22,96 @@ export interface WorkerSystem {
   copyAgent(id: string, number: number, run: string): Promise<boolean>
 }
 
+/** Where agents belong, by the labels that they require. */
+export interface LabelPlaces {
+  /** What an agent requires, as the log has it; undefined if there is none. */
+  required(agent: string): Promise<RequiredLabels | undefined>
+  /** The group of shards of those that require these labels; undefined if this worker does not serve it. */
+  groupOf(requires: readonly string[]): string | undefined
+  /** Whether no worker has the labels. */
+  isNowhere(requires: readonly string[]): Promise<boolean>
+  /** Resolves when what has had an agent by other labels has let go of it. */
+  letGo(agent: string, requires: readonly string[]): Promise<void>
+}
+
 export class Residents extends ClaimedHere {
   readonly #system: WorkerSystem
+  readonly #places: LabelPlaces
   readonly #drainMs: number
+  /** The group of shards by which each came. */
+  readonly #groups = new Map<string, string>()
+  readonly #entering = new Map<string, Promise<void>>()
 
-  constructor(system: WorkerSystem, log: ClaimedLog, drainMs: number) {
+  constructor(system: WorkerSystem, log: ClaimedLog, places: LabelPlaces, drainMs: number) {
     super(log)
     this.#system = system
+    this.#places = places
     this.#drainMs = drainMs
+  }
+
+  override addressOf(id: string): string {
+    return addressIn(this.#groups.get(id) ?? EVERYWHERE, id)
+  }
+
+  /** Does nothing for an agent that belongs to another group: it is asked for there. */
+  override enter(address: string): Promise<void> {
+    const known = this.#entering.get(address)
+    if (known) return known
+    const entering = this.#enter(groupPlace(address)).finally(() => this.#entering.delete(address))
+    this.#entering.set(address, entering)
+    return entering
+  }
+
+  async #enter({ group, id }: GroupPlace): Promise<void> {
+    const required = await this.#places.required(id)
+    if (required && this.#places.groupOf(required.now) !== group) return
+    if (required?.before)
+      await inTime(systemClock, this.#places.letGo(id, required.before), this.#drainMs, undefined)
+    this.#groups.set(id, group)
+    await this.claim(id)
+  }
+
+  /** Ends its work at once, if it does not end by itself in time, or if it was lost. */
+  override leave(address: string): Promise<void> {
+    return this.#leave(groupPlace(address))
+  }
+
+  async #leave({ group, id }: GroupPlace): Promise<void> {
+    if (this.#groups.get(id) !== group) return
+    await this.settled(id)
+    // It has come back by another group meanwhile.
+    if (this.#groups.get(id) !== group) return
+    this.#groups.delete(id)
+    await this.letGo(id)
+  }
+
+  /** The id of an agent that lives here and belongs here. Throws Fenced. */
+  async #arrived(address: string, method: string): Promise<string> {
+    const place = groupPlace(address)
+    const { group, id } = place
+    if (this.#groups.get(id) !== group) await this.enter(address)
+    if (this.#groups.get(id) === group && (await this.#belongsHere(place))) {
+      this.assertHere(id)
+      return id
+    }
+    if (group === EVERYWHERE && LIMBO_COMMANDS.includes(method) && (await this.#isNowhere(id))) {
+      if (!this.has(id)) await this.claim(id)
+      this.#groups.set(id, group)
+      return id
+    }
+    throw new Fenced({ stream: this.streamOf(id) })
+  }
+
+  /** Its labels may have changed while it lives here. */
+  async #belongsHere({ group, id }: GroupPlace): Promise<boolean> {
+    if (!this.has(id)) return true
+    const agent = await this.#system.agent(id).catch(() => undefined)
+    return !agent || this.#places.groupOf(agent.snapshot.context.config?.requires ?? []) === group
+  }
+
+  async #isNowhere(id: string): Promise<boolean> {
+    const required = await this.#places.required(id)
+    return required !== undefined && this.#places.isNowhere(required.now)
   }
 
   protected streamOf(id: string): string {
@@ -35,12 +120,6 @@ export class Residents extends ClaimedHere {
 
   protected release(id: string): Promise<void> {
     return this.#system.releaseAgent(id)
-  }
-
-  /** Ends its work at once, if it does not end by itself in time, or if it was lost. */
-  override async leave(id: string): Promise<void> {
-    await this.settled(id)
-    await super.leave(id)
   }
 
   /** Resolves when an agent that works here has nothing more to do, or has taken too long for it. */
@@ -52,10 +131,14 @@ export class Residents extends ClaimedHere {
   }
 
   /** Never rejects: an error is an answer. */
-  async command(id: string, request: string): Promise<string> {
+  async command(address: string, request: string): Promise<string> {
     try {
       const { method, args } = JSON.parse(request) as EntityCommand
-      this.assertHere(id)
+      if (method === LET_GO) {
+        await this.leave(address)
+        return '{"result":null}'
+      }
+      const id = await this.#arrived(address, method)
       if (method === 'start') {
         const agent = await this.#system.agent(id)
         agent.start()
@@ -75,12 +158,11 @@ export class Residents extends ClaimedHere {
   }
 
   /** What becomes of a task. The task continues when this is left. */
-  async *ask(id: string, request: string): AsyncGenerator<string> {
+  async *ask(address: string, request: string): AsyncGenerator<string> {
     const { taskId, task, options } = JSON.parse(request) as EntityAsk
     let agent: AgentRef
     try {
-      this.assertHere(id)
-      agent = await this.#system.agent(id)
+      agent = await this.#system.agent(await this.#arrived(address, 'ask'))
     } catch (error) {
       yield JSON.stringify(errorLine(error))
       return
@@ -104,11 +186,10 @@ export class Residents extends ClaimedHere {
     })
   }
 
-  async *drafts(id: string): AsyncGenerator<string> {
+  async *drafts(address: string): AsyncGenerator<string> {
     const leaving = new AbortController()
     try {
-      this.assertHere(id)
-      const agent = await this.#system.agent(id)
+      const agent = await this.#system.agent(await this.#arrived(address, 'drafts'))
       for await (const change of agent.drafts(leaving.signal)) yield JSON.stringify(change)
     } catch (error) {
       yield JSON.stringify(errorLine(error))

@@ -1,4 +1,5 @@
 /** The workers of a cluster, in a table of its database: each says every second that it lives, and hears what is asked of it. */
+import { agentIdOf, requiredLabels } from '../actors/agent/list.ts'
 import type { Clock } from '../clock.ts'
 import { ClusterProtocolMismatch, WorkerNameTaken, WorkerNotFound } from '../events/errors/owner.ts'
 import { codeOf } from '../events/errors/phrases.ts'
@@ -7,6 +8,15 @@ import { nearestName } from '../events/nearest-name.ts'
 import type { RunDriver, WaitingReason } from '../patterns/runs/options.ts'
 import { clockSkew, LARGEST_SKEW_MS, skewText } from '../store/postgres/clock-skew.ts'
 import { PostgresDatabase } from '../store/postgres/database.ts'
+import {
+  EVERYWHERE,
+  groupName,
+  hasAll,
+  labelKey,
+  labelsOfKey,
+  MOST_GROUPS,
+  servedSets,
+} from './labels/groups.ts'
 
 /** A worker, as `cluster workers` lists it. */
 export interface WorkerRow {
@@ -19,6 +29,20 @@ export interface WorkerRow {
   readonly draining: boolean
   /** The version of the package; empty for one of before they said so. */
   readonly release: string
+  /** What it has that agents can require. */
+  readonly labels: readonly string[]
+}
+
+/** An agent that lives in a worker. */
+export interface AgentPlace {
+  readonly agent: string
+  readonly worker: string
+}
+
+/** An agent that lives nowhere. */
+export interface UnplacedAgent {
+  readonly agent: string
+  readonly requires: readonly string[]
 }
 
 export interface Heartbeat {
@@ -37,13 +61,15 @@ export const CUT_OFF_AFTER_MS = 15_000
 /** One that was not heard of for so long is none any more. */
 const FORGOTTEN_AFTER_MS = CUT_OFF_AFTER_MS
 /** What processes of a cluster say to each other: those of other numbers are no cluster with this one. */
-export const CLUSTER_PROTOCOL = 2
+export const CLUSTER_PROTOCOL = 3
 /** The rows of workers that were killed. */
 const KEPT_FOR = '1 day'
 const IS_THERE = `seen > now() - interval '${FORGOTTEN_AFTER_MS} ms'`
 /** A heartbeat is not repeated: the next one follows. */
 const PATIENCE_MS = 1
 const CONNECTIONS = 2
+const UNIQUE_VIOLATION = '23505'
+const GROUP_TRIES = 10
 const UNDEFINED_TABLE = '42P01'
 const UNDEFINED_COLUMN = '42703'
 /** The tables are of a release that had none of this. */
@@ -75,9 +101,13 @@ export class WorkerTable {
   async list(): Promise<readonly WorkerRow[]> {
     const workers = `select name as worker, address, agents,
       to_char(since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as since, draining,
-      coalesce(to_jsonb(one)->>'release', '') as release
+      coalesce(to_jsonb(one)->>'release', '') as release, coalesce(to_jsonb(one)->>'labels', '') as labels
       from ${this.#table} as one where ${IS_THERE} order by name`
-    return this.#known<WorkerRow>('workers', workers)
+    const rows = await this.#known<Omit<WorkerRow, 'labels'> & { readonly labels: string }>(
+      'workers',
+      workers,
+    )
+    return rows.map((row) => ({ ...row, labels: labelsOfKey(row.labels) }))
   }
 
   /**
@@ -133,15 +163,116 @@ export class WorkerTable {
     )
   }
 
+  /** The worker in which each agent lives that lives in one. */
+  async agents(): Promise<readonly AgentPlace[]> {
+    const { schema } = this.#database
+    return this.#database
+      .rows<AgentPlace>(
+        'agents',
+        `select substr(claim.stream, 7) as agent, worker.name as worker from ${schema}.claims as claim
+         join ${this.#table} as worker on worker.epoch::text = split_part(claim.token, '.', 1)
+         where claim.stream like 'agent/%' and worker.${IS_THERE}`,
+      )
+      .catch((error) => {
+        if (NOT_MADE.has(codeOf(error.cause))) return []
+        throw error
+      })
+  }
+
+  /** The agents that live nowhere, because no worker has all of the labels that they require. */
+  async unplaced(): Promise<readonly UnplacedAgent[]> {
+    const { schema } = this.#database
+    const workers = await this.list()
+    // The texts are JSON, which has such a key nowhere else.
+    const rows = await this.#known<{ readonly stream: string; readonly summary: string }>(
+      'requiring',
+      `select stream, summary from ${schema}.streams
+       where stream >= 'agent/' and stream < 'agent/\x7f' and is_there and summary like '%"requires":[%' order by stream`,
+    )
+    return rows.flatMap(({ stream, summary }) => {
+      const { now: requires = [] } = requiredLabels(JSON.parse(summary)) ?? {}
+      const isPlaced = workers.some(({ labels }) => hasAll(labels, requires))
+      return isPlaced ? [] : [{ agent: agentIdOf(stream), requires }]
+    })
+  }
+
+  /** The group of shards of those that require these labels; undefined if no worker has all of them. */
+  async groupOf(requires: readonly string[]): Promise<string | undefined> {
+    if (requires.length === 0) return EVERYWHERE
+    const [row] = await this.#database.rows<{ number: number }>(
+      'group',
+      `select number from ${this.#database.schema}.label_groups where labels = $1 and exists (
+         select from ${this.#table} where ${IS_THERE} and string_to_array(labels, ',') @> string_to_array($1, ','))`,
+      [labelKey(requires)],
+    )
+    return row && groupName(row.number)
+  }
+
+  /**
+   * The groups of the sets of labels that a worker has, by their keys. Those that no worker serves any more make room.
+   *
+   * @throws InvalidInputError if the cluster has too many
+   */
+  async groupsServed(labels: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const { schema } = this.#database
+    const keys = servedSets(labels).map(labelKey)
+    const groups = new Map([['', EVERYWHERE]])
+    if (keys.length === 0) return groups
+    await this.#database.rows(
+      'unserved groups',
+      `delete from ${schema}.label_groups as served where not exists (
+         select from ${this.#table} as worker
+         where string_to_array(worker.labels, ',') @> string_to_array(served.labels, ','))`,
+    )
+    for (let attempt = 1; ; attempt++)
+      try {
+        await this.#database.rows(
+          'new groups',
+          `with wanted as (
+             select labels, row_number() over (order by labels) as place from unnest($1::text[]) as wanted (labels)
+             where not exists (select from ${schema}.label_groups as known where known.labels = wanted.labels)
+           ), free as (
+             select n as number, row_number() over (order by n) as place from generate_series(1, $2::int) as n
+             where not exists (select from ${schema}.label_groups as known where known.number = n)
+           )
+           insert into ${schema}.label_groups (number, labels)
+             select free.number, wanted.labels from wanted join free using (place)`,
+          [keys, MOST_GROUPS],
+        )
+        break
+      } catch (error) {
+        // Another worker has made groups at the same moment.
+        if (attempt === GROUP_TRIES || codeOf((error as Error).cause) !== UNIQUE_VIOLATION) throw error
+      }
+    const rows = await this.#database.rows<{ number: number; labels: string }>(
+      'groups',
+      `select number, labels from ${schema}.label_groups where labels = any ($1::text[])`,
+      [keys],
+    )
+    if (rows.length < keys.length)
+      throw new InvalidInputError({
+        what: `The labels ${labels.join(', ')}`,
+        problem: `the workers of a cluster serve at most ${MOST_GROUPS} sets of labels together`,
+        hint: 'Give this worker fewer labels, or the same as others have.',
+      })
+    for (const row of rows) groups.set(row.labels, groupName(row.number))
+    return groups
+  }
+
   /** @throws WorkerNameTaken */
-  async join(name: string, address: string, epoch: number, release = ''): Promise<void> {
+  async join(
+    name: string,
+    address: string,
+    epoch: number,
+    { release = '', labels = [] }: { readonly release?: string; readonly labels?: readonly string[] } = {},
+  ): Promise<void> {
     const [row] = await this.#database.rows(
       'join',
-      `insert into ${this.#table} as old (name, address, epoch, protocol, release) values ($1, $2, $3, $4, $5)
+      `insert into ${this.#table} as old (name, address, epoch, protocol, release, labels) values ($1, $2, $3, $4, $5, $6)
        on conflict (name) do update set address = excluded.address, epoch = excluded.epoch, since = now(), seen = now(),
-         protocol = excluded.protocol, release = excluded.release, agents = 0, draining = false, waiting = '{}'
+         protocol = excluded.protocol, release = excluded.release, labels = excluded.labels, agents = 0, draining = false, waiting = '{}'
        where old.epoch = excluded.epoch or not old.${IS_THERE} returning name`,
-      [name, address, epoch, CLUSTER_PROTOCOL, release],
+      [name, address, epoch, CLUSTER_PROTOCOL, release, labelKey(labels)],
     )
     // Without a name of its own, a worker is called by its port: each that was killed would leave a row.
     await this.#database.rows(

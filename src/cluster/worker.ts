@@ -11,8 +11,9 @@ import * as Effect from 'effect/Effect'
 import * as Layer from 'effect/Layer'
 import * as ManagedRuntime from 'effect/ManagedRuntime'
 import * as Stream from 'effect/Stream'
+import { requiredLabels } from '../actors/agent/list.ts'
 import type { Residency } from '../actors/agent/moving/moving.ts'
-import type { Placement } from '../actors/agent/ref.ts'
+import type { Placement } from '../actors/agent/moving/placement.ts'
 import { foldStream } from '../actors/engine/history.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { pause, steadyTime, systemClock } from '../clock.ts'
@@ -21,6 +22,7 @@ import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import { checkId } from '../events/ids.ts'
 import { defined } from '../events/json.ts'
 import type { AgentDefaults } from '../events/options/agent.ts'
+import { checkLabels } from '../events/options/labels.ts'
 import type { Limits } from '../events/options/limits.ts'
 import { hostLogger, type Logger } from '../logger.ts'
 import { packageVersion } from '../owner/version.ts'
@@ -35,6 +37,8 @@ import { ClusterClient, clusterPlacement } from './client.ts'
 import { engineLayer } from './engine.ts'
 import { agentEntity, engineTransport, runEntity } from './entity.ts'
 import { serveHealth } from './health.ts'
+import { Addresses, requiredOf } from './labels/addresses.ts'
+import { addressIn, groupPlace, labelKey } from './labels/groups.ts'
 import {
   addressFrom,
   addressText,
@@ -43,7 +47,7 @@ import {
   listenError,
   type WorkerOptions,
 } from './options.ts'
-import { Residents, type WorkerSystem } from './residents.ts'
+import { type LabelPlaces, Residents, type WorkerSystem } from './residents.ts'
 import { type RunningSystem, RunResidents } from './run-residents.ts'
 import { clusterRuns, noDrivers } from './runs.ts'
 import { CUT_OFF_AFTER_MS, WorkerTable } from './worker-table.ts'
@@ -84,6 +88,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
   const { listen, advertise } = await addresses(options)
   const name = options.name === undefined ? addressText(advertise) : checkId('worker', options.name)
   const logger = hostLogger(options.logger)
+  const labels = checkLabels('labels', options.labels ?? [])
   const healthAt = options.health === undefined ? undefined : addressFrom('health', options.health)
   const members = await WorkerTable.at(database)
   const log = await (async () => {
@@ -105,8 +110,10 @@ export async function openClusterWorker<System extends ClosableSystem>(
   let placement: Placement | undefined
   let runPlacement: RunPlacement | undefined
   let system: System
+  let groups: ReadonlyMap<string, string>
   try {
-    await join(members, { ...me, release }, addressText(advertise))
+    await join(members, { ...me, release, labels }, addressText(advertise))
+    groups = await members.groupsServed(labels)
     const { baseDir, runner, maxAgents, limits, agentDefaults, sharedDir = false } = options
     system = await type.open({
       ...{ store, logger, resume: 'on-demand' },
@@ -129,12 +136,21 @@ export async function openClusterWorker<System extends ClosableSystem>(
     await cleanUp()
     throw error
   }
-  const residents: Residents = new Residents(system, log, drainMs)
+  const groupOf = (requires: readonly string[]) => groups.get(labelKey(requires))
+  const places: LabelPlaces = {
+    groupOf,
+    required: (agent) => requiredOf(store, agent),
+    isNowhere: async (requires) => (await members.groupOf(requires)) === undefined,
+    letGo: (agent, requires) => client.letGo(agent, requires),
+  }
+  const residents: Residents = new Residents(system, log, places, drainMs)
   let shardOf: (id: string) => unknown = () => undefined
   // What is in one shard moves together: a run is executed here as long as an agent keeps it.
   const runs: RunResidents = new RunResidents(system, log, name, (run) =>
     Promise.all(
-      [...residents.ids].map((id) => String(shardOf(id)) === String(shardOf(run)) && residents.settled(id)),
+      [...residents.ids].map(
+        (id) => String(shardOf(residents.addressOf(id))) === String(shardOf(run)) && residents.settled(id),
+      ),
     ),
   )
   const handlers = Effect.gen(function* () {
@@ -164,7 +180,10 @@ export async function openClusterWorker<System extends ClosableSystem>(
     agentEntity.toLayer(handlers, { concurrency: 'unbounded' }),
     runEntity.toLayer(runHandlers, { concurrency: 'unbounded' }),
   )
-  const engine = await engineLayer({ database, listen, advertise, drainMs, logger })
+  const engine = await engineLayer({
+    ...{ database, listen, advertise, drainMs, logger },
+    groups: [...groups.values()],
+  })
   const runtime = ManagedRuntime.make(entities.pipe(Layer.provideMerge(engine)))
   const sharding = await runtime
     .runPromise(Effect.map(Sharding, (service) => service))
@@ -173,7 +192,10 @@ export async function openClusterWorker<System extends ClosableSystem>(
       await cleanUp()
       throw listenError('listen', error, addressText(listen))
     })
-  const client = new ClusterClient(engineTransport(runtime))
+  const client: ClusterClient = new ClusterClient(
+    engineTransport(runtime),
+    new Addresses({ store, members, logger }),
+  )
   placement = clusterPlacement(client)
   runPlacement = clusterRuns({
     ...{ client, store },
@@ -181,9 +203,9 @@ export async function openClusterWorker<System extends ClosableSystem>(
     execute: (id) => runs.execute(id),
     drivers: noDrivers,
   })
-  const shard = (id: string) => sharding.getShardId(EntityId.make(id), 'default')
+  const shard = (address: string) => sharding.getShardId(EntityId.make(address), groupPlace(address).group)
   shardOf = shard
-  const isMine = (id: string) => sharding.hasShardId(shard(id))
+  const isMine = (address: string) => sharding.hasShardId(shard(address))
 
   let end: (why: Error | null) => void = () => {}
   const ended = new Promise<Error | null>((resolve) => {
@@ -225,7 +247,8 @@ export async function openClusterWorker<System extends ClosableSystem>(
   /** The engine says that they are here, and nothing else has had them for long. */
   const regain = async () => {
     for (const here of [residents, runs])
-      for (const id of here.lostFor(CUT_OFF_AFTER_MS)) if (isMine(id)) await here.enter(id)
+      for (const address of here.lostFor(CUT_OFF_AFTER_MS).map((id) => here.addressOf(id)))
+        if (isMine(address)) await here.enter(address)
   }
   /** The requests that keep what has work here, by stream. */
   const kept = new Set<string>()
@@ -245,10 +268,13 @@ export async function openClusterWorker<System extends ClosableSystem>(
   }
   const wake = async () => {
     await regain()
-    for await (const { stream } of store.streams({ prefix: 'agent/', open: true })) {
+    for await (const { stream, summary } of store.streams({ prefix: 'agent/', open: true })) {
       const id = idIn(stream)
       if (isClosing) return
-      if (isMine(id)) keep(stream, () => client.command(id, 'start', []))
+      const { now: requires = [] } = requiredLabels(summary) ?? {}
+      const group = groupOf(requires)
+      if (group !== undefined && isMine(addressIn(group, id)))
+        keep(`${group} ${stream}`, () => client.command(id, 'start', [], requires))
     }
     for await (const { stream } of store.streams({ prefix: 'run/', open: true })) {
       const id = idIn(stream)
@@ -355,12 +381,21 @@ async function addresses({
 
 async function join(
   members: WorkerTable,
-  { name, epoch, release }: { readonly name: string; readonly epoch: number; readonly release: string },
+  {
+    name,
+    epoch,
+    ...about
+  }: {
+    readonly name: string
+    readonly epoch: number
+    readonly release: string
+    readonly labels: readonly string[]
+  },
   address: string,
 ) {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await members.join(name, address, epoch, release)
+      return await members.join(name, address, epoch, about)
     } catch (error) {
       if (attempt === NAME_TRIES || !(error instanceof WorkerNameTaken)) throw error
       await pause(systemClock, BEAT_MS)

@@ -62,6 +62,7 @@ export interface Config {
     readonly listen?: string
     readonly advertise?: string
     readonly health?: string
+    readonly labels?: readonly string[]
     /** Seconds. */
     readonly drain?: number
   }

@@ -12,6 +12,7 @@ import {
   TeamTools,
 } from '../events/options/agent.ts'
 import { BUDGET, CACHE_READ_WEIGHT, CALL_MINIMUM } from '../events/options/budget.ts'
+import { Labels, PLACING } from '../events/options/labels.ts'
 import { LIMITS } from '../events/options/limits.ts'
 import { MESSAGING } from '../events/options/message.ts'
 import { NotificationReceivers } from '../events/options/notify.ts'
@@ -62,6 +63,7 @@ const AGENT_DEFAULTS = section({
   ...inFile(ASKING),
   ...inFile(MESSAGING),
   ...inFile(EQUIPMENT),
+  ...inFile(PLACING),
 })
 
 /** The sections that consist of settings. */
@@ -96,6 +98,7 @@ const SECTIONS = {
       {
         listen: setting(Text, 'where a worker listens for the others, HOST:PORT'),
         advertise: setting(Text, 'where the others reach a worker, if that is not where it listens'),
+        labels: setting(Labels, 'what a worker has that agents can require, such as gpu'),
         health: setting(Text, 'where a worker answers /healthz, /readyz and /metrics, HOST:PORT'),
         drain: setting(
           Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: MOST_SECONDS })),

@@ -190,6 +190,7 @@ const OF_CLUSTER = {
   listen: 'it lets a worker listen at an address',
   advertise: 'it sends the other workers to an address',
   health: 'it lets a worker answer at an address',
+  labels: 'it lets a worker have agents that require them',
 } as const
 
 const hasTools = (tools: readonly string[] | undefined | null) => (tools ?? []).length > 0

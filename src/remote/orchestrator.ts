@@ -1,6 +1,6 @@
 /** The orchestrator of another process: read here, through the owner's log, and commanded there. */
 import { resolve } from 'node:path'
-import type { Placement } from '../actors/agent/ref.ts'
+import type { Placement } from '../actors/agent/moving/placement.ts'
 import { callProcesses } from '../claude/process/list.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { systemClock } from '../clock.ts'

@@ -1,11 +1,12 @@
 /** Workers and clients as orchestrators of this process that share a log, and the way between them without the engine. */
 import { onTestFinished } from 'vitest'
-import type { Placement } from '../../src/actors/agent/ref.ts'
+import type { Placement } from '../../src/actors/agent/moving/placement.ts'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { type ClaimedLog, executionOf, withClaims } from '../../src/cluster/claims.ts'
 import { ClusterClient, clusterPlacement, type Transport } from '../../src/cluster/client.ts'
+import { EVERYWHERE } from '../../src/cluster/labels/groups.ts'
 import type { EntityKind } from '../../src/cluster/requests.ts'
-import { Residents } from '../../src/cluster/residents.ts'
+import { type LabelPlaces, Residents } from '../../src/cluster/residents.ts'
 import { RunResidents } from '../../src/cluster/run-residents.ts'
 import { clusterRuns, noDrivers } from '../../src/cluster/runs.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
@@ -15,6 +16,19 @@ import { memoryStore } from '../../src/store/memory-store.ts'
 import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/scripted-runner.ts'
 
 /** Tries again in the next turn of the event loop: what moves is there at once. */
+/** No agent requires labels. */
+const noLabels = {
+  of: async ({ agent }: { readonly agent: string }) => ({ address: agent, requires: [] }),
+  gone: () => new Promise<void>(() => {}),
+}
+
+export const everywhere: LabelPlaces = {
+  required: async () => undefined,
+  groupOf: () => EVERYWHERE,
+  isNowhere: async () => false,
+  letGo: async () => {},
+}
+
 const hasty: Clock = { ...systemClock, after: (_, fire) => systemClock.after(0, fire) }
 
 interface OneWorker {
@@ -72,7 +86,7 @@ export async function inOneProcess(
   }
   const clients: ClusterClient[] = []
   const newClient = () => {
-    const client = new ClusterClient(transport, hasty)
+    const client = new ClusterClient(transport, noLabels, hasty)
     clients.push(client)
     return client
   }
@@ -91,7 +105,7 @@ export async function inOneProcess(
       ...clusterPlacement(client),
       owns: (id) => agent.has(id),
     })
-    const agent: Residents = new Residents(orchestrator, claims as never, 0)
+    const agent: Residents = new Residents(orchestrator, claims as never, everywhere, 0)
     const run: RunResidents = new RunResidents(
       orchestrator as never,
       claims as never,

@@ -95,6 +95,7 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
         agents: 7,
         draining: false,
         release: '',
+        labels: [],
         since: expect.stringMatching(/^\d{4}-.*Z$/),
       },
     ])
@@ -152,7 +153,7 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
       url,
       "alter table claude_agents.workers add column protocol int not null default 1, add column release text not null default ''",
     )
-    await table.join('new', '10.0.0.1:2', 2, '9.9.9')
+    await table.join('new', '10.0.0.1:2', 2, { release: '9.9.9' })
     await table.checkProtocol()
     await expect(table.checkProtocol(CLUSTER_PROTOCOL - 1)).rejects.toMatchObject({
       message: expect.stringContaining('"new" is of release 9.9.9'),

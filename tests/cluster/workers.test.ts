@@ -144,7 +144,7 @@ describe.skipIf(!hasPostgres)('claude-agents worker', { timeout: 240_000 }, () =
     })
     const [row] = await works('cluster', 'workers')
     expect(Object.keys(row ?? {}).sort()).toEqual([
-      ...['address', 'agents', 'draining', 'release', 'since', 'worker'],
+      ...['address', 'agents', 'draining', 'labels', 'release', 'since', 'worker'],
     ])
     expect(await works('metrics')).toContainEqual({
       ...{ name: 'claude_agents_worker_agents', labels: { worker: 'one', release: row?.release }, value: 1 },

@@ -94,6 +94,7 @@ describe('a file that the user has not trusted', () => {
     ['cluster: { listen: "0.0.0.0:1" }', '1:20: it lets a worker listen at an address'],
     ['cluster: { advertise: "h:1" }', '1:23: it sends the other workers to an address'],
     ['cluster: { health: "0.0.0.0:1" }', '1:20: it lets a worker answer at an address'],
+    ['cluster: { labels: [gpu] }', '1:20: it lets a worker have agents that require them'],
     [
       'notify: [{ webhook: { url: "https://example.com/hook/SECRET" } }]',
       '1:21: it tells https://example.com what happens.',

@@ -28,10 +28,30 @@ export interface AgentInfo {
   readonly heldMessages?: number
   /** Answers that arrived after their task had ended. */
   readonly lateAnswers: number
+  /** The labels that a worker must have for it to live there. Absent if there are none. */
+  readonly requires?: readonly string[]
 }
+
+/** The labels by which an agent is placed, now and before they changed; undefined if there is no such agent. */
+export interface RequiredLabels {
+  readonly now: readonly string[]
+  readonly before?: readonly string[]
+}
+
+export function requiredLabels(summary: StreamSummary | null): RequiredLabels | undefined {
+  if (!isThere(summary)) return undefined
+  const { requires, requiredBefore } = summary?.info ?? {}
+  return {
+    now: labelsIn(requires),
+    ...(requiredBefore === undefined ? {} : { before: labelsIn(requiredBefore) }),
+  }
+}
+
+const labelsIn = (value: unknown) => (Array.isArray(value) ? value.map(String) : [])
 
 export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary {
   const { current, queue, totals, session, deadLetters, abandoned = [], unread = [] } = context
+  const { config, requiredBefore } = context
   const heldMessages = unread.filter((message) => message.held).length
   const held = queue.filter(({ hold }) => hold !== undefined).length + (value === 'held' ? 1 : 0)
   return {
@@ -48,6 +68,8 @@ export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary
       ...(unread.length === 0 ? {} : { unread: unread.length }),
       ...(heldMessages === 0 ? {} : { heldMessages }),
       ...(deadLetters === 0 ? {} : { deadLetters }),
+      ...(config?.requires === undefined ? {} : { requires: config.requires }),
+      ...(requiredBefore === undefined ? {} : { requiredBefore }),
       // Of an agent at work, for those who look for its process.
       ...(current === null
         ? {}
@@ -94,5 +116,6 @@ function agentInfo(stream: string, version: number, status: string, info: JsonOb
     ...(info.unread === undefined ? {} : { unread: Number(info.unread) }),
     ...(info.heldMessages === undefined ? {} : { heldMessages: Number(info.heldMessages) }),
     lateAnswers: Number(info.deadLetters ?? 0),
+    ...(info.requires === undefined ? {} : { requires: labelsIn(info.requires) }),
   }
 }

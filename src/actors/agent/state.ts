@@ -125,6 +125,8 @@ export interface AgentContext {
   readonly files?: SavedState | undefined
   /** Where it lives, and what is in the store for another machine. Absent outside of a cluster. */
   readonly stored?: StoredState | undefined
+  /** The labels that it required before those of now: what has it by these lets go of it first. Absent if they never changed. */
+  readonly requiredBefore?: readonly string[]
 }
 
 /** What is known of an agent's files. */
@@ -166,8 +168,11 @@ export const changes: {
     session: forkedFrom?.sessionId ?? null,
   }),
   // What was saved of a private workspace is nothing that a worktree begins from.
-  AgentConfigured: ({ config: before, files }, { config }) =>
-    files && config.workspace && !before?.workspace ? { config, files: undefined } : { config },
+  AgentConfigured: ({ config: before, files }, { config }) => ({
+    config,
+    ...(files && config.workspace && !before?.workspace && { files: undefined }),
+    ...(String(before?.requires) !== String(config.requires) && { requiredBefore: before?.requires ?? [] }),
+  }),
   TaskAccepted: ({ queue }, task, cause) => ({ queue: [...queue, { ...task, cause }] }),
   TaskHeld: ({ queue, current }, { taskId, hold }) =>
     current?.taskId === taskId

@@ -45,8 +45,9 @@ import { agentKind } from './kind.ts'
 import { AGENT_STREAMS, type AgentInfo, agentIdOf, agentInfos, listedAgents } from './list.ts'
 import type { AgentSnapshot } from './machine.ts'
 import { heldMessages } from './mailbox/unread.ts'
+import { AgentElsewhere, localPlacement, type Placement } from './moving/placement.ts'
 import { callIn, type KnownCall, type RunningProcess, runningProcesses } from './processes.ts'
-import { AgentElsewhere, type AgentRef, localPlacement, type Placement } from './ref.ts'
+import type { AgentRef } from './ref.ts'
 import { type AdoptOptions, adoptingOptions } from './session/adopted.ts'
 import { type ForkOptions, type ForkPoint, forkPoint } from './session/fork.ts'
 
@@ -122,8 +123,10 @@ export class AgentSystem {
   }
 
   async create(options: AgentOptions): Promise<AgentRef> {
-    const { id } = this.#complete(options)
-    return this.#placement.owns(id) ? this.#createNew(options) : this.#elsewhere(id, 'createAgent', options)
+    const complete = this.#complete(options)
+    const { id } = complete
+    if (this.#placement.owns(id)) return this.#createNew(options)
+    return this.#elsewhere(id, agentConfig(complete).requires, 'createAgent', options)
   }
 
   async #createNew(options: AgentOptions, adopted?: SessionFile): Promise<AgentRef> {
@@ -150,7 +153,7 @@ export class AgentSystem {
     for (const [index, options] of all.entries()) {
       const { id, budget } = options
       if (!this.#placement.owns(id)) {
-        await this.#elsewhere(id, 'declareAgent', agents[index])
+        await this.#elsewhere(id, options.requires, 'declareAgent', agents[index])
         continue
       }
       const config = await this.#config(options)
@@ -165,9 +168,9 @@ export class AgentSystem {
     const found = await findSession(session)
     const adopting = adoptingOptions(found, options)
     const { id } = adopting
-    return this.#placement.owns(id)
-      ? this.#createNew(adopting, found)
-      : this.#elsewhere(id, 'adopt', found.path, adopting)
+    if (this.#placement.owns(id)) return this.#createNew(adopting, found)
+    const { requires } = agentConfig(this.#complete(adopting))
+    return this.#elsewhere(id, requires, 'adopt', found.path, adopting)
   }
 
   /** Creates an agent that continues another's conversation as of a version, without that agent's open tasks. */
@@ -175,10 +178,10 @@ export class AgentSystem {
     checkArgument('The options of fork', options, 'an object')
     const { at, as, by } = options
     checkAgentId(as)
-    if (!this.#placement.owns(as)) return this.#elsewhere(as, 'fork', id, options)
     const { store } = this.#environment
     if ((await store.head(streamName('agent', id))) === 0) await this.get(id)
     const point = await forkPoint(store, id, at)
+    if (!this.#placement.owns(as)) return this.#elsewhere(as, point.config.requires, 'fork', id, options)
     return this.#changes.post(async () => {
       const agent = await this.#here.get(as)
       if (agent.status !== 'absent') throw new AgentExistsError({ agent: as })
@@ -192,11 +195,11 @@ export class AgentSystem {
    */
   async copy(id: string, number: number, run: string): Promise<AgentRef | null> {
     const copy = `${id}.${number}`
+    const { config } = (await this.get(id)).snapshot.context
     if (!this.#placement.owns(copy)) {
-      const made = await this.#placement.call(copy, 'copyAgent', [id, number, run])
+      const made = await this.#placement.call(copy, 'copyAgent', [id, number, run], config?.requires)
       return made === false ? null : this.get(copy)
     }
-    const { config } = (await this.get(id)).snapshot.context
     return this.#changes.post(async () => {
       const agent = await this.#here.get(copy)
       if (agent.status !== 'absent' || !config) return (await this.#isCopyOf(copy, run)) ? agent : null
@@ -242,7 +245,12 @@ export class AgentSystem {
   /** Throws HeldTasksError and UnlandedWorkError, unless forced to. */
   async remove(id: string, options: RemovalOptions = {}): Promise<RemovedAgent> {
     if (!this.#placement.owns(id))
-      return (await this.#placement.call(id, 'removeAgent', [id, options])) as RemovedAgent
+      return (await this.#placement.call(
+        id,
+        'removeAgent',
+        [id, options],
+        await this.#requires(id),
+      )) as RemovedAgent
     const { force = false } = options
     return this.#changes.post(async () => {
       if (!force) await this.#assertNothingLost(await this.folded(id))
@@ -327,9 +335,18 @@ export class AgentSystem {
   }
 
   /** Makes or changes an agent where it lives. */
-  async #elsewhere(id: string, method: string, ...args: readonly unknown[]): Promise<AgentRef> {
-    await this.#placement.call(id, method, args)
+  async #elsewhere(
+    id: string,
+    requires: readonly string[] | undefined,
+    method: string,
+    ...args: readonly unknown[]
+  ): Promise<AgentRef> {
+    await this.#placement.call(id, method, args, requires)
     return this.get(id)
+  }
+
+  async #requires(id: string): Promise<readonly string[] | undefined> {
+    return (await this.folded(id)).snapshot.context.config?.requires
   }
 
   /** The calls that the log has as open. */

@@ -30,6 +30,7 @@ import { filesCommands } from './files.ts'
 import { openCommand } from './open.ts'
 import { projectInWords, tellFiles } from './project.ts'
 import { type AgentSettings, agentOptionsOf, changesOf, withSettings } from './settings.ts'
+import { livesInWords, type Whereabouts, whereabouts, workerField } from './whereabouts.ts'
 
 export function agentCommands(agent: Command): void {
   withSettings(agent.command('create <id> <system-prompt>').description('create an agent')).action(
@@ -182,6 +183,9 @@ async function edit(
     const before = agent.snapshot.context.config
     await agent.edit({ ...changes, ...defined({ forgetRules }) }, { by: userName() })
     warn(agent, terminal)
+    const { requires } = agent.snapshot.context.config ?? {}
+    if (changes.requires && (await whereabouts(globals))?.({ id, requires }).isUnplaced)
+      terminal.note(`No worker has ${requires?.join(', ')}: ${id} waits for one.`)
     if (terminal.json) return terminal.value(await describe(agent))
     const isSame =
       forgetRules === undefined && canonicalJson(agent.snapshot.context.config) === canonicalJson(before)
@@ -204,7 +208,9 @@ function warn({ id, snapshot }: AgentRef, terminal: Terminal): void {
 async function listAgents(globals: GlobalOptions) {
   if (!hasAgents(globals)) return noteNoStore(globals)
   const agents = hasStore(globals) ? await storedAgents(globals) : []
-  printAgents(terminal(globals), withDeclared(agents, globals))
+  const find = await whereabouts(globals)
+  const listed = withDeclared(agents, globals).map((agent) => ({ ...agent, ...workerField(find?.(agent)) }))
+  printAgents(terminal(globals), listed, find)
 }
 
 /** `declared`: only in the configuration so far; it is created by the first command that works with agents. */
@@ -222,7 +228,11 @@ const UNUSED: Omit<ListedAgent, 'id'> = {
   ...{ totalInteractions: 0, totalTokens: 0, totalCostUsd: 0, estimatedCostUsd: 0 },
 }
 
-function printAgents(terminal: Terminal, agents: readonly ListedAgent[]): void {
+function printAgents(
+  terminal: Terminal,
+  agents: readonly ListedAgent[],
+  find: Awaited<ReturnType<typeof whereabouts>>,
+): void {
   const none = 'No agents yet. Create one: claude-agents agent create ID "SYSTEM PROMPT"'
   const columns = [
     { head: 'AGENT' },
@@ -230,7 +240,8 @@ function printAgents(terminal: Terminal, agents: readonly ListedAgent[]): void {
     { head: 'OPEN', right: true },
     { head: 'DONE', right: true },
     { head: 'COST', right: true },
-  ] as const
+    ...(find ? [{ head: 'WORKER' }] : []),
+  ]
   list(terminal, agents, none, () =>
     table(
       terminal,
@@ -241,10 +252,14 @@ function printAgents(terminal: Terminal, agents: readonly ListedAgent[]): void {
         agent.queue,
         agent.totalInteractions,
         dollarsSpent(agent.totalCostUsd, agent.estimatedCostUsd),
+        ...(find ? [workerInList(find(agent), agent)] : []),
       ]),
     ),
   )
 }
+
+const workerInList = ({ worker, isUnplaced }: Whereabouts, { requires = [] }: ListedAgent) =>
+  isUnplaced ? `none with ${requires.join(', ')}` : (worker ?? '-')
 
 /** `held`: idle, with nothing but held tasks to do. */
 export const shownStatus = <Status extends string>(agent: {
@@ -263,7 +278,9 @@ const teamInWords = (team: boolean | readonly string[] | undefined) =>
 
 function show(globals: GlobalOptions, id: string) {
   return readAgent(globals, id, async (agent, { terminal }) => {
-    const view = await describe(agent)
+    const described = await describe(agent)
+    const found = (await whereabouts(globals))?.(described)
+    const view = { ...described, ...workerField(found) }
     if (terminal.json) return terminal.value(view)
     const { metrics, current, queue } = view
     const pairs: [string, string][] = [
@@ -292,6 +309,8 @@ function show(globals: GlobalOptions, id: string) {
       ['plugins', view.plugins?.join(', ')],
       ['also works in', view.addDirs?.join(', ')],
       ['variables', view.env?.join(', ')],
+      ['requires', view.requires?.join(', ')],
+      ['lives', livesInWords(found, view)],
       ['came from', view.moved && moveInWords(view.moved)],
       ['effort', view.effort],
       ['fallback', view.fallbackModel],

@@ -24,6 +24,7 @@ export interface AgentSettings {
   readonly addDir?: readonly string[]
   readonly env?: readonly string[]
   readonly pluginDir?: readonly string[]
+  readonly requires?: readonly string[]
   readonly effort?: AgentOptions['effort']
   readonly fallbackModel?: string
   readonly appendClaudeMd?: string
@@ -69,6 +70,7 @@ export const withSettings = (command: Command): Command =>
       '--plugin-dir <directories...>',
       'plugins for Claude Code: their skills, hooks and servers run as you',
     )
+    .option('--requires <labels...>', 'labels that a worker must have for it to live there', listedNames)
     .addOption(new Option('--effort <level>', 'how much the model thinks').choices(EFFORTS))
     .option('--fallback-model <names>', 'model for when the first is overloaded; several between commas')
     .option('--append-claude-md <file>', 'file of instructions that follow its system prompt')
@@ -111,6 +113,7 @@ const IN_CODE = {
   'add-dir': 'addDirs',
   env: 'env',
   'plugin-dir': 'plugins',
+  requires: 'requires',
   effort: 'effort',
   'fallback-model': 'fallbackModel',
   'append-claude-md': 'appendClaudeMd',
@@ -134,6 +137,7 @@ const inCode = async (settings: AgentSettings) =>
     addDirs: settings.addDir?.map((path) => resolve(path)),
     env: settings.env,
     plugins: settings.pluginDir?.map((path) => resolve(path)),
+    requires: settings.requires,
     effort: settings.effort,
     fallbackModel: settings.fallbackModel,
     appendClaudeMd:

@@ -5,7 +5,8 @@ import type { ClusterWorker } from '../../cluster/options.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
-import { zeroOrMore } from '../arguments.ts'
+import { unplacedInWords } from '../agent/whereabouts.ts'
+import { listedNames, zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
 import { openRunner } from '../runner.ts'
@@ -22,6 +23,7 @@ export function workerCommand(command: Command): void {
       '--insecure-listen',
       'let it listen where other machines reach it: nothing checks who connects, and who does can ask the agents',
     )
+    .option('--label <name>', 'what it has that agents can require, such as gpu; repeatable', listedNames)
     .option('--health <host:port>', 'where it answers /healthz, /readyz and /metrics')
     .option('--name <name>', 'its name in the cluster (default: where the others reach it)')
     .option('--shared-dir', 'all workers have this base directory, on a file system that they share')
@@ -36,7 +38,7 @@ export function workerCommand(command: Command): void {
 export function clusterCommands(cluster: Command): void {
   cluster
     .command('workers')
-    .description('list the workers: where they are, and how many agents live in each')
+    .description('list the workers: where they are, what they have, and how many agents live in each')
     .action(withGlobals(workers))
   cluster
     .command('drain <worker>')
@@ -51,13 +53,17 @@ interface WorkOptions {
   readonly advertise?: string
   readonly insecureListen?: boolean
   readonly health?: string
+  readonly label?: readonly string[]
   readonly name?: string
   readonly sharedDir?: boolean
   /** Seconds. */
   readonly drain?: number
 }
 
-async function work(globals: GlobalOptions, { drain: drainSeconds, ...options }: WorkOptions): Promise<void> {
+async function work(
+  globals: GlobalOptions,
+  { drain: drainSeconds, label: labels, ...options }: WorkOptions,
+): Promise<void> {
   const database = requireDatabase(globals, 'worker')
   const screen = terminal(globals)
   const interruption = listenForInterruption()
@@ -72,7 +78,7 @@ async function work(globals: GlobalOptions, { drain: drainSeconds, ...options }:
       ...{ database, baseDir, runner: opened.runner, logger: opened.logger },
       ...defined({ maxAgents: config.maxAgents, limits: config.limits, agentDefaults: config.agentDefaults }),
       ...options,
-      ...defined({ drainMs: inMs(drainSeconds ?? drain) }),
+      ...defined({ labels: labels ?? configured.labels, drainMs: inMs(drainSeconds ?? drain) }),
     })
     const { name, listen, health } = worker
     if (screen.json) screen.value(defined({ worker: name, listen, health, ready: true }))
@@ -105,13 +111,16 @@ const inMs = (seconds: number | undefined) => (seconds === undefined ? undefined
 function workers(globals: GlobalOptions): Promise<void> {
   return withMembers(globals, 'cluster workers', async (members) => {
     const none = 'The database has no worker. Start one: claude-agents worker --database URL'
-    list(terminal(globals), await members.list(), none, (all) =>
-      all.map(({ worker, address, agents, since, draining, release }) =>
+    const screen = terminal(globals)
+    list(screen, await members.list(), none, (all) =>
+      all.map(({ worker, address, agents, since, draining, release, labels }) =>
         inert(
-          `${worker} at ${address}: ${plural(agents, 'agent')}, since ${since}${release === '' ? '' : `, release ${release}`}${draining ? ', draining' : ''}`,
+          `${worker} at ${address}: ${plural(agents, 'agent')}, since ${since}${release === '' ? '' : `, release ${release}`}${labels.length === 0 ? '' : `, with ${labels.join(', ')}`}${draining ? ', draining' : ''}`,
         ),
       ),
     )
+    const unplaced = unplacedInWords(await members.unplaced())
+    if (unplaced !== undefined) screen.note(inert(`There is ${unplaced}.`))
   })
 }
 

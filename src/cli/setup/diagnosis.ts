@@ -16,6 +16,7 @@ import { liveOwner } from '../../store/level/lock.ts'
 import { databaseFindings } from '../../store/postgres/diagnosis.ts'
 import { leftOvers } from '../../store/unfinished.ts'
 import { isWorktree, userRepository, worktreesBelow } from '../../workspaces/files/worktree.ts'
+import { unplacedInWords } from '../agent/whereabouts.ts'
 
 export interface Check {
   readonly name: string
@@ -93,6 +94,14 @@ async function checkCluster(url: string, version = process.versions.node): Promi
   try {
     await members.checkProtocol()
     await requireEngine(version)
+    const unplaced = workers.length === 0 ? undefined : unplacedInWords(await members.unplaced())
+    if (unplaced !== undefined)
+      return {
+        name,
+        status: 'warning',
+        message: `${there}, and ${unplaced}`,
+        fix: 'Start one: claude-agents worker --label NAME. Or change what they require: claude-agents agent edit AGENT --unset requires',
+      }
     return ok(name, `${there}; this machine can have one`)
   } catch (error) {
     const { message, hint } = describeError(error)

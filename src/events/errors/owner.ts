@@ -169,6 +169,16 @@ export class ClusterProtocolMismatch extends defineError(
   }),
 ) {}
 
+/** No worker of the cluster has the labels that an agent requires. */
+export class NoWorkerError extends defineError(
+  'NoWorkerError',
+  ({ agent, requires }: { agent: string; requires: readonly string[] }) => ({
+    message: `Agent ${quoted(agent, 80)} requires ${requires.join(', ')}, and no worker has ${requires.length === 1 ? 'that label' : 'all of these labels'}.`,
+    hint: `Start one: claude-agents worker${requires.map((label) => ` --label ${label}`).join('')} (which labels there are: claude-agents cluster workers)`,
+    retryable: true,
+  }),
+) {}
+
 /** No worker of the cluster has this name. */
 export class WorkerNotFound extends defineError(
   'WorkerNotFound',

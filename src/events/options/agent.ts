@@ -5,6 +5,7 @@ import { AGENT_ID_PATTERN, checkAgentId, ID_RULE } from '../ids.ts'
 import { defined } from '../json.ts'
 import { Budget } from './budget.ts'
 import { type Decodable, decodedInput } from './decoding.ts'
+import { Labels, labelSet, PLACING } from './labels.ts'
 import { MESSAGING, type OnMessage } from './message.ts'
 import { locatedServers, McpServers, PassedVariable, RecordedServers } from './servers.ts'
 import { completed, explainedBy, optional, setting, whole } from './setting.ts'
@@ -63,6 +64,11 @@ export interface AgentOptions {
   readonly env?: readonly string[]
   /** Directories of plugins for Claude Code: their skills, commands, agents, hooks and servers. They run as you. Default: none. */
   readonly plugins?: readonly string[]
+  /**
+   * Labels that a worker must have for the agent to live there (`claude-agents worker --label gpu`), in a cluster. Default: none,
+   * so each worker can have it.
+   */
+  readonly requires?: readonly string[]
   /** The most turns of the model in one call. Default: no limit. */
   readonly maxTurns?: number
   /** Default: the model that `claude` chooses. */
@@ -145,6 +151,8 @@ export type AgentConfig = {
   readonly appendClaudeMd?: string
   readonly env?: readonly string[]
   readonly plugins?: readonly string[]
+  /** The labels that a worker must have for it to live there, in order. Absent: none. */
+  readonly requires?: readonly string[]
   readonly maxTurns: number | null
   readonly model: string | null
   /** How long a task may take, from its first call, retries included, in ms. */
@@ -368,6 +376,7 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
     appendClaudeMd: Schema.optionalKey(Schema.String),
     env: Schema.optionalKey(Schema.Array(Schema.String)),
     plugins: Schema.optionalKey(Schema.Array(Schema.String)),
+    requires: Schema.optionalKey(Labels),
     retry: RetryPolicy,
     loadProjectSettings: Schema.optionalKey(Schema.Boolean),
     workspace: Schema.optionalKey(RepositoryWorkspace),
@@ -380,6 +389,7 @@ const defaults = {
   team: Schema.optionalKey(TeamTools),
   ...optional(MESSAGING),
   ...optional(EQUIPMENT),
+  ...optional(PLACING),
   mcpServers: Schema.optionalKey(McpServers),
   retry: Schema.optionalKey(Schema.Struct(optional(RETRY)).annotate({ noun: 'option' })),
   workspace: Schema.optionalKey(RepositoryOptions),
@@ -401,7 +411,7 @@ export function agentConfig(options: AgentOptions): AgentConfig {
   const given = decodedInput(AgentOptions, options, whole)
   const { systemPrompt, retry = {}, workspace: _, budget: __, approveTools = [], questions, ...rest } = given
   const { mcpServers = {}, disallowedTools = [], addDirs = [], env = [], plugins = [], ...others } = rest
-  const { effort, fallbackModel, appendClaudeMd, team = false, onMessage = 'queue' } = others
+  const { effort, fallbackModel, appendClaudeMd, team = false, onMessage = 'queue', requires = [] } = others
   const config = completed(AGENT, others)
   const allowedTools = config.allowedTools?.map(toolRule) ?? null
   return {
@@ -418,6 +428,7 @@ export function agentConfig(options: AgentOptions): AgentConfig {
     ...(addDirs.length > 0 && { addDirs: addDirs.map((path) => resolve(path)) }),
     ...(env.length > 0 && { env }),
     ...(plugins.length > 0 && { plugins: plugins.map((path) => resolve(path)) }),
+    ...(requires.length > 0 && { requires: labelSet(requires) }),
     retry: completed(RETRY, retry),
   }
 }

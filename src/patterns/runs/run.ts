@@ -1,6 +1,6 @@
 /** One execution of a workflow: await it for the result, iterate it or subscribe to it for progress, pause or cancel it. */
 import { filter, firstValueFrom, of, ReplaySubject, type Subscription, toArray } from 'rxjs'
-import type { Placement } from '../../actors/agent/ref.ts'
+import type { Placement } from '../../actors/agent/moving/placement.ts'
 import type { Verdict } from '../../actors/agent/tasks/held.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { RunInterruptedError } from '../../events/errors/run.ts'

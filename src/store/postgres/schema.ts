@@ -120,6 +120,11 @@ const MIGRATIONS: readonly Migration[] = [
   (s) => `
     alter table ${s}.workers add column protocol int not null default 1, add column release text not null default '';
   `,
+  // Labels are in order, with commas between them. A set of labels that agents may require has a number while a worker serves it.
+  (s) => `
+    alter table ${s}.workers add column labels text collate "C" not null default '';
+    create table ${s}.label_groups (number int primary key, labels text collate "C" not null unique);
+  `,
 ]
 
 /** Made again with each version. Those of an earlier one may be in use, so what they are called with stays. */

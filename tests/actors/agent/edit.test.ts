@@ -28,6 +28,7 @@ const some = fc.record(
     effort: fc.constantFrom('low' as const, 'max' as const),
     fallbackModel: fc.constantFrom('haiku', 'sonnet,haiku'),
     addDirs: fc.constantFrom(['/beside'], []),
+    requires: fc.constantFrom(['gpu'], ['eu', 'gpu'], []),
     appendClaudeMd: fc.constantFrom('Be brief.', 'Be kind.'),
     env: fc.constantFrom(['GREETING'], []),
     plugins: fc.constantFrom(['/house'], []),
@@ -62,7 +63,7 @@ test('an option that is edited to null has its default', () => {
 const ECHO_OPTIONS = {
   ...{ allowedTools: [], approveTools: [], questions: true, maxTurns: 1, model: 'opus', timeoutMs: 1 },
   ...{ retry: {}, permissions: 'bypass', mcpServers: {}, disallowedTools: [], effort: 'low' },
-  ...{ fallbackModel: '', addDirs: [], appendClaudeMd: '', env: [], plugins: [] },
+  ...{ fallbackModel: '', addDirs: [], requires: [], appendClaudeMd: '', env: [], plugins: [] },
 }
 
 describe('an agent that is edited', () => {

@@ -1,0 +1,121 @@
+/** Agents that require labels, in workers as real processes with a real PostgreSQL; and the groups of shards that labels make. */
+import fc from 'fast-check'
+import { describe, expect, test, vi } from 'vitest'
+import { hasAll, labelKey, MOST_GROUPS, servedSets } from '../../src/cluster/labels/groups.ts'
+import { CLUSTER_PROTOCOL, WorkerTable } from '../../src/cluster/worker-table.ts'
+import { labelSet, MOST_LABELS } from '../../src/events/options/labels.ts'
+import type { Orchestrator } from '../../src/orchestrator.ts'
+import { hasPostgres, query } from '../postgres/database.ts'
+import { audit, startCluster } from './kit.ts'
+
+const labels = fc.uniqueArray(fc.constantFrom('gpu', 'eu', 'big', 'repo', 'arm', 'gpu2'), {
+  maxLength: MOST_LABELS,
+})
+
+test('A worker serves the group of an agent if and only if it has all labels that the agent requires, in any order', () => {
+  fc.assert(
+    fc.property(labels, labels, (has, requires) => {
+      const served = ['', ...servedSets(has).map(labelKey)]
+      expect(served.includes(labelKey(requires.toReversed()))).toBe(hasAll(has, requires))
+      expect(new Set(served).size).toBe(2 ** has.length)
+      expect(labelKey([...requires, ...requires])).toBe(labelSet(requires).join(','))
+    }),
+  )
+})
+
+describe.skipIf(!hasPostgres)('Agents that require labels', { timeout: 240_000 }, () => {
+  const GPU = { options: { labels: ['gpu', 'eu'] } }
+  const placeOf = async (url: string, id: string) => {
+    await using table = await WorkerTable.at(url, 10_000)
+    return (await table.agents()).find(({ agent }) => agent === id)?.worker
+  }
+  const startsOf = async (team: Orchestrator, id: string) => {
+    const workers: string[] = []
+    for await (const { type, data } of team.store.read(`agent/${id}`))
+      if (type === 'AgentStored') workers.push((data.home as { worker: string }).worker)
+    return workers
+  }
+
+  test('live only in workers that have all of them, move when that changes, and wait when no worker has them', async () => {
+    const cluster = await startCluster()
+    const one = await cluster.worker('one')
+    const team = await cluster.client()
+    const options = { id: 'a0', systemPrompt: 'You help.', requires: ['gpu'] }
+    await expect(team.createAgent(options)).rejects.toMatchObject({
+      _tag: 'NoWorkerError',
+      message: expect.stringContaining('Agent "a0" requires gpu, and no worker has that label.'),
+      hint: expect.stringContaining('claude-agents worker --label gpu'),
+    })
+    const gpu = await cluster.worker('gpu', '1', GPU)
+    const a0 = await team.createAgent(options)
+    const a1 = await team.createAgent({ id: 'a1', systemPrompt: 'You help.' })
+    const [first] = [a0.ask('x', { taskId: 't1' }), a1.ask('x', { taskId: 't1' })]
+    expect((await first).text).toBe('fine')
+    expect(await placeOf(cluster.url, 'a0')).toBe('gpu')
+
+    // It moves while it works: the call ends where it began, and the next one begins in the other worker.
+    const a2 = await team.createAgent({ id: 'a2', systemPrompt: 'You help.', requires: ['eu'] })
+    const working = a2.ask('x', { taskId: 't1' })
+    await cluster.started(3)
+    await a2.edit({ requires: null })
+    await a2.edit({ requires: ['gpu', 'eu'] })
+    const next = a2.ask('x', { taskId: 't2' })
+    expect([(await working).text, (await next).text]).toEqual(['fine', 'fine'])
+    expect(new Set(await startsOf(team, 'a2'))).toEqual(new Set(['gpu']))
+
+    await a1.edit({ requires: ['gpu'] })
+    expect((await a1.ask('x', { taskId: 't2' })).text).toBe('fine')
+    expect(await placeOf(cluster.url, 'a1')).toBe('gpu')
+    await a1.edit({ requires: null })
+
+    // A run of data: its steps are asked where their agents live.
+    const workflow = { kind: 'agents', pattern: 'sequential', agents: ['a0', 'a1'], options: {} } as const
+    expect((await team.run(workflow, 'x', { id: 'r1' })).metadata.finalOutput).toBe('fine')
+
+    // None has them any more: an ask waits, also one that is under way, and is answered where the agent may live now.
+    gpu.child.kill('SIGTERM')
+    await gpu.exited
+    const waiting = a0.ask('x', { taskId: 't3' })
+    await using table = await WorkerTable.at(cluster.url, 10_000)
+    await vi.waitFor(async () => expect((await table.list()).map(({ worker }) => worker)).toEqual(['one']), {
+      timeout: 30_000,
+    })
+    expect(await table.unplaced()).toEqual([
+      { agent: 'a0', requires: ['gpu'] },
+      { agent: 'a2', requires: ['eu', 'gpu'] },
+    ])
+    await a0.edit({ requires: null })
+    expect((await waiting).text).toBe('fine')
+    expect(await placeOf(cluster.url, 'a0')).toBe('one')
+    expect((await team.removeAgent('a2')).id).toBe('a2')
+    expect((await audit(team, cluster, 8)).extra).toBe(0)
+    one.child.kill('SIGKILL')
+  })
+
+  test('share numbers of groups while workers serve them; one label too many is refused with what to do', async () => {
+    const cluster = await startCluster()
+    await cluster.client()
+    await using table = await WorkerTable.at(cluster.url, 10_000)
+    const joined = async (name: string, has: readonly string[]) => {
+      await table.join(name, '10.0.0.1:1', 1, { labels: has })
+      return table.groupsServed(has)
+    }
+    const first = await joined('w1', ['gpu', 'eu'])
+    const second = await joined('w2', ['eu', 'gpu'])
+    expect(first).toEqual(second)
+    expect([...first.keys()]).toEqual(['', 'eu', 'eu,gpu', 'gpu'])
+    expect(await table.groupOf(['gpu', 'eu'])).toBe(first.get('eu,gpu'))
+    expect(await table.groupOf(['big'])).toBeUndefined()
+    for (let index = 0; index * 15 + 3 + 15 <= MOST_GROUPS; index++)
+      await joined(
+        `full${index}`,
+        [0, 1, 2, 3].map((label) => `l${index}-${label}`),
+      )
+    await expect(joined('w3', ['m1', 'm2', 'm3', 'm4'])).rejects.toMatchObject({
+      message: expect.stringContaining(`serve at most ${MOST_GROUPS} sets of labels`),
+    })
+    await query(cluster.url, "delete from claude_agents.workers where name like 'full%'")
+    expect((await joined('w3', ['m1', 'm2', 'm3', 'm4'])).size).toBe(16)
+    await table.checkProtocol(CLUSTER_PROTOCOL)
+  })
+})
