@@ -10,6 +10,12 @@ export abstract class ClaimedHere {
   readonly #lost = new Map<string, number>()
   /** Aborted when one is lost or has left. */
   readonly #stays = new Map<string, AbortController>()
+  /** How often each has entered and not left, those included that are entering: the engine may build one again before it ends it. */
+  readonly #entries = new Map<string, number>()
+  /** The last of what enters, returns or leaves, which they do one after the other. */
+  readonly #turns = new Map<string, Promise<unknown>>()
+  /** Those who wait until some have left. */
+  #leavings: (() => void)[] = []
 
   constructor(log: ClaimedLog) {
     this.#log = log
@@ -19,6 +25,10 @@ export abstract class ClaimedHere {
   protected abstract streamOf(id: string): string
   /** Ends what this process does for it, and records nothing. */
   protected abstract release(id: string): Promise<void>
+  /** Called when it has come to live here. */
+  protected abstract entered(id: string): Promise<void>
+  /** Resolves when what it does here has ended, or has had its time. */
+  protected abstract ended(id: string): Promise<unknown>
 
   get size(): number {
     return this.#here.size
@@ -33,28 +43,40 @@ export abstract class ClaimedHere {
     return this.#here.has(id) && !this.#lost.has(id)
   }
 
-  /** Those whose work was ended at least so long ago, and that have not left. */
-  lostFor(ms: number): readonly string[] {
-    const before = steadyTime(systemClock) - ms
-    return [...this.#lost].flatMap(([id, at]) => (at <= before ? [id] : []))
+  /**
+   * Has it live here, unless it is not for this worker any more: another one may have claimed it by then.
+   *
+   * *Contract:* each that has entered leaves.
+   */
+  async enter(id: string, isOurs = () => true): Promise<void> {
+    this.#entries.set(id, this.#entriesOf(id) + 1)
+    try {
+      await this.#inTurn(id, () => (isOurs() ? this.#claim(id) : NOTHING))
+    } catch (error) {
+      this.#left(id)
+      throw error
+    }
+    if (this.has(id)) await this.entered(id)
   }
 
-  async enter(id: string): Promise<void> {
-    await this.#log.claim(this.streamOf(id))
-    this.#here.add(id)
-    this.#stays.set(id, new AbortController())
-    this.#lost.delete(id)
-    // What was read of it here before.
-    await this.release(id)
+  /** Has it leave once what it does here has ended, unless it has entered once more. */
+  leave(id: string): Promise<void> {
+    return this.#inTurn(id, async () => {
+      if (this.#entriesOf(id) === 1) await this.#end(id)
+      this.#left(id)
+    })
   }
 
-  async leave(id: string): Promise<void> {
-    await this.release(id)
-    this.#log.release(this.streamOf(id))
-    this.#here.delete(id)
-    this.#lost.delete(id)
-    this.#stays.get(id)?.abort()
-    this.#stays.delete(id)
+  /** Claims those again that were lost at least so long ago, and are for this worker. */
+  async regain(ms: number, isOurs: (id: string) => boolean): Promise<void> {
+    for (const id of this.#lostFor(ms))
+      await this.#inTurn(id, () => (this.#lost.has(id) && isOurs(id) ? this.#claim(id) : NOTHING))
+  }
+
+  /** Resolves when none of these lives here, nor is about to. */
+  async without(isOne: (id: string) => boolean): Promise<void> {
+    while ([...this.#entries.keys()].some(isOne))
+      await new Promise<void>((resolve) => this.#leavings.push(resolve))
   }
 
   /** Ends the work of some at once: those who wait for them ask again. */
@@ -86,4 +108,53 @@ export abstract class ClaimedHere {
   protected assertHere(id: string): void {
     if (!this.has(id)) throw new Fenced({ stream: this.streamOf(id) })
   }
+
+  async #claim(id: string): Promise<void> {
+    await this.#log.claim(this.streamOf(id))
+    this.#here.add(id)
+    this.#stays.set(id, new AbortController())
+    this.#lost.delete(id)
+    // What was read of it here before.
+    await this.release(id)
+  }
+
+  async #end(id: string): Promise<void> {
+    await this.ended(id)
+    await this.release(id)
+    this.#log.release(this.streamOf(id))
+    this.#here.delete(id)
+    this.#lost.delete(id)
+    this.#stays.get(id)?.abort()
+    this.#stays.delete(id)
+  }
+
+  #entriesOf(id: string): number {
+    return this.#entries.get(id) ?? 0
+  }
+
+  #left(id: string): void {
+    const others = this.#entriesOf(id) - 1
+    if (others > 0) this.#entries.set(id, others)
+    else this.#entries.delete(id)
+    for (const wake of this.#leavings.splice(0)) wake()
+  }
+
+  #lostFor(ms: number): readonly string[] {
+    const before = steadyTime(systemClock) - ms
+    return [...this.#lost].flatMap(([id, at]) => (at <= before ? [id] : []))
+  }
+
+  #inTurn(id: string, work: () => Promise<void>): Promise<void> {
+    const before = this.#turns.get(id) ?? NOTHING
+    const turn = before.then(work)
+    const over = turn
+      .catch(() => {})
+      .then(() => {
+        if (this.#turns.get(id) === over) this.#turns.delete(id)
+      })
+    this.#turns.set(id, over)
+    return turn
+  }
 }
+
+const NOTHING = Promise.resolve()

@@ -5,7 +5,14 @@
 import { layer as socketLayer } from '@effect/platform-node/NodeClusterSocket'
 import { layer as postgresLayer } from '@effect/sql-pg/PgClient'
 import * as Cause from 'effect/Cause'
-import { MessageStorage, RunnerAddress, ShardingConfig, SqlRunnerStorage } from 'effect/cluster'
+import {
+  MessageStorage,
+  RunnerAddress,
+  RunnerStorage,
+  ShardingConfig,
+  SqlRunnerStorage,
+} from 'effect/cluster'
+import * as Effect from 'effect/Effect'
 import * as Layer from 'effect/Layer'
 import * as Logger from 'effect/Logger'
 import * as Option from 'effect/Option'
@@ -24,7 +31,31 @@ export interface EngineOptions {
   /** How long an agent that moves away may take to end its work, in ms. */
   readonly drainMs: number
   readonly logger: HostLogger
+  /** Resolves when nothing of a shard, or of any, is in this process. */
+  readonly whenEmpty?: (shard?: string) => Promise<unknown>
 }
+
+/**
+ * The engine lets go of a shard without waiting for what it is just bringing to life there. That would claim what another
+ * worker has by then, and end its calls.
+ */
+const emptyBeforeRelease = (whenEmpty: (shard?: string) => Promise<unknown>) =>
+  Layer.effect(
+    RunnerStorage.RunnerStorage,
+    Effect.map(RunnerStorage.RunnerStorage, (storage) => ({
+      ...storage,
+      release: (address, shard) =>
+        Effect.andThen(
+          Effect.promise(() => whenEmpty(String(shard))),
+          storage.release(address, shard),
+        ),
+      releaseAll: (address) =>
+        Effect.andThen(
+          Effect.promise(() => whenEmpty()),
+          storage.releaseAll(address),
+        ),
+    })),
+  )
 
 /** What the engine warns of, such as a lock that it could not renew in time: then agents leave this worker. */
 const warningsTo = (logger: HostLogger) =>
@@ -47,7 +78,14 @@ const ENGINE_CONNECTIONS = 4
  */
 const LOCK_EXPIRY_MS = 2 * CUT_OFF_AFTER_MS
 
-export async function engineLayer({ database, advertise, listen, drainMs, logger }: EngineOptions) {
+export async function engineLayer({
+  database,
+  advertise,
+  listen,
+  drainMs,
+  logger,
+  whenEmpty = async () => {},
+}: EngineOptions) {
   const { user, password, host, port, ...where } = await serverAddress(database)
   const socket = host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port }
   const address = (at: Address | undefined) =>
@@ -69,7 +107,8 @@ export async function engineLayer({ database, advertise, listen, drainMs, logger
   return socketLayer({ storage: 'byo', clientOnly: advertise === undefined, shardingConfig }).pipe(
     Layer.provideMerge(MessageStorage.layerNoop),
     Layer.provide(
-      Layer.orDie(SqlRunnerStorage.layerWith({ prefix: ENGINE_TABLES })).pipe(
+      emptyBeforeRelease(whenEmpty).pipe(
+        Layer.provide(Layer.orDie(SqlRunnerStorage.layerWith({ prefix: ENGINE_TABLES }))),
         Layer.provide(ShardingConfig.layer(shardingConfig)),
       ),
     ),

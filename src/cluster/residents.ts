@@ -37,10 +37,11 @@ export class Residents extends ClaimedHere {
     return this.#system.releaseAgent(id)
   }
 
-  /** Ends its work at once, if it does not end by itself in time, or if it was lost. */
-  override async leave(id: string): Promise<void> {
-    await this.settled(id)
-    await super.leave(id)
+  protected async entered(): Promise<void> {}
+
+  /** Its work is ended at once, if it does not end by itself in time, or if it was lost. */
+  protected ended(id: string): Promise<void> {
+    return this.settled(id)
   }
 
   /** Resolves when an agent that works here has nothing more to do, or has taken too long for it. */

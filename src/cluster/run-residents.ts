@@ -56,14 +56,12 @@ export class RunResidents extends ClaimedHere {
     this.assertHere(id)
   }
 
-  override async enter(id: string): Promise<void> {
-    await super.enter(id)
-    await this.#take(id)
+  protected entered(id: string): Promise<void> {
+    return this.#take(id)
   }
 
-  override async leave(id: string): Promise<void> {
+  protected async ended(id: string): Promise<void> {
     if (this.has(id)) await this.#beforeLeaving(id)
-    await super.leave(id)
   }
 
   /** Those that live here and are not executed, and why. */

@@ -137,12 +137,19 @@ export async function openClusterWorker<System extends ClosableSystem>(
       [...residents.ids].map((id) => String(shardOf(id)) === String(shardOf(run)) && residents.settled(id)),
     ),
   )
+  /** It lives here as long as the engine has it here. */
+  const resident = (here: Residents | RunResidents) =>
+    Effect.gen(function* () {
+      const { entityId, shardId } = yield* Entity.CurrentAddress
+      const sharding = yield* Sharding
+      yield* Effect.acquireRelease(
+        Effect.promise(() => here.enter(entityId, () => sharding.hasShardId(shardId))),
+        () => Effect.promise(() => here.leave(entityId)),
+      )
+      return entityId
+    })
   const handlers = Effect.gen(function* () {
-    const { entityId } = yield* Entity.CurrentAddress
-    yield* Effect.acquireRelease(
-      Effect.promise(() => residents.enter(entityId)),
-      () => Effect.promise(() => residents.leave(entityId)),
-    )
+    const entityId = yield* resident(residents)
     return agentEntity.of({
       Command: ({ payload }) => Effect.promise(() => residents.command(entityId, payload.request)),
       Ask: ({ payload }) => lines(residents.ask(entityId, payload.request)),
@@ -150,11 +157,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
     })
   })
   const runHandlers = Effect.gen(function* () {
-    const { entityId } = yield* Entity.CurrentAddress
-    yield* Effect.acquireRelease(
-      Effect.promise(() => runs.enter(entityId)),
-      () => Effect.promise(() => runs.leave(entityId)),
-    )
+    const entityId = yield* resident(runs)
     return runEntity.of({
       Command: ({ payload }) => Effect.promise(() => runs.command(entityId, payload.request)),
       Ask: ({ payload }) => lines(runs.follow(entityId, payload.request)),
@@ -164,7 +167,15 @@ export async function openClusterWorker<System extends ClosableSystem>(
     agentEntity.toLayer(handlers, { concurrency: 'unbounded' }),
     runEntity.toLayer(runHandlers, { concurrency: 'unbounded' }),
   )
-  const engine = await engineLayer({ database, listen, advertise, drainMs, logger })
+  const engine = await engineLayer({
+    ...{ database, listen, advertise, drainMs, logger },
+    whenEmpty: (shard) =>
+      Promise.all(
+        [residents, runs].map((here) =>
+          here.without((id) => [undefined, String(shardOf(id))].includes(shard)),
+        ),
+      ),
+  })
   const runtime = ManagedRuntime.make(entities.pipe(Layer.provideMerge(engine)))
   const sharding = await runtime
     .runPromise(Effect.map(Sharding, (service) => service))
@@ -224,8 +235,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
   }
   /** The engine says that they are here, and nothing else has had them for long. */
   const regain = async () => {
-    for (const here of [residents, runs])
-      for (const id of here.lostFor(CUT_OFF_AFTER_MS)) if (isMine(id)) await here.enter(id)
+    for (const here of [residents, runs]) await here.regain(CUT_OFF_AFTER_MS, isMine)
   }
   /** The requests that keep what has work here, by stream. */
   const kept = new Set<string>()

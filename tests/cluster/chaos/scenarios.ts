@@ -61,10 +61,14 @@ export async function spendUnderKills(
 }
 
 /** A worker joins and another one is drained in the midst of many tasks. Returns those that were accepted. */
-export async function comeAndGo(cluster: ChaosCluster, tasks: number): Promise<readonly string[]> {
+export async function comeAndGo(
+  cluster: ChaosCluster,
+  tasks: number,
+  round: number,
+): Promise<readonly string[]> {
   await cluster.complete()
   await cluster.calls(0.2)
-  const { answered, acknowledged } = handIn(cluster, 'come-and-go', tasks)
+  const { answered, acknowledged } = handIn(cluster, `come-and-go-${round}`, tasks)
   const leaving = await cluster.busy()
   const joined = cluster.join(leaving.isAway)
   leaving.child.kill('SIGTERM')
