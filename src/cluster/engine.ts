@@ -21,9 +21,10 @@ import { defined } from '../events/json.ts'
 import type { Logger as HostLogger } from '../logger.ts'
 import { serverAddress } from '../store/postgres/database.ts'
 import type { Address } from './options.ts'
+import { type Beyond, carefulStorage } from './runner-storage.ts'
 import { CUT_OFF_AFTER_MS } from './worker-table.ts'
 
-export interface EngineOptions {
+export interface EngineOptions extends Beyond {
   readonly database: string
   /** Where the others reach this worker; absent in a client, which has no agents. */
   readonly advertise?: Address
@@ -31,31 +32,7 @@ export interface EngineOptions {
   /** How long an agent that moves away may take to end its work, in ms. */
   readonly drainMs: number
   readonly logger: HostLogger
-  /** Resolves when nothing of a shard, or of any, is in this process. */
-  readonly whenEmpty?: (shard?: string) => Promise<unknown>
 }
-
-/**
- * The engine lets go of a shard without waiting for what it is just bringing to life there. That would claim what another
- * worker has by then, and end its calls.
- */
-const emptyBeforeRelease = (whenEmpty: (shard?: string) => Promise<unknown>) =>
-  Layer.effect(
-    RunnerStorage.RunnerStorage,
-    Effect.map(RunnerStorage.RunnerStorage, (storage) => ({
-      ...storage,
-      release: (address, shard) =>
-        Effect.andThen(
-          Effect.promise(() => whenEmpty(String(shard))),
-          storage.release(address, shard),
-        ),
-      releaseAll: (address) =>
-        Effect.andThen(
-          Effect.promise(() => whenEmpty()),
-          storage.releaseAll(address),
-        ),
-    })),
-  )
 
 /** What the engine warns of, such as a lock that it could not renew in time: then agents leave this worker. */
 const warningsTo = (logger: HostLogger) =>
@@ -84,7 +61,7 @@ export async function engineLayer({
   listen,
   drainMs,
   logger,
-  whenEmpty = async () => {},
+  ...beyond
 }: EngineOptions) {
   const { user, password, host, port, ...where } = await serverAddress(database)
   const socket = host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port }
@@ -107,7 +84,10 @@ export async function engineLayer({
   return socketLayer({ storage: 'byo', clientOnly: advertise === undefined, shardingConfig }).pipe(
     Layer.provideMerge(MessageStorage.layerNoop),
     Layer.provide(
-      emptyBeforeRelease(whenEmpty).pipe(
+      Layer.effect(
+        RunnerStorage.RunnerStorage,
+        Effect.map(RunnerStorage.RunnerStorage, (storage) => carefulStorage(storage, beyond)),
+      ).pipe(
         Layer.provide(Layer.orDie(SqlRunnerStorage.layerWith({ prefix: ENGINE_TABLES }))),
         Layer.provide(ShardingConfig.layer(shardingConfig)),
       ),

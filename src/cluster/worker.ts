@@ -172,9 +172,10 @@ export async function openClusterWorker<System extends ClosableSystem>(
     whenEmpty: (shard) =>
       Promise.all(
         [residents, runs].map((here) =>
-          here.without((id) => [undefined, String(shardOf(id))].includes(shard)),
+          here.without((id) => shard === undefined || String(shardOf(id)) === shard),
         ),
       ),
+    gone: () => members.gone(addressText(advertise)),
   })
   const runtime = ManagedRuntime.make(entities.pipe(Layer.provideMerge(engine)))
   const sharding = await runtime
