@@ -39,12 +39,12 @@ async function round(cluster: ChaosCluster, fault: Fault, number: number) {
   const harm = await fault.inject(cluster, random)
   await cluster.calls(1)
   await answered
-  const { findings, accepted, starts, extra } = await cluster.auditor.judge(acknowledged)
+  const { findings, accepted, starts, extra, unknown } = await cluster.auditor.judge(acknowledged)
   const times = new Map<string, number>()
   for (const { taskId } of extra) times.set(taskId, (times.get(taskId) ?? 0) + 1)
   return {
     figures: harm.figures ?? {},
-    extra: extra.length,
+    counts: { 'calls in flight': harm.inFlight, 'extra starts': extra.length, 'outcomes unknown': unknown },
     findings: [
       ...findings,
       ...(harm.findings ?? []),
@@ -68,17 +68,17 @@ describe.skipIf(!hasPostgres)('A cluster', { timeout: 3_600_000 }, () => {
 
   test.each(chosen)('keeps its promises through rounds of: $name', async (fault) => {
     const figures: Record<string, number[]> = {}
-    let extra = 0
+    const counts: Record<string, number> = {}
     for (let number = 1; number <= ROUNDS; number++) {
       const seen = await round(cluster, fault, number)
       if (isLong) for (const finding of seen.findings) process.stdout.write(`${finding}\n`)
       expect(seen.findings).toEqual([])
-      extra += seen.extra
+      for (const [name, count] of Object.entries(seen.counts)) counts[name] = (counts[name] ?? 0) + count
       for (const [name, values] of Object.entries(seen.figures))
         figures[name] = [...(figures[name] ?? []), ...values]
     }
     await isWhole(cluster)
-    report(fault.name, { rounds: ROUNDS, 'extra starts': extra, ...spreads(figures) })
+    report(fault.name, { rounds: ROUNDS, ...counts, ...spreads(figures) })
   })
 
   test.skipIf(!isChosen('moves'))(
