@@ -3845,6 +3845,43 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A worker lets go of agents without ending calls that others have begun',
+    {
+      'tests/cluster/claimed-here.test.ts': [
+        'is kept until that has left',
+        'However an agent is built once more',
+      ],
+      'tests/cluster/runner-storage.test.ts': [
+        'when nothing of it is in this process',
+        'one after the other',
+      ],
+    },
+    [
+      'a shard goes while an agent is being claimed',
+      'src/cluster/runner-storage.ts',
+      'Effect.andThen(emptyOf(String(shard)), oneAtATime(storage.release(address, shard)))',
+      'oneAtATime(storage.release(address, shard))',
+    ],
+    [
+      'all shards go at once, over a connection that is given up if one takes too long',
+      'src/cluster/runner-storage.ts',
+      'oneAtATime(storage.release(address, shard))',
+      'storage.release(address, shard)',
+    ],
+    [
+      'one that is being claimed is not waited for',
+      'src/cluster/claimed-here.ts',
+      'while ([...this.#entries.keys()].some(isOne))',
+      'while ([...this.#here].some(isOne))',
+    ],
+    [
+      'one life of an agent ends the next one',
+      'src/cluster/claimed-here.ts',
+      'if (this.#entriesOf(id) === 1) await this.#end(id)',
+      'await this.#end(id)',
+    ],
+  ),
+  ...breaking(
     'Runs of several processes have copies of a pool of their own',
     { 'tests/cluster/moving-runs.test.ts': ['have copies of a pool of their own'] },
     [

@@ -10,6 +10,12 @@ export abstract class ClaimedHere {
   readonly #lost = new Map<string, number>()
   /** Aborted when one is lost or has left. */
   readonly #stays = new Map<string, AbortController>()
+  /** How often each address has entered and not left, those included that are entering: the engine may build one again before it ends it. */
+  readonly #entries = new Map<string, number>()
+  /** The last of what enters, returns or leaves, which they do one after the other. */
+  readonly #turns = new Map<string, Promise<unknown>>()
+  /** Those who wait until some have left. */
+  #leavings: (() => void)[] = []
 
   constructor(log: ClaimedLog) {
     this.#log = log
@@ -19,6 +25,21 @@ export abstract class ClaimedHere {
   protected abstract streamOf(id: string): string
   /** Ends what this process does for it, and records nothing. */
   protected abstract release(id: string): Promise<void>
+  /** Lets go of it once what it does here has ended, or has had its time. */
+  protected abstract depart(address: string): Promise<void>
+
+  /** Claims it, if it belongs here. */
+  protected arrive(address: string): Promise<void> {
+    return this.claim(address)
+  }
+
+  /** Called when it has arrived: nothing waits for this but who asked for it. */
+  protected async entered(_address: string): Promise<void> {}
+
+  /** By which the engine knows it. */
+  addressOf(id: string): string {
+    return id
+  }
 
   get size(): number {
     return this.#here.size
@@ -33,43 +54,44 @@ export abstract class ClaimedHere {
     return this.#here.has(id) && !this.#lost.has(id)
   }
 
-  /** Those whose work was ended at least so long ago, and that have not left. */
-  lostFor(ms: number): readonly string[] {
-    const before = steadyTime(systemClock) - ms
-    return [...this.#lost].flatMap(([id, at]) => (at <= before ? [id] : []))
+  /**
+   * Has it live here, unless it is not for this worker any more: another one may have claimed it by then.
+   *
+   * *Contract:* each that has entered leaves.
+   */
+  async enter(address: string, isOurs = () => true): Promise<void> {
+    this.#entries.set(address, this.#entriesOf(address) + 1)
+    try {
+      await this.inTurn(address, () => (isOurs() ? this.arrive(address) : NOTHING))
+    } catch (error) {
+      this.#left(address)
+      throw error
+    }
+    await this.entered(address)
   }
 
-  /** By which the engine knows it. */
-  addressOf(id: string): string {
-    return id
-  }
-
-  /** What the engine has given to this worker. */
-  enter(address: string): Promise<void> {
-    return this.claim(address)
-  }
-
-  /** What the engine takes away. */
+  /** Has it leave once what it does here has ended, unless it has entered once more. */
   leave(address: string): Promise<void> {
-    return this.letGo(address)
+    return this.inTurn(address, async () => {
+      if (this.#entriesOf(address) === 1) await this.depart(address)
+      this.#left(address)
+    })
   }
 
-  protected async claim(id: string): Promise<void> {
-    await this.#log.claim(this.streamOf(id))
-    this.#here.add(id)
-    this.#stays.set(id, new AbortController())
-    this.#lost.delete(id)
-    // What was read of it here before.
-    await this.release(id)
+  /** Claims those again that were lost at least so long ago, and are for this worker. */
+  async regain(ms: number, isOurs: (address: string) => boolean): Promise<void> {
+    for (const id of this.#lostFor(ms)) {
+      const address = this.addressOf(id)
+      await this.inTurn(address, () =>
+        this.#lost.has(id) && isOurs(address) ? this.arrive(address) : NOTHING,
+      )
+    }
   }
 
-  protected async letGo(id: string): Promise<void> {
-    await this.release(id)
-    this.#log.release(this.streamOf(id))
-    this.#here.delete(id)
-    this.#lost.delete(id)
-    this.#stays.get(id)?.abort()
-    this.#stays.delete(id)
+  /** Resolves when none of these lives here, nor is about to. */
+  async without(isOne: (address: string) => boolean): Promise<void> {
+    while ([...this.#entries.keys()].some(isOne))
+      await new Promise<void>((resolve) => this.#leavings.push(resolve))
   }
 
   /** Ends the work of some at once: those who wait for them ask again. */
@@ -101,4 +123,52 @@ export abstract class ClaimedHere {
   protected assertHere(id: string): void {
     if (!this.has(id)) throw new Fenced({ stream: this.streamOf(id) })
   }
+
+  protected async claim(id: string): Promise<void> {
+    await this.#log.claim(this.streamOf(id))
+    this.#here.add(id)
+    this.#stays.set(id, new AbortController())
+    this.#lost.delete(id)
+    // What was read of it here before.
+    await this.release(id)
+  }
+
+  protected async letGo(id: string): Promise<void> {
+    await this.release(id)
+    this.#log.release(this.streamOf(id))
+    this.#here.delete(id)
+    this.#lost.delete(id)
+    this.#stays.get(id)?.abort()
+    this.#stays.delete(id)
+  }
+
+  #entriesOf(address: string): number {
+    return this.#entries.get(address) ?? 0
+  }
+
+  #left(address: string): void {
+    const others = this.#entriesOf(address) - 1
+    if (others > 0) this.#entries.set(address, others)
+    else this.#entries.delete(address)
+    for (const wake of this.#leavings.splice(0)) wake()
+  }
+
+  #lostFor(ms: number): readonly string[] {
+    const before = steadyTime(systemClock) - ms
+    return [...this.#lost].flatMap(([id, at]) => (at <= before ? [id] : []))
+  }
+
+  protected inTurn(address: string, work: () => Promise<void>): Promise<void> {
+    const before = this.#turns.get(address) ?? NOTHING
+    const turn = before.then(work)
+    const over = turn
+      .catch(() => {})
+      .then(() => {
+        if (this.#turns.get(address) === over) this.#turns.delete(address)
+      })
+    this.#turns.set(address, over)
+    return turn
+  }
 }
+
+const NOTHING = Promise.resolve()

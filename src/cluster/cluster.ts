@@ -31,7 +31,13 @@ export async function joinCluster(
   })
   const log = withClaims(await postgresStore(database, { access: 'shared', logger }))
   const { store } = log
-  const runtime = ManagedRuntime.make(await engineLayer({ database, drainMs: 0, logger }))
+  const runtime = ManagedRuntime.make(
+    await engineLayer({
+      ...{ database, drainMs: 0, logger },
+      whenEmpty: async () => {},
+      gone: () => members.gone(),
+    }),
+  )
   const client = new ClusterClient(engineTransport(runtime), new Addresses({ store, members, logger }))
   const runs = clusterRuns({
     ...{ client, store },

@@ -5,7 +5,14 @@
 import { layer as socketLayer } from '@effect/platform-node/NodeClusterSocket'
 import { layer as postgresLayer } from '@effect/sql-pg/PgClient'
 import * as Cause from 'effect/Cause'
-import { MessageStorage, RunnerAddress, ShardingConfig, SqlRunnerStorage } from 'effect/cluster'
+import {
+  MessageStorage,
+  RunnerAddress,
+  RunnerStorage,
+  ShardingConfig,
+  SqlRunnerStorage,
+} from 'effect/cluster'
+import * as Effect from 'effect/Effect'
 import * as Layer from 'effect/Layer'
 import * as Logger from 'effect/Logger'
 import * as Option from 'effect/Option'
@@ -15,9 +22,10 @@ import type { Logger as HostLogger } from '../logger.ts'
 import { serverAddress } from '../store/postgres/database.ts'
 import { GROUPS } from './labels/groups.ts'
 import type { Address } from './options.ts'
+import { type Beyond, carefulStorage } from './runner-storage.ts'
 import { CUT_OFF_AFTER_MS } from './worker-table.ts'
 
-export interface EngineOptions {
+export interface EngineOptions extends Beyond {
   readonly database: string
   /** Where the others reach this worker; absent in a client, which has no agents. */
   readonly advertise?: Address
@@ -57,6 +65,7 @@ export async function engineLayer({
   drainMs,
   groups = [],
   logger,
+  ...beyond
 }: EngineOptions) {
   const { user, password, host, port, ...where } = await serverAddress(database)
   const socket = host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port }
@@ -81,7 +90,11 @@ export async function engineLayer({
   return socketLayer({ storage: 'byo', clientOnly: advertise === undefined, shardingConfig }).pipe(
     Layer.provideMerge(MessageStorage.layerNoop),
     Layer.provide(
-      Layer.orDie(SqlRunnerStorage.layerWith({ prefix: ENGINE_TABLES })).pipe(
+      Layer.effect(
+        RunnerStorage.RunnerStorage,
+        Effect.map(RunnerStorage.RunnerStorage, (storage) => carefulStorage(storage, beyond)),
+      ).pipe(
+        Layer.provide(Layer.orDie(SqlRunnerStorage.layerWith({ prefix: ENGINE_TABLES }))),
         Layer.provide(ShardingConfig.layer(shardingConfig)),
       ),
     ),

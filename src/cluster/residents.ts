@@ -40,7 +40,6 @@ export class Residents extends ClaimedHere {
   readonly #drainMs: number
   /** The group of shards by which each came. */
   readonly #groups = new Map<string, string>()
-  readonly #entering = new Map<string, Promise<void>>()
 
   constructor(system: WorkerSystem, log: ClaimedLog, places: LabelPlaces, drainMs: number) {
     super(log)
@@ -54,15 +53,8 @@ export class Residents extends ClaimedHere {
   }
 
   /** Does nothing for an agent that belongs to another group: it is asked for there. */
-  override enter(address: string): Promise<void> {
-    const known = this.#entering.get(address)
-    if (known) return known
-    const entering = this.#enter(groupPlace(address)).finally(() => this.#entering.delete(address))
-    this.#entering.set(address, entering)
-    return entering
-  }
-
-  async #enter({ group, id }: GroupPlace): Promise<void> {
+  protected override async arrive(address: string): Promise<void> {
+    const { group, id } = groupPlace(address)
     const required = await this.#places.required(id)
     if (required && this.#places.groupOf(required.now) !== group) return
     if (required?.before)
@@ -71,16 +63,13 @@ export class Residents extends ClaimedHere {
     await this.claim(id)
   }
 
-  /** Ends its work at once, if it does not end by itself in time, or if it was lost. */
-  override leave(address: string): Promise<void> {
-    return this.#leave(groupPlace(address))
-  }
-
-  async #leave({ group, id }: GroupPlace): Promise<void> {
-    if (this.#groups.get(id) !== group) return
-    await this.settled(id)
-    // It has come back by another group meanwhile.
-    if (this.#groups.get(id) !== group) return
+  /** Its work is ended at once, if it does not end by itself in time, or if it was lost. */
+  protected async depart(address: string): Promise<void> {
+    const { group, id } = groupPlace(address)
+    const isHere = () => this.#groups.get(id) === group
+    if (isHere()) await this.settled(id)
+    // It may have come back by another group meanwhile.
+    if (!isHere()) return
     this.#groups.delete(id)
     await this.letGo(id)
   }
@@ -89,8 +78,9 @@ export class Residents extends ClaimedHere {
   async #arrived(address: string, method: string): Promise<string> {
     const place = groupPlace(address)
     const { group, id } = place
-    if (this.#groups.get(id) !== group) await this.enter(address)
-    if (this.#groups.get(id) === group && (await this.#belongsHere(place))) {
+    const isHere = () => this.#groups.get(id) === group
+    if (!isHere()) await this.inTurn(address, async () => (isHere() ? undefined : this.arrive(address)))
+    if (isHere() && (await this.#belongsHere(place))) {
       this.assertHere(id)
       return id
     }
@@ -135,7 +125,7 @@ export class Residents extends ClaimedHere {
     try {
       const { method, args } = JSON.parse(request) as EntityCommand
       if (method === LET_GO) {
-        await this.leave(address)
+        await this.inTurn(address, () => this.depart(address))
         return '{"result":null}'
       }
       const id = await this.#arrived(address, method)

@@ -56,14 +56,13 @@ export class RunResidents extends ClaimedHere {
     this.assertHere(id)
   }
 
-  override async enter(id: string): Promise<void> {
-    await super.enter(id)
-    await this.#take(id)
+  protected override async entered(id: string): Promise<void> {
+    if (this.has(id)) await this.#take(id)
   }
 
-  override async leave(id: string): Promise<void> {
+  protected async depart(id: string): Promise<void> {
     if (this.has(id)) await this.#beforeLeaving(id)
-    await super.leave(id)
+    await this.letGo(id)
   }
 
   /** Those that live here and are not executed, and why. */

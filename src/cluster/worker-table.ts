@@ -1,6 +1,6 @@
 /** The workers of a cluster, in a table of its database: each says every second that it lives, and hears what is asked of it. */
 import { agentIdOf, requiredLabels } from '../actors/agent/list.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, steadyTime, systemClock } from '../clock.ts'
 import { ClusterProtocolMismatch, WorkerNameTaken, WorkerNotFound } from '../events/errors/owner.ts'
 import { codeOf } from '../events/errors/phrases.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
@@ -8,6 +8,7 @@ import { nearestName } from '../events/nearest-name.ts'
 import type { RunDriver, WaitingReason } from '../patterns/runs/options.ts'
 import { clockSkew, LARGEST_SKEW_MS, skewText } from '../store/postgres/clock-skew.ts'
 import { PostgresDatabase } from '../store/postgres/database.ts'
+import { isConnected } from '../store/postgres/session.ts'
 import {
   EVERYWHERE,
   groupName,
@@ -62,6 +63,11 @@ export const CUT_OFF_AFTER_MS = 15_000
 const FORGOTTEN_AFTER_MS = CUT_OFF_AFTER_MS
 /** What processes of a cluster say to each other: those of other numbers are no cluster with this one. */
 export const CLUSTER_PROTOCOL = 3
+/** One whose connections have ended is gone if it was not heard of for so long: they may only have been cut. */
+const GONE_AFTER_MS = 2000
+/** After a restart or a failover, others may not have found the database yet. */
+const STEADY_MS = 5000
+const GONE_ANSWER_MS = 2500
 /** The rows of workers that were killed. */
 const KEPT_FOR = '1 day'
 const IS_THERE = `seen > now() - interval '${FORGOTTEN_AFTER_MS} ms'`
@@ -75,9 +81,13 @@ const UNDEFINED_COLUMN = '42703'
 /** The tables are of a release that had none of this. */
 const NOT_MADE: ReadonlySet<string | undefined> = new Set([UNDEFINED_TABLE, UNDEFINED_COLUMN])
 
+const NONE: ReadonlySet<string> = new Set()
+
 export class WorkerTable {
   readonly #database: PostgresDatabase
   readonly #table: string
+  /** Since when the database has answered each time, in ms; undefined if it did not the last time. */
+  #steadySince: number | undefined
 
   private constructor(database: PostgresDatabase) {
     this.#database = database
@@ -257,6 +267,30 @@ export class WorkerTable {
       })
     for (const row of rows) groups.set(row.labels, groupName(row.number))
     return groups
+  }
+
+  /**
+   * The addresses of workers whose processes have ended. None as long as it is not certain, and never the own one: a worker
+   * knows that it lives.
+   */
+  async gone(own?: string, clock: Clock = systemClock): Promise<ReadonlySet<string>> {
+    const askedAt = steadyTime(clock)
+    try {
+      const rows = await this.#database.rows<{ address: string }>(
+        'gone',
+        `select address from ${this.#table} group by address
+         having bool_and(seen < now() - interval '${GONE_AFTER_MS} ms' and not ${isConnected('epoch')})
+           and pg_postmaster_start_time() < now() - interval '${STEADY_MS} ms'`,
+        [this.#database.schema],
+        GONE_ANSWER_MS,
+      )
+      this.#steadySince ??= askedAt
+      if (askedAt - this.#steadySince < STEADY_MS) return NONE
+      return new Set(rows.map(({ address }) => address).filter((address) => address !== own))
+    } catch {
+      this.#steadySince = undefined
+      return NONE
+    }
   }
 
   /** @throws WorkerNameTaken */

@@ -153,12 +153,19 @@ export async function openClusterWorker<System extends ClosableSystem>(
       ),
     ),
   )
+  /** It lives here as long as the engine has it here. */
+  const resident = (here: Residents | RunResidents) =>
+    Effect.gen(function* () {
+      const { entityId, shardId } = yield* Entity.CurrentAddress
+      const sharding = yield* Sharding
+      yield* Effect.acquireRelease(
+        Effect.promise(() => here.enter(entityId, () => sharding.hasShardId(shardId))),
+        () => Effect.promise(() => here.leave(entityId)),
+      )
+      return entityId
+    })
   const handlers = Effect.gen(function* () {
-    const { entityId } = yield* Entity.CurrentAddress
-    yield* Effect.acquireRelease(
-      Effect.promise(() => residents.enter(entityId)),
-      () => Effect.promise(() => residents.leave(entityId)),
-    )
+    const entityId = yield* resident(residents)
     return agentEntity.of({
       Command: ({ payload }) => Effect.promise(() => residents.command(entityId, payload.request)),
       Ask: ({ payload }) => lines(residents.ask(entityId, payload.request)),
@@ -166,11 +173,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
     })
   })
   const runHandlers = Effect.gen(function* () {
-    const { entityId } = yield* Entity.CurrentAddress
-    yield* Effect.acquireRelease(
-      Effect.promise(() => runs.enter(entityId)),
-      () => Effect.promise(() => runs.leave(entityId)),
-    )
+    const entityId = yield* resident(runs)
     return runEntity.of({
       Command: ({ payload }) => Effect.promise(() => runs.command(entityId, payload.request)),
       Ask: ({ payload }) => lines(runs.follow(entityId, payload.request)),
@@ -183,6 +186,13 @@ export async function openClusterWorker<System extends ClosableSystem>(
   const engine = await engineLayer({
     ...{ database, listen, advertise, drainMs, logger },
     groups: [...groups.values()],
+    whenEmpty: (shard) =>
+      Promise.all(
+        [residents, runs].map((here) =>
+          here.without((id) => shard === undefined || String(shardOf(id)) === shard),
+        ),
+      ),
+    gone: () => members.gone(addressText(advertise)),
   })
   const runtime = ManagedRuntime.make(entities.pipe(Layer.provideMerge(engine)))
   const sharding = await runtime
@@ -246,9 +256,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
   }
   /** The engine says that they are here, and nothing else has had them for long. */
   const regain = async () => {
-    for (const here of [residents, runs])
-      for (const address of here.lostFor(CUT_OFF_AFTER_MS).map((id) => here.addressOf(id)))
-        if (isMine(address)) await here.enter(address)
+    for (const here of [residents, runs]) await here.regain(CUT_OFF_AFTER_MS, isMine)
   }
   /** The requests that keep what has work here, by stream. */
   const kept = new Set<string>()

@@ -53,15 +53,23 @@ export async function inOneProcess(
     places.set(`${kind}/${id}`, place)
     return workers[place] as OneWorker
   }
+  /** It was lost here before, and never left: the engine has ended that. */
+  const forget = async (all: Residents | RunResidents, id: string) => {
+    if ([...all.ids].includes(id)) await all.leave(id)
+  }
   const entering = new Map<string, Promise<void>>()
   /** As the engine does it, what is asked for the first time comes to life before it is asked. */
   const here = async (kind: EntityKind, id: string) => {
     const { [kind]: all } = placeOf(kind, id)
     const key = `${places.get(`${kind}/${id}`)} ${kind}/${id}`
+    const enter = async () => {
+      await forget(all, id)
+      await all.enter(id)
+    }
     if (!all.has(id) && !entering.has(key))
       entering.set(
         key,
-        all.enter(id).finally(() => entering.delete(key)),
+        enter().finally(() => entering.delete(key)),
       )
     await entering.get(key)
     return all
@@ -117,8 +125,7 @@ export async function inOneProcess(
   const current = (run: string) => placeOf('run', run).run
   const move = async (run: string) => {
     places.set(`run/${run}`, ((places.get(`run/${run}`) ?? 0) + 1) % count)
-    // It was lost here before, and never left: the engine has ended that.
-    if (current(run).has(run)) await current(run).leave(run)
+    await forget(current(run), run)
     void newClient()
       .runCommand(run, 'drive', [])
       .catch(() => {})

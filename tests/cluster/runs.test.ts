@@ -3,12 +3,20 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import type { Orchestrator } from '../../src/orchestrator.ts'
+import { verifyDatabase } from '../../src/store/postgres/verification.ts'
+import { answer } from '../../src/testing/model/answer.ts'
+import type { ModelRequest } from '../../src/testing/model/messages-api.ts'
+import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
+import { REAL_CLAUDE } from '../claude/calls.ts'
 import { commandLine } from '../cli/command.ts'
 import { hasPostgres } from '../postgres/database.ts'
+import { repetitions } from '../repetitions.ts'
 import { audit, startCluster, type WorkerProcess } from './kit.ts'
 
 const AGENTS = ['a0', 'a1', 'a2']
 const STEPS = 20
+/** With the real `claude`. */
+const REAL_STEPS = repetitions('REAL_STEPS', { short: 8, long: 20 })
 const workflow = {
   kind: 'agents',
   pattern: 'sequential',
@@ -69,6 +77,52 @@ describe.skipIf(!hasPostgres)('A run in several workers', { timeout: 400_000 }, 
     const { taken } = await team.runs.show('r')
     expect([taken.length, taken.every(({ state }) => state === 'succeeded')]).toEqual([STEPS, true])
     await audit(team, cluster, STEPS)
+  })
+
+  test('ends by itself with its files and conversations, although a worker is killed in its middle', async () => {
+    const isResult = (text = '') => text.includes('[result')
+    /** Which step is asked: the prompt has the answer of the one before. */
+    const stepOf = ({ conversation }: ModelRequest) => {
+      const [, prompt = ''] = conversation.findLast(([who, text]) => who === 'user' && !isResult(text)) ?? []
+      return Number(/step (\d+)\s*$/.exec(prompt)?.[1] ?? 0) + 1
+    }
+    await using model = await simulatedModel({
+      reply: (request) => {
+        const step = stepOf(request)
+        return isResult(request.conversation.at(-1)?.[1])
+          ? answer.text(`step ${step}`)
+          : answer.toolUse('Write', { file_path: `${step}.txt`, content: `of step ${step}` })
+      },
+    })
+    const cluster = await startCluster(undefined, { path: REAL_CLAUDE, environment: model.environment })
+    const workers = new Map<string, WorkerProcess>()
+    for (const name of ['one', 'two', 'three']) workers.set(name, await cluster.worker(name))
+    const team = await cluster.client()
+    await create(team)
+    const run = team.run({ ...workflow, agents: workflow.agents.slice(0, REAL_STEPS) }, 'Go on.', { id: 'r' })
+    // Of each step, one that writes and one that answers.
+    await model.waitForRequest(REAL_STEPS)
+    workers.get(await driverOf(team, 'r'))?.child.kill('SIGKILL')
+    const { success, metadata } = await run
+    expect([success, metadata.finalOutput]).toEqual([true, `step ${REAL_STEPS}`])
+    const steps = Array.from({ length: REAL_STEPS }, (_, index) => index + 1)
+    for (const [index, id] of AGENTS.entries()) {
+      const own = steps.filter((step) => (step - 1) % AGENTS.length === index)
+      const files = await (await team.agent(id)).files.list()
+      expect(files.map(({ path }) => path).sort()).toEqual(own.map((step) => `${step}.txt`).sort())
+      const last = model.requests.findLast((request) => stepOf(request) === own.at(-1))
+      const said = (last?.conversation ?? []).flatMap(([who, text]) =>
+        who === 'assistant' ? [text.trim()] : [],
+      )
+      expect(said.filter((text) => text.startsWith('step'))).toEqual(
+        own.slice(0, -1).map((step) => `step ${step}`),
+      )
+    }
+    const unknown: unknown[] = []
+    for await (const { type } of team.history.log()) if (type === 'CallOutcomeUnknown') unknown.push(type)
+    const calls = new Set(model.requests.filter(({ conversation }) => !isResult(conversation.at(-1)?.[1])))
+    expect(calls.size - REAL_STEPS).toBeLessThanOrEqual(unknown.length)
+    expect(await verifyDatabase(cluster.url)).toMatchObject({ ok: true, findings: [] })
   })
 
   test('waits, and says why, where its workflow has changed; it is resumed once the change is accepted', async () => {

@@ -1,5 +1,5 @@
 /** The table of workers, and what a process is told that cannot be one. Nothing here needs the engine. */
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { withClaims } from '../../src/cluster/claims.ts'
 import { addressFrom, addressText, isLoopback } from '../../src/cluster/options.ts'
@@ -109,6 +109,46 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
     expect(await table.list()).toEqual([])
     await table.join('one', '10.0.0.2:1', 2)
     expect(await table.beat(one, 7, tokens)).toMatchObject({ isReplaced: true })
+  })
+
+  test('are gone when they are not connected and were not heard of, once the database has answered for a while', {
+    timeout: 30_000,
+  }, async () => {
+    const url = await newDatabase()
+    const one = await postgresStore(url, { access: 'shared' })
+    await using other = await postgresStore(url, { access: 'shared' })
+    await using table = await WorkerTable.at(url)
+    await table.join('one', '10.0.0.1:1', one.epoch)
+    await table.join('other', '10.0.0.1:2', other.epoch)
+    let now = 0
+    const gone = async (own?: string) => [
+      ...(await table.gone(own, { ...systemClock, monotonic: () => now })),
+    ]
+    const unheard = () => query(url, "update claude_agents.workers set seen = now() - interval '1 hour'")
+    await unheard()
+    await gone()
+    now += 5000
+    expect(await gone()).toEqual([])
+    await one[Symbol.asyncDispose]()
+    // The server of the tests may have been started just now.
+    await vi.waitFor(async () => expect(await gone()).toEqual(['10.0.0.1:1']), { timeout: 20_000 })
+    expect(await gone('10.0.0.1:1')).toEqual([])
+    // Another one began at its address.
+    await table.join('third', '10.0.0.1:1', other.epoch)
+    expect(await gone()).toEqual([])
+    await table.leave('third', other.epoch)
+    expect(await gone()).toEqual(['10.0.0.1:1'])
+    await table.beat({ name: 'one', epoch: one.epoch }, 0, new Map())
+    expect(await gone()).toEqual([])
+    await unheard()
+    await query(url, 'alter table claude_agents.workers rename to away')
+    expect(await gone()).toEqual([])
+    await query(url, 'alter table claude_agents.away rename to workers')
+    expect(await gone()).toEqual([])
+    now += 4999
+    expect(await gone()).toEqual([])
+    now += 1
+    expect(await gone()).toEqual(['10.0.0.1:1'])
   })
 
   test('give up a connection on which no answer comes, and say on another one that they live', {

@@ -15,6 +15,8 @@ export interface Fault {
 
 /** What was seen of it. */
 export interface Harm {
+  /** How many calls it met. */
+  readonly inFlight: number
   /** Each in ms. */
   readonly figures?: Readonly<Record<string, readonly number[]>>
   readonly findings?: readonly string[]
@@ -27,7 +29,9 @@ const ENDED_MS = (LOCK_MS * 2) / 3
 /** Longer than anything waits for it. */
 const ENDLESS = 45
 
-const NOTHING: Harm = {}
+/** How many calls run anywhere. */
+const inFlight = async (cluster: ChaosCluster) =>
+  (await Promise.all(cluster.workers.map((worker) => cluster.running(worker)))).flat().length
 
 /** A worker is not heard of for longer than the lock; its calls would take longer than that, and begin again elsewhere. */
 async function cutOff(
@@ -55,7 +59,8 @@ async function cutOff(
     await cluster.pause(longest)
     await mend()
     const woken = performance.now() - since
-    return { figures: { 'calls ended after waking up': held.length ? [(await ended()) - woken] : [] } }
+    const figures = { 'calls ended after waking up': held.length ? [(await ended()) - woken] : [] }
+    return { inFlight: held.length, figures }
   }
   const endedAfter = held.length
     ? await Promise.race([ended(), cluster.pause(ENDED_MS + 2000, Number.NaN)])
@@ -69,6 +74,7 @@ async function cutOff(
     ({ taskId, at, worker: by }) => tasks.has(taskId) && by !== worker.name && at > cutAt && at < endedAt,
   )
   return {
+    inFlight: held.length,
     figures: held.length ? { 'calls ended after the cut': [endedAfter] } : {},
     findings: [
       ...(isLate ? [`${worker.name} was cut off, and its calls still ran after ${ENDED_MS} ms`] : []),
@@ -91,9 +97,21 @@ const KILL: Fault = {
     const held = await cluster.running(victim)
     const at = Date.now()
     victim.child.kill('SIGKILL')
-    return { figures: { 'take-over': await takeOver(cluster, held, at) } }
+    return { inFlight: held.length, figures: { 'take-over': await takeOver(cluster, held, at) } }
   },
 }
+
+const cutFromDatabase = (key: 'silence' | 'refuse', how: string): Fault => ({
+  key,
+  name: `cut off from PostgreSQL, ${how}`,
+  callSeconds: ENDLESS,
+  isGraceful: false,
+  async inject(cluster, random) {
+    const victim = await cluster.busy()
+    const { [key]: cut, mend } = victim.way
+    return cutOff(cluster, victim, random, { cut, mend, ends: 'while it is cut off' })
+  },
+})
 
 export const FAULTS: readonly Fault[] = [
   KILL,
@@ -111,28 +129,8 @@ export const FAULTS: readonly Fault[] = [
       })
     },
   },
-  {
-    key: 'silence',
-    name: 'cut off from PostgreSQL, half-open',
-    callSeconds: ENDLESS,
-    isGraceful: false,
-    async inject(cluster, random) {
-      const { way, ...victim } = await cluster.busy()
-      const cut = way.silence
-      return cutOff(cluster, { ...victim, way }, random, { cut, mend: way.mend, ends: 'while it is cut off' })
-    },
-  },
-  {
-    key: 'refuse',
-    name: 'cut off from PostgreSQL, refused',
-    callSeconds: ENDLESS,
-    isGraceful: false,
-    async inject(cluster, random) {
-      const { way, ...victim } = await cluster.busy()
-      const cut = way.refuse
-      return cutOff(cluster, { ...victim, way }, random, { cut, mend: way.mend, ends: 'while it is cut off' })
-    },
-  },
+  cutFromDatabase('silence', 'half-open'),
+  cutFromDatabase('refuse', 'refused'),
   {
     key: 'crash',
     name: 'PostgreSQL killed and restarted',
@@ -140,10 +138,11 @@ export const FAULTS: readonly Fault[] = [
     isGraceful: false,
     async inject(cluster, random) {
       await cluster.pause(random(2000))
+      const met = await inFlight(cluster)
       await cluster.server.kill()
       await cluster.pause(random(4000))
       await cluster.server.start()
-      return NOTHING
+      return { inFlight: met }
     },
   },
   {
@@ -152,11 +151,13 @@ export const FAULTS: readonly Fault[] = [
     callSeconds: 2,
     isGraceful: false,
     async inject(cluster, random) {
+      let met = 0
       for (let times = 1 + random(4); times > 0; times--) {
         await cluster.pause(random(1500))
+        met += await inFlight(cluster)
         await cluster.disconnectAll()
       }
-      return NOTHING
+      return { inFlight: met }
     },
   },
   {
@@ -167,10 +168,11 @@ export const FAULTS: readonly Fault[] = [
     async inject(cluster, random) {
       const victim = await cluster.busy()
       await cluster.pause(random(2000))
+      const held = await cluster.running(victim)
       victim.child.kill('SIGTERM')
       await cluster.join(victim.isAway)
       await victim.exited
-      return NOTHING
+      return { inFlight: held.length }
     },
   },
   {
@@ -179,13 +181,15 @@ export const FAULTS: readonly Fault[] = [
     callSeconds: 1,
     isGraceful: true,
     async inject(cluster, random) {
+      let met = 0
       for (let times = 2 + random(2); times > 0; times--) {
         const guest = await cluster.join()
         await cluster.pause(random(1500))
+        met += await inFlight(cluster)
         guest.child.kill('SIGTERM')
         if (random(2) === 0) await guest.exited
       }
-      return NOTHING
+      return { inFlight: met }
     },
   },
   {
@@ -196,7 +200,7 @@ export const FAULTS: readonly Fault[] = [
     async inject(cluster, random) {
       const { away } = cluster
       const victim = await cluster.busy(1, ({ isAway }) => isAway)
-      if (!away) return NOTHING
+      if (!away) return { inFlight: 0 }
       return cutOff(cluster, victim, random, { ...away, ends: 'while it is cut off' })
     },
   },

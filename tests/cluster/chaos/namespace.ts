@@ -1,5 +1,6 @@
 /** A network namespace as another machine: it reaches this one over a link that can be cut. Needs root and `ip`. */
 import { execFileSync } from 'node:child_process'
+import { isRunning } from './running.ts'
 
 export interface Away {
   /** The address of this side, and of the other one. */
@@ -26,8 +27,15 @@ export function whyNoNamespace(): string | undefined {
   }
 }
 
+/** Removes those of runs that were killed. Their links end with them. */
+function removeLeft(): void {
+  for (const [name, pid] of ip('netns', 'list').matchAll(/^agents-(\d+)/gm))
+    if (!isRunning(Number(pid))) ip('netns', 'delete', name)
+}
+
 /** One at a time for this process. */
 export function awayNamespace(): Away {
+  removeLeft()
   const name = `agents-${process.pid}`
   const [near, far] = [`an${process.pid}`, `af${process.pid}`]
   const net = `10.${100 + (process.pid % 100)}.${(process.pid >> 7) % 250}`

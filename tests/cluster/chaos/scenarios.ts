@@ -16,11 +16,11 @@ function handIn({ team }: ChaosCluster, name: string, count: number) {
     }),
   )
   answered.catch(() => {})
-  return { acknowledged: tasks.map(({ id, taskId }) => `agent/${id} ${taskId}`), answered }
+  return { tasks, acknowledged: tasks.map(({ id, taskId }) => `agent/${id} ${taskId}`), answered }
 }
 
 /**
- * A budget that is used up while workers are killed.
+ * A budget that is used up while workers are killed. Returns also how many calls the agent began that began the fewest.
  *
  * @param usd More than was spent before.
  * @param price Of each call, in dollars.
@@ -37,7 +37,7 @@ export async function spendUnderKills(
   const began = (await cluster.starts()).length
   await budgets.set({ usd: before.usd + usd })
   const wanted = Math.ceil(usd / price) + 2 * ASKED.length
-  const { answered, acknowledged } = handIn(cluster, `spend-${kills}`, wanted)
+  const { tasks, answered, acknowledged } = handIn(cluster, `spend-${kills}`, wanted)
   const lost: Start[] = []
   for (let kill = 0; kill < kills; kill++) {
     const victim = await cluster.busy()
@@ -53,18 +53,25 @@ export async function spendUnderKills(
     return (remaining.usd ?? 0) < price && reserved.usd === 0
   }
   while (!(await isUsedUp())) await cluster.pause(100)
-  const calls = (await cluster.starts()).length - began
+  const begun = (await cluster.starts()).slice(began)
+  const callsOf = (agent: string) =>
+    begun.filter(({ taskId }) => tasks.some((task) => task.id === agent && task.taskId === taskId)).length
+  const fewest = Math.min(...ASKED.map(callsOf))
   const { spent } = await budgets.show()
   await budgets.set({ usd: null })
   await answered
-  return { calls, booked: spent.usd - before.usd, lost: lost.length, acknowledged }
+  return { calls: begun.length, fewest, booked: spent.usd - before.usd, lost: lost.length, acknowledged }
 }
 
 /** A worker joins and another one is drained in the midst of many tasks. Returns those that were accepted. */
-export async function comeAndGo(cluster: ChaosCluster, tasks: number): Promise<readonly string[]> {
+export async function comeAndGo(
+  cluster: ChaosCluster,
+  tasks: number,
+  round: number,
+): Promise<readonly string[]> {
   await cluster.complete()
   await cluster.calls(0.2)
-  const { answered, acknowledged } = handIn(cluster, 'come-and-go', tasks)
+  const { answered, acknowledged } = handIn(cluster, `come-and-go-${round}`, tasks)
   const leaving = await cluster.busy()
   const joined = cluster.join(leaving.isAway)
   leaving.child.kill('SIGTERM')
