@@ -71,7 +71,8 @@ const PLACES: Readonly<Record<string, (path: string) => unknown>> = {
 /** Paths at which nothing can be. */
 const IMPOSSIBLE: Readonly<Record<string, string | (() => Promise<string>)>> = {
   'a name that is too long': `/tmp/${'x'.repeat(300)}`,
-  'a path that is too long': `/tmp/${'x/'.repeat(3000)}x`,
+  // In few steps: what looks for a file in each directory above it looks in all of them.
+  'a path that is too long': `/tmp/${`${'x'.repeat(200)}/`.repeat(25)}x`,
   'a null byte': '/tmp/a\0b',
   'a place below a file': '/etc/hostname/x',
   'a place where nothing can be made': '/proc/nowhere/x',

@@ -20,7 +20,7 @@ const OWN_PROCESS = [
   /\bspyOn\(process\b/,
   /\bprocess\.chdir\(/,
   /\bprocess\.env(\.\w+|\[[^\]]+\]) = |\bdelete process\.env\b/,
-  /\bprocess\.(memoryUsage|getActiveResourcesInfo)\b|\bqueryObjects\(|\/proc\/self\/fd\b/,
+  /\bprocess\.(memoryUsage|getActiveResourcesInfo)\b|\bqueryObjects\(|\/proc\/self\/fd['"]/,
 ]
 
 /** They run the engine of a cluster, which needs a newer Node than the product. */

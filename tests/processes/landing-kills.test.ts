@@ -15,7 +15,7 @@ import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { execa } from 'execa'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { ClaudeAgentError } from '../../src/events/errors/base.ts'
 import type { LandingEntry } from '../../src/landing/landings.ts'
@@ -231,10 +231,6 @@ test.runIf(canStopGit)(
   async () => {
     const one = await world()
     const { live, saved, path, settled, socket } = one
-    const { PATH } = process.env
-    onTestFinished(() => {
-      process.env.PATH = PATH
-    })
     const all: string[] = []
     let count = 0
     let victim: number | undefined
@@ -251,11 +247,11 @@ test.runIf(canStopGit)(
       copy(saved, live)
       count = 0
       where = ''
-      process.env.PATH = path
+      vi.stubEnv('PATH', path)
       try {
         return await settled()
       } finally {
-        process.env.PATH = PATH
+        vi.unstubAllEnvs()
       }
     }
     check(one, await landed(), [], 'not killed')

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:f
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { execaSync } from 'execa'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
 import { WorkspaceError } from '../../../src/events/errors/workspace.ts'
 import { filesOperations } from '../../../src/workspaces/files/operations.ts'
@@ -111,21 +111,18 @@ exec '${real}' "$@"
     { mode: 0o755 },
   )
   const { PATH } = process.env
-  onTestFinished(() => {
-    process.env.PATH = PATH
-  })
   /** How many were started. */
   return async (victim: number, work: () => Promise<void>) => {
     await writeFile(count, '')
     await writeFile(`${count}.victim`, String(victim))
-    process.env.PATH = `${bin}${delimiter}${PATH}`
+    vi.stubEnv('PATH', `${bin}${delimiter}${PATH}`)
     try {
       await work()
     } catch (error) {
       const died = (await readFile(count, 'utf8')).split('\n')[victim - 1]
       throw new Error(`after a kill of: git ${died}`, { cause: error })
     } finally {
-      process.env.PATH = PATH
+      vi.unstubAllEnvs()
     }
     return (await readFile(count, 'utf8')).split('\n').length - 1
   }
