@@ -1000,7 +1000,7 @@ export const MUTATIONS = [
     ],
     [
       'a plan knows only the agents that are there',
-      'src/patterns/runs/runs.ts',
+      'src/patterns/runs/workflow-builder.ts',
       'if (isMissing) return configFingerprint(await this.#agents.configOf(options))',
       '',
     ],
@@ -1042,13 +1042,13 @@ export const MUTATIONS = [
     },
     [
       'those that were created stay',
-      'src/patterns/runs/runs.ts',
+      'src/patterns/runs/workflow-builder.ts',
       'for (const { id } of created) await this.#agents.remove(id, { force: true }).catch(() => {})',
       'void created',
     ],
     [
       'those that are there are created again',
-      'src/patterns/runs/runs.ts',
+      'src/patterns/runs/workflow-builder.ts',
       "if ((await this.#agents.stateOf(options.id)).value !== 'absent') continue",
       '',
     ],
@@ -1062,13 +1062,13 @@ export const MUTATIONS = [
     },
     [
       'it has the turns of other tasks',
-      'src/patterns/runs/files.ts',
+      'src/patterns/runs/reading/files.ts',
       'if (!tasks.has(taskId)) continue',
       'void tasks',
     ],
     [
       'it has what was done between its turns',
-      'src/patterns/runs/files.ts',
+      'src/patterns/runs/reading/files.ts',
       'if (last?.to === before) stretches',
       'if (last) stretches',
     ],
@@ -3783,9 +3783,9 @@ export const MUTATIONS = [
     },
     [
       'a changed definition is taken without a word',
-      'src/patterns/runs/runs.ts',
-      'if (hasChanged(context, hash)) throw',
-      'if (hasChanged(context, null)) throw',
+      'src/patterns/runs/workflow-builder.ts',
+      'if (hasChanged(context, built)) throw',
+      'if (hasChanged(context, { ...built, hash: null })) throw',
     ],
     [
       'the parts of a workflow do not count',
@@ -3818,8 +3818,8 @@ export const MUTATIONS = [
     [
       'what was paused is resumed as well',
       'src/patterns/runs/runs.ts',
-      'streams({ prefix: STREAMS, open: true }))\n      decided',
-      'streams({ prefix: STREAMS }))\n      decided',
+      'streams({ prefix: RUN_STREAMS, open: true }))\n      decided',
+      'streams({ prefix: RUN_STREAMS }))\n      decided',
     ],
   ),
   ...breaking(

@@ -129,7 +129,6 @@ export {
 
 // Runs
 
-export type { AgentRunDiff, RunDiff, RunDiffOptions } from './patterns/runs/files.ts'
 export type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 export type { RunSnapshot, RunStatus } from './patterns/runs/machine.ts'
 export type {
@@ -141,6 +140,7 @@ export type {
   RunOptions,
 } from './patterns/runs/options.ts'
 export type { ReusedStep, RunPlan } from './patterns/runs/plan.ts'
+export type { AgentRunDiff, RunDiff, RunDiffOptions } from './patterns/runs/reading/files.ts'
 export type { RecordedStep } from './patterns/runs/recorded-steps.ts'
 export { Run } from './patterns/runs/run.ts'
 export type { StepEvent } from './patterns/runs/step-event.ts'

@@ -58,7 +58,7 @@ import type { ReplayOptions } from './history/replay-stream.ts'
 import type { RecordedFact } from './history/typed-facts.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
 import type { InboxEntry } from './inbox/entry.ts'
-import type { Approval, Inbox } from './inbox/inbox.ts'
+import type { Approval, Inbox, InboxParts } from './inbox/inbox.ts'
 import { callableInbox, type InboxStream } from './inbox/stream.ts'
 import type { LandingEntry, Landings, LandOptions } from './landing/landings.ts'
 import type { LandWork } from './landing/step-landing.ts'
@@ -76,7 +76,6 @@ import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.
 import { type ParallelOptions, parallel } from './patterns/parallel.ts'
 import type { Pattern, Step } from './patterns/pattern.ts'
 import { pipeline, type Stage } from './patterns/pipeline.ts'
-import type { RunDiff, RunDiffOptions } from './patterns/runs/files.ts'
 import type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 import type { runMachine } from './patterns/runs/machine.ts'
 import type {
@@ -89,6 +88,7 @@ import type {
   Workflow,
 } from './patterns/runs/options.ts'
 import type { RunPlan } from './patterns/runs/plan.ts'
+import type { RunDiff, RunDiffOptions } from './patterns/runs/reading/files.ts'
 import type { Run } from './patterns/runs/run.ts'
 import { Runs } from './patterns/runs/runs.ts'
 import type { WorkflowResult } from './patterns/runs/workflow-result.ts'
@@ -257,7 +257,10 @@ export class Orchestrator implements AsyncDisposable {
         ...environment,
         operations: landingOperations(baseDir, clock),
         agent: (id) => this.#agents.folded(id),
-        agentsOf: async (run) => [...new Set((await this.#runs.show(run)).taken.map(({ worker }) => worker))],
+        agentsOf: async (run) => {
+          const { taken } = await this.#runs.recorded.show(run)
+          return [...new Set(taken.map(({ worker }) => worker))]
+        },
       })
     }
     this.#openDesk = onceDone(async () => {
@@ -273,7 +276,7 @@ export class Orchestrator implements AsyncDisposable {
         isTaking: () => this.#intake.isOpen,
         checkAgent: (id) => this.#agents.get(id),
         checkWorkflow: async (workflow) => {
-          const reference = await this.#runs.sealed(byName(workflow))
+          const reference = await this.#runs.workflows.sealed(byName(workflow))
           if (reference.kind === 'program')
             this.#assertAlone('A workflow that this program offers', 'Give it as data, such as a module.')
           return reference
@@ -297,7 +300,11 @@ export class Orchestrator implements AsyncDisposable {
     this.#loadInbox = onceDone(async () => {
       const { Inbox } = await import('./inbox/inbox.ts')
       const { landings, schedules } = this
-      const parts = { store, agents: this.#agents, runs: this.#runs, admission, accounts }
+      const runs: InboxParts['runs'] = {
+        list: (which) => this.#runs.recorded.list(which),
+        cancel: (...run) => this.#runs.cancel(...run),
+      }
+      const parts = { store, agents: this.#agents, runs, admission, accounts }
       return new Inbox({ ...parts, held: this.#heldTasks, landings, schedules })
     })
   }
@@ -716,7 +723,7 @@ export class Orchestrator implements AsyncDisposable {
   async #checkScope(scope: BudgetScope): Promise<void> {
     placeOf(scope)
     if (scope.agent !== undefined) await this.#open.#agents.get(scope.agent)
-    if (scope.run !== undefined) await this.#open.#runs.assertKnown(scope.run)
+    if (scope.run !== undefined) await this.#open.#runs.recorded.assertKnown(scope.run)
   }
 
   /** The accounts that pay for calls: how far their limits are used, and whether they wait or are held. */
@@ -848,9 +855,9 @@ export class Orchestrator implements AsyncDisposable {
 
   /** The runs of workflows: what they have done, and how they continue. */
   readonly runs: OrchestratorRuns = {
-    list: async (which) => this.#open.#runs.list(which),
-    show: async (runId) => this.#open.#runs.show(runId),
-    diff: async (runId, options) => this.#open.#runs.diff(runId, options),
+    list: async (which) => this.#open.#runs.recorded.list(which),
+    show: async (runId) => this.#open.#runs.recorded.show(runId),
+    diff: async (runId, options) => this.#open.#runs.recorded.diff(runId, options),
     result: async (runId) => this.#open.#runs.result(runId),
     plan: async (runId, workflow) => this.#open.#runs.plan(runId, byName(workflow)),
     resume: (runId, workflow, options) => this.#working.#runs.resume(runId, byName(workflow), options),
