@@ -2474,7 +2474,7 @@ export const MUTATIONS = [
     { [BUDGETS]: ['hold the second task without a request', 'of zero holds everything'] },
     [
       'everything fits',
-      'src/actors/admission/budget.ts',
+      'src/actors/admission/budget-arithmetic.ts',
       'left === null || (left > 0 && needed <= left)',
       'left === null || needed >= 0',
     ],
@@ -2484,7 +2484,7 @@ export const MUTATIONS = [
     { [BUDGETS]: ['The next call is estimated at the mean', 'but not at the cost of its last one'] },
     [
       'the last call does not count',
-      'src/actors/admission/budget.ts',
+      'src/actors/admission/budget-arithmetic.ts',
       'largest([mean, lastCost ?? mean, minimum])',
       'largest([mean, minimum])',
     ],
@@ -4586,7 +4586,7 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
-    'The failure of a run that nobody awaits is heard of',
+    'The failure of a run that is not awaited is reported',
     { 'tests/patterns/runs/promise.test.ts': ['the failure of a run that nobody awaits is heard of'] },
     [
       'no failure is heard of',
@@ -4596,7 +4596,7 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
-    'The failure of a run that nobody awaits is heard of',
+    'The failure of a run that is not awaited is reported',
     { 'tests/patterns/runs/promise.test.ts': ['nothing is heard of a run that is awaited'] },
     [
       'what is left on closing is heard of',

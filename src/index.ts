@@ -104,7 +104,7 @@ export type { FiredSchedule, ScheduleInfo, ScheduleOptions } from './schedules/s
 // Limits, accounts, budgets and held tasks
 
 export type { AccountInfo } from './actors/admission/accounts.ts'
-export type { BudgetInfo, BudgetScope } from './actors/admission/budget.ts'
+export type { BudgetInfo, BudgetScope } from './actors/admission/budget-scope.ts'
 export type { HeldTask, Rejection, Verdict } from './actors/agent/tasks/held.ts'
 export type { OfAgent } from './actors/agent/tasks/held-tasks.ts'
 export type { LateAnswer } from './actors/agent/tasks/late-answers.ts'

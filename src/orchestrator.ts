@@ -1,10 +1,9 @@
 /** The facade: a team of agents, the log that they live in, and what can be done with both. */
 import { randomUUID } from 'node:crypto'
-import { resolve } from 'node:path'
 import { concatAll, defer, type Observable } from 'rxjs'
 import { type AccountInfo, Accounts } from './actors/admission/accounts.ts'
 import { type Admission, localAdmission } from './actors/admission/admission.ts'
-import { type BudgetInfo, type BudgetScope, placeOf } from './actors/admission/budget.ts'
+import { type BudgetInfo, type BudgetScope, placeOf } from './actors/admission/budget-scope.ts'
 import { Budgets } from './actors/admission/budgets.ts'
 import { Governor, governorLimits } from './actors/admission/governor.ts'
 import type { AgentEnvironment, Recovery } from './actors/agent/environment.ts'
@@ -101,6 +100,7 @@ import { liveOwner, lockStore, type StoreLock } from './store/level/lock.ts'
 import { levelStore } from './store/level/store.ts'
 import type { TeamDesk } from './team/desk.ts'
 import type { WorkflowReference } from './workflows/pattern.ts'
+import { agentDirectories } from './workspaces/directories.ts'
 import { inputLimits } from './workspaces/inputs/limits.ts'
 import { thisPlace } from './workspaces/place.ts'
 
@@ -329,13 +329,9 @@ export class Orchestrator implements AsyncDisposable {
       session: sessionPersistence ? ('chain' as const) : ('fresh' as const),
       replaceInputs,
       inputLimits: inputLimits(limits),
-      directories: (agent: string) => {
-        const own = resolve(baseDir, 'agents', agent)
-        // Where workers share them, each agent has a repository of its own: one has one writer.
-        const snapshots = options.residency?.sharedDir ? { snapshots: resolve(own, 'files.git') } : {}
-        const directories = { workspace: resolve(own, 'workspace'), home: resolve(own, 'home') }
-        return { ...directories, base: baseDir, ...snapshots }
-      },
+      // A repository has one writer: where workers share a base directory, each agent has its own.
+      directories: (agent: string) =>
+        agentDirectories(baseDir, agent, { ownSnapshots: options.residency?.sharedDir ?? false }),
     }
   }
 
