@@ -79,7 +79,7 @@ export class Notifier {
     }
   }
 
-  /** Whether the receiver goes on to the next one: this one was delivered, or given up. */
+  /** Whether the receiver continues with the next one: this one was delivered, or given up. */
   async #deliver(receiver: NotificationReceiver, notification: Notification): Promise<boolean> {
     const { deliver, logger } = this.#parts
     const fields = { receiver: receiverId(receiver), notification: notification.id, type: notification.type }
