@@ -51,12 +51,12 @@ export const MUTATIONS = [
   ...breaking(
     'A call that asks another agent leaves a place for the answer',
     {
-      'tests/messages/places.test.ts': [
+      'tests/messages/asking-places.test.ts': [
         'leave a place to one that works, however many ask and are answered, and whatever the limit becomes',
       ],
       'tests/team/flood.test.ts': ['A call that floods is refused in words that say what to do instead'],
     },
-    ['the last place is taken as well', 'src/messages/places.ts', 'calls >= room', 'calls > room'],
+    ['the last place is taken as well', 'src/messages/asking-places.ts', 'calls >= room', 'calls > room'],
     [
       'any number of answers is waited for at a time',
       'src/team/flood.ts',
@@ -3495,7 +3495,7 @@ export const MUTATIONS = [
       'the place is kept before the delivery',
       'src/notifications/notifier.ts',
       '        if (isFor && !(await this.#deliver(receiver, notification))) return\n',
-      '        await this.#places.advance(id, recorded.position, isFor)\n        if (isFor && !(await this.#deliver(receiver, notification))) return\n',
+      '        await this.#positions.advance(id, recorded.position, isFor)\n        if (isFor && !(await this.#deliver(receiver, notification))) return\n',
     ],
     [
       'the next one does not wait for one that failed',

@@ -463,12 +463,12 @@ export class Orchestrator implements AsyncDisposable {
   async #notify(receivers: readonly NotificationReceiver[]): Promise<void> {
     const { Notifier } = await import('./notifications/notifier.ts')
     const { deliverer } = await import('./notifications/receivers.ts')
-    const { placeFile } = await import('./notifications/places.ts')
+    const { positionsFile } = await import('./notifications/positions.ts')
     const clock = this.#clock
     this.#notifier = await Notifier.open({
       ...{ receivers, store: this.store, clock, logger: this.#logger },
       facts: (after) => this.#feed.events(after),
-      places: placeFile(this.baseDir),
+      positions: positionsFile(this.baseDir),
       deliver: deliverer({ clock }),
     }).catch((error) => {
       // Work does not depend on it, and what happens meanwhile is told by the next owner that can.
