@@ -51,12 +51,12 @@ export const MUTATIONS = [
   ...breaking(
     'A call that asks another agent leaves a place for the answer',
     {
-      'tests/messages/places.test.ts': [
+      'tests/messages/asking-places.test.ts': [
         'leave a place to one that works, however many ask and are answered, and whatever the limit becomes',
       ],
       'tests/team/flood.test.ts': ['A call that floods is refused in words that say what to do instead'],
     },
-    ['the last place is taken as well', 'src/messages/places.ts', 'calls >= room', 'calls > room'],
+    ['the last place is taken as well', 'src/messages/asking-places.ts', 'calls >= room', 'calls > room'],
     [
       'any number of answers is waited for at a time',
       'src/team/flood.ts',
@@ -1000,7 +1000,7 @@ export const MUTATIONS = [
     ],
     [
       'a plan knows only the agents that are there',
-      'src/patterns/runs/runs.ts',
+      'src/patterns/runs/workflow-builder.ts',
       'if (isMissing) return configFingerprint(await this.#agents.configOf(options))',
       '',
     ],
@@ -1042,13 +1042,13 @@ export const MUTATIONS = [
     },
     [
       'those that were created stay',
-      'src/patterns/runs/runs.ts',
+      'src/patterns/runs/workflow-builder.ts',
       'for (const { id } of created) await this.#agents.remove(id, { force: true }).catch(() => {})',
       'void created',
     ],
     [
       'those that are there are created again',
-      'src/patterns/runs/runs.ts',
+      'src/patterns/runs/workflow-builder.ts',
       "if ((await this.#agents.stateOf(options.id)).value !== 'absent') continue",
       '',
     ],
@@ -1062,13 +1062,13 @@ export const MUTATIONS = [
     },
     [
       'it has the turns of other tasks',
-      'src/patterns/runs/files.ts',
+      'src/patterns/runs/reading/files.ts',
       'if (!tasks.has(taskId)) continue',
       'void tasks',
     ],
     [
       'it has what was done between its turns',
-      'src/patterns/runs/files.ts',
+      'src/patterns/runs/reading/files.ts',
       'if (last?.to === before) stretches',
       'if (last) stretches',
     ],
@@ -2474,7 +2474,7 @@ export const MUTATIONS = [
     { [BUDGETS]: ['hold the second task without a request', 'of zero holds everything'] },
     [
       'everything fits',
-      'src/actors/admission/budget.ts',
+      'src/actors/admission/budget-arithmetic.ts',
       'left === null || (left > 0 && needed <= left)',
       'left === null || needed >= 0',
     ],
@@ -2484,7 +2484,7 @@ export const MUTATIONS = [
     { [BUDGETS]: ['The next call is estimated at the mean', 'but not at the cost of its last one'] },
     [
       'the last call does not count',
-      'src/actors/admission/budget.ts',
+      'src/actors/admission/budget-arithmetic.ts',
       'largest([mean, lastCost ?? mean, minimum])',
       'largest([mean, minimum])',
     ],
@@ -3495,7 +3495,7 @@ export const MUTATIONS = [
       'the place is kept before the delivery',
       'src/notifications/notifier.ts',
       '        if (isFor && !(await this.#deliver(receiver, notification))) return\n',
-      '        await this.#places.advance(id, recorded.position, isFor)\n        if (isFor && !(await this.#deliver(receiver, notification))) return\n',
+      '        await this.#positions.advance(id, recorded.position, isFor)\n        if (isFor && !(await this.#deliver(receiver, notification))) return\n',
     ],
     [
       'the next one does not wait for one that failed',
@@ -3783,9 +3783,9 @@ export const MUTATIONS = [
     },
     [
       'a changed definition is taken without a word',
-      'src/patterns/runs/runs.ts',
-      'if (hasChanged(context, hash)) throw',
-      'if (hasChanged(context, null)) throw',
+      'src/patterns/runs/workflow-builder.ts',
+      'if (hasChanged(context, built)) throw',
+      'if (hasChanged(context, { ...built, hash: null })) throw',
     ],
     [
       'the parts of a workflow do not count',
@@ -3818,8 +3818,8 @@ export const MUTATIONS = [
     [
       'what was paused is resumed as well',
       'src/patterns/runs/runs.ts',
-      'streams({ prefix: STREAMS, open: true }))\n      decided',
-      'streams({ prefix: STREAMS }))\n      decided',
+      'streams({ prefix: RUN_STREAMS, open: true }))\n      decided',
+      'streams({ prefix: RUN_STREAMS }))\n      decided',
     ],
   ),
   ...breaking(
@@ -4623,7 +4623,7 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
-    'The failure of a run that nobody awaits is heard of',
+    'The failure of a run that is not awaited is reported',
     { 'tests/patterns/runs/promise.test.ts': ['the failure of a run that nobody awaits is heard of'] },
     [
       'no failure is heard of',
@@ -4633,7 +4633,7 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
-    'The failure of a run that nobody awaits is heard of',
+    'The failure of a run that is not awaited is reported',
     { 'tests/patterns/runs/promise.test.ts': ['nothing is heard of a run that is awaited'] },
     [
       'what is left on closing is heard of',

@@ -73,7 +73,7 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 }
 
 /**
- * What work comes to, or `late` once its time is up; the work itself goes on.
+ * What work comes to, or `late` once its time is up; the work itself continues.
  *
  * @param since Its time counts from when this aborts.
  */

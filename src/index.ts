@@ -105,7 +105,7 @@ export type { FiredSchedule, ScheduleInfo, ScheduleOptions } from './schedules/s
 // Limits, accounts, budgets and held tasks
 
 export type { AccountInfo } from './actors/admission/accounts.ts'
-export type { BudgetInfo, BudgetScope } from './actors/admission/budget.ts'
+export type { BudgetInfo, BudgetScope } from './actors/admission/budget-scope.ts'
 export type { HeldTask, Rejection, Verdict } from './actors/agent/tasks/held.ts'
 export type { OfAgent } from './actors/agent/tasks/held-tasks.ts'
 export type { LateAnswer } from './actors/agent/tasks/late-answers.ts'
@@ -130,7 +130,6 @@ export {
 
 // Runs
 
-export type { AgentRunDiff, RunDiff, RunDiffOptions } from './patterns/runs/files.ts'
 export type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 export type { RunSnapshot, RunStatus } from './patterns/runs/machine.ts'
 export type {
@@ -142,6 +141,7 @@ export type {
   RunOptions,
 } from './patterns/runs/options.ts'
 export type { ReusedStep, RunPlan } from './patterns/runs/plan.ts'
+export type { AgentRunDiff, RunDiff, RunDiffOptions } from './patterns/runs/reading/files.ts'
 export type { RecordedStep } from './patterns/runs/recorded-steps.ts'
 export { Run } from './patterns/runs/run.ts'
 export type { StepEvent } from './patterns/runs/step-event.ts'

@@ -1,10 +1,9 @@
 /** The facade: a team of agents, the log that they live in, and what can be done with both. */
 import { randomUUID } from 'node:crypto'
-import { resolve } from 'node:path'
 import { concatAll, defer, type Observable } from 'rxjs'
 import { type AccountInfo, Accounts } from './actors/admission/accounts.ts'
 import { type Admission, localAdmission } from './actors/admission/admission.ts'
-import { type BudgetInfo, type BudgetScope, placeOf } from './actors/admission/budget.ts'
+import { type BudgetInfo, type BudgetScope, placeOf } from './actors/admission/budget-scope.ts'
 import { Budgets } from './actors/admission/budgets.ts'
 import { Governor, governorLimits } from './actors/admission/governor.ts'
 import type { AgentEnvironment, Recovery } from './actors/agent/environment.ts'
@@ -59,7 +58,7 @@ import type { ReplayOptions } from './history/replay-stream.ts'
 import type { RecordedFact } from './history/typed-facts.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
 import type { InboxEntry } from './inbox/entry.ts'
-import type { Approval, Inbox } from './inbox/inbox.ts'
+import type { Approval, Inbox, InboxParts } from './inbox/inbox.ts'
 import { callableInbox, type InboxStream } from './inbox/stream.ts'
 import type { LandingEntry, Landings, LandOptions } from './landing/landings.ts'
 import type { LandWork } from './landing/step-landing.ts'
@@ -77,7 +76,6 @@ import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.
 import { type ParallelOptions, parallel } from './patterns/parallel.ts'
 import type { Pattern, Step } from './patterns/pattern.ts'
 import { pipeline, type Stage } from './patterns/pipeline.ts'
-import type { RunDiff, RunDiffOptions } from './patterns/runs/files.ts'
 import type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 import type { runMachine } from './patterns/runs/machine.ts'
 import type {
@@ -90,6 +88,7 @@ import type {
   Workflow,
 } from './patterns/runs/options.ts'
 import type { RunPlan } from './patterns/runs/plan.ts'
+import type { RunDiff, RunDiffOptions } from './patterns/runs/reading/files.ts'
 import type { Run } from './patterns/runs/run.ts'
 import { Runs } from './patterns/runs/runs.ts'
 import type { WorkflowResult } from './patterns/runs/workflow-result.ts'
@@ -102,6 +101,7 @@ import { liveOwner, lockStore, type StoreLock } from './store/level/lock.ts'
 import { levelStore } from './store/level/store.ts'
 import type { TeamDesk } from './team/desk.ts'
 import type { WorkflowReference } from './workflows/pattern.ts'
+import { agentDirectories } from './workspaces/directories.ts'
 import { inputLimits } from './workspaces/inputs/limits.ts'
 import { thisPlace } from './workspaces/place.ts'
 
@@ -258,7 +258,10 @@ export class Orchestrator implements AsyncDisposable {
         ...environment,
         operations: landingOperations(baseDir, clock),
         agent: (id) => this.#agents.folded(id),
-        agentsOf: async (run) => [...new Set((await this.#runs.show(run)).taken.map(({ worker }) => worker))],
+        agentsOf: async (run) => {
+          const { taken } = await this.#runs.recorded.show(run)
+          return [...new Set(taken.map(({ worker }) => worker))]
+        },
       })
     }
     this.#openDesk = onceDone(async () => {
@@ -281,7 +284,7 @@ export class Orchestrator implements AsyncDisposable {
         isTaking: () => this.#intake.isOpen,
         checkAgent: (id) => this.#agents.get(id),
         checkWorkflow: async (workflow) => {
-          const reference = await this.#runs.sealed(byName(workflow))
+          const reference = await this.#runs.workflows.sealed(byName(workflow))
           if (reference.kind === 'program')
             this.#assertAlone('A workflow that this program offers', 'Give it as data, such as a module.')
           return reference
@@ -305,7 +308,11 @@ export class Orchestrator implements AsyncDisposable {
     this.#loadInbox = onceDone(async () => {
       const { Inbox } = await import('./inbox/inbox.ts')
       const { landings, schedules } = this
-      const parts = { store, agents: this.#agents, runs: this.#runs, admission, accounts }
+      const runs: InboxParts['runs'] = {
+        list: (which) => this.#runs.recorded.list(which),
+        cancel: (...run) => this.#runs.cancel(...run),
+      }
+      const parts = { store, agents: this.#agents, runs, admission, accounts }
       return new Inbox({ ...parts, held: this.#heldTasks, landings, schedules })
     })
   }
@@ -330,13 +337,9 @@ export class Orchestrator implements AsyncDisposable {
       session: sessionPersistence ? ('chain' as const) : ('fresh' as const),
       replaceInputs,
       inputLimits: inputLimits(limits),
-      directories: (agent: string) => {
-        const own = resolve(baseDir, 'agents', agent)
-        // Where workers share them, each agent has a repository of its own: one has one writer.
-        const snapshots = options.residency?.sharedDir ? { snapshots: resolve(own, 'files.git') } : {}
-        const directories = { workspace: resolve(own, 'workspace'), home: resolve(own, 'home') }
-        return { ...directories, base: baseDir, ...snapshots }
-      },
+      // A repository has one writer: where workers share a base directory, each agent has its own.
+      directories: (agent: string) =>
+        agentDirectories(baseDir, agent, { ownSnapshots: options.residency?.sharedDir ?? false }),
     }
   }
 
@@ -468,12 +471,12 @@ export class Orchestrator implements AsyncDisposable {
   async #notify(receivers: readonly NotificationReceiver[]): Promise<void> {
     const { Notifier } = await import('./notifications/notifier.ts')
     const { deliverer } = await import('./notifications/receivers.ts')
-    const { placeFile } = await import('./notifications/places.ts')
+    const { positionsFile } = await import('./notifications/positions.ts')
     const clock = this.#clock
     this.#notifier = await Notifier.open({
       ...{ receivers, store: this.store, clock, logger: this.#logger },
       facts: (after) => this.#feed.events(after),
-      places: placeFile(this.baseDir),
+      positions: positionsFile(this.baseDir),
       deliver: deliverer({ clock }),
     }).catch((error) => {
       // Work does not depend on it, and what happens meanwhile is told by the next owner that can.
@@ -724,7 +727,7 @@ export class Orchestrator implements AsyncDisposable {
   async #checkScope(scope: BudgetScope): Promise<void> {
     placeOf(scope)
     if (scope.agent !== undefined) await this.#open.#agents.get(scope.agent)
-    if (scope.run !== undefined) await this.#open.#runs.assertKnown(scope.run)
+    if (scope.run !== undefined) await this.#open.#runs.recorded.assertKnown(scope.run)
   }
 
   /** The accounts that pay for calls: how far their limits are used, and whether they wait or are held. */
@@ -856,9 +859,9 @@ export class Orchestrator implements AsyncDisposable {
 
   /** The runs of workflows: what they have done, and how they continue. */
   readonly runs: OrchestratorRuns = {
-    list: async (which) => this.#open.#runs.list(which),
-    show: async (runId) => this.#open.#runs.show(runId),
-    diff: async (runId, options) => this.#open.#runs.diff(runId, options),
+    list: async (which) => this.#open.#runs.recorded.list(which),
+    show: async (runId) => this.#open.#runs.recorded.show(runId),
+    diff: async (runId, options) => this.#open.#runs.recorded.diff(runId, options),
     result: async (runId) => this.#open.#runs.result(runId),
     plan: async (runId, workflow) => this.#open.#runs.plan(runId, byName(workflow)),
     resume: (runId, workflow, options) => this.#working.#runs.resume(runId, byName(workflow), options),

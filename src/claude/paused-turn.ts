@@ -1,4 +1,4 @@
-/** Continues a call whose turn the service has paused: the model is asked to go on, in the same session. */
+/** Continues a call whose turn the service has paused: the model is asked to continue, in the same session. */
 import type { AgentRunner, Call, CallMessage, CallResult, CallSpending } from './runner.ts'
 import { addUsage, NO_USAGE } from './usage.ts'
 

@@ -27,7 +27,7 @@ export interface Call {
   readonly directories: AgentDirectories
 }
 
-/** With it, the server of a call reaches the team, as nobody but its agent. It is a secret of the call. */
+/** With it, the server of a call reaches the team, as its agent and no other. It is a secret of the call. */
 export interface TeamPass {
   readonly socket: string
   readonly token: string
@@ -111,7 +111,7 @@ export interface CallSpending {
   /** US dollars. */
   readonly costUsd: number
   readonly usage: Usage
-  /** Nobody reported it: it follows from what the call had said when it was cut off, or from what tokens usually cost. */
+  /** It was not reported: it follows from what the call had said when it was cut off, or from what tokens usually cost. */
   readonly estimated?: true
 }
 

@@ -168,7 +168,7 @@ const definitions = {
       leftMs: Schema.optionalKey(Count),
       /** The parent cannot be continued: a new session gets its conversation as text. */
       rebuilt: Schema.optionalKey(Schema.Literal(true)),
-      /** Its workspace was empty, as ever before: there was nothing to save. */
+      /** Its workspace was empty, and always had been: there was nothing to save. */
       empty: Schema.optionalKey(Schema.Literal(true)),
       ...messagesReadIfAny,
     }),

@@ -4,6 +4,7 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { codeOf } from '../events/errors/phrases.ts'
 import { visible, visibleName } from '../events/hidden-characters.ts'
 import { isJsonObject, type Json, type JsonObject } from '../events/json.ts'
+import { agentDirectories } from '../workspaces/directories.ts'
 import { readFileAt } from '../workspaces/files/tree-files.ts'
 import { openDirectory } from '../workspaces/inputs/directory.ts'
 import type { InboxEntry, ProposedChange } from './entry.ts'
@@ -30,7 +31,7 @@ export async function proposedChange(
   if (agent === null || tool === null || baseDir === undefined || !Object.hasOwn(CHANGES, tool)) return null
   const changed = CHANGES[tool as keyof typeof CHANGES]
   if (!isJsonObject(input) || typeof input.file_path !== 'string') return null
-  const workspace = resolve(baseDir, 'agents', agent, 'workspace')
+  const { workspace } = agentDirectories(baseDir, agent)
   const written = resolve(workspace, input.file_path)
   const told = { patch: [], moreLines: 0 }
   let path = relative(workspace, written)

@@ -1,5 +1,5 @@
 /** Collects what waits for a person, from states and facts: it changes nothing, and costs what it shows. */
-import { type BudgetInfo, commandToRaise } from '../actors/admission/budget.ts'
+import { type BudgetInfo, commandToRaise } from '../actors/admission/budget-scope.ts'
 import type { AgentInfo } from '../actors/agent/list.ts'
 import type { AgentSnapshot } from '../actors/agent/machine.ts'
 import type { QueuedTask } from '../actors/agent/state.ts'

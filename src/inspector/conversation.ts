@@ -1,6 +1,4 @@
 /** An agent's conversation at a version: its turns with what was asked, answered, tried and changed, and what else happened to it. */
-
-import { join } from 'node:path'
 import { Mailbox } from '../actors/engine/mailbox.ts'
 import { toolUsesOf } from '../claude/session/tool-uses.ts'
 import type { Recorded } from '../events/envelope.ts'
@@ -8,6 +6,7 @@ import { ClaudeAgentError } from '../events/errors/base.ts'
 import { visible, visibleName } from '../events/hidden-characters.ts'
 import type { Json } from '../events/json.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { agentDirectories } from '../workspaces/directories.ts'
 import { forkOfAgent } from './acts/forks.ts'
 import { textView } from './facts.ts'
 import { changesFiles } from './files.ts'
@@ -272,7 +271,7 @@ export function toolsOf(baseDir: string | undefined, id: string, sessionId: stri
   const missing = (problem: string): ToolsView => ({ problem, tools: [] })
   if (baseDir === undefined) return Promise.resolve(missing('Transcripts are not here: only the log is.'))
   return transcripts.post(async () => {
-    const found = await toolUsesOf(join(baseDir, 'agents', id, 'home'), sessionId)
+    const found = await toolUsesOf(agentDirectories(baseDir, id).home, sessionId)
     if (found === null) return missing('The transcript of this turn is no longer there.')
     return {
       problem: null,

@@ -9,10 +9,10 @@ import { visible } from '../events/hidden-characters.ts'
 import { readBody } from '../owner/answers.ts'
 import type { Acting } from './acts/acting.ts'
 import { ACT, ActRequests, LARGEST_FORM } from './acts/requests.ts'
+import { pageAt } from './addresses.ts'
 import { type Asset, pageAssets } from './assets.ts'
 import { cookieWith, HEADERS, refusal } from './guard.ts'
 import { streamGrowth } from './live.ts'
-import { pageAt } from './places.ts'
 import { HANDLERS, type Inspected, RequestParameters } from './requests.ts'
 
 export interface InspectorServer {

@@ -24,7 +24,7 @@ import { isAgentAddress, streamName } from '../events/ids.ts'
 import { defined } from '../events/json.ts'
 import type { Amount } from '../events/options/budget.ts'
 import type { EventStore } from '../store/event-store.ts'
-import { AskingPlaces } from './places.ts'
+import { AskingPlaces } from './asking-places.ts'
 
 /** How many agents may wait for one another. */
 const MOST_WAITING = 8

@@ -1,13 +1,7 @@
 /** Which facts receivers are notified of, and in what words: a function of the log alone, so that a repetition says the same. */
-import {
-  type BudgetContext,
-  budgetHoldInWords,
-  budgetKinds,
-  commandToRaise,
-  nameOfBudget,
-  scopeOf,
-  UNLIMITED,
-} from '../actors/admission/budget.ts'
+import { type BudgetContext, budgetKinds } from '../actors/admission/budget.ts'
+import { UNLIMITED } from '../actors/admission/budget-arithmetic.ts'
+import { budgetHoldInWords, commandToRaise, nameOfBudget, scopeOf } from '../actors/admission/budget-scope.ts'
 import { toolHold } from '../actors/agent/tasks/deferral.ts'
 import { heldTask } from '../actors/agent/tasks/held.ts'
 import { type PlainState, plainFold } from '../actors/engine/compiled-fold.ts'
@@ -104,7 +98,7 @@ export class Noteworthy {
     }
   }
 
-  /** A step of a run is told by its run, which may go on without it. */
+  /** A step of a run is told by its run, which may continue without it. */
   async #ended(
     agent: string,
     fact: RecordedFact<'CallSucceeded' | 'TaskFailed' | 'TaskCancelled'>,

@@ -8,7 +8,7 @@ import { type Notification, type NotificationReceiver, receiverId } from '../eve
 import type { Logger } from '../logger.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { Noteworthy } from './noteworthy.ts'
-import { type PlaceFile, Places } from './places.ts'
+import { Positions, type PositionsFile } from './positions.ts'
 import type { Deliver } from './receivers.ts'
 
 /** How often one notification is tried in one process, and how long the pauses between are: they double up to the last one. */
@@ -24,7 +24,7 @@ export interface NotifierParts {
   readonly store: Pick<EventStore, 'storeId' | 'head' | 'read'>
   /** The facts after a position, and then new ones, until everything that was written before its end is delivered. */
   readonly facts: (after: number) => AsyncIterable<Recorded>
-  readonly places: PlaceFile
+  readonly positions: PositionsFile
   readonly deliver: Deliver
   readonly clock: Clock
   readonly logger: Logger
@@ -32,16 +32,16 @@ export interface NotifierParts {
 
 export class Notifier {
   readonly #parts: NotifierParts
-  readonly #places: Places
+  readonly #positions: Positions
   /** Nothing is tried a second time once it aborts. */
   readonly #closing = new AbortController()
   /** Ends the deliveries that take too long. */
   readonly #over = new AbortController()
   readonly #deliveries: Promise<unknown>
 
-  private constructor(parts: NotifierParts, places: Places) {
+  private constructor(parts: NotifierParts, positions: Positions) {
     this.#parts = parts
-    this.#places = places
+    this.#positions = positions
     this.#deliveries = Promise.all(parts.receivers.map((receiver) => this.#tell(receiver)))
   }
 
@@ -49,7 +49,7 @@ export class Notifier {
   static async open(parts: NotifierParts): Promise<Notifier> {
     const { receivers, store, logger } = parts
     const [ids, head, { storeId }] = [receivers.map(receiverId), await store.head(), store]
-    return new Notifier(parts, await Places.open(parts.places, { storeId, head, ids, logger }))
+    return new Notifier(parts, await Positions.open(parts.positions, { storeId, head, ids, logger }))
   }
 
   /** Tries what is left once, as far as that takes no longer than a few seconds. The facts must end. */
@@ -58,7 +58,7 @@ export class Notifier {
     await inTime(this.#parts.clock, this.#deliveries, CLOSES_WITHIN_MS, undefined)
     this.#over.abort()
     await this.#deliveries
-    await this.#places.save()
+    await this.#positions.save()
   }
 
   /** Never rejects. */
@@ -67,11 +67,11 @@ export class Notifier {
     const id = receiverId(receiver)
     const noteworthy = new Noteworthy(store)
     try {
-      for await (const recorded of facts(this.#places.of(id))) {
+      for await (const recorded of facts(this.#positions.of(id))) {
         const notification = await noteworthy.notification(recorded)
         const isFor = notification !== null && (receiver.on?.includes(notification.type as never) ?? true)
         if (isFor && !(await this.#deliver(receiver, notification))) return
-        await this.#places.advance(id, recorded.position, isFor)
+        await this.#positions.advance(id, recorded.position, isFor)
         if (this.#over.signal.aborted) return
       }
     } catch (error) {
@@ -79,7 +79,7 @@ export class Notifier {
     }
   }
 
-  /** Whether the receiver goes on to the next one: this one was delivered, or given up. */
+  /** Whether the receiver continues with the next one: this one was delivered, or given up. */
   async #deliver(receiver: NotificationReceiver, notification: Notification): Promise<boolean> {
     const { deliver, logger } = this.#parts
     const fields = { receiver: receiverId(receiver), notification: notification.id, type: notification.type }

@@ -205,7 +205,7 @@ export class OwnerCommands {
   }
 
   /**
-   * Tells a client what becomes of its request. Without the client, the work goes on.
+   * Tells a client what becomes of its request. The work continues without the client.
    *
    * @param left What it then waits for, once that is known: a function of what to call when it is held.
    */

@@ -53,7 +53,7 @@ export async function readingStore(
   }
   /**
    * What to read from now: a view that lags behind the log is replaced, unless it was opened since this was asked. Beside
-   * an owner that goes on writing, every view lags.
+   * an owner that keeps writing, every view lags.
    */
   const current = async (isOpenedSince = opening === undefined): Promise<Opened> => {
     if (closing.signal.aborted) throw new ClosedError({ what: 'store' })
@@ -92,7 +92,7 @@ export async function readingStore(
       return value
     throw new ClosedError({ what: 'store' })
   }
-  /** A list in the order of its positions goes on after the last one that was read. */
+  /** A list in the order of its positions continues after the last one that was read. */
   async function* onwards<T>(after: number, read: (store: ChainedStore, after: number) => AsyncIterable<T>) {
     let position = after
     const values = through((store) => read(store, position), always)

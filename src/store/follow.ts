@@ -190,7 +190,7 @@ export class Following {
     }
   }
 
-  /** Followers take turns of the event loop, so that what waits for an append goes on between them. */
+  /** Followers take turns of the event loop, so that what waits for an append continues between them. */
   #ownTurn(): Promise<void> {
     this.#turn = this.#turn.then(() => new Promise((resolve) => setImmediate(resolve)))
     return this.#turn

@@ -1,4 +1,5 @@
-/** The two directories of an agent, and the marker that identifies their processes. */
+/** Where the agents of a base directory live: their directories, their snapshots, and the marker that identifies their processes. */
+import { resolve } from 'node:path'
 
 /** Where an agent lives. `home` is outside `workspace`, so that what an agent writes cannot configure its next call. */
 export interface AgentDirectories {
@@ -14,3 +15,22 @@ export interface AgentDirectories {
 
 /** Identifies the agent a process belongs to, so that a sweep never kills processes of another store. */
 export const HOME_MARKER = 'CLAUDE_AGENTS_HOME'
+
+/** The folder of a base directory that has a folder for each agent. */
+export const agentsFolder = (baseDir: string): string => resolve(baseDir, 'agents')
+
+/** The repository of the snapshots of all agents. */
+export const snapshotsPath = (baseDir: string): string => resolve(baseDir, SNAPSHOTS)
+
+/** Where an agent lives in a base directory. `ownSnapshots`: its snapshots have a repository of their own. */
+export function agentDirectories(
+  baseDir: string,
+  agent: string,
+  { ownSnapshots = false } = {},
+): AgentDirectories & { readonly base: string } {
+  const own = resolve(agentsFolder(baseDir), agent)
+  const directories = { workspace: resolve(own, 'workspace'), home: resolve(own, 'home'), base: baseDir }
+  return ownSnapshots ? { ...directories, snapshots: resolve(own, SNAPSHOTS) } : directories
+}
+
+const SNAPSHOTS = 'files.git'

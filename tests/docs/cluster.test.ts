@@ -1,38 +1,18 @@
 /** The unit and the compose file of docs/cluster.md: systemd accepts the one, and the command accepts the options of both. */
-import { spawnSync } from 'node:child_process'
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
-import { parse } from 'yaml'
 import { workerCommand } from '../../src/cli/cluster/commands.ts'
-import { MAIN } from '../cli/command.ts'
-import { temporaryDirectory } from '../store/temporary.ts'
-import { blocks } from './documents.ts'
+import { hasSystemd, installed, servicesOf, verified } from './services.ts'
 
-const PAGE = 'docs/cluster.md'
-const [unit = ''] = blocks(PAGE, 'ini')
-const compose = parse(blocks(PAGE, 'yaml')[0] ?? '')
-const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
+const { unit, compose } = servicesOf('docs/cluster.md')
 
 /** The options that a line of words gives to `worker`. */
 const optionsOf = (line: string) => line.split(' worker ')[1]?.match(/--[a-z-]+/g) ?? []
 
 describe('The unit of a worker', () => {
   test.skipIf(!hasSystemd)('is one that systemd accepts without a warning', async () => {
-    const home = await temporaryDirectory()
-    await mkdir(join(home, 'my-project/node_modules/.bin'), { recursive: true })
-    await symlink(MAIN, join(home, 'my-project/node_modules/.bin/claude-agents'))
-    const file = join(home, 'claude-agents-worker.service')
-    await writeFile(file, unit)
-    const { status, stderr } = spawnSync('systemd-analyze', ['--user', '--man=no', 'verify', file], {
-      env: { ...process.env, HOME: home, XDG_RUNTIME_DIR: home },
-      encoding: 'utf8',
-    })
-    expect({ status, said: stderr.split('\n').filter((line) => line.includes('claude-agents')) }).toEqual({
-      status: 0,
-      said: [],
-    })
+    const worker = await installed(unit, 'claude-agents-worker.service')
+    expect(verified(worker)).toEqual({ status: 0, said: [] })
   })
 
   test('has more time to stop than its agents have to end their work', () => {

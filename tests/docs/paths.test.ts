@@ -2,6 +2,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { AgentEffect } from '../../src/actors/agent/decisions.ts'
+import { KINDS } from '../../src/history/kinds.ts'
+import type { LandingEffect } from '../../src/landing/machine.ts'
+import type { ScheduleEffect } from '../../src/schedules/machine.ts'
 import { ROOT, read } from './documents.ts'
 
 /** Paths in code font, from the root of the repository; `<topic>` and `*` stand for several. */
@@ -33,4 +37,35 @@ test('The reading path in docs/architecture.md can be read in an afternoon', () 
   const lines = files.map((file) => read(file).split('\n').length).reduce((sum, count) => sum + count, 0)
   expect(files.length).toBeGreaterThan(25)
   expect(lines).toBeLessThan(5300)
+})
+
+/** The compiler asks for all of them. */
+const EFFECTS = {
+  agent: { begin: true, wake: true, call: true, end: true, retry: true, deadline: true } satisfies Record<
+    AgentEffect['type'],
+    true
+  >,
+  landing: {
+    start: true,
+    merge: true,
+    judge: true,
+    move: true,
+    'merge-in': true,
+    ask: true,
+  } satisfies Record<LandingEffect['does'], true>,
+  schedule: { wait: true, begin: true } satisfies Record<ScheduleEffect['does'], true>,
+}
+
+test('The table of actors in docs/architecture.md has every kind, and the effects of each', () => {
+  const [, section = ''] = read('docs/architecture.md').split('\n## Which actors act by themselves\n')
+  const rows = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('| '))
+  const cells = rows.map((row) => row.split('|').map((cell) => cell.trim()))
+  const streams = cells.map(([, , stream = '']) => stream).join(' ')
+  expect(KINDS.map(({ kind }) => kind).filter((kind) => !streams.includes(`\`${kind}/`))).toEqual([])
+  for (const [kind, effects] of Object.entries(EFFECTS)) {
+    const [, , , named = ''] = cells.find(([, name]) => name === kind) ?? []
+    expect([...named.matchAll(/`([a-z-]+)`/g)].map(([, effect]) => effect).sort()).toEqual(
+      Object.keys(effects).sort(),
+    )
+  }
 })

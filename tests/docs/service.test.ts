@@ -1,31 +1,19 @@
 /** The unit and the container files of docs/service.md do what the page says: they are read there, and their commands run. */
-import { spawnSync } from 'node:child_process'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { execa, type Options } from 'execa'
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { parse } from 'yaml'
-import { MAIN } from '../cli/command.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { blocks } from './documents.ts'
+import { hasSystemd, type InstalledUnit, installed, servicesOf, verified } from './services.ts'
 
 const PAGE = 'docs/service.md'
-const [unit = ''] = blocks(PAGE, 'ini')
+const { unit, compose } = servicesOf(PAGE)
 const [dockerfile = ''] = blocks(PAGE, 'dockerfile')
-const compose = parse(blocks(PAGE, 'yaml')[0] ?? '')
 
-let home: string
-let project: string
-let file: string
+let service: InstalledUnit
 
 beforeEach(async () => {
-  home = await mkdtemp(join(tmpdir(), 'claude-agents-'))
-  onTestFinished(() => rm(home, { recursive: true, force: true }))
-  project = join(home, 'my-project')
-  file = join(home, 'claude-agents.service')
-  await mkdir(join(project, 'node_modules/.bin'), { recursive: true })
-  await symlink(MAIN, join(project, 'node_modules/.bin/claude-agents'))
-  await writeFile(file, unit)
+  service = await installed(unit, 'claude-agents.service')
 })
 
 /** The values of a key of the unit, as systemd reads them. */
@@ -33,7 +21,7 @@ const values = (key: string) =>
   unit
     .split('\n')
     .filter((line) => line.startsWith(`${key}=`))
-    .map((line) => line.slice(key.length + 1).replaceAll('%h', home))
+    .map((line) => line.slice(key.length + 1).replaceAll('%h', service.home))
 
 /** In seconds. */
 const seconds = (span: string) => Number.parseFloat(span) * (span.endsWith('min') ? 60 : 1)
@@ -43,6 +31,7 @@ function started(words: readonly string[], options: Options = {}) {
   const [program = '', ...rest] = words
   // Wherever the machine has its node.
   const path = [...values('Environment').map((one) => one.replace(/^PATH=/, '')), dirname(process.execPath)]
+  const { home, project } = service
   return execa(program, rest, {
     cwd: project,
     env: { HOME: home, PATH: [join(project, 'node_modules/.bin'), ...path].join(':') },
@@ -69,22 +58,13 @@ function served({ stdout }: ReturnType<typeof started>): Promise<void> {
   })
 }
 
-const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
-
 describe('The unit of systemd', () => {
   test.skipIf(!hasSystemd)('is one that systemd accepts without a warning', () => {
-    const { status, stderr } = spawnSync('systemd-analyze', ['--user', '--man=no', 'verify', file], {
-      env: { ...process.env, HOME: home, XDG_RUNTIME_DIR: home },
-      encoding: 'utf8',
-    })
-    expect({ status, said: stderr.split('\n').filter((line) => line.includes('claude-agents')) }).toEqual({
-      status: 0,
-      said: [],
-    })
+    expect(verified(service)).toEqual({ status: 0, said: [] })
   })
 
   test('starts a process that serves, and takes SIGTERM and serve stop for a stop', async () => {
-    expect(values('WorkingDirectory')).toEqual([project])
+    expect(values('WorkingDirectory')).toEqual([service.project])
     // systemd runs it also after a failed start, when another process has the store open.
     expect(values('ExecStop')).toEqual([])
     for (const stop of [(pid = 0) => process.kill(pid, 'SIGTERM'), () => started(STOP)]) {
@@ -142,7 +122,7 @@ describe('The container', () => {
   })
 
   test('trusts its configuration, so that its commands may do what it names', async () => {
-    await writeFile(join(project, 'claude-agents.yaml'), 'notify: [{ command: [/bin/true] }]\n')
+    await writeFile(join(service.project, 'claude-agents.yaml'), 'notify: [{ command: [/bin/true] }]\n')
     expect((await started(['claude-agents', 'notify', 'test'])).exitCode).toBe(1)
     const trust = of('RUN').find((line) => line.startsWith('claude-agents')) ?? ''
     expect((await started(words(trust))).exitCode).toBe(0)

@@ -1,6 +1,6 @@
 /** Everything that the inspector shows of the shop: the views of each of its pages, by address. */
 import type { Page } from 'playwright-core'
-import type { PageName } from '../../src/inspector/places.ts'
+import type { PageName } from '../../src/inspector/addresses.ts'
 import type { shop } from './shop.ts'
 
 export interface View {

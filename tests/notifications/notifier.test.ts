@@ -59,7 +59,7 @@ function world() {
       const notifier = await Notifier.open({
         ...{ receivers, store, clock, logger: { warn, info: quiet, debug: quiet, error: quiet } },
         facts: (after) => feed.events(after),
-        places: {
+        positions: {
           read: async () => kept,
           write: async (text) => {
             if (!isAlive) return never

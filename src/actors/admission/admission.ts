@@ -9,11 +9,11 @@ import type { Amount, Budget } from '../../events/options/budget.ts'
 import type { Logger } from '../../logger.ts'
 import { mayPass } from '../engine/wish.ts'
 import type { AccountHold, Accounts } from './accounts.ts'
-import { type BudgetHold, type BudgetInfo, budgetHoldInWords, scopeOf } from './budget.ts'
+import { type BudgetHold, type BudgetInfo, budgetHoldInWords, scopeOf } from './budget-scope.ts'
 import type { BudgetKeeper, BudgetManner, CallRequest } from './budgets.ts'
 import type { CallSlot, Governor } from './governor.ts'
 
-export type { BudgetInfo } from './budget.ts'
+export type { BudgetInfo } from './budget-scope.ts'
 
 /** Why a call may not begin yet: its account cannot pay for it, or a budget has no room. */
 export interface Held {

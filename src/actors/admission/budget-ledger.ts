@@ -8,17 +8,12 @@ import { mayPass } from '../engine/wish.ts'
 import {
   type BudgetContext,
   type BudgetEffect,
-  type BudgetInfo,
-  type BudgetPlace,
   type BudgetSnapshot,
   budgetKinds,
   type budgetMachine,
-  fits,
-  isLimited,
-  remaining,
-  scopeOf,
-  sum,
 } from './budget.ts'
+import { fits, isLimited, remaining, sum } from './budget-arithmetic.ts'
+import { type BudgetInfo, type BudgetPlace, scopeOf } from './budget-scope.ts'
 import { type Settlement, settlementOf } from './budget-settlement.ts'
 
 /** What this process knows of calls. */

@@ -4,7 +4,9 @@ import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
 import type { Amount } from '../../events/options/budget.ts'
 import { amountOf, type Spending, spendingIn } from '../../events/spending.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import { type BudgetScope, nameWithoutCopy, sum } from './budget.ts'
+import { nameWithoutCopy } from './budget.ts'
+import { sum } from './budget-arithmetic.ts'
+import type { BudgetScope } from './budget-scope.ts'
 
 export type Settlement = Omit<Extract<BudgetFact, { type: 'BudgetSettled' }>['data'], 'callId'>
 

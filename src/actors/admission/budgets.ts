@@ -1,4 +1,15 @@
-/** All budgets: the cost of a call is reserved in every budget it counts against, or in none and the call is refused. */
+/**
+ * All budgets: the cost of a call is reserved in every budget it counts against, or in none and the call is refused.
+ *
+ * - B1. A call is reserved under its id before it is announced, and settled once the log has its end.
+ * - B2. Two calls never take the same room. In one process nothing is awaited between the check and the promise; between
+ *   processes, a reservation is decided on what all have written, and one that is refused is given back everywhere.
+ * - B3. What a call has cost counts as soon as it is known, before its end is recorded.
+ * - B4. No call begins while a budget is being set: no budget would count it.
+ * - B5. What a process has reserved that is gone is settled by the others.
+ *
+ * One budget is a `BudgetLedger`; `budget-settlement.ts` reads in the log what a call has cost.
+ */
 import type { Usage } from '../../claude/runner.ts'
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
 import { streamName } from '../../events/ids.ts'
@@ -6,25 +17,25 @@ import { defined } from '../../events/json.ts'
 import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
 import { Mailbox } from '../engine/mailbox.ts'
+import { type BudgetContext, budgetKinds, nameWithoutCopy } from './budget.ts'
 import {
-  type BudgetContext,
-  type BudgetHold,
-  type BudgetInfo,
-  type BudgetScope,
-  budgetKinds,
   type CallCosts,
   changed,
   declared,
   estimate,
   estimateWith,
   isLimited,
-  nameWithoutCopy,
+  UNLIMITED,
+} from './budget-arithmetic.ts'
+import { BudgetLedger } from './budget-ledger.ts'
+import {
+  type BudgetHold,
+  type BudgetInfo,
+  type BudgetScope,
   placeOf,
   scopeOf,
   streamOf,
-  UNLIMITED,
-} from './budget.ts'
-import { BudgetLedger } from './budget-ledger.ts'
+} from './budget-scope.ts'
 import { spentBefore } from './budget-settlement.ts'
 
 /** A call, and what it counts against. */
@@ -287,7 +298,7 @@ export class Budgets implements BudgetKeeper {
     const { stream, context } = ledger
     const limit =
       manner === 'declared'
-        ? declared(context, budget)
+        ? declared(context.declared, budget)
         : changed(manner === 'new' ? UNLIMITED : context.limit, budget)
     if (limit === undefined) return ledger.info
     const set = defined({ limit, declared: manner === 'by hand' ? undefined : limit, by })
@@ -442,8 +453,8 @@ export class Budgets implements BudgetKeeper {
   }
 
   #costOf({ costs, agent }: CallRequest, ledgers: readonly BudgetLedger[]): Amount {
-    const histories = ledgers.map(({ context }) => context)
-    return estimateWith(estimate(costs, this.#minimum), agent, histories)
+    const recorded = ledgers.flatMap(({ context }) => context.history[nameWithoutCopy(agent)] ?? [])
+    return estimateWith(estimate(costs, this.#minimum), recorded)
   }
 
   /** Whether another process has written to one of these budgets since they were folded: then all say so again. */

@@ -58,7 +58,7 @@ const fold = agent.assign(({ context, event }) => {
   return change(context, event.data, event.id)
 })
 
-/** How a call ended whose task ended before can become known at any time. */
+/** How a call ended may become known long after its task has. */
 const late = {
   LateAnswerRecorded: { guard: 'isNotOpenCall', actions: fold },
   LateCostRecorded: { guard: 'isNotOpenCall', actions: fold },

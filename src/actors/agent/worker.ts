@@ -57,7 +57,7 @@ export class AgentWorker {
   readonly #endings: CallEndings
   /** Announced calls, until their effect takes them. */
   readonly #announced = new Map<string, Admitted>()
-  /** The wait for other agents does not count against a task's deadline. */
+  /** Calls are admitted one after the other. The wait for other agents does not count against a task's deadline. */
   #lastAdmission: Promise<unknown> | undefined
   /** One call at a time: a cancelled call's process may still be ending when the next one begins. */
   #lastCall: Promise<void> | undefined
@@ -547,7 +547,7 @@ function unknownOutcome(error: unknown): CallEnding {
   return { type: 'CallOutcomeUnknown', error: callErrorData(error) }
 }
 
-/** The deadline of a task is a timer until it has passed. */
+/** What `perform` returns for a deadline, which is only a timer until it has passed. */
 const NOTHING = Promise.resolve()
 
 const isHeld = (answer: Admitted | Held): answer is Held => answer.hold !== undefined

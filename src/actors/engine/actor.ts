@@ -97,7 +97,7 @@ interface Joined {
   readonly append: StreamAppend
 }
 
-/** What waits for it runs in the next microtask, for less than `queueMicrotask`. */
+/** Resolved already: what waits for it runs in the next microtask, and costs less than `queueMicrotask`. */
 const NOW = Promise.resolve()
 
 /** Bounds how many facts a load folds. An agent's task makes about four. */
@@ -112,7 +112,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   /** Called when it decides nothing any more. */
   readonly #whenFree: (() => void)[] = []
   #effects: RunningEffects<E> | undefined
-  /** Wanted until the actor closes. */
+  /** Wanted until the actor closes. It is not the `Life` that owns the actor. */
   readonly #life: Wish
   #crashed: (error: unknown) => void = () => {}
   readonly #owner: ActorOwner<M, E> | undefined
@@ -294,7 +294,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
    * Aborts the effects, refuses decisions, and waits for both to end.
    *
    * @param atOnce Does not wait for the effects; what they decide is refused.
-   * @param insists What an effect has to write at its end is tried again until it is written: the process goes on.
+   * @param insists What an effect has to write at its end is tried again until it is written: the process stays.
    */
   async close({
     atOnce = false,
@@ -329,7 +329,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     else void this.#takeTurn(this.#nextTurn())
   }
 
-  /** What can go on now goes first: it may decide as well, and share the append. */
+  /** In the next microtask: what else runs now may decide as well, and share the append. */
   readonly #nextLater = (): void => void NOW.then(this.#next)
 
   /** Resolves when it decides nothing. */

@@ -1,4 +1,4 @@
-/** Runs posted work strictly one after the other, in the order of posting. */
+/** Runs posted work strictly one after the other, in the order of posting. Messages of agents are elsewhere: `actors/agent/mailbox/`. */
 
 export class Mailbox {
   #last: Promise<unknown> = Promise.resolve()

@@ -53,7 +53,7 @@ export class Part {
     this.#continueOther = ready
   }
 
-  /** Its actor has come to it, and may go on when `over` is called. */
+  /** Its actor has come to it, and continues when `over` is called. */
   begin(over: () => void): void {
     this.#isReady = true
     if (this.#isOver) {

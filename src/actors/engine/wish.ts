@@ -1,6 +1,6 @@
 /**
- * Work that is wanted until somebody aborts it: it can wait, and be tried again as long as its failure may pass, such as that
- * of a write to a full disk.
+ * Work that is wanted until it is aborted: it can wait, and is tried again as long as its failure may pass, such as that of a
+ * write to a full disk. `Interest` is the cheap form of an abort signal; a `Wish` is one that can wait.
  */
 import type { Clock } from '../../clock.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'

@@ -31,7 +31,7 @@ export interface StreamFacts {
   readonly answered: boolean
   /** The last request that the CLI announced it would retry; null if none. */
   readonly retry: Extract<CallMessage, { type: 'retry' }> | null
-  /** What the model had said when it was cut off, if its last message goes on from there: the result has only the rest. */
+  /** What the model had said when it was cut off, if its last message continues there: the result has only the rest. */
   readonly begun: string
   /** Whether the last message was streamed and has no end: it broke. */
   readonly endsOpen: boolean

@@ -1,5 +1,4 @@
 /** `agent open`: `claude` itself in this terminal, on a fork of an agent's session. */
-import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { AgentRef } from '../../actors/agent/ref.ts'
 import { callSettings } from '../../actors/agent/session/composed-call.ts'
@@ -10,6 +9,7 @@ import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollarsSpent, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import { userName } from '../../inbox/user-name.ts'
+import { agentDirectories } from '../../workspaces/directories.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { startSimulation } from '../runner.ts'
 import { isConversation } from '../session.ts'
@@ -75,7 +75,6 @@ async function terminalOptions(agent: AgentRef, baseDir: string): Promise<Termin
   const project = config.workspace && (await agent.files.project()).trust === 'trusted'
   // Its servers and its team are there for a call.
   const { mcpServers: _, ...settings } = callSettings(config, { rules, project })
-  const home = join(baseDir, 'agents', agent.id, 'home')
-  const directories = { workspace: agent.workspace, home, base: baseDir }
+  const directories = { ...agentDirectories(baseDir, agent.id), workspace: agent.workspace }
   return { agent: agent.id, parentSessionId: session, settings, directories }
 }

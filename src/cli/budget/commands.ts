@@ -1,7 +1,7 @@
 /** `budget show | list | set`: what may be spent, by everything, an agent or a run. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { BudgetInfo, BudgetScope } from '../../actors/admission/budget.ts'
+import type { BudgetInfo, BudgetScope } from '../../actors/admission/budget-scope.ts'
 import { RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'

@@ -76,7 +76,7 @@ interface Watching {
 }
 
 interface Reviewer {
-  /** Says why the target does not go on, if it does not. */
+  /** Says why the target does not continue, if it does not. */
   review(): void
   /** What it said last; null if nothing. */
   readonly told: string | null
@@ -126,7 +126,7 @@ async function showDrafts(
   for await (const change of followDrafts(placeOfLog(globals), target.agent, signal)) drafts.take(change)
 }
 
-/** Whether a target may go on no further with this fact. */
+/** Whether a target may come to a standstill with this fact. */
 const mayStand = (recorded: Recorded) => holdsTask(recorded) || recorded.type === 'RunPaused'
 
 function wait(
@@ -190,7 +190,7 @@ async function watching(
 
 const settled = (signal: AbortSignal) => delay(SETTLES_MS, undefined, { signal }).catch(() => {})
 
-/** Says why a target does not go on: once, until that changes. */
+/** Says why a target does not continue: once, until that changes. */
 function reviewerOf(
   globals: GlobalOptions,
   { store, target, screen }: Pick<Watching, 'store' | 'target' | 'screen'>,
@@ -222,7 +222,7 @@ async function looked<Result>(
   return watchStore(globals).look(read)
 }
 
-/** Why a target does not go on, and what to do about it; null if it does. */
+/** Why a target does not continue, and what to do about it; null if it does. */
 export async function standstill(
   orchestrator: Orchestrator,
   owner: OwnerPid,

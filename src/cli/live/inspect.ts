@@ -90,7 +90,7 @@ async function inspectDamaged(
   await serveInspector({ store, baseDir: resolve(globals.baseDir) }, options, screen, signal)
 }
 
-/** Without a browser the inspector goes on serving: the address can be opened by hand. */
+/** Without a browser the inspector keeps serving: the address can be opened by hand. */
 async function openBrowser(url: string, terminal: Terminal): Promise<void> {
   const failed = () => terminal.note('Could not open a browser: open the address yourself.')
   try {

@@ -18,6 +18,8 @@ export type Target =
 
 export type TargetKind = Target['kind']
 
+export type TargetOf<Kind extends TargetKind> = Extract<Target, { kind: Kind }>
+
 /** As the user can name it again. */
 export function targetName(target: Target): string {
   if (target.kind === 'run') return `run/${target.runId}`
@@ -38,23 +40,23 @@ const PREFIXED = /^(agent|task|run)\/(.+)$/
  * @param agent The agent that has the task.
  * @throws IdNotFoundError, AmbiguousIdError, TaskNotFoundError, InvalidIdError, InvalidInputError
  */
-export async function targetNamed(
+export async function targetNamed<Kind extends TargetKind>(
   store: EventStore,
   word: string,
-  kinds: readonly TargetKind[],
+  kinds: readonly Kind[],
   agent?: string,
-): Promise<Target> {
+): Promise<TargetOf<Kind>> {
   const [, prefix, name = word] = PREFIXED.exec(word) ?? []
-  if (prefix !== undefined && !kinds.includes(prefix as TargetKind)) {
+  if (prefix !== undefined && !kinds.includes(prefix as Kind)) {
     const hint = `To watch an agent: claude-agents attach ${word}`
     throw new InvalidInputError({ what: word, problem: `it is no ${kinds.join(' and no ')}`, hint })
   }
-  if (agent !== undefined) return taskOf(store, name, agent)
-  const wanted = prefix === undefined ? kinds : [prefix as TargetKind]
+  if (agent !== undefined) return taskOf(store, name, agent) as Promise<TargetOf<Kind>>
+  const wanted: readonly TargetKind[] = prefix === undefined ? kinds : [prefix as Kind]
   const found = await targetsNamed(store, name, wanted)
   const [target] = found.targets
   if (target === undefined) {
-    if (prefix === undefined && !kinds.includes('agent')) await refuseAgent(store, name)
+    if (prefix === undefined && !kinds.some((kind) => kind === 'agent')) await refuseAgent(store, name)
     throw new IdNotFoundError({ id: name, kinds: wanted, nearest: found.nearest() })
   }
   if (found.targets.length > 1)
@@ -64,7 +66,8 @@ export async function targetNamed(
         each.kind === 'task' ? `task/${name} of agent ${each.agent}` : targetName(each),
       ),
     })
-  return target
+  // It has one of the wanted kinds.
+  return target as TargetOf<Kind>
 }
 
 async function refuseAgent(store: EventStore, name: string): Promise<void> {
@@ -73,7 +76,7 @@ async function refuseAgent(store: EventStore, name: string): Promise<void> {
   throw new InvalidInputError({ what: name, problem: 'it is an agent, which has no end', hint })
 }
 
-async function taskOf(store: EventStore, taskId: string, agent: string): Promise<Target> {
+async function taskOf(store: EventStore, taskId: string, agent: string): Promise<TargetOf<'task'>> {
   if (await recordedTask(taskId, store, `agent/${checkId('agent', agent)}`))
     return { kind: 'task', agent, taskId }
   throw new TaskNotFoundError({ taskId, agent })

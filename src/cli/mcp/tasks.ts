@@ -11,7 +11,7 @@ import { excerpt, shortened, type Tool, type ToolResult, textTo, wholeTo } from 
 import type { Orchestrator } from '../../orchestrator.ts'
 import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
 import { standstill } from '../live/attach.ts'
-import { endsTarget, factsOf, type Target, targetNamed, targetWords } from '../live/target.ts'
+import { endsTarget, factsOf, type TargetOf, targetNamed, targetWords } from '../live/target.ts'
 import { agentId } from './agents.ts'
 import { type ToolTeam, tool } from './team.ts'
 
@@ -24,7 +24,17 @@ export const DETACH = Schema.optionalKey(
   }),
 )
 
-const workId = textTo(160, 'The id of a task or of a run.')
+/** What a task or a run is named by. */
+const WORK = {
+  id: textTo(160, 'The id of a task or of a run.'),
+  agent: Schema.optionalKey(
+    agentId.annotate({ description: 'The agent of the task, if several have one with this id.' }),
+  ),
+}
+
+const workNamed = ({ store }: Orchestrator, { id, agent }: { id: string; agent?: string | undefined }) =>
+  targetNamed(store, id, ['task', 'run'], agent)
+
 const offset = Schema.optionalKey(
   wholeTo(100_000_000, 'Where in a long answer to begin: nextOffset of the piece before.'),
 )
@@ -136,16 +146,13 @@ const waitFor = tool({
     'Waits for a task or a run to end, and returns its answer or result. It returns earlier if the time is over, or if a person has to decide something first. Cancelling this call stops only the waiting.',
   effect: 'reads',
   fields: {
-    id: workId,
-    agent: Schema.optionalKey(
-      agentId.annotate({ description: 'The agent of the task, if several have one with this id.' }),
-    ),
+    ...WORK,
     timeout_seconds: Schema.optionalKey(wholeTo(3600, 'How long to wait. 0: only look. Default: 60.')),
     offset,
   },
-  run({ id, agent, timeout_seconds: seconds = 60, offset: from }, { team, signal, progress }) {
+  run({ timeout_seconds: seconds = 60, offset: from, ...named }, { team, signal, progress }) {
     return team.work(async ({ orchestrator, owner }) => {
-      const target = await targetNamed(orchestrator.store, id, ['task', 'run'], agent)
+      const target = await workNamed(orchestrator, named)
       const until = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)])
       const waiting = () => standstill(orchestrator, owner ?? process.pid, target)
       let why = await waiting()
@@ -164,9 +171,12 @@ const waitFor = tool({
   },
 })
 
-async function outcome(orchestrator: Orchestrator, target: Target, from = 0): Promise<ToolResult> {
+async function outcome(
+  orchestrator: Orchestrator,
+  target: TargetOf<'task' | 'run'>,
+  from = 0,
+): Promise<ToolResult> {
   if (target.kind === 'run') return endedRun(await orchestrator.runs.result(target.runId), from)
-  if (target.kind !== 'task') throw new Error('an agent has no end')
   return answeredTask(await (await orchestrator.agent(target.agent)).reply(target.taskId), from)
 }
 
@@ -177,21 +187,17 @@ const cancelWork = tool({
     'Cancels a task, waiting or running, or a run with all its steps. What was done stays in the log; a cancelled run cannot be resumed.',
   effect: 'ends',
   fields: {
-    id: workId,
-    agent: Schema.optionalKey(
-      agentId.annotate({ description: 'The agent of the task, if several have one with this id.' }),
-    ),
+    ...WORK,
     reason: Schema.optionalKey(textTo(1000, 'Why; it is recorded.')),
   },
-  run({ id, agent, reason = 'asked to' }, { team }) {
+  run({ reason = 'asked to', ...named }, { team }) {
     return team.work(async ({ orchestrator }) => {
-      const target = await targetNamed(orchestrator.store, id, ['task', 'run'], agent)
+      const target = await workNamed(orchestrator, named)
       let isCancelled = true
       if (target.kind === 'run') await orchestrator.runs.cancel(target.runId, reason)
-      else if (target.kind === 'task')
-        isCancelled = await (await orchestrator.agent(target.agent)).cancel(target.taskId, reason)
+      else isCancelled = await (await orchestrator.agent(target.agent)).cancel(target.taskId, reason)
       const said = isCancelled ? 'is cancelled' : 'had ended already; nothing was cancelled'
-      return { text: `${targetWords(target)} ${said}.`, data: { id, cancelled: isCancelled } }
+      return { text: `${targetWords(target)} ${said}.`, data: { id: named.id, cancelled: isCancelled } }
     })
   },
 })

@@ -15,6 +15,7 @@ import { verifyStore } from '../../store/care/verification.ts'
 import { liveOwner } from '../../store/level/lock.ts'
 import { databaseFindings } from '../../store/postgres/diagnosis.ts'
 import { leftOvers } from '../../store/unfinished.ts'
+import { agentDirectories, agentsFolder, snapshotsPath } from '../../workspaces/directories.ts'
 import { isWorktree, userRepository, worktreesBelow } from '../../workspaces/files/worktree.ts'
 import { unplacedInWords } from '../agent/whereabouts.ts'
 
@@ -249,7 +250,7 @@ async function checkWorktrees(baseDir: string): Promise<readonly Check[]> {
   for (const directory of [...agents.map(({ repo }) => repo), process.cwd()]) {
     const repository = await userRepository(directory).catch(() => null)
     if (!repository) continue
-    for (const worktree of await worktreesBelow(repository, join(baseDir, 'agents')))
+    for (const worktree of await worktreesBelow(repository, agentsFolder(baseDir)))
       if (!known.has(worktree)) left.set(worktree, repository.path)
   }
   for (const [worktree, repo] of left) {
@@ -271,7 +272,8 @@ interface RepositoryAgent {
 
 /** The agents that work on repositories, from the log. */
 async function repositoryAgents(baseDir: string): Promise<readonly RepositoryAgent[]> {
-  const ids = await readdir(join(baseDir, 'files.git', 'agents')).catch(() => [])
+  const known = join(snapshotsPath(baseDir), 'agents')
+  const ids = await readdir(known).catch(() => [])
   if (ids.length === 0) return []
   const [{ openLog }, { foldStream }, { agentKind }] = await Promise.all([
     import('../../remote/live-log.ts'),
@@ -283,11 +285,11 @@ async function repositoryAgents(baseDir: string): Promise<readonly RepositoryAge
     const agents: RepositoryAgent[] = []
     for (const id of ids) {
       // A directory of an agent's own is not laid out.
-      if (!existsSync(join(baseDir, 'files.git', 'agents', id, 'laid-out'))) continue
+      if (!existsSync(join(known, id, 'laid-out'))) continue
       const { snapshot } = await foldStream(agentKind, store, streamName('agent', id))
       const { workspace } = snapshot.context.config ?? {}
       if (workspace)
-        agents.push({ id, repo: workspace.repo, directory: join(baseDir, 'agents', id, 'workspace') })
+        agents.push({ id, repo: workspace.repo, directory: agentDirectories(baseDir, id).workspace })
     }
     return agents
   } finally {

@@ -7,7 +7,6 @@
  *     is resumed, the winner is known before a loser has begun.
  * A3. The outcome of an ask is in the log before the pattern gets it. A step whose task has not ended stays scheduled, and
  *     the next execution continues it: when the process ends, and when the agent refuses but keeps the task.
- *
  * A4. An execution that is left cancels nothing and records nothing more: the next one has the run.
  *
  * What the neighbours add: `hand-over.ts` hands answers to the pattern, in a loop; `step-key.ts` names a step by its content;

@@ -88,7 +88,7 @@ type Cost = Pick<RecordedStep, 'costUsd' | 'tokens'>
 
 const UNANSWERED = { text: null, sessionId: null, durationMs: 0, carriedFrom: null, problem: null }
 
-/** What a step without an answer has cost: nothing if its calls cost nothing, or if that cannot be read: a figure must not keep a step from ending. */
+/** What a step without an answer has cost. Nothing is told if that cannot be read: a figure must not keep a step from ending. */
 export async function stepCost(
   worker: AgentRef,
   taskId: string,

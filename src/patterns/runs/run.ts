@@ -70,7 +70,7 @@ export interface InterruptionReason extends Verdict {
 
 /**
  * A promise for the result, and a handle. It rejects if the run could not begin, was interrupted, or has no end in this
- * process. As with any promise, a rejection that nobody awaits is an `unhandledRejection`; but not that of a run that its own
+ * process. As with any promise, a rejection that is not awaited is an `unhandledRejection`; but not that of a run that its own
  * handle or signal interrupted, or that the orchestrator left when it was closed.
  */
 export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
@@ -181,7 +181,7 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
       if ('follow' in prepared) return await prepared.follow(notify, this.#interruption.signal)
       return 'context' in prepared ? await this.#execute(prepared) : prepared
     } catch (error) {
-      // No failure that somebody must hear of: it was asked for.
+      // It was asked for: no failure that has to be handled.
       if (error instanceof ClosedError || error instanceof RunInterruptedError) this.#result.catch(() => {})
       throw error
     } finally {

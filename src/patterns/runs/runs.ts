@@ -1,77 +1,62 @@
-/** The runs of workflows: started, resumed, planned, listed, forked and cancelled. */
+/** The runs of workflows: started, resumed, planned, forked and cancelled. `recorded` lists and shows them. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Budgets } from '../../actors/admission/budgets.ts'
-import type { AgentRef } from '../../actors/agent/ref.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
 import type { Verdict } from '../../actors/agent/tasks/held.ts'
 import type { ActorEnvironment } from '../../actors/engine/actor.ts'
 import { type Bodies, bodiesIn } from '../../actors/engine/bodies.ts'
-import { foldStream } from '../../actors/engine/history.ts'
 import { Life } from '../../actors/engine/life.ts'
 import { Mailbox } from '../../actors/engine/mailbox.ts'
 import { insist, Wish } from '../../actors/engine/wish.ts'
 import { inTime } from '../../clock.ts'
 import type { Recorded } from '../../events/envelope.ts'
-import { AgentExistsError, AgentNotFoundError } from '../../events/errors/agent.ts'
+import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import {
   RunActiveError,
   RunConflictError,
   RunFinishedError,
   RunInterruptedError,
-  RunNotFoundError,
   WorkflowChangedError,
   WorkflowNotBuiltError,
 } from '../../events/errors/run.ts'
 import { ClosedError, InvalidInputError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
-import { canonicalJson, defined, type JsonObject } from '../../events/json.ts'
-import { nameHint, nearestName } from '../../events/nearest-name.ts'
+import { canonicalJson, defined } from '../../events/json.ts'
 import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import type { LandWork } from '../../landing/step-landing.ts'
-import { followOnly } from '../../store/follow.ts'
-import type { Pattern } from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
-import { atPresent, courseOf } from './conditions.ts'
 import type { AskContext } from './durable-ask.ts'
-import { type RunDiff, type RunDiffOptions, type RunFilesEnvironment, runDiff } from './files.ts'
 import { type ForkedRun, forkRun, type RunForkOptions } from './fork.ts'
-import { isSameInput, readRunInput, writeRunInput } from './input.ts'
-import { type RunActor, type RunContext, type RunSnapshot, type RunStatus, runKind } from './machine.ts'
+import { isSameInput, writeRunInput } from './input.ts'
+import { type RunActor, type RunContext, runKind } from './machine.ts'
 import {
-  type BuildWorkflow,
   type BuiltWorkflow,
   checkSession,
   portable,
   type ResumeOptions,
-  type RunDetails,
-  type RunDriver,
-  type RunInfo,
-  type RunListOptions,
   type RunOptions,
   type WaitingReason,
   type Workflow,
 } from './options.ts'
 import { planRun, type RunPlan } from './plan.ts'
-import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
+import type { RunFilesEnvironment } from './reading/files.ts'
+import { RecordedRuns, RUN_STREAMS, type RunDrivers, streamOfRun } from './reading/recorded-runs.ts'
 import { type Prepared, Run, type RunPlacement } from './run.ts'
 import type { StepEvent } from './step-event.ts'
-import { configFingerprint } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
+import { type BuildSources, hasChanged, refuseChange, WorkflowBuilder } from './workflow-builder.ts'
 import { endsRun, lastRunTurn, recordedResult, type WorkflowResult } from './workflow-result.ts'
 
-interface RunsEnvironment extends ActorEnvironment, RunFilesEnvironment {
+interface RunsEnvironment extends ActorEnvironment, RunFilesEnvironment, BuildSources {
   readonly budgets: Budgets
   /** The session of a task that chooses none. */
   readonly session: 'chain' | 'fresh'
   /** A new id for a run. */
   readonly newId: () => string
-  /** The patterns that the program offers by name. */
-  readonly offered: Readonly<Record<string, Pattern>>
-  readonly build: BuildWorkflow
   readonly land: LandWork
   /** Throws where nothing lands. */
   readonly assertLands: () => void
@@ -86,18 +71,12 @@ interface ActiveRun {
   task: TaskInput | undefined
 }
 
-/** Who executes which run. */
-interface Drivers {
-  isActive(runId: string): boolean
-  of(runId: string): Promise<RunDriver>
-}
-
-const STREAMS = 'run/'
-
 /** How long runs may take to be built before their store is open, in ms: longer than it takes to load a large module. */
 const BUILDS_WITHIN_MS = 10_000
 
 export class Runs {
+  readonly recorded: RecordedRuns
+  readonly workflows: WorkflowBuilder
   readonly #environment: RunsEnvironment
   readonly #agents: AgentSystem
   readonly #bodies: Bodies
@@ -119,6 +98,9 @@ export class Runs {
     this.#environment = environment
     this.#agents = agents
     this.#bodies = bodiesIn(environment.store)
+    const drivers = () => this.#driversFromNowOn()
+    this.recorded = new RecordedRuns({ ...environment, agents, bodies: this.#bodies, drivers })
+    this.workflows = new WorkflowBuilder(environment, agents)
     this.#life = new Wish(environment.clock)
   }
 
@@ -145,14 +127,6 @@ export class Runs {
     return this.#activate({ run, task }, options.signal)
   }
 
-  /** A reference to a workflow as any process finds it. Throws what starting a run of it would. */
-  async sealed(workflow: JsonObject): Promise<JsonObject> {
-    const { pattern, workflow: reference } = await this.#built(workflow)
-    const created = new Set(pattern.team?.map(({ id }) => id))
-    for (const agent of pattern.agents ?? []) if (!created.has(agent)) await this.#agents.get(agent)
-    return reference ?? workflow
-  }
-
   /**
    * Resumes a run, by default with the workflow that it recorded. Throws RunActiveError; the run rejects with
    * RunNotFoundError, RunFinishedError, WorkflowChangedError, WorkflowNotBuiltError.
@@ -168,7 +142,7 @@ export class Runs {
     const prepare = async () => {
       const actor = await this.#unfinished(id, await this.#loadActive(id))
       const { context } = actor.snapshot
-      const built = await this.#builtAgain(id, context, workflow)
+      const built = await this.workflows.buildAgain(id, context, workflow)
       if (!acceptChanges) refuseChange(id, context, built)
       return this.#resumed(id, actor, built, { budget, by })
     }
@@ -176,7 +150,7 @@ export class Runs {
     if (!place) return this.#activate({ run: new Run(id, prepare), task: undefined }, signal)
     const run: Run = new Run(id, async () => {
       const given = portable(workflow)
-      const recorded = portable((await this.#folded(id)).context.workflow)
+      const recorded = portable((await this.recorded.stateOf(id)).context.workflow)
       const options = defined({ budget, by, acceptChanges: acceptChanges || undefined })
       if (given || (recorded && workflow === undefined))
         return place.begin({ runId: id, workflow: given, input: undefined, options, signal })
@@ -203,9 +177,9 @@ export class Runs {
    */
   async take(id: string): Promise<void> {
     if (this.#active.has(id)) return
-    const { value, context } = await this.#folded(id)
+    const { value, context } = await this.recorded.stateOf(id)
     if (value === 'running' && portable(context.workflow))
-      await this.#drive(id, (workflow) => this.#built(workflow))
+      await this.#drive(id, (workflow) => this.workflows.build(workflow))
   }
 
   /** Leaves a run to another process, and records nothing of it any more. What its steps have asked continues. */
@@ -229,7 +203,7 @@ export class Runs {
     tell: (step: StepEvent) => void,
   ): Promise<Run | WorkflowResult | undefined> {
     const { store } = this.#environment
-    const stream = `${STREAMS}${id}`
+    const stream = streamOfRun(id)
     const last = await lastRunTurn(store, stream)
     if (!last || last.version <= after) return undefined
     const active = this.#active.get(id)
@@ -260,13 +234,13 @@ export class Runs {
     /** Many runs may be of one workflow. */
     const build = (workflow: Workflow) => {
       const key = canonicalJson(workflow)
-      const building = built.get(key) ?? this.#built(workflow)
+      const building = built.get(key) ?? this.workflows.build(workflow)
       built.set(key, building)
       return building
     }
     const decided: Promise<void>[] = []
-    for await (const { stream } of this.#environment.store.streams({ prefix: STREAMS, open: true }))
-      decided.push(this.#drive(stream.slice(STREAMS.length), build))
+    for await (const { stream } of this.#environment.store.streams({ prefix: RUN_STREAMS, open: true }))
+      decided.push(this.#drive(stream.slice(RUN_STREAMS.length), build))
     await inTime(this.#environment.clock, Promise.all(decided), BUILDS_WITHIN_MS, undefined)
   }
 
@@ -279,13 +253,13 @@ export class Runs {
         this.#environment.logger.warn({ runId: id, reason, error }, 'a run is not resumed')
     }
     try {
-      const { context } = await this.#folded(id)
-      if (!this.#isOffered(context.workflow)) return leave('needs its program')
+      const { context } = await this.recorded.stateOf(id)
+      if (!this.workflows.canBuild(context.workflow)) return leave('needs its program')
       // Until it is: a module may take for ever.
       this.#left.set(id, 'its workflow cannot be built')
-      const built = await this.#builtAgain(id, context, undefined, build)
+      const built = await this.workflows.buildAgain(id, context, undefined, build)
       refuseChange(id, context, built)
-      const task = await this.#task(id, context)
+      const task = await this.recorded.taskOf(id, context)
       // Begun or cancelled by another process meanwhile, through this one.
       if (this.#active.has(id) || this.#closed) return
       const prepare = async () =>
@@ -307,51 +281,19 @@ export class Runs {
     if (this.#active.has(checkId('run', id))) throw new RunActiveError({ runId: id })
     const actor = await this.#unfinished(id, await this.#load(id))
     const { context } = actor.snapshot
-    const { pattern, hash } = await this.#builtAgain(id, context, workflow)
-    const steps = await recordedSteps(this.#environment.store, actor.stream)
-    const answers = await this.#texts(steps)
-    const fingerprint = (agent: string) => this.#fingerprint(agent, pattern.team)
+    const built = await this.workflows.buildAgain(id, context, workflow)
+    const { pattern } = built
+    const steps = await this.recorded.steps(id)
+    const answers = await this.recorded.answersOf(steps)
+    const fingerprint = (agent: string) => this.workflows.fingerprint(agent, pattern.team)
     const { clock } = this.#environment
     const sources = { runId: id, steps, answers, fingerprint, clock, session: context.session }
-    const plan = await planRun(pattern, await this.#task(id, context), sources)
-    return hasChanged(context, hash) ? { ...plan, changed: true } : plan
-  }
-
-  /** The runs, the newest first. */
-  async list({ open = false }: RunListOptions = {}): Promise<readonly RunInfo[]> {
-    const drivers = await this.#driversFromNowOn()
-    const found: (RunInfo & { readonly position: number })[] = []
-    for await (const { stream, summary } of this.#environment.store.streams({ prefix: STREAMS, open })) {
-      const runId = stream.slice(STREAMS.length)
-      const { name = '', steps = 0, done = 0, costUsd = 0 } = (summary?.info ?? {}) as Partial<RunInfo>
-      const status = (summary?.status ?? 'absent') as RunStatus
-      found.push({
-        runId,
-        name,
-        status,
-        steps,
-        done,
-        costUsd,
-        ...(await this.#course(runId, status, drivers)),
-      })
-    }
-    const newestFirst = found
-      .sort((one, other) => other.position - one.position)
-      .map(({ position: _, ...info }) => info)
-    return this.#atPresent(newestFirst, drivers)
-  }
-
-  /** What the log says of a run without its steps. */
-  async #course(runId: string, status: RunStatus, drivers: Drivers) {
-    const { store, clock } = this.#environment
-    const place = { store, now: clock.now() }
-    const stream = `${STREAMS}${runId}`
-    const course = await courseOf(place, stream, this.#bodies, status, drivers.isActive(runId))
-    return { ...course, driver: null, reason: status === 'paused' ? status : null }
+    const plan = await planRun(pattern, await this.recorded.taskOf(id, context), sources)
+    return hasChanged(context, built) ? { ...plan, changed: true } : plan
   }
 
   /** Who executes which run, or did when this was called: one that ends while it is listed was running. */
-  async #driversFromNowOn(): Promise<Drivers> {
+  async #driversFromNowOn(): Promise<RunDrivers> {
     const now = new Set(this.#active.keys())
     const elsewhere = await this.#environment.placement?.drivers()
     const isHere = (id: string) => now.has(id) || this.isActive(id)
@@ -362,41 +304,11 @@ export class Runs {
     }
   }
 
-  #atPresent<Info extends RunInfo>(runs: readonly Info[], drivers: Drivers): Promise<readonly Info[]> {
-    return atPresent(runs, this.#agents, drivers.of)
-  }
-
   async #whyWaiting(runId: string): Promise<WaitingReason> {
     const known = this.#left.get(runId)
     if (known) return known
-    const { workflow } = (await this.#folded(runId)).context
-    return this.#isOffered(workflow) ? 'needs an owner' : 'needs its program'
-  }
-
-  /** A run with its steps. Throws RunNotFoundError. */
-  async show(id: string): Promise<RunDetails> {
-    const drivers = await this.#driversFromNowOn()
-    const actor = await this.#load(checkId('run', id))
-    const { value: status, context } = actor.snapshot
-    if (status === 'absent') throw await this.#unknown(id)
-    const { name, steps, done, costUsd, workflow } = context
-    const taken = [...(await recordedSteps(this.#environment.store, actor.stream)).values()]
-    const finalOutput = await this.#finalOutput(actor)
-    const { position: _, ...course } = await this.#course(id, status, drivers)
-    const recorded = {
-      runId: id,
-      name,
-      status,
-      ...course,
-      steps,
-      done,
-      costUsd,
-      workflow,
-      taken,
-      finalOutput,
-    }
-    const [run = recorded] = await this.#atPresent<RunDetails>([recorded], drivers)
-    return run
+    const { workflow } = (await this.recorded.stateOf(runId)).context
+    return this.workflows.canBuild(workflow) ? 'needs an owner' : 'needs its program'
   }
 
   /**
@@ -404,48 +316,18 @@ export class Runs {
    * cancelled does.
    */
   async result(id: string): Promise<WorkflowResult> {
-    await this.assertKnown(id)
-    const active = this.#active.get(id)
-    if (active) return active.run
-    const { store } = this.#environment
-    const stream = `${STREAMS}${id}`
-    const end = await this.#end(stream)
-    if (!end) throw new ClosedError({ what: 'store' })
-    const { type, data } = runFacts.read(end)
-    if (type === 'RunCancelled') throw new RunInterruptedError({ runId: id, paused: false, ...data })
-    return recordedResult(id, { store, stream, to: end.version }, this.#bodies)
-  }
-
-  async #end(stream: string): Promise<Recorded | undefined> {
-    const { store } = this.#environment
-    const last = await lastRunTurn(store, stream)
-    if (last && endsRun(last)) return last
-    for await (const recorded of followOnly(store, { stream }, { after: last?.position ?? 0 }))
-      if (endsRun(recorded)) return recorded
-    return undefined
+    await this.recorded.assertKnown(id)
+    return this.#active.get(id)?.run ?? this.recorded.result(id)
   }
 
   /** Forks a run: the new one carries over the answers before a step. No agent is asked until it is resumed. */
   async fork(id: string, options: RunForkOptions): Promise<ForkedRun> {
     checkArgument('The options of fork', options, 'an object')
-    await this.assertKnown(id)
+    await this.recorded.assertKnown(id)
     return forkRun(this.#environment, id, {
       ...options,
       as: options.as ?? this.#environment.newId(),
     })
-  }
-
-  /** What the agents of a run did in it to their files. Throws RunNotFoundError. */
-  async diff(id: string, options?: RunDiffOptions): Promise<RunDiff> {
-    await this.assertKnown(id)
-    const steps = await recordedSteps(this.#environment.store, `${STREAMS}${id}`)
-    return runDiff(this.#environment, id, steps.values(), options)
-  }
-
-  /** Throws InvalidIdError, RunNotFoundError. */
-  async assertKnown(id: string): Promise<void> {
-    const version = await this.#environment.store.head(`${STREAMS}${checkId('run', id)}`)
-    if (version === 0) throw await this.#unknown(id)
   }
 
   /** Ends a run for good, even if no process executes it. */
@@ -453,9 +335,9 @@ export class Runs {
     const active = this.#active.get(checkId('run', id))
     if (active) return active.run.cancel(reason, defined({ by }))
     const place = this.#placeOf(id)
-    if (place && portable((await this.#folded(id)).context.workflow))
+    if (place && portable((await this.recorded.stateOf(id)).context.workflow))
       return place.cancel(id, reason, defined({ by }))
-    const { status, taken } = await this.show(id)
+    const { status, taken } = await this.recorded.show(id)
     if (status === 'succeeded' || status === 'cancelled') throw new RunFinishedError({ runId: id, status })
     const abandoned = await cancelAbandoned(this.#agents, taken, { reason, forGood: true })
     const actor = await this.#load(id)
@@ -558,16 +440,22 @@ export class Runs {
       const facts = { store: this.#environment.store, stream: actor.stream, to: actor.version }
       return recordedResult(id, facts, this.#bodies, { again: true })
     }
-    const built = await this.#built(workflow)
+    const built = await this.workflows.build(workflow)
     if (value !== 'absent') {
       refuseChange(id, context, built)
       return this.#resumed(id, actor, built, options)
     }
-    await this.#assemble(built)
+    await this.workflows.assemble(built.pattern)
     await this.#setBudget(id, options.budget)
     const ownSession = this.#environment.session === 'fresh' ? 'fresh' : 'run'
     const { name = built.name, workflow: reference = built.workflow, session = ownSession } = options
-    const started = { name, workflow: reference, ...hashOf(built), ...input, session }
+    const started = {
+      name,
+      workflow: reference,
+      ...(built.hash !== null && { hash: built.hash }),
+      ...input,
+      session,
+    }
     const origin = { correlationId: id, causationId: options.causationId ?? null }
     const [begun] = await actor.decide(() => [{ type: 'RunStarted', data: started }], origin)
     return this.#prepared(id, actor, built, { task, begun, isNew, steps: new Map() })
@@ -579,10 +467,10 @@ export class Runs {
     built: BuiltWorkflow,
     { budget, by }: { readonly budget?: Budget | undefined; readonly by?: string | undefined } = {},
   ): Promise<Prepared> {
-    await this.#assemble(built)
+    await this.workflows.assemble(built.pattern)
     await this.#setBudget(id, budget)
-    const task = await this.#task(id, actor.snapshot.context)
-    const origin = { correlationId: id, causationId: await this.#startedId(actor) }
+    const task = await this.recorded.taskOf(id, actor.snapshot.context)
+    const origin = { correlationId: id, causationId: await this.recorded.firstFactOf(id) }
     const { workflow } = built
     const isNew = (context: RunContext) =>
       !isDeepStrictEqual([context.workflow, context.hash ?? null], [workflow, built.hash])
@@ -591,14 +479,15 @@ export class Runs {
         {
           type: 'RunResumed',
           data: {
-            ...(workflow !== null && isNew(context) && { workflow, ...hashOf(built) }),
+            ...(workflow !== null &&
+              isNew(context) && { workflow, ...(built.hash !== null && { hash: built.hash }) }),
             ...(by && { by }),
           },
         },
       ],
       origin,
     )
-    const steps = await recordedSteps(this.#environment.store, actor.stream)
+    const steps = await this.recorded.steps(id)
     return this.#prepared(id, actor, built, { task, begun, isNew: false, steps })
   }
 
@@ -622,7 +511,7 @@ export class Runs {
     if (active) active.task = task
     const fingerprints = new Map<string, string>()
     for (const { agent } of steps.values()) {
-      if (!fingerprints.has(agent)) fingerprints.set(agent, await this.#fingerprint(agent))
+      if (!fingerprints.has(agent)) fingerprints.set(agent, await this.workflows.fingerprint(agent))
     }
     const context: Prepared['context'] = {
       runId: id,
@@ -634,7 +523,7 @@ export class Runs {
       session: actor.snapshot.context.session,
       bodies: this.#bodies,
       steps,
-      answers: await this.#texts(steps),
+      answers: await this.recorded.answersOf(steps),
       fingerprints,
       copyUse: this.#copyUse,
       land: this.#environment.land,
@@ -643,97 +532,13 @@ export class Runs {
     return { context, pattern, task }
   }
 
-  /** The workflow with which a run is resumed: the one given, else the one that it recorded. */
-  async #builtAgain(
-    id: string,
-    { workflow }: RunContext,
-    given: Workflow | undefined,
-    build = (data: Workflow) => this.#built(data),
-  ): Promise<BuiltWorkflow> {
-    if (given !== undefined) return build(given)
-    if (workflow === null) {
-      const problem = 'a program started it, and its workflow exists only in code'
-      const hint = 'Resume it in that program, or name its code: --module FILE'
-      throw new InvalidInputError({ what: `Run ${id}`, problem, hint })
-    }
-    try {
-      return await build(workflow)
-    } catch (cause) {
-      throw new WorkflowNotBuiltError({ runId: id, problem: (cause as Error).message }, { cause })
-    }
-  }
-
-  async #built(workflow: Workflow): Promise<BuiltWorkflow> {
-    if (typeof workflow === 'function')
-      return { pattern: workflow, name: 'workflow', workflow: null, hash: null }
-    checkArgument('The workflow', workflow, 'an object')
-    if (workflow.kind !== 'program') return this.#environment.build(workflow)
-    const { offered } = this.#environment
-    const name = String(workflow.name)
-    if (Object.hasOwn(offered, name))
-      return {
-        pattern: offered[name] as Pattern,
-        name,
-        workflow: { kind: 'program', name },
-        hash: null,
-      }
-    const names = Object.keys(offered)
-    const hint =
-      names.length === 0
-        ? 'Offer it: Orchestrator.open({ workflows: { name: pattern } })'
-        : nameHint(name, names)
-    throw new InvalidInputError({ what: 'workflow', problem: `this program offers no "${name}"`, hint })
-  }
-
-  /**
-   * Creates the agents that are missing from the team of a workflow: all of them, or none. An unknown agent is an error
-   * before the first call.
-   */
-  async #assemble({ pattern }: BuiltWorkflow): Promise<void> {
-    const created: AgentRef[] = []
-    try {
-      for (const options of pattern.team ?? []) {
-        // What it once began from may be gone.
-        if ((await this.#agents.stateOf(options.id)).value !== 'absent') continue
-        await this.#agents.create(options).then(
-          (agent) => created.push(agent),
-          (error) => {
-            if (!(error instanceof AgentExistsError)) throw error
-          },
-        )
-      }
-      await this.#checkAgents(pattern)
-    } catch (error) {
-      for (const { id } of created) await this.#agents.remove(id, { force: true }).catch(() => {})
-      throw error
-    }
-  }
-
   /** A run that can be resumed. Throws RunNotFoundError, RunFinishedError. */
   async #unfinished(id: string, actor: RunActor): Promise<RunActor> {
     const { value } = actor.snapshot
-    if (value === 'absent') throw await this.#unknown(id)
+    if (value === 'absent') throw await this.recorded.unknown(id)
     if (value === 'succeeded' || value === 'cancelled')
       throw new RunFinishedError({ runId: id, status: value })
     return actor
-  }
-
-  /** The error for an unknown run, with the id that was probably meant. */
-  async #unknown(id: string): Promise<RunNotFoundError> {
-    const known: string[] = []
-    for await (const { stream } of this.#environment.store.streams({ prefix: STREAMS }))
-      known.push(stream.slice(STREAMS.length))
-    return new RunNotFoundError({ runId: id, nearest: nearestName(id, known) })
-  }
-
-  /** Whether its workflow may be built here: it is data, or a pattern that this program offers. */
-  #isOffered(workflow: RunContext['workflow']): boolean {
-    if (workflow?.kind === 'program') return Object.hasOwn(this.#environment.offered, String(workflow.name))
-    return workflow !== null
-  }
-
-  async #folded(id: string): Promise<RunSnapshot> {
-    return (await foldStream(runKind, this.#environment.store, `${STREAMS}${id}`)).snapshot
   }
 
   #load(id: string): Promise<RunActor> {
@@ -756,59 +561,6 @@ export class Runs {
   async #setBudget(id: string, budget: Budget | undefined): Promise<void> {
     if (budget) await this.#environment.budgets.set({ run: id }, budget, 'declared')
   }
-
-  async #checkAgents({ agents = [] }: Pattern): Promise<void> {
-    for (const agent of agents) await this.#agents.get(agent)
-  }
-
-  /** Also of an agent of the team that resuming will make. */
-  async #fingerprint(id: string, team: Pattern['team'] = []): Promise<string> {
-    const options = team.find((member) => member.id === id)
-    const isMissing = options && (await this.#agents.stateOf(id)).value === 'absent'
-    if (isMissing) return configFingerprint(await this.#agents.configOf(options))
-    return configFingerprint((await this.#agents.get(id)).snapshot.context.config)
-  }
-
-  /** The task that the run was started with. */
-  async #task(id: string, { input }: RunContext): Promise<TaskInput> {
-    if (!input) throw await this.#unknown(id)
-    return readRunInput(input, this.#bodies)
-  }
-
-  /** The id of the run's first fact. */
-  async #startedId({ stream }: RunActor): Promise<string | null> {
-    for await (const { id } of this.#environment.store.read(stream, { limit: 1 })) return id
-    return null
-  }
-
-  /** The texts of the answers, by step key. */
-  async #texts(steps: ReadonlyMap<string, RecordedStep>): Promise<Map<string, string>> {
-    const texts = new Map<string, string>()
-    for (const { stepKey, text } of steps.values())
-      if (text !== null) texts.set(stepKey, await this.#bodies.read(text))
-    return texts
-  }
-
-  async #finalOutput({ stream, snapshot }: RunActor): Promise<string | null> {
-    if (snapshot.value !== 'succeeded' && snapshot.value !== 'failed') return null
-    for await (const recorded of this.#environment.store.read(stream, { direction: 'backwards' })) {
-      const { type, data } = runFacts.read(recorded)
-      if (type === 'RunSucceeded' || type === 'RunFailed')
-        return data.finalOutput === null ? null : this.#bodies.read(data.finalOutput)
-    }
-    return null
-  }
-}
-
-const hashOf = ({ hash }: BuiltWorkflow) => (hash === null ? {} : { hash })
-
-/** Whether the run was last executed with another workflow, as far as both are known. */
-const hasChanged = ({ hash: recorded }: RunContext, hash: string | null): boolean =>
-  hash !== null && recorded !== undefined && recorded !== hash
-
-/** Throws {@link WorkflowChangedError}. */
-function refuseChange(id: string, context: RunContext, { hash }: BuiltWorkflow): void {
-  if (hasChanged(context, hash)) throw new WorkflowChangedError({ runId: id })
 }
 
 /** What a run waits for that could not be resumed because of this error. */

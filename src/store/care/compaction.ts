@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import type { Recorded } from '../../events/envelope.ts'
 import { CompactionRefused } from '../../events/errors/archive.ts'
 import type { JsonObject } from '../../events/json.ts'
+import { snapshotsPath } from '../../workspaces/directories.ts'
 import { cutSnapshots } from '../../workspaces/files/snapshots.ts'
 import { blobReferences } from '../blob-reference.ts'
 import { type Database, LogDatabase, openLevel } from '../level/database.ts'
@@ -158,7 +159,7 @@ function reduced({ recorded, note, previousHash, hash, text }: DecodedRecord, da
 
 async function bytesOf({ base, log, blobs }: StorePaths): Promise<number> {
   let sum = 0
-  const objects = join(base, 'files.git', 'objects')
+  const objects = join(snapshotsPath(base), 'objects')
   for (const directory of [log, blobs, ...(existsSync(objects) ? [objects] : [])]) {
     for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
       if (entry.isFile()) sum += (await stat(join(entry.parentPath, entry.name))).size

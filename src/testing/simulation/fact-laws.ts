@@ -1,5 +1,5 @@
 /** The laws that hold at every fact: each is checked when the fact is durable, before anybody is told of it. */
-import { scopeOf } from '../../actors/admission/budget.ts'
+import { scopeOf } from '../../actors/admission/budget-scope.ts'
 import type { AgentFact, Failure } from '../../events/agent-facts.ts'
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'

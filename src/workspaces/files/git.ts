@@ -56,7 +56,7 @@ export interface GitCall {
   readonly settings?: Readonly<Record<string, string>>
   /** Whether exit code 1 is an answer as well. */
   readonly mayBeOne?: boolean
-  /** Who commits, and when. Default: nobody can. */
+  /** Who commits, and when. Without it, nothing can be committed. */
   readonly by?: Author
   readonly signal?: AbortSignal
   /** Called at once when it runs. */

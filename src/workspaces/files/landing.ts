@@ -17,6 +17,7 @@ import { shellWord } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { type HostProcess, hostProcess, livenessOf } from '../../store/process-identity.ts'
+import { snapshotsPath } from '../directories.ts'
 import { removeFrom } from '../lifecycle.ts'
 import {
   bringAlong,
@@ -93,7 +94,7 @@ const TRIES = 6
 const FIRST_PAUSE_MS = 100
 
 export function landingOperations(base: string, clock: Clock): LandingOperations {
-  const snapshots = new FilesRepository(join(base, 'files.git'))
+  const snapshots = new FilesRepository(snapshotsPath(base))
   const ours = new FilesRepository(mergingPath(snapshots))
   const trees = join(base, 'landing')
   const known = new Map<string, UserRepository>()

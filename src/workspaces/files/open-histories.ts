@@ -8,14 +8,13 @@
  */
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Clock } from '../../clock.ts'
 import { NO_FILES } from '../../events/agent-facts.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { SnapshotMissing, WorkspaceError } from '../../events/errors/workspace.ts'
 import type { RepositoryWorkspace } from '../../events/options/agent.ts'
 import type { Logger } from '../../logger.ts'
-import type { AgentDirectories } from '../directories.ts'
+import { type AgentDirectories, snapshotsPath } from '../directories.ts'
 import { prepareDirectories } from '../lifecycle.ts'
 import { FileHistory, type SavedFiles } from './file-history.ts'
 import type { Author } from './git.ts'
@@ -150,7 +149,7 @@ export class OpenHistories {
   snapshotsIn({ base, workspace, snapshots }: AgentDirectories): FilesRepository {
     if (base === undefined)
       throw new WorkspaceError({ path: workspace, problem: 'the runner does not know the base directory' })
-    const path = snapshots ?? join(base, 'files.git')
+    const path = snapshots ?? snapshotsPath(base)
     const ours = this.#snapshots.get(path) ?? new FilesRepository(path)
     this.#snapshots.set(path, ours)
     return ours

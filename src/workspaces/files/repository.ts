@@ -114,7 +114,7 @@ export class FilesRepository {
     return this.setRef(leftRef(ref, commit), commit)
   }
 
-  /** Lets nothing go on from a ref. What it was at stays. */
+  /** Removes a ref. The commit that it was at stays. */
   async leave(ref: string): Promise<void> {
     const old = await this.refAt(ref)
     this.#kept.delete(ref)

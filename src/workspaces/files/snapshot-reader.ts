@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { NO_FILES } from '../../events/agent-facts.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
+import { snapshotsPath } from '../directories.ts'
 import { gitPieces } from './git.ts'
 import { entryChange, type LineCounts, lineCounts, type SnapshotFile, snapshotFile } from './git-output.ts'
 import { type FilePath, fromTree } from './paths.ts'
@@ -28,7 +29,7 @@ export class SnapshotReader {
 
   /** @param base The base directory. */
   constructor(base: string) {
-    this.#repository = join(base, 'files.git')
+    this.#repository = snapshotsPath(base)
   }
 
   /** The files of a snapshot, by path. Throws WorkspaceError. */

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GitNotInstalled, WorkspaceError } from '../../events/errors/workspace.ts'
+import { snapshotsPath } from '../directories.ts'
 import { gitOutcome, gitPieces } from './git.ts'
 import { FilesRepository } from './repository.ts'
 
@@ -16,7 +17,7 @@ export interface KeptSnapshots {
 export const REF = /^refs\/[a-z]+\/[\w./-]+$/
 export const COMMIT = /^[0-9a-f]{40}$/
 
-const repositoryOf = (baseDir: string) => new FilesRepository(join(baseDir, 'files.git'))
+const repositoryOf = (baseDir: string) => new FilesRepository(snapshotsPath(baseDir))
 
 const linesOf = (text: string) => text.split('\n').filter((line) => line !== '')
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { estimate } from '../../../src/actors/admission/budget.ts'
+import { estimate } from '../../../src/actors/admission/budget-arithmetic.ts'
 import type { HeldTask } from '../../../src/actors/agent/tasks/held.ts'
 import { ApiUnavailableError, RefusedError } from '../../../src/events/errors/call.ts'
 import type { ScriptedRunnerOptions } from '../../../src/testing/scripted-runner.ts'

@@ -184,27 +184,15 @@ export class AgentTasks {
     accepted: () => void,
   ): Promise<Reply> {
     checkAskOptions(options)
-    const { signal, session, outputSchema, origin, approval, by, ...listeners } = options
+    const { signal, origin, approval, ...listeners } = options
     checkTaskId(taskId)
     // Tasks of a run that has begun are still accepted.
     if (!origin && !this.#environment.intake.isOpen) throw new ClosedError({ what: 'orchestrator' })
     const { prompt, textInput, ...material } = checkTaskInput(task, {
       allowLocalRepos: this.#environment.runner.allowsLocalRepos ?? false,
     })
-    const data: Accepted = {
-      taskId,
-      ...(this.#writtenNow(prompt, textInput) ?? (await this.#writtenInTurn(prompt, textInput))),
-      session: session ?? (origin?.continues === undefined ? this.#environment.session : 'run'),
-      ...(typeof origin?.continues === 'string' && session === undefined
-        ? { continues: origin.continues }
-        : {}),
-      ...(outputSchema === undefined ? {} : { outputSchema }),
-      material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
-      ...(origin?.runId === undefined ? {} : { runId: origin.runId }),
-      ...(origin?.woken === undefined ? {} : { woken: origin.woken }),
-      ...(origin?.askers === undefined ? {} : { askers: origin.askers }),
-      ...(by && { by }),
-    }
+    const texts = this.#writtenNow(prompt, textInput) ?? (await this.#writtenInTurn(prompt, textInput))
+    const data = this.#taskAsked(taskId, texts, material, options)
     if (!this.#life.current) await this.#life.use()
     if (this.#refusal) return this.#replyDespite(this.#refusal, data)
     // A task that was accepted before has to be cancelled, durably.
@@ -237,6 +225,28 @@ export class AgentTasks {
       signal?.removeEventListener('abort', lose)
       this.materials.delete(taskId)
       this.steps.delete(taskId)
+    }
+  }
+
+  /** The task as the log has it. */
+  #taskAsked(
+    taskId: string,
+    texts: AcceptedTexts,
+    material: Material,
+    { session, outputSchema, origin, by }: AskOptions,
+  ): Accepted {
+    const { continues, runId, woken, askers }: Partial<NonNullable<AskOptions['origin']>> = origin ?? {}
+    return {
+      taskId,
+      ...texts,
+      session: session ?? (continues === undefined ? this.#environment.session : 'run'),
+      ...(typeof continues === 'string' && session === undefined ? { continues } : {}),
+      ...(outputSchema === undefined ? {} : { outputSchema }),
+      material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
+      ...(runId === undefined ? {} : { runId }),
+      ...(woken === undefined ? {} : { woken }),
+      ...(askers === undefined ? {} : { askers }),
+      ...(by && { by }),
     }
   }
 
@@ -282,7 +292,7 @@ export class AgentTasks {
     hold: Hold | undefined,
     isNew: boolean,
   ): Promise<number | undefined> {
-    const isAlone = this.#accepting === 0 && isFree(this.#life.snapshot)
+    const isAlone = this.#accepting === 0 && beginsAtOnce(this.#life.snapshot)
     const call = isAlone && !hold ? this.worker?.readyCall(data) : undefined
     this.#accepting += 1
     try {
@@ -341,7 +351,7 @@ export class AgentTasks {
     const accepted = continues === undefined ? data : { ...data, continues }
     const facts: AgentFact[] = [{ type: 'TaskAccepted', data: accepted }]
     if (hold) facts.push({ type: 'TaskHeld', data: { taskId, hold } })
-    if (call && isFree(snapshot)) facts.push(...call.announce(snapshot.context, accepted))
+    if (call && beginsAtOnce(snapshot)) facts.push(...call.announce(snapshot.context, accepted))
     return facts
   }
 
@@ -425,8 +435,8 @@ export class AgentTasks {
   #reviewHold(taskId: string): void {
     const { context } = this.#life.snapshot
     const { queue, current } = context
-    const wish = current?.taskId === taskId ? heldAt(context) : undefined
-    if (wish) this.channel.tell(taskId, { type: 'held', hold: wish })
+    const hold = current?.taskId === taskId ? heldAt(context) : undefined
+    if (hold) this.channel.tell(taskId, { type: 'held', hold })
     const task = queue.find((queued) => queued.taskId === taskId)
     if (task?.hold?.reason === 'approval') this.channel.tell(taskId, { type: 'held', hold: task.hold })
     if (task && isHeldForMoney(task)) this.#life.again(BEGIN_HELD)
@@ -473,5 +483,5 @@ export class AgentTasks {
 }
 
 /** Whether a task may begin as soon as it is accepted. */
-const isFree = ({ value, context: { current, queue } }: AgentSnapshot): boolean =>
+const beginsAtOnce = ({ value, context: { current, queue } }: AgentSnapshot): boolean =>
   (value === 'idle' || value === 'error') && current === null && queue.length === 0

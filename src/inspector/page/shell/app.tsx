@@ -1,7 +1,7 @@
-/** The page: what all places have in common above, and the place that the address names below. */
+/** The page: what all pages have in common above, and the one that the address names below. */
 import type { ComponentType } from 'preact'
 import { useEffect } from 'preact/hooks'
-import type { PageName } from '../../places.ts'
+import type { PageName } from '../../addresses.ts'
 import { Confirm } from '../acts/confirm.tsx'
 import { AgentPage } from '../conversation/agent-page.tsx'
 import { InboxPage } from '../inbox/inbox-page.tsx'
@@ -16,7 +16,7 @@ import { usePageTitle } from './page-title.ts'
 import { shownPage, visitedUrl } from './router.ts'
 import { TopBar } from './top-bar.tsx'
 
-/** A new place needs its address in `places.ts` and a line here. */
+/** A new page needs its address in `addresses.ts` and a line here. */
 const PAGES: Readonly<Record<PageName, ComponentType<{ readonly id: string }>>> = {
   overview: OverviewPage,
   inbox: InboxPage,

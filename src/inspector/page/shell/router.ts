@@ -1,6 +1,6 @@
 /** The address bar: it always names what the page shows, so a reload keeps the place, and back leads to the one before. */
 import { computed, signal } from '@preact/signals'
-import { pageAt } from '../../places.ts'
+import { pageAt } from '../../addresses.ts'
 
 /** Where the user went last, by a link or through the history of the browser. */
 const visited = signal(new URL(location.href))

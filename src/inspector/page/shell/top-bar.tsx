@@ -1,5 +1,5 @@
 /** The top bar of every place: where one can go, search, and the theme. */
-import type { PageName } from '../../places.ts'
+import type { PageName } from '../../addresses.ts'
 import { number } from '../parts/words.ts'
 import { Icon } from './icons.tsx'
 import { addressOf, parameter, shownPage, visit } from './router.ts'

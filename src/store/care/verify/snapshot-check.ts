@@ -1,6 +1,6 @@
 /** Checks that the snapshots of files that facts name exist, and that all they consist of is intact. */
-import { join } from 'node:path'
 import { GitNotInstalled } from '../../../events/errors/workspace.ts'
+import { snapshotsPath } from '../../../workspaces/directories.ts'
 import { snapshotProblems } from '../../../workspaces/files/snapshots.ts'
 import type { Findings } from './finding.ts'
 import type { RecordCheck } from './record-check.ts'
@@ -11,7 +11,7 @@ export async function checkSnapshots(
   findings: Findings,
 ): Promise<void> {
   if (named.size === 0) return
-  const file = join(baseDir, 'files.git')
+  const file = snapshotsPath(baseDir)
   try {
     const { missing, others } = await snapshotProblems(baseDir, [...named.keys()])
     for (const commit of missing)

@@ -1,12 +1,12 @@
 /** What the agents of a run did in it to their files: in the turns that were its steps. */
-import { type FilesDiff, filesTurns } from '../../actors/agent/files.ts'
-import type { AgentRunner } from '../../claude/runner.ts'
-import { NO_FILES } from '../../events/agent-facts.ts'
-import { streamName } from '../../events/ids.ts'
-import type { EventStore } from '../../store/event-store.ts'
-import type { AgentDirectories } from '../../workspaces/directories.ts'
-import type { FileChange } from '../../workspaces/files/file-history.ts'
-import type { RecordedStep } from './recorded-steps.ts'
+import { type FilesDiff, filesTurns } from '../../../actors/agent/files.ts'
+import type { AgentRunner } from '../../../claude/runner.ts'
+import { NO_FILES } from '../../../events/agent-facts.ts'
+import { streamName } from '../../../events/ids.ts'
+import type { EventStore } from '../../../store/event-store.ts'
+import type { AgentDirectories } from '../../../workspaces/directories.ts'
+import type { FileChange } from '../../../workspaces/files/file-history.ts'
+import type { RecordedStep } from '../recorded-steps.ts'
 
 /** What each agent of a run did to its files; those that never had any are left out. */
 export interface RunDiff {

@@ -5,14 +5,14 @@ import { isMissing, makeDirectory, readPlainFile, writeWholeFile } from '../stor
 import { removeLeftOvers } from '../store/unfinished.ts'
 
 /** The positions of receivers by their ids. A file or, in tests, a memory. */
-export interface PlaceFile {
+export interface PositionsFile {
   read(): Promise<string | null>
   /** Atomic and durable. */
   write(text: string): Promise<void>
 }
 
 /** The file `notified` of a base directory. */
-export function placeFile(baseDir: string): PlaceFile {
+export function positionsFile(baseDir: string): PositionsFile {
   const path = join(baseDir, 'notified')
   return {
     async read() {
@@ -32,8 +32,8 @@ export function placeFile(baseDir: string): PlaceFile {
 /** How many positions a receiver may be ahead of the file while nothing was delivered: they are only read again. */
 const MOST_UNWRITTEN = 1000
 
-export class Places {
-  readonly #file: PlaceFile
+export class Positions {
+  readonly #file: PositionsFile
   readonly #storeId: string
   readonly #logger: Logger
   readonly #positions: Map<string, number>
@@ -42,8 +42,8 @@ export class Places {
   #hasWarned = false
 
   private constructor(
-    file: PlaceFile,
-    { storeId, head, ids, logger }: PlaceOptions,
+    file: PositionsFile,
+    { storeId, head, ids, logger }: PositionsOptions,
     known: ReadonlyMap<string, number>,
   ) {
     this.#file = file
@@ -54,14 +54,14 @@ export class Places {
     for (const id of ids) this.#positions.set(id, Math.min(known.get(id) ?? head, head))
   }
 
-  /** Receivers that the file does not know begin at `head`. One that is not among the ids keeps its place. */
-  static async open(file: PlaceFile, options: PlaceOptions): Promise<Places> {
-    const known = placesIn(await file.read(), options.storeId)
+  /** Receivers that the file does not know begin at `head`. One that is not among the ids keeps its position. */
+  static async open(file: PositionsFile, options: PositionsOptions): Promise<Positions> {
+    const known = positionsIn(await file.read(), options.storeId)
     if (known === null)
       options.logger.warn({}, 'the places of receivers cannot be read: they begin at the end of the log')
-    const places = new Places(file, options, known ?? new Map())
-    await places.save()
-    return places
+    const positions = new Positions(file, options, known ?? new Map())
+    await positions.save()
+    return positions
   }
 
   of(id: string): number {
@@ -97,7 +97,7 @@ export class Places {
   }
 }
 
-interface PlaceOptions {
+interface PositionsOptions {
   readonly storeId: string
   /** The last position of the log. */
   readonly head: number
@@ -106,7 +106,7 @@ interface PlaceOptions {
 }
 
 /** The positions in the file, none if it is of another log; null if it cannot be understood. */
-function placesIn(text: string | null, storeId: string): ReadonlyMap<string, number> | null {
+function positionsIn(text: string | null, storeId: string): ReadonlyMap<string, number> | null {
   if (text === null) return new Map()
   try {
     const found = JSON.parse(text)

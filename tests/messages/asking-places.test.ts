@@ -1,7 +1,7 @@
 /** Calls that wait for the answers of other agents: whatever they ask, one that works has a place. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { AskingPlaces } from '../../src/messages/places.ts'
+import { AskingPlaces } from '../../src/messages/asking-places.ts'
 import { agent, team } from './kit.ts'
 
 describe('Calls that ask other agents', () => {

@@ -2,14 +2,14 @@
  * What lists say of runs: what they are about and how long they took, and what those are doing now that the log has as
  * running: executed by this process, held, or waiting for a process.
  */
-import type { AgentSystem } from '../../actors/agent/system.ts'
-import { waitingTasks } from '../../actors/agent/tasks/held.ts'
-import type { Bodies } from '../../actors/engine/bodies.ts'
-import type { Recorded } from '../../events/envelope.ts'
-import { runFacts } from '../../events/run-facts.ts'
-import type { EventStore } from '../../store/event-store.ts'
-import type { RunStatus } from './machine.ts'
-import type { RunDriver, RunInfo } from './options.ts'
+import type { AgentSystem } from '../../../actors/agent/system.ts'
+import { waitingTasks } from '../../../actors/agent/tasks/held.ts'
+import type { Bodies } from '../../../actors/engine/bodies.ts'
+import type { Recorded } from '../../../events/envelope.ts'
+import { runFacts } from '../../../events/run-facts.ts'
+import type { EventStore } from '../../../store/event-store.ts'
+import type { RunStatus } from '../machine.ts'
+import type { RunDriver, RunInfo } from '../options.ts'
 
 /** In characters. */
 const LONGEST_TOPIC = 200

@@ -1,4 +1,4 @@
-/** The addresses of the page. The server answers each of them with the page, which shows that place. */
+/** The addresses of the inspector's pages. The server answers each of them with one page, which shows what the address names. */
 
 export type PageName = 'overview' | 'inbox' | 'runs' | 'run' | 'agents' | 'agent' | 'log' | 'fact' | 'search'
 
