@@ -8,8 +8,10 @@ import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AgentInfo } from '../actors/agent/list.ts'
 import type { Config } from '../config/configuration.ts'
+import { AgentNotFoundError } from '../events/errors/agent.ts'
 import { OtherRunnerError } from '../events/errors/owner.ts'
 import { defined } from '../events/json.ts'
+import { withDefaults } from '../events/options/agent.ts'
 import type { Logger } from '../logger.ts'
 import type { Orchestrator } from '../orchestrator.ts'
 import type { OrchestratorOptions } from '../orchestrator-options.ts'
@@ -103,7 +105,7 @@ export async function withSession(
         : await access()
     try {
       if (owner !== null) refuseOtherRunner(options, { pid: owner, runner: runner ?? '' }, purpose)
-      if (owner !== null && purpose !== 'read') await orchestrator.declared()
+      if (owner !== null && purpose !== 'read') await createDeclared(orchestrator, options.config)
     } catch (error) {
       await orchestrator.close()
       if (!isUnserved(error) || signal.aborted) throw error
@@ -152,6 +154,19 @@ export async function withSession(
     await opened?.[Symbol.asyncDispose]()
     if (isLeft && database === undefined) await startBackground(options)
   }
+}
+
+/**
+ * An owner has written what its own configuration declares. Of that of the command, it creates the agents that it does not
+ * know; those that it knows stay as they are, until they are applied.
+ */
+async function createDeclared(orchestrator: Orchestrator, config: Config): Promise<void> {
+  await orchestrator.declared()
+  for (const agent of config.agents ?? [])
+    await orchestrator.agent(agent.id).catch((error) => {
+      if (!(error instanceof AgentNotFoundError)) throw error
+      return orchestrator.declareAgent(withDefaults(config.agentDefaults ?? {}, agent))
+    })
 }
 
 let starting: Promise<unknown> | undefined

@@ -102,6 +102,9 @@ export const READING_COMMANDS: ReadonlySet<string> = new Set([
   'files.project',
 ])
 
+/** What is declared once is there for good: with another owner, declaring it again writes nothing. */
+export const DECLARING_COMMANDS: ReadonlySet<string> = new Set(['declared', 'declareAgent'])
+
 /** Methods of the orchestrator that work only in the owner, each with what it does, for the error. */
 export const OWNER_ONLY: Readonly<Record<string, string>> = {
   sequential: CODE_ONLY,

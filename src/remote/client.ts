@@ -12,7 +12,7 @@ import { codeOf } from '../events/errors/phrases.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import { duration } from '../events/figures.ts'
 import { defined } from '../events/json.ts'
-import { type CommandRequest, READING_COMMANDS } from '../owner/commands.ts'
+import { type CommandRequest, DECLARING_COMMANDS, READING_COMMANDS } from '../owner/commands.ts'
 import { type OwnerRecord, ownerFile, readOwnerRecord } from '../owner/record.ts'
 import { socketProblem } from '../owner/socket-directory.ts'
 import { errorFrom, type Greeting, isErrorLine, PROTOCOL } from '../owner/wire.ts'
@@ -190,7 +190,7 @@ export class OwnerClient {
     const given = args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1)
     const request: CommandRequest = { agent, method, args: given }
     return this.result('/commands', request, {
-      changes: method !== 'declared' && !READING_COMMANDS.has(method),
+      changes: !DECLARING_COMMANDS.has(method) && !READING_COMMANDS.has(method),
     })
   }
 

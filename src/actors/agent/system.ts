@@ -26,6 +26,7 @@ import {
   type AgentOptions,
   agentConfig,
   type RepositoryWorkspace,
+  withDefaults,
 } from '../../events/options/agent.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
@@ -387,7 +388,7 @@ export class AgentSystem {
 
   #complete(options: AgentOptions): AgentOptions {
     checkArgument('The options of the agent', options, 'an object')
-    return { ...this.#defaults, ...options, retry: { ...this.#defaults.retry, ...options.retry } }
+    return withDefaults(this.#defaults, options)
   }
 
   /** The configuration of an agent that would be created with these options. */

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
+import { withDefaults } from '../../events/options/agent.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { hasStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
@@ -17,7 +18,7 @@ export function applyCommand(command: Command): void {
 }
 
 async function apply(globals: GlobalOptions): Promise<void> {
-  const { agents = [], file } = globals.config
+  const { agents = [], agentDefaults = {}, file } = globals.config
   if (agents.length === 0)
     throw new InvalidInputError({
       what: 'apply',
@@ -32,9 +33,13 @@ async function apply(globals: GlobalOptions): Promise<void> {
     })
   await withSession(
     globals,
-    async ({ orchestrator }) => {
+    async ({ orchestrator, owner }) => {
       await orchestrator.declared()
       const screen = terminal(globals)
+      if (owner !== null) {
+        for (const agent of agents) await orchestrator.declareAgent(withDefaults(agentDefaults, agent))
+        await noteBudget(globals, orchestrator, owner)
+      }
       for (const [agent, version] of await versions(orchestrator, ids)) {
         const known = before.get(agent) ?? 0
         const status = known === 0 ? 'created' : version > known ? 'changed' : 'unchanged'
@@ -43,6 +48,17 @@ async function apply(globals: GlobalOptions): Promise<void> {
       }
     },
     'change',
+  )
+}
+
+/** The budget of everything is that of the owner: it takes the one that is declared when it starts. */
+async function noteBudget(globals: GlobalOptions, { budgets }: Orchestrator, owner: number): Promise<void> {
+  const { budget } = globals.config
+  if (!budget) return
+  const { limit } = await budgets.show()
+  if ((['usd', 'tokens'] as const).every((unit) => (budget[unit] ?? limit[unit]) === limit[unit])) return
+  terminal(globals).note(
+    `The budget of everything stays as it is: process ${owner} reads what is declared when it starts. To change it now: claude-agents budget set`,
   )
 }
 

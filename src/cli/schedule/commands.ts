@@ -8,7 +8,7 @@ import type { ScheduleInfo, ScheduleOptions } from '../../schedules/schedules.ts
 import type { WorkflowReference } from '../../workflows/pattern.ts'
 import { requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { readStore, type Session, withSession, withStore } from '../session.ts'
+import { hasWorkers, readStore, type Session, withSession, withStore } from '../session.ts'
 import { standardInput } from '../standard-input.ts'
 import { list } from '../terminal/list.ts'
 import type { Terminal } from '../terminal/output.ts'
@@ -80,7 +80,7 @@ async function add(globals: GlobalOptions, name: string, prompt: string, words: 
     async ({ orchestrator, terminal, owner }) => {
       const options: ScheduleOptions = defined({ cron, timezone, missed, ...what })
       print(terminal, await orchestrator.schedules.add(name, options), 'Added')
-      if (owner === null)
+      if (owner === null && !(await hasWorkers(globals)))
         terminal.note('It fires while a process serves: claude-agents serve, or claude-agents serve --detach')
     },
     'change',

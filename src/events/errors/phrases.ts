@@ -31,8 +31,8 @@ export const VERIFY_OR_REPAIR =
 export const bodyInBackup = (before: string): string =>
   `A backup from before ${before} still has it. To run the task again, use a new task id.`
 
-/** A text as a sentence: it ends with one full stop. */
-export const sentence = (text: string): string => `${text.replace(/\.$/, '')}.`
+/** A text as a sentence: it ends with one full stop, or as it does if it asks something. */
+export const sentence = (text: string): string => (/[.?!]$/.test(text) ? text : `${text}.`)
 
 /** What the codes of the system's errors mean to a person: one table for all that touches files. */
 const PROBLEMS: Readonly<Record<string, readonly [problem: string, hint?: string]>> = {

@@ -120,6 +120,13 @@ export interface RepositoryOptions {
 /** Options for every agent that does not set them itself. */
 export type AgentDefaults = Omit<Partial<AgentOptions>, 'id' | 'systemPrompt'>
 
+/** The options of an agent, with the defaults for what they leave open. */
+export const withDefaults = (defaults: AgentDefaults, options: AgentOptions): AgentOptions => ({
+  ...defaults,
+  ...options,
+  retry: { ...defaults.retry, ...options.retry },
+})
+
 /** How often to retry, and with which waits. */
 export type RetryPolicy = {
   /** The number of retries after the first attempt. 0: none. */

@@ -1,8 +1,8 @@
 /** `apply`: what the configuration file declares, written to the log. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
-import { commandLine } from '../command.ts'
+import { expect, onTestFinished, test } from 'vitest'
+import { commandLine, quickCommandLine } from '../command.ts'
 
 test('apply writes the declared agents, says what has changed, and writes nothing twice', async () => {
   const { run, folder } = await commandLine()
@@ -28,4 +28,37 @@ test('apply writes the declared agents, says what has changed, and writes nothin
     { agent: 'writer', status: 'changed' },
     { agent: 'critic', status: 'created' },
   ])
+})
+
+test('through the owner, a change creates what is declared and missing, and apply writes the rest', async () => {
+  const { run, folder } = await quickCommandLine()
+  const file = join(folder, 'claude-agents.yaml')
+  const declare = (text: string) => writeFile(file, text)
+  onTestFinished(async () => void (await run(['serve', 'stop', '--now'])))
+  await declare('agents:\n  - { id: writer, system_prompt: You write. }\n')
+  expect((await run(['serve', '--detach'])).exitCode).toBe(0)
+
+  const critic = '  - { id: critic, system_prompt: You judge. }\n'
+  const changed = `agents:\n  - { id: writer, system_prompt: You write well. }\n${critic}`
+  const defaults = 'agent_defaults: { max_turns: 7 }\nbudget: { usd: 5 }\n'
+  await declare(changed + defaults)
+  expect((await run(['message', 'send', 'critic', 'Hello'])).exitCode).toBe(0)
+  const prompts = async () => {
+    const { values } = await run(['--json', 'log', '--type', 'AgentCreated', 'AgentConfigured'])
+    return values.map(({ stream, data }) => {
+      const { systemPrompt, maxTurns } = Reflect.get(data, 'config')
+      return [stream, systemPrompt, maxTurns]
+    })
+  }
+  const before = [
+    ['agent/writer', 'You write.', null],
+    ['agent/critic', 'You judge.', 7],
+  ]
+  expect(await prompts()).toEqual(before)
+
+  const applied = await run(['apply'])
+  expect(applied.stdout).toBe('writer changed\ncritic unchanged')
+  expect(applied.stderr).toContain('To change it now: claude-agents budget set')
+  expect(await prompts()).toEqual([...before, ['agent/writer', 'You write well.', 7]])
+  expect((await run(['apply'])).stdout).toBe('writer unchanged\ncritic unchanged')
 })
