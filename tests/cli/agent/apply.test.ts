@@ -46,7 +46,7 @@ test('through the owner, a change creates what is declared and missing, and appl
   const prompts = async () => {
     const { values } = await run(['--json', 'log', '--type', 'AgentCreated', 'AgentConfigured'])
     return values.map(({ stream, data }) => {
-      const { systemPrompt, maxTurns } = Reflect.get(data, 'config')
+      const { systemPrompt, maxTurns } = Reflect.get(Object(data), 'config')
       return [stream, systemPrompt, maxTurns]
     })
   }
