@@ -2734,11 +2734,11 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'Keys and tokens are redacted',
-    { 'tests/events/secrets.test.ts': ['is redacted %s', '%j is printed as %j'] },
-    ['tokens of services stay', 'src/events/redaction.ts', '{12,}`', '{1200,}`'],
+    { 'tests/events/secrets/values.test.ts': ['is redacted %s', '%j is printed as %j'] },
+    ['tokens of services stay', 'src/events/secrets/redaction.ts', '{12,}`', '{1200,}`'],
     [
       'values under telling names stay',
-      'src/events/redaction.ts',
+      'src/events/secrets/redaction.ts',
       '`((?:${SECRET_WORDS})(?:',
       '`((?:no such word)(?:',
     ],
@@ -2748,7 +2748,7 @@ export const MUTATIONS = [
     { 'tests/claude/worst-text.test.ts': ['%s: no pattern sees more than we look at'] },
     [
       'all of a long text is searched',
-      'src/events/redaction.ts',
+      'src/events/secrets/redaction.ts',
       'if (text.length <= LONGEST_LOOKED_AT) return text',
       'if (text.length >= 0) return text',
     ],
