@@ -183,7 +183,7 @@ export const MUTATIONS = [
     [
       'a crash leaves the secrets of servers behind',
       'src/claude/claude-cli.ts',
-      '      await removeServers(call)\n      if (recovered',
+      '      await removeSecrets(call, concealed)\n      if (recovered',
       '      if (recovered',
     ],
   ),
@@ -197,8 +197,8 @@ export const MUTATIONS = [
     [
       'its files stay after the call',
       'src/claude/claude-cli.ts',
-      'if (call.settings.mcpServers) await removeServers(call)',
-      'if (call.callId === "") await removeServers(call)',
+      'if (call.settings.mcpServers) await removeSecrets(call, secretsOfCalls.get(call.callId))',
+      '',
     ],
   ),
   ...breaking(
@@ -3877,8 +3877,8 @@ export const MUTATIONS = [
     [
       'one life of an agent ends the next one',
       'src/cluster/claimed-here.ts',
-      'if (this.#entriesOf(id) === 1) await this.#end(id)',
-      'await this.#end(id)',
+      'if (this.#entriesOf(address) === 1) await this.depart(address)',
+      'await this.depart(address)',
     ],
   ),
   ...breaking(
@@ -3946,7 +3946,7 @@ export const MUTATIONS = [
     },
     [
       'what an agent has done elsewhere is not seen here',
-      'src/actors/agent/ref.ts',
+      'src/actors/agent/moving/placement.ts',
       'await this.#read.refresh().catch(() => {})',
       'await Promise.resolve()',
     ],
