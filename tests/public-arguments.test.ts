@@ -1,5 +1,5 @@
 /** What a public function says to an argument that is missing or wrong: an error of this package, never one of the language. */
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import * as config from '../src/entry-points/config.ts'
 import * as inspect from '../src/entry-points/inspect.ts'
 import * as log from '../src/entry-points/log.ts'
@@ -94,6 +94,38 @@ test('every method of an orchestrator and of its parts has one too', async () =>
   expect(calls.length).toBeGreaterThan(30)
   expect(await untyped(calls)).toEqual([])
 })
+
+test('options that are null are refused with an error of ours, where a promise would be', async () => {
+  const { orchestrator, agent } = await opened()
+  const none = null as never
+  const calls = {
+    ask: () => agent.ask('x', none),
+    accept: () => agent.accept('x', none),
+    cancel: () => agent.cancel('t', 'no', none),
+    send: () => agent.send('a', 'x', none),
+    publish: () => orchestrator.messages.publish('t', 'x', none),
+    release: () => agent.mailbox.release('m', none),
+    reject: () => agent.mailbox.reject('m', none),
+    receive: () => agent.mailbox.receive(none),
+    write: () => orchestrator.notes.write('n', 'x', none),
+    read: () => orchestrator.notes.read('n', none),
+    approve: () => orchestrator.inbox.approve('x', none),
+    deny: () => orchestrator.inbox.deny('x', none),
+    remove: () => orchestrator.removeAgent('a', none),
+  }
+  for (const [name, call] of Object.entries(calls))
+    expect([name, await Promise.resolve(call()).catch((error) => error)]).toEqual([
+      name,
+      expect.any(main.InvalidInputError),
+    ])
+})
+
+async function opened() {
+  const runner = testing.scriptedRunner()
+  const orchestrator = await main.Orchestrator.open({ store: main.memoryStore(), runner })
+  onTestFinished(() => orchestrator.close())
+  return { orchestrator, agent: await orchestrator.createAgent({ id: 'a', systemPrompt: 'You help.' }) }
+}
 
 test('findConfigFile looks from the working directory, as loadConfig does', async () => {
   expect(await config.findConfigFile()).toBe((await config.loadConfig()).file)

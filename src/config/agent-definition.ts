@@ -35,13 +35,16 @@ const LARGEST_DEFINITION = 1024 * 1024
 
 const FRONT_MATTER = /^---[ \t]*\r?\n((?:[^\n]*\n)*?)---[ \t]*(?:\r?\n|$)/
 
-/** Reads one file. Throws InvalidInputError. */
+/** A file without front matter defines nothing: it may be a README. */
+export class NoDefinitionError extends InvalidInputError {}
+
+/** Reads one file. Throws InvalidInputError, NoDefinitionError. */
 export async function readAgentDefinition(file: string): Promise<AgentDefinition> {
   const text = await textOf(file)
   const [whole, front] = FRONT_MATTER.exec(text) ?? []
   if (whole === undefined || front === undefined) {
     const hint = 'It begins with a line ---, then name: ..., and another line ---.'
-    throw new InvalidInputError({ what: file, problem: 'it has no front matter', hint })
+    throw new NoDefinitionError({ what: file, problem: 'it has no front matter', hint })
   }
   const { name: said, tools, disallowedTools, model, maxTurns, ...more } = valuesIn(file, front)
   const { effort, mcpServers, ...others } = more

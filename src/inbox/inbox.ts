@@ -56,7 +56,9 @@ export class Inbox {
   }
 
   /** Says yes. */
-  async approve(id: string, { by, input, always }: Approval = {}): Promise<InboxEntry> {
+  async approve(id: string, approval: Approval = {}): Promise<InboxEntry> {
+    checkArgument('The options of approve', approval, 'an object')
+    const { by, input, always } = approval
     if (input !== undefined) checkInput(input)
     if (always !== undefined) checkRule(always)
     const entry = await this.#entry(id)
@@ -82,7 +84,9 @@ export class Inbox {
   }
 
   /** Says no: the task is rejected, the message is never read, the run is cancelled, the work stays where it is, the schedule is paused. */
-  async deny(id: string, { by, reason }: Rejection = {}): Promise<InboxEntry> {
+  async deny(id: string, rejection: Rejection = {}): Promise<InboxEntry> {
+    checkArgument('The options of deny', rejection, 'an object')
+    const { by, reason } = rejection
     const entry = await this.#entry(id)
     const { agent, run, kind } = entry
     const { held, runs, landings, schedules, agents } = this.#parts
@@ -103,8 +107,10 @@ export class Inbox {
   }
 
   /** Answers a question: the agent gets the answer as the result of its tool call. */
-  async answer(id: string, text: string, { by }: Verdict = {}): Promise<InboxEntry> {
+  async answer(id: string, text: string, verdict: Verdict = {}): Promise<InboxEntry> {
     checkArgument('The answer', text, 'a text')
+    checkArgument('The options of answer', verdict, 'an object')
+    const { by } = verdict
     const entry = await this.#entry(id)
     if (entry.kind !== 'question') throw refused(entry, 'asks for no answer')
     const { choices, input } = entry

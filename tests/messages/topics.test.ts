@@ -31,8 +31,8 @@ describe('What is published on a topic', () => {
     const heard = runner.calls.map(({ prompt }) => messagesIn(prompt))
     const from = { from: '(a person)', topic: 'news' }
     expect(heard).toEqual([
-      [{ ...from, messageId: 'news:m2', text: 'It snows.' }],
-      [{ ...from, from: 'writer', messageId: 'news:m1', text: 'It rains.' }],
+      [{ ...from, messageId: 'news/m2', text: 'It snows.' }],
+      [{ ...from, from: 'writer', messageId: 'news/m1', text: 'It rains.' }],
       [],
     ])
     expect(visits.snapshot.context.counted.map(({ text }) => text)).toEqual(['It rains.', 'It snows.'])
@@ -100,6 +100,23 @@ describe('What is published on a topic', () => {
     )
   })
 
+  test('is another message than one that is sent to a subscriber under the same id', async () => {
+    const { open } = team()
+    const { orchestrator } = await open()
+    await orchestrator.createAgent(agent('reader'))
+    await orchestrator.messages.subscribe('news', 'reader')
+    for (const messageId of ['m1', 'news:m1'])
+      await orchestrator.messages.send({ to: 'reader', text: 'Sent.', messageId })
+    expect(await orchestrator.messages.publish('news', 'Told.', { messageId: 'm1' })).toMatchObject({
+      delivered: 1,
+    })
+    expect((await orchestrator.messages.list('reader')).map(({ text }) => text)).toEqual([
+      'Sent.',
+      'Sent.',
+      'Told.',
+    ])
+  })
+
   test('keeps its order for each subscriber', async () => {
     const { orchestrator } = await team().open()
     for (const id of ['one', 'two']) await orchestrator.createAgent(agent(id))
@@ -109,7 +126,7 @@ describe('What is published on a topic', () => {
     await Promise.all(ids.map((messageId) => messages.publish('news', 'Hi.', { messageId })))
     for (const id of ['one', 'two'])
       expect((await messages.list(id)).map(({ messageId }) => messageId)).toEqual(
-        ids.map((messageId) => `news:${messageId}`),
+        ids.map((messageId) => `news/${messageId}`),
       )
   })
 
@@ -182,6 +199,6 @@ test('A publication, crashed at each of its appends, is in one turn of each subs
   })
   expect(appends).toBeGreaterThan(10)
   expect(result).toEqual({
-    ...{ read: Array(2).fill('read news:m1 news:m2'), listed: ['answered', 'answered'] },
+    ...{ read: Array(2).fill('read news/m1 news/m2'), listed: ['answered', 'answered'] },
   })
 })

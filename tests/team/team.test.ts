@@ -5,6 +5,7 @@ import { Client } from '@modelcontextprotocol/client'
 import { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Call, TeamPass } from '../../src/claude/runner.ts'
+import { concealment } from '../../src/events/concealment.ts'
 import { TEAM_TOOLS } from '../../src/events/options/tools.ts'
 import type { ScriptedAnswer } from '../../src/testing/scripted-runner.ts'
 import { until, world } from '../actors/world.ts'
@@ -215,6 +216,69 @@ describe('An agent in the middle of a call', () => {
     expect(Number(answered)).toBeGreaterThanOrEqual(4)
     expect(Number(answered)).toBeLessThanOrEqual(8)
     expect(runner.calls.filter(({ agent }) => agent === 'expert').length).toBe(Number(answered))
+  })
+
+  test('names what it likes, and as long as it likes: it reads an error that names its mistake, and nothing else happens', async () => {
+    const names = [
+      '..',
+      '../lead',
+      'topic/../x',
+      'constructor',
+      '__proto__',
+      'constructor/x',
+      '__proto__/x',
+      'lеad',
+      'lead\0',
+      '/',
+      'LEAD',
+    ]
+    const said: string[] = []
+    const { orchestrator, runner } = await team({
+      lead: async ({ use }) => {
+        for (const name of names) {
+          said.push(await use('send_message', { to: name, text: 'x' }))
+          said.push(await use('ask_agent', { agent: name, prompt: 'x' }))
+          said.push(await use('read_note', { note: name }))
+          said.push(await use('write_note', { note: `${name} `, text: 'x', version: 0 }))
+        }
+        said.push(await use('write_note', { note: 'long', text: 'x'.repeat(10_000_000), version: 0 }))
+        said.push(await use('send_message', { to: 'lead', text: 'x'.repeat(10_000_000) }))
+        return 'done'
+      },
+    })
+    await orchestrator.spawn(counter, 'visits')
+    const before = await orchestrator.store.head()
+    expect(await orchestrator.sendTask('lead', 'x')).toBe('done')
+    for (const one of said) expect(one).not.toMatch(/TypeError|undefined|is not a function|^Done|has reached/)
+    expect(said.every((one) => one.length > 10 && one.length < 1000)).toBe(true)
+    expect(runner.calls).toHaveLength(1)
+    expect(await orchestrator.notes.list()).toEqual([])
+    const types: string[] = []
+    for await (const { type } of orchestrator.store.readAll({ after: before })) types.push(type)
+    expect(types.filter((type) => /Received|Written|Published/.test(type))).toEqual([])
+  })
+
+  test('tells nobody what its servers were given: no message, no request and no note has it', async () => {
+    const secret = 'hunter2-xyz'
+    const { orchestrator, runner } = await team({
+      lead: async ({ use }, { team: pass }) => {
+        pass?.conceal?.(concealment([secret]))
+        await use('send_message', { to: 'expert', text: `The word is ${secret}.` })
+        await use('write_note', {
+          note: 'words',
+          text: Buffer.from(`me:${secret}`).toString('base64'),
+          version: 0,
+        })
+        return use('ask_agent', { agent: 'expert', prompt: `Is it ${encodeURIComponent(secret)}?` })
+      },
+      expert: () => 'It is.',
+    })
+    await orchestrator.sendTask('lead', 'x')
+    const facts = []
+    for await (const fact of orchestrator.history.log()) facts.push(fact)
+    expect(JSON.stringify(facts)).toContain('The word is [redacted].')
+    for (const form of [secret, Buffer.from(secret).toString('base64').slice(0, -4)])
+      expect(JSON.stringify(facts) + JSON.stringify(runner.calls)).not.toContain(form)
   })
 
   test('that is cancelled has asked for nothing: the task of the other is cancelled, and its secret is of no use', async () => {

@@ -245,6 +245,7 @@ export class AgentSystem {
 
   /** Throws HeldTasksError and UnlandedWorkError, unless forced to. */
   async remove(id: string, options: RemovalOptions = {}): Promise<RemovedAgent> {
+    checkArgument('The options of removal', options, 'an object')
     if (!this.#placement.owns(id))
       return (await this.#placement.call(
         id,

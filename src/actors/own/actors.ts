@@ -20,10 +20,13 @@ export interface ReceivingActor {
   readonly description: string
 }
 
+/** How many actors of this process are remembered that may have ended. */
+const MOST_EXITS = 10_000
+
 export class OwnActors {
   readonly #environment: OwnEnvironment
   readonly #kinds = new Map<string, OwnKind>()
-  /** Of those that were spawned here: why they have ended, null for those that have not. By stream. */
+  /** Of the last ones that were spawned here: why they have ended, null for those that have not. By stream. */
   readonly #exits = new Map<string, Exit | null>()
   /** By stream. */
   readonly #here: Registry<OwnActorRef<never, unknown, AnyStateMachine>>
@@ -117,10 +120,18 @@ export class OwnActors {
       id,
       this.#environment,
       () => this.#here.used(stream, ref),
-      (exit) => void this.#exits.set(stream, exit),
+      (exit) => this.#noteExit(stream, exit),
     )
     await ref.use()
     return ref
+  }
+
+  /** What is forgotten has its facts. */
+  #noteExit(stream: string, exit: Exit | null): void {
+    this.#exits.delete(stream)
+    this.#exits.set(stream, exit)
+    const [oldest = stream] = this.#exits.keys()
+    if (this.#exits.size > MOST_EXITS) this.#exits.delete(oldest)
   }
 
   #register(kind: OwnKind): void {

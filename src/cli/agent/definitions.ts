@@ -48,11 +48,20 @@ async function importAgents(globals: GlobalOptions, path: string, options: Impor
   const screen = terminal(globals)
   const read: Awaited<ReturnType<typeof definitionIn>>[] = []
   for (const candidate of candidates) read.push(await definitionIn(candidate))
-  if (read.every((one) => 'problem' in one)) {
-    for (const one of read) if ('problem' in one) tellProblem(screen, one.problem)
+  const { NoDefinitionError } = await definitions()
+  const isOther = (one: (typeof read)[number]) => 'problem' in one && one.problem instanceof NoDefinitionError
+  // Where there are agents, a README among them is no mistake.
+  const found = read.every(isOther) ? read : read.filter((one) => !isOther(one))
+  for (const one of read)
+    if ('problem' in one && !found.includes(one))
+      screen.note(
+        inert(`Skipped ${one.problem.details.what}, which defines no agent: it has no front matter.`),
+      )
+  if (found.every((one) => 'problem' in one)) {
+    for (const one of found) if ('problem' in one) tellProblem(screen, one.problem)
     return
   }
-  return withSession(globals, (session) => imported(session, read, options), 'change')
+  return withSession(globals, (session) => imported(session, found, options), 'change')
 }
 
 const definitionIn = async (candidate: Candidate) => {

@@ -1,8 +1,10 @@
 /** The options of an agent, and the complete configuration that the log keeps. */
 import { resolve } from 'node:path'
 import * as Schema from 'effect/Schema'
+import * as SchemaIssue from 'effect/SchemaIssue'
 import { AGENT_ID_PATTERN, checkAgentId, ID_RULE } from '../ids.ts'
 import { defined } from '../json.ts'
+import { nameHint } from '../nearest-name.ts'
 import { Budget } from './budget.ts'
 import { type Decodable, decodedInput } from './decoding.ts'
 import { Labels, labelSet, PLACING } from './labels.ts'
@@ -244,15 +246,21 @@ export const ASKING = {
   questions: setting(Schema.Boolean, 'whether it can ask a person', false),
 }
 
-const TeamTool = Schema.String.check(
-  Schema.makeFilter((name) => TEAM_TOOLS.includes(name), { problem: 'is not a tool of the team' }),
-).annotate({ hint: `Use ${TEAM_TOOLS.join(', ')}.` })
-
 /** All tools of the team, none, or those that are named. */
-export const TeamTools = Schema.Union([Schema.Boolean, Schema.Array(TeamTool)]).annotate({
-  problem: `is neither true, nor false, nor a list of these: ${TEAM_TOOLS.join(', ')}`,
-  description: 'Whether it works with the other agents of its team, or by which tools.',
-})
+export const TeamTools = Schema.Union([Schema.Boolean, Schema.Array(Schema.String)])
+  .annotate({ problem: `is neither true, nor false, nor a list of these: ${TEAM_TOOLS.join(', ')}` })
+  .check(
+    Schema.makeFilter((granted) => {
+      const unknown =
+        typeof granted === 'boolean' ? undefined : granted.find((name) => !TEAM_TOOLS.includes(name))
+      if (unknown === undefined) return undefined
+      return new SchemaIssue.InvalidValue({
+        message: `has ${JSON.stringify(unknown.slice(0, 70))}, which is not a tool of the team`,
+        hint: nameHint(unknown, TEAM_TOOLS),
+      })
+    }),
+  )
+  .annotate({ description: 'Whether it works with the other agents of its team, or by which tools.' })
 
 const LONGEST_CLAUDE_MD = 64 * 1024
 

@@ -187,14 +187,28 @@ async function isAdded(common: string, directory: string): Promise<boolean> {
   return true
 }
 
+/**
+ * What a repository knows of its worktrees. A pipe in a record is removed, which has nothing in it: git would wait for its writer
+ * whenever it looks for the worktrees of any agent.
+ */
+async function recordsIn(common: string): Promise<readonly string[]> {
+  const directory = join(common, 'worktrees')
+  const records = (await readdir(directory).catch(() => [])).map((name) => join(directory, name))
+  for (const record of records)
+    for (const path of READ_OF_RECORD.map((name) => join(record, name)))
+      if ((await lstat(path).catch(() => null))?.isFIFO()) await rm(path, { force: true })
+  return records
+}
+
+const READ_OF_RECORD = ['gitdir', 'HEAD', 'commondir', 'locked', 'config.worktree']
+
 /** What the repository knows of the worktree in a directory, or also what a git that was killed has left of one. */
 async function recordsOf(common: string, directory: string, alsoParts = false): Promise<readonly string[]> {
-  const records = join(common, 'worktrees')
   const found: string[] = []
-  for (const name of await readdir(records).catch(() => [])) {
-    const path = (await textOfGit(join(records, name, 'gitdir'))) ?? ''
-    const isWanted = alsoParts || existsSync(join(records, name, 'HEAD'))
-    if (path.trimEnd() === join(directory, '.git') && isWanted) found.push(join(records, name))
+  for (const record of await recordsIn(common)) {
+    const path = (await textOfGit(join(record, 'gitdir'))) ?? ''
+    const isWanted = alsoParts || existsSync(join(record, 'HEAD'))
+    if (path.trimEnd() === join(directory, '.git') && isWanted) found.push(record)
   }
   return found
 }
@@ -204,10 +218,9 @@ export async function worktreesBelow(
   { common }: UserRepository,
   directory: string,
 ): Promise<readonly string[]> {
-  const records = join(common, 'worktrees')
   const found: string[] = []
-  for (const name of await readdir(records).catch(() => [])) {
-    const path = (await textOfGit(join(records, name, 'gitdir'))) ?? ''
+  for (const record of await recordsIn(common)) {
+    const path = (await textOfGit(join(record, 'gitdir'))) ?? ''
     if (path.startsWith(`${directory}/`)) found.push(dirname(path.trimEnd()))
   }
   return found
@@ -274,14 +287,11 @@ export async function freeBranch({
   const [agent, workspace] = [basename(dirname(real)), basename(real)]
   const isOfAgent = (path: string) =>
     path !== join(real, '.git') && path.endsWith(`/agents/${agent}/${workspace}/.git`)
-  const records = join(common, 'worktrees')
-  for (const name of await readdir(records).catch(() => [])) {
-    const [path, head] = await Promise.all(
-      ['gitdir', 'HEAD'].map((file) => textOfGit(join(records, name, file))),
-    )
+  for (const record of await recordsIn(common)) {
+    const [path, head] = await Promise.all(['gitdir', 'HEAD'].map((file) => textOfGit(join(record, file))))
     if (tip === null || head !== `ref: refs/heads/${branch}\n` || !isOfAgent((path ?? '').trimEnd())) continue
-    await writeFile(join(records, name, 'HEAD.new'), `${tip}\n`)
-    await rename(join(records, name, 'HEAD.new'), join(records, name, 'HEAD'))
+    await writeFile(join(record, 'HEAD.new'), `${tip}\n`)
+    await rename(join(record, 'HEAD.new'), join(record, 'HEAD'))
   }
 }
 

@@ -35,10 +35,10 @@ test('agent import creates the agents of a project, tells what it drops, and the
     ['lost.md', 'it is a link that leads out'],
     ['out.md', 'it is a link that leads out'],
     ['pipe.md', 'it is a pipe, not a file'],
-    ['readme.md', 'it has no front matter'],
     ['writer.md', 'a-twin.md defines the agent'],
   ])
     expect(said).toMatch(new RegExp(`${from(name ?? '')}: .*${problem}`))
+  expect(said).toMatch(/Skipped .*readme.md, which defines no agent/)
   expect(said).not.toContain('notes.txt')
 
   const [reviewer] = (await run(['agent', 'list', '--json'])).values
@@ -62,6 +62,29 @@ test('agent import can be repeated: it writes only what has changed, and leaves 
   expect(facts.at(-1)?.data).toMatchObject({
     config: { systemPrompt: 'You write well.', timeoutMs: 7000, allowedTools: ['Read'] },
   })
+})
+
+test('agent import passes over a README among agents, and is refused where there are no agents', async () => {
+  const { run, folder } = await quickCommandLine()
+  await writeFile(join(folder, 'README.md'), '# Our agents')
+  const none = await run(['agent', 'import', '.'])
+  expect([none.exitCode, none.stderr]).toEqual([
+    1,
+    expect.stringContaining('README.md: it has no front matter'),
+  ])
+  await writeFile(join(folder, 'writer.md'), WRITER)
+  const { exitCode, stdout, stderr } = await run(['agent', 'import', '.'])
+  expect([exitCode, stdout]).toEqual([0, expect.stringContaining('Imported writer')])
+  expect(stderr).toContain('Skipped README.md')
+})
+
+test('agent create names the tool of --team that does not exist', async () => {
+  const { run } = await quickCommandLine()
+  const { exitCode, stderr } = await run(['agent', 'create', 'a', 'You help.', '--team', 'ask_agnt'])
+  expect([exitCode, stderr]).toEqual([
+    2,
+    expect.stringMatching(/"ask_agnt".*not a tool of the team.*"ask_agent"/s),
+  ])
 })
 
 test('agent import says what is wrong with a place before it makes a store', async () => {

@@ -229,6 +229,26 @@ test.each(few(2, Object.entries(READ_OF_WORKTREE)))(
   },
 )
 
+test.each(few(1, ['gitdir', 'HEAD', 'locked']))(
+  'a pipe that an agent makes of %s of its worktree stops no other agent of that repository',
+  async (name) => {
+    const repository = hostileRepository({ isQuiet: true })
+    await using orchestrator = await orchestratorOn(repository, {
+      work,
+      async pipe(workspace) {
+        const link = await readFile(join(workspace, '.git'), 'utf8')
+        const path = join(link.replace('gitdir: ', '').trim(), name)
+        await rm(path, { force: true })
+        execFileSync('mkfifo', [path])
+      },
+    })
+    const agent = await orchestrator.createAgent(dev(repository))
+    await agent.ask('pipe').catch(() => {})
+    const other = await orchestrator.createAgent({ ...dev(repository), id: 'other' })
+    expect((await other.ask('work')).text).toBe('done')
+  },
+)
+
 test('undoing writes nothing through a link that an agent made of a directory', async () => {
   const repository = hostileRepository()
   const outside = join(repository.folder, 'outside')

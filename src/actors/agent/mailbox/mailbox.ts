@@ -155,6 +155,8 @@ export class AgentMailbox {
    * TooManyMessagesError, MessageChainError, MessageConflictError.
    */
   async receive(message: DeliveredMessage): Promise<void> {
+    checkArgument('The message', message, 'an object')
+    checkArgument('The text of the message', message.text, 'a text')
     const { messageId, from, text, causationId = null } = message
     let refusal: unknown
     const decide = ({ value, context }: AgentSnapshot): readonly AgentFact[] => {
@@ -203,7 +205,9 @@ export class AgentMailbox {
    * Records that the call which runs now has read a shared note: its answer uses that. Once for each version, and for so many
    * as a call may use. Throws InvalidInputError if no call runs.
    */
-  async readNote({ note, version, cause }: NoteReading): Promise<void> {
+  async readNote(reading: NoteReading): Promise<void> {
+    checkArgument('The note', reading, 'an object')
+    const { note, version, cause } = reading
     await this.#inCall((current, callId) => {
       const { taskId, noted = [] } = current
       if (noted.includes(cause) || noted.length >= MOST_NOTED) return []
@@ -212,14 +216,16 @@ export class AgentMailbox {
   }
 
   /** Records that a call has read an answer, as it does for notes, if that call still runs. */
-  async readAnswer({ callId: asking, requestId, from, text, cause }: AnswerReading): Promise<void> {
+  async readAnswer(reading: AnswerReading): Promise<void> {
+    checkArgument('The answer', reading, 'an object')
+    const { callId: asking, requestId, from, text, cause } = reading
     const uses = cause === null ? [] : [cause]
     await this.#life.use()
     const { taskId = null, cause: causationId = null } = this.#life.snapshot.context.current ?? {}
     await this.#life.decide(
       ({ context: { current } }) => {
         const { noted = [] } = current ?? {}
-        if (current?.call?.callId !== asking || noted.length >= MOST_NOTED) return []
+        if (!current?.call || current.call.callId !== asking || noted.length >= MOST_NOTED) return []
         if (cause !== null && noted.includes(cause)) return []
         const said = defined({ text: text?.slice(0, LONGEST_REPLY) })
         const data = { taskId: current.taskId, callId: asking, requestId, from, ...said, uses }
@@ -230,13 +236,17 @@ export class AgentMailbox {
   }
 
   /** Lets a held message be read. Throws MessageNotHeldError. */
-  async release(messageId: string, { by }: Verdict = {}): Promise<void> {
+  async release(messageId: string, verdict: Verdict = {}): Promise<void> {
+    checkArgument('The options of release', verdict, 'an object')
+    const { by } = verdict
     await this.#decideHeld(messageId, { type: 'MessageReleased', data: { messageId, by: by ?? null } })
     if (this.#life.snapshot.context.config?.onMessage === 'wake') this.#start()
   }
 
   /** Decides that a held message is never read. Throws MessageNotHeldError. */
-  async reject(messageId: string, { by, reason = '' }: Rejection = {}): Promise<void> {
+  async reject(messageId: string, rejection: Rejection = {}): Promise<void> {
+    checkArgument('The options of reject', rejection, 'an object')
+    const { by, reason = '' } = rejection
     await this.#decideHeld(messageId, {
       type: 'MessageRejected',
       data: { messageId, reason, by: by ?? null },

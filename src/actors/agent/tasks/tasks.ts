@@ -9,6 +9,7 @@ import { TaskCancelledError, TaskConflictError } from '../../../events/errors/ta
 import { ClosedError } from '../../../events/errors/usage.ts'
 import { checkTaskId } from '../../../events/ids.ts'
 import { withoutCredentials } from '../../../events/material.ts'
+import { checkArgument } from '../../../events/options/decoding.ts'
 import { checkTaskInput, type Material, type TaskInput } from '../../../events/task-input.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import { Interest } from '../../engine/wish.ts'
@@ -110,7 +111,8 @@ export class AgentTasks {
 
   /** @param accepted Called when the task is durable. */
   ask(task: string | TaskInput, options: AskOptions, accepted = () => {}): TaskHandle {
-    const taskId = options.taskId ?? this.#environment.newId()
+    // What is no object is refused with the others.
+    const taskId = options?.taskId ?? this.#environment.newId()
     const reply = this.#ask(taskId, task, options, accepted)
     this.#asked.set(taskId, reply)
     const ended = () => {
@@ -145,6 +147,7 @@ export class AgentTasks {
 
   /** Counts at once for calls that have not begun. Resolves when it is durable, which may have to wait for room on a disk. */
   async cancel(taskId: string, reason: string, verdict: Verdict = {}): Promise<boolean> {
+    checkArgument('The options of cancel', verdict, 'an object')
     const cancelled = this.#cancel(taskId, reason, verdict)
     const pending = cancelled.catch(() => {})
     this.cancelling.set(taskId, pending)
