@@ -18,16 +18,19 @@ export const seconds = (text: string) => {
   throw new InvalidArgumentError('It must be a number of seconds.')
 }
 
-export const date = (text: string) => {
+export const date = (text: string) => dateOr(text)
+
+/** @param others Other ways to write it, for the message. */
+function dateOr(text: string, others = ''): Date {
   const parsed = new Date(text)
   if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(parsed.getTime())) return parsed
-  throw new InvalidArgumentError('Write it as 2026-01-31 or 2026-01-31T12:00:00Z.')
+  throw new InvalidArgumentError(`Write it as ${others}2026-01-31 or 2026-01-31T12:00:00Z.`)
 }
 
 /** A date, or how long ago: `30m`, `2h`, `7d`. */
 export const since = (text: string) => {
   const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
-  if (count === undefined) return date(text)
+  if (count === undefined) return dateOr(text, '30m, 2h, 7d, ')
   return new Date(Date.now() - Number(count) * (UNITS_MS[unit] ?? 0))
 }
 

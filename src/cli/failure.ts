@@ -26,8 +26,8 @@ export interface MeantCommand {
   readonly takesText: () => Promise<boolean> | boolean
   /** The option that was given and takes all words that follow it: `--approve`. */
   readonly takesTheRest: () => Promise<string | null> | null
-  /** The command that an unknown word is part of: `agent ask` for `ask`. */
-  readonly commandWith: (word: string) => Promise<string | null> | null
+  /** The command that was meant by a word in the wrong place, or, with null, by the one that is too many. */
+  readonly commandWith: (word: string | null) => Promise<string | null> | null
 }
 
 interface FailureText {
@@ -62,8 +62,10 @@ async function reportUsage(
   ]
   const hint = [...advice, `See ${await help()}`].join(' ')
   const [, unknown = ''] = /^error: unknown command '([^']*)'/.exec(message) ?? []
-  const whole = unknown === '' ? null : await commandWith(unknown)
-  const said = whole === null ? message : `unknown command '${unknown}' (Did you mean ${whole}?)`
+  const isMisplaced = unknown !== '' || (code === 'commander.excessArguments' && !isUnquoted)
+  const whole = isMisplaced ? await commandWith(unknown || null) : null
+  const wrong = unknown === '' ? message : `unknown command '${unknown}'`
+  const said = whole === null ? message : `${wrong} (Did you mean ${whole}?)`
   // A command that needs a subcommand has printed its help already.
   if (code !== 'commander.help')
     print({ code: 'UsageError', message: said.replace(/^error: /, ''), hint }, json)

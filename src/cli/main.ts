@@ -15,7 +15,7 @@ async function fail(error: unknown): Promise<void> {
       help: () => helpHint(words),
       takesText: () => takesText(words),
       takesTheRest: () => takesTheRest(words),
-      commandWith: (word: string) => commandWith(word, words),
+      commandWith: (word: string | null) => commandWith(word, words),
     }
     await reportFailure(error, words.includes('--json'), meant)
   } catch {

@@ -281,20 +281,28 @@ export async function helpHint(words: readonly string[]): Promise<string> {
   return ['claude-agents', ...names, '--help'].join(' ')
 }
 
-/** The command that a first word is part of, `agent ask` for `ask`; null if there is none. */
-export async function commandWith(word: string, words: readonly string[]): Promise<string | null> {
+/**
+ * The command that was meant by a word in the wrong place: `agent ask` for `ask`, `claude-agents why` for `log why`. null if
+ * there is none.
+ *
+ * @param word null for the one after those that name a command.
+ */
+export async function commandWith(word: string | null, words: readonly string[]): Promise<string | null> {
   const program = commandProgram()
-  const [first] = (await commandNamed(program, words)).names
-  if (first !== undefined && words.indexOf(first) < words.indexOf(word)) return null
+  const { names } = await commandNamed(program, words)
+  const [first] = names
+  const given = word ?? words[words.indexOf(names.at(-1) ?? '') + 1] ?? ''
+  if (first !== undefined && words.indexOf(first) < words.indexOf(given))
+    return (await commandNamed(program, [given])).names.length === 1 ? `claude-agents ${given}` : null
   for (const outer of ['agent', 'workflow', 'log']) {
-    const { names } = await commandNamed(program, [outer, word])
+    const { names } = await commandNamed(program, [outer, given])
     if (names.length === 2) return names.join(' ')
   }
   return null
 }
 
 /** Arguments that are texts of several words. */
-const TEXTS = new Set(['prompt', 'system-prompt', 'input', 'topic'])
+const TEXTS = new Set(['prompt', 'system-prompt', 'input', 'text', 'topic'])
 
 /** Whether the command that was meant takes a text, which may have been given without quotes. */
 export async function takesText(words: readonly string[]): Promise<boolean> {

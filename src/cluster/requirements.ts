@@ -32,7 +32,7 @@ export async function loaded<T>(load: () => Promise<T>, node = process.versions.
     return await load()
   } catch (cause) {
     if (codeOf(cause) !== 'ERR_MODULE_NOT_FOUND') throw cause
-    const hint = 'npm install pg @effect/platform-node @effect/sql-pg'
+    const hint = 'npm install pg@~8.23.1 @effect/platform-node @effect/sql-pg'
     throw new InvalidInputError(
       { what: 'cluster', problem: 'its packages are not installed', hint },
       { cause },

@@ -56,7 +56,7 @@ export function checkStreamName(name: string): StreamName {
     throw new InvalidIdError({
       what: 'stream',
       id: String(name),
-      rule: 'KIND/ID, for example agent/researcher',
+      rule: `KIND/ID, for example agent/${AGENT_ID_PATTERN.test(name) ? name : 'researcher'}`,
     })
   }
   return streamName(kind, id)

@@ -144,7 +144,10 @@ export class Inbox {
     const became = await outcomeOf(id, this.#parts)
     if (became !== null) return new InboxEntryGoneError({ id, became })
     const ids = entries.map((entry) => entry.id)
-    return new InboxEntryNotFoundError({ id, nearest: nearestName(id, ids) })
+    // The id of a task alone, as other commands take it.
+    const [whole, ...others] = ids.filter((known) => known.endsWith(`:${id}`))
+    const nearest = whole !== undefined && others.length === 0 ? whole : nearestName(id, ids)
+    return new InboxEntryNotFoundError({ id, nearest })
   }
 
   /** Another process may have decided it first. */

@@ -54,7 +54,7 @@ function parsed(cron: string, timezone: string): Cron {
     return new Cron(cron.trim(), { timezone, paused: true, fixedTimeRule: 'no-wildcard' })
   } catch (cause) {
     const said = (cause as Error).message.replace(/^CronPattern: /, '').replace(/\.$/, '')
-    throw refuse(`${JSON.stringify(cron)} is none: ${said}`, cause)
+    throw refuse(`${JSON.stringify(cron)} cannot be used: ${said}`, cause)
   }
 }
 

@@ -138,7 +138,11 @@ export class Schedules {
     const calendar = calendarOf(cron, timezone)
     const nextAt = nextInstant(calendar, this.#environment.clock.now())
     if (nextAt === null)
-      throw new InvalidInputError({ what: 'The cron expression', problem: `${cron} never comes` })
+      throw new InvalidInputError({
+        what: 'The cron expression',
+        problem: `${JSON.stringify(cron)} never comes`,
+        hint: 'No date from now on has its day, month and year.',
+      })
     const { checkAgent, checkWorkflow } = this.#environment
     if (agent !== null) await checkAgent(agent)
     const reference = workflow === null ? null : await checkWorkflow(workflow)

@@ -24,9 +24,31 @@ test('An option that took the words of an argument is named, with where to write
 
 test('A question without quotes gets the hint to quote it', async () => {
   const { run } = await commandLine()
-  const { stderr, exitCode } = await run(['agent', 'ask', 'writer', 'What', 'is', 'this'])
-  expect(exitCode).toBe(2)
-  expect(stderr).toContain('Put text of several words in quotes.')
+  for (const words of [
+    ['agent', 'ask', 'writer'],
+    ['message', 'send', 'writer'],
+    ['note', 'write', 'plan'],
+  ]) {
+    const { stderr, exitCode } = await run([...words, 'What', 'is', 'this'])
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('Put text of several words in quotes.')
+  }
+})
+
+test('The name of an agent where a stream is meant leads to its stream', async () => {
+  const { run } = await quickCommandLine()
+  await run(['agent', 'create', 'writer', 'You write.'])
+  for (const word of ['state', 'replay']) {
+    const { stderr, exitCode } = await run([word, 'writer'])
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('Use KIND/ID, for example agent/writer.')
+  }
+})
+
+test('A wrong time is answered with every way to write it', async () => {
+  const { run } = await commandLine()
+  const { stderr } = await run(['log', '--since', '2x'])
+  expect(stderr).toContain('Write it as 30m, 2h, 7d, 2026-01-31 or 2026-01-31T12:00:00Z.')
 })
 
 test('Where a command takes no text, nothing is said of quotes', async () => {
@@ -59,6 +81,9 @@ test('A mistyped command, also after help, a run and a stream get the name that 
     [['replay', 'agent/witer'], 'agent/writer'],
     [['diff', 'run/report-202', '0', '1'], 'run/report-2026'],
     [['log', 'export', '--stream', 'agents/writer'], 'agent/writer'],
+    [['log', 'why', '3'], 'claude-agents why'],
+    [['log', 'tail'], 'claude-agents tail'],
+    [['agent', 'inbox'], 'claude-agents inbox'],
   ] as const) {
     const { stderr, exitCode } = await run(words)
     expect([words, exitCode === 0, stderr]).toEqual([

@@ -26,7 +26,7 @@ test('A package of the engine that is missing is named, with how to install it',
   const load = () => import('no-such-package' as string)
   await expect(loaded(load, '22.19.0')).rejects.toMatchObject({
     _tag: 'InvalidInputError',
-    hint: 'npm install pg @effect/platform-node @effect/sql-pg',
+    hint: 'npm install pg@~8.23.1 @effect/platform-node @effect/sql-pg',
   })
 })
 

@@ -150,6 +150,9 @@ describe.skipIf(!hasPostgres)('claude-agents worker', { timeout: 240_000 }, () =
       ...{ name: 'claude_agents_worker_agents', labels: { worker: 'one', release: row?.release }, value: 1 },
     })
     expect(await works('--base-dir', 'one', 'ps')).toEqual([])
+    const cron = ['--cron', '0 8 * * *', '--agent', 'a', 'hello']
+    const scheduled = await run(['schedule', 'add', 'daily', ...cron])
+    expect(scheduled).toMatchObject({ exitCode: 0, stderr: expect.not.stringContaining('serve') })
     expect(await run(['serve', 'status'])).toMatchObject({
       exitCode: 2,
       stderr: expect.stringContaining('cluster workers'),

@@ -175,6 +175,8 @@ describe('A decision on what is no longer in the inbox', () => {
     expect(String(await gone('task:writer:t3'))).toContain('its task was cancelled: nobody needs it')
     for (const id of ['task:writer:t9', 'task:nobody:t1', 'task:../x:t1', 'constructor:t1', 'nonsense', ''])
       expect(await gone(id)).toBeInstanceOf(InboxEntryNotFoundError)
+    await askHeld(orchestrator, 'writer', 't4')
+    expect(String(await gone('t4'))).toContain('Did you mean "task:writer:t4"?')
     await orchestrator.close()
   })
 

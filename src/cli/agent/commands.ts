@@ -294,6 +294,8 @@ function show(globals: GlobalOptions, id: string) {
       ['tokens', String(metrics.totalTokens)],
       ['cost', dollarsSpent(metrics.totalCostUsd, metrics.estimatedCostUsd)],
     ]
+    const unread = agent.snapshot.context.unread?.length ?? 0
+    if (unread > 0) pairs.push(['unread', `${plural(unread, 'message')}: claude-agents message list ${id}`])
     for (const { taskId, message, hint } of view.held)
       pairs.push([`held ${taskId}`.slice(0, 13), message], ['', asTyped(hint)])
     const options: [string, string | undefined][] = [

@@ -54,7 +54,7 @@ class Conversation {
     const { orchestrator, terminal } = this.#session
     const agents = await orchestrator.agents()
     if (agents.length === 1) this.#agent = agents[0]?.id ?? null
-    terminal.note('Type a question, or help. Ctrl-C stops an answer, exit quits.')
+    terminal.note(`${firstWords(agents.map(({ id }) => id))}, or help. Ctrl-C stops an answer, exit quits.`)
     const input = await lineInput({
       historyFile: join(this.#globals.baseDir, 'history'),
       complete: (text) => this.#complete(text),
@@ -199,6 +199,7 @@ class Conversation {
       ['ask [ID] TEXT', 'the same, or ask another agent'],
       ['use ID', 'select the current agent'],
       ...Object.values(SHORT_COMMANDS).map(({ usage, means }) => [usage, means] as const),
+      ['claude-agents ...', 'any other command, as on the command line'],
       ['exit', 'quit (also: Ctrl-D)'],
     ]
     for (const [usage, means] of rows)
@@ -218,4 +219,15 @@ class Conversation {
     if (!given) return []
     return sharing(this.#session, () => candidates(this.#program(), given))
   }
+}
+
+/** How many agents the first line names. */
+const NAMED = 8
+
+/** What to type first: a question, if it is known whom it is for. */
+function firstWords(agents: readonly string[]): string {
+  if (agents.length === 0) return 'Create an agent: create ID "PROMPT"'
+  if (agents.length === 1) return 'Type a question'
+  const more = agents.length > NAMED ? ', ...' : ''
+  return `Choose whom you ask: use ID (${agents.slice(0, NAMED).join(', ')}${more})`
 }

@@ -54,7 +54,7 @@ async function send(globals: GlobalOptions, to: string, given: string, words: Se
     const sent = await orchestrator.messages.send(defined({ to, text, from, messageId, by }))
     if (wakes && owner === null) leave()
     if (terminal.json) terminal.value(sent)
-    else print(terminal, sent)
+    else print(terminal, to, sent)
   }
   const wakes = globals.database === undefined && (await isAnyWoken(globals, to))
   // What a message begins needs an owner that stays.
@@ -65,9 +65,13 @@ const publish = (globals: GlobalOptions, topic: string, text: string, words: Sen
   send(globals, topicAddress(topic), text, words)
 
 /** The id; and what became of it, if it was published. */
-function print(screen: Terminal, { messageId, delivered, undelivered = [] }: SentMessage): void {
+function print(screen: Terminal, to: string, { messageId, delivered, undelivered = [] }: SentMessage): void {
   screen.line(messageId)
-  if (delivered !== undefined) screen.note(`${plural(delivered, 'subscriber')} received it.`)
+  if (delivered === undefined)
+    screen.note(`To see what becomes of it: claude-agents message list ${inert(to)}`)
+  else screen.note(`${plural(delivered, 'subscriber')} received it.`)
+  if (delivered === 0 && undelivered.length === 0)
+    screen.note(`To subscribe an agent: claude-agents topic subscribe ${topicAt(to)} ID`)
   for (const { to, reason } of undelivered) screen.note(inert(`${to} does not have it: ${reason}`))
 }
 

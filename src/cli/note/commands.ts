@@ -63,7 +63,7 @@ function read(
 function listNotes(globals: GlobalOptions): Promise<void> {
   return readStore(globals, async ({ orchestrator, terminal }) => {
     const notes = await orchestrator.notes.list()
-    const columns = [{ head: 'NOTE' }, { head: 'VERSION' }, { head: 'BYTES' }, { head: 'BY' }]
+    const columns = [{ head: 'NOTE' }, { head: 'VERSION' }, { head: 'BYTES' }, { head: 'FROM' }]
     list(terminal, notes, 'No notes yet. Write one: claude-agents note write NAME "..."', () =>
       table(
         terminal,

@@ -128,10 +128,25 @@ const inJson = ({ name, cron, timezone, nextAt, lastAt, paused }: ScheduleInfo) 
 })
 
 function print(terminal: Terminal, schedule: ScheduleInfo, done: string): void {
-  const { name, nextAt } = schedule
-  const next = done === 'Removed' || nextAt === null ? '' : ` It fires next at ${nextAt}.`
+  const { name, nextAt, timezone } = schedule
+  const next =
+    done === 'Removed' || nextAt === null ? '' : ` It fires next at ${nextAt}${inZone(nextAt, timezone)}.`
   if (terminal.json) terminal.value(inJson(schedule))
   else terminal.line(inert(`${done} ${name}.${next}`))
+}
+
+/** The same instant on the clocks for which the schedule was written. */
+function inZone(instant: string, timeZone: string): string {
+  if (timeZone === 'UTC') return ''
+  const parts = {
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+  } as const
+  const local = new Intl.DateTimeFormat('en-GB', { ...parts, timeZone }).format(new Date(instant))
+  return ` (${local} in ${timeZone})`
 }
 
 function rows(screen: Terminal, schedules: readonly ScheduleInfo[]): readonly string[] {

@@ -12,11 +12,11 @@ export class RunNotFoundError extends defineError(
   }),
 ) {}
 
-/** A run that has ended cannot be resumed. */
+/** A run that has ended for good can be neither resumed nor cancelled. */
 export class RunFinishedError extends defineError(
   'RunFinishedError',
   ({ runId, status }: { runId: string; status: string }) => ({
-    message: `Run ${quoted(runId)} has already ${status === 'cancelled' ? 'been cancelled' : 'succeeded'} and cannot be resumed.`,
+    message: `Run ${quoted(runId)} has already ${status === 'cancelled' ? 'been cancelled' : 'succeeded'}: it can be neither resumed nor cancelled.`,
     hint: `To see what it did: claude-agents workflow show ${runId}`,
   }),
 ) {}

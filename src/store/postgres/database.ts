@@ -231,7 +231,7 @@ async function loadLibrary(): Promise<typeof pg> {
     return (await import('pg')).default
   } catch (cause) {
     throw new InvalidInputError(
-      { what: 'pg', problem: 'this package is not installed', hint: 'npm install pg' },
+      { what: 'pg', problem: 'this package is not installed', hint: 'npm install pg@~8.23.1' },
       { cause },
     )
   }

@@ -12,7 +12,12 @@ test('message send and list print the contract, read stdin, and say what is wron
   expect(sent.values).toEqual([{ messageId: expect.any(String) }])
   const named = ['message', 'send', 'critic', '-', '--message-id', 'm2']
   for (let times = 0; times < 2; times += 1) expect((await run(named, 'Be kind.')).stdout).toBe('m2')
-  expect((await run(['message', 'send', 'critic', 'See:'], 'a, b')).exitCode).toBe(0)
+  const piped = await run(['message', 'send', 'critic', 'See:'], 'a, b')
+  expect(piped.exitCode).toBe(0)
+  expect(piped.stderr).toContain('claude-agents message list critic')
+  expect((await run(['agent', 'show', 'critic'])).stdout).toMatch(
+    /^unread +3 messages: claude-agents message list critic$/m,
+  )
   const listed = await run(['message', 'list', 'critic', '--json'])
   const at = expect.stringMatching(/Z$/)
   expect(listed.values).toEqual([
@@ -25,6 +30,7 @@ test('message send and list print the contract, read stdin, and say what is wron
   const missing = await run(['message', 'send', 'critik', 'Hello?', '--from', 'writer', '--json'])
   expect(missing.exitCode).toBe(1)
   expect(missing.stderr).toContain('UndeliverableError')
+  expect(missing.stderr).not.toContain('?.')
   expect((await run(['message', 'list', 'writer', '--json'])).values[1]).toMatchObject({
     ...{ to: 'critik', status: 'undeliverable', reason: expect.stringContaining('No agent "critik"') },
   })

@@ -22,7 +22,7 @@ test('note write, read, list and history print the contract, and refuse a versio
   expect((await run(['note', 'list', '--json'])).values).toEqual([
     { note: 'plan', version: 2, from: null, bytes: 7 },
   ])
-  expect((await run(['note', 'list'])).stdout).toMatch(/^NOTE +VERSION +BYTES +BY\n/)
+  expect((await run(['note', 'list'])).stdout).toMatch(/^NOTE +VERSION +BYTES +FROM\n/)
   expect((await run(['note', 'history', 'plan'])).stdout).toMatch(/^VERSION +AT +BY +TEXT\n/)
   expect((await run(['state', 'notes/plan'])).stdout).toContain('Second.')
   expect((await run(['note', 'write', 'plan', 'x', '--expect', 'two'])).exitCode).toBe(2)
@@ -48,5 +48,8 @@ test('topic subscribe and list, and message publish, print the contract, and nam
     { messageId: 'm1', to: 'topic/news', status: 'answered', reason: expect.stringContaining('writer') },
   ])
   expect((await run(['topic', 'unsubscribe', 'news', 'writer'])).stdout).toBe('news: critic')
+  expect((await run(['message', 'publish', 'nwes', 'It rains.'])).stderr).toBe(
+    '0 subscribers received it.\nTo subscribe an agent: claude-agents topic subscribe nwes ID',
+  )
   expect((await run(['topic', 'list'])).stdout).toMatch(/^TOPIC +PUBLISHED +SUBSCRIBERS\n/)
 })

@@ -244,7 +244,7 @@ describe('a workflow that is interrupted', () => {
     })
     for (const word of ['resume', 'cancel'])
       expect(failureOf(await run(['workflow', word, 'r1', '--json']))).toMatchObject({
-        code: 'RunFinishedError',
+        ...{ code: 'RunFinishedError', message: expect.stringContaining('neither resumed nor cancelled') },
       })
   })
 })
