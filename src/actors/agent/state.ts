@@ -168,7 +168,7 @@ export const changes: {
   // What was saved of a private workspace is nothing that a worktree begins from.
   AgentConfigured: ({ config: before, files }, { config }) =>
     files && config.workspace && !before?.workspace ? { config, files: undefined } : { config },
-  TaskAccepted: ({ queue }, task, cause) => ({ queue: [...queue, { ...task, cause }] }),
+  TaskAccepted: ({ queue }, task, cause) => ({ queue: [...queue, { cause, ...task }] }),
   TaskHeld: ({ queue, current }, { taskId, hold }) =>
     current?.taskId === taskId
       ? { current: null, queue: [{ ...queuedAgain(current), ...excusedBy(hold, current), hold }, ...queue] }

@@ -258,9 +258,9 @@ export class AgentWorker {
 
   #requestOf({ taskId, runId }: Pick<QueuedTask, 'taskId' | 'runId'>, callId: string) {
     const { totals, lastCost } = this.#actor.snapshot.context
-    const call = { callId, taskId, agent: this.#agent, agentVersion: this.#actor.version }
-    const costs = { totals, lastCost }
-    return runId === undefined ? { ...call, costs } : { ...call, runId, costs }
+    const { version: agentVersion } = this.#actor
+    const request = { callId, taskId, agent: this.#agent, agentVersion, costs: { totals, lastCost } }
+    return runId === undefined ? request : { runId, ...request }
   }
 
   /** An announced call. One of an earlier process already runs. */

@@ -485,7 +485,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     const { stream } = this
     const summary = recordedState(this.#definition, foreseen)
     const append = { stream, facts, expectedVersion: this.#version, summary }
-    return commitId === undefined ? append : { ...append, commitId, isNew }
+    return commitId === undefined ? append : { commitId, isNew, ...append }
   }
 
   /** Appends the facts of a turn, those of other actors included, and lets all of them see theirs. */

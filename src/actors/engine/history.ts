@@ -183,5 +183,5 @@ export function recordedState<M extends AnyStateMachine, E extends Effect>(
   const summary = summarize(snapshot)
   const fold = foldName(fingerprint)
   const isFinal = !summary.open && !holdsFactIds?.(snapshot)
-  return isFinal ? { ...summary, fold, state: stateDigest(snapshot as object) } : { ...summary, fold }
+  return isFinal ? { fold, state: stateDigest(snapshot as object), ...summary } : { fold, ...summary }
 }
