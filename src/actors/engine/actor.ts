@@ -100,8 +100,8 @@ interface Joined {
 /** What waits for it runs in the next microtask, for less than `queueMicrotask`. */
 const NOW = Promise.resolve()
 
-/** Bounds how many facts a load folds. An agent's task makes about four. */
-const FACTS_BETWEEN_SNAPSHOTS = 100
+/** Bounds how many facts a load folds. An agent's task makes about three. */
+const FACTS_BETWEEN_SNAPSHOTS = 50
 
 export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   readonly stream: string
