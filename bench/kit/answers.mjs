@@ -28,7 +28,7 @@ export function answering({ text = textOf, stuckAt } = {}) {
     async *start({ agent }, { signal }) {
       if (agent === stuckAt)
         await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
-      else yield { type: 'result', result: { ...RESULT, text: text(++answers) } }
+      else yield { type: 'result', result: { text: text(++answers), ...RESULT } }
     },
     recover: async () => ({ outcome: 'unsent' }),
   }

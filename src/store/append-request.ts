@@ -5,7 +5,7 @@ import { InvalidFactError } from '../events/errors/fact.ts'
 import { CommitConflict, Fenced, RecordTooLarge, VersionConflict } from '../events/errors/store.ts'
 import { InvalidIdError, InvalidInputError } from '../events/errors/usage.ts'
 import { checkStreamName } from '../events/ids.ts'
-import type { Json, JsonObject } from '../events/json.ts'
+import { isJsonObject, type Json, type JsonObject, jsonText } from '../events/json.ts'
 import type { StreamAppend, StreamSummary } from './event-store.ts'
 import { type FactText, factId } from './fact-text.ts'
 
@@ -117,22 +117,33 @@ function checkedData({ type, v, data }: NewFact): Pick<RequestedFact, 'data' | '
     throw new InvalidFactError({ type: String(type), problem: 'its type is not a string' })
   if (!Number.isSafeInteger(v) || v < 1)
     throw new InvalidFactError({ type, problem: `it has no valid version (${v})` })
+  const copy = wholeCopyOf(data)
+  if (isJsonObject(copy)) return { data: jsonText(copy), copy }
+  throw notWritable(type, data)
+}
+
+/** What cannot be copied, such as a circle, cannot be written either. */
+function wholeCopyOf(data: unknown): Json | undefined {
+  try {
+    return copyOf(data)
+  } catch {
+    return undefined
+  }
+}
+
+function notWritable(type: string, data: unknown): InvalidFactError {
   let text: string | undefined
   try {
     text = JSON.stringify(data)
   } catch (cause) {
-    throw new InvalidFactError(
-      { type, problem: `its data is not JSON (${(cause as Error).message})` },
-      { cause },
-    )
+    const problem = `its data is not JSON (${(cause as Error).message})`
+    return new InvalidFactError({ type, problem }, { cause })
   }
-  if (!text?.startsWith('{')) throw new InvalidFactError({ type, problem: 'its data is not an object' })
-  const copy = copyOf(data)
-  if (copy !== undefined) return { data: text, copy: copy as JsonObject }
-  throw new InvalidFactError({ type, problem: `its data${jsonProblem(data)}` })
+  if (!text?.startsWith('{')) return new InvalidFactError({ type, problem: 'its data is not an object' })
+  return new InvalidFactError({ type, problem: `its data${jsonProblem(data)}` })
 }
 
-/** The value as a reader gets it, in objects of its own; undefined if JSON does not keep all of it. It has no circles. */
+/** The value as a reader gets it, in objects of its own; undefined if JSON does not keep all of it. Throws for a circle. */
 function copyOf(value: unknown): Json | undefined {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
   // JSON has no negative zero.

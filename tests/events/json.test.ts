@@ -1,7 +1,7 @@
-/** JSON as one canonical text. */
+/** JSON as text. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { canonicalJson } from '../../src/events/json.ts'
+import { canonicalJson, type Json, jsonText } from '../../src/events/json.ts'
 
 test('equal values have one canonical text, in whatever order their fields were set', () => {
   expect(canonicalJson({ b: 1, a: [{ d: 2, c: { f: 3, e: 4 } }] })).toBe(
@@ -38,6 +38,24 @@ test('is the text that logs of older versions have hashes of', () => {
     { numRuns: 1000 },
   )
 })
+
+test('JSON is written as JSON.stringify writes it, its long texts too', () => {
+  const common = fc.constantFrom('a word ', '"', '\\', '\n', '\t', '\x7f', '\u2028', 'é')
+  const seldom = fc.constantFrom('\r', '\0', '\x1f', '\ud800', '\udc00', '😀')
+  const text = fc.oneof(
+    fc.array(common, { minLength: 100, maxLength: 150 }),
+    fc.array(fc.oneof({ weight: 9, arbitrary: common }, seldom), { maxLength: 150, size: 'max' }),
+  )
+  const named = fc.dictionary(fc.oneof(fc.string(), text.map(joined)), text.map(joined))
+  fc.assert(
+    fc.property(fc.oneof(fc.jsonValue(), text.map(joined), named), (value) => {
+      expect(jsonText(value as Json)).toBe(JSON.stringify(value))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+const joined = (parts: readonly string[]): string => parts.join('')
 
 /** The same value with the fields of its objects set in the reverse order. */
 function reversed(value: unknown): unknown {

@@ -99,10 +99,10 @@ export interface BudgetKeeper {
 type DataOfSet = Extract<BudgetFact, { type: 'BudgetSet' }>['data']
 
 interface BegunCall extends CallRequest {
-  /** What was reserved for it. Absent if no budget was set when it began. */
-  readonly estimate?: Amount
+  /** What was reserved for it; undefined if no budget was set when it began. */
+  readonly estimate: Amount | undefined
   /** What it cost, once that is known. */
-  readonly cost?: Amount
+  readonly cost: Amount | undefined
 }
 
 /** The keeper of the budgets in a log. */
@@ -156,7 +156,7 @@ export class Budgets implements BudgetKeeper {
     const { callId, taskId, agent, agentVersion } = request
     for (;;) {
       if (!this.areSet) {
-        this.#begun.set(callId, request)
+        this.#begun.set(callId, { estimate: undefined, cost: undefined, ...request })
         return undefined
       }
       const ledgers = await this.#limiting(request)
@@ -165,7 +165,7 @@ export class Budgets implements BudgetKeeper {
       const refused = refusedBy(ledgers, cost)
       if (refused && (await this.#refreshed(ledgers))) continue
       if (refused) return refused
-      this.#begun.set(callId, { ...request, estimate: cost })
+      this.#begun.set(callId, { estimate: cost, cost: undefined, ...request })
       const reservation: Reservation = { callId, taskId, agent, agentVersion, ...cost }
       try {
         const reserved = await Promise.all(ledgers.map((ledger) => ledger.reserve(reservation)))
@@ -181,12 +181,12 @@ export class Budgets implements BudgetKeeper {
   }
 
   adopt(request: CallRequest): void {
-    this.#begun.set(request.callId, request)
+    this.#begun.set(request.callId, { estimate: undefined, cost: undefined, ...request })
   }
 
   async charge(request: CallRequest, cost: Amount): Promise<void> {
     const { callId, taskId, agent, agentVersion } = request
-    this.#begun.set(callId, { ...request, estimate: cost, cost })
+    this.#begun.set(callId, { estimate: cost, cost, ...request })
     const reservation: Reservation = { callId, taskId, agent, agentVersion, ...cost }
     await Promise.all((await this.#limiting(request)).map((ledger) => ledger.charge(reservation)))
   }

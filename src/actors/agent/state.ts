@@ -173,7 +173,7 @@ export const changes: {
     ...(files && config.workspace && !before?.workspace && { files: undefined }),
     ...(String(before?.requires) !== String(config.requires) && { requiredBefore: before?.requires ?? [] }),
   }),
-  TaskAccepted: ({ queue }, task, cause) => ({ queue: [...queue, { ...task, cause }] }),
+  TaskAccepted: ({ queue }, task, cause) => ({ queue: [...queue, { cause, ...task }] }),
   TaskHeld: ({ queue, current }, { taskId, hold }) =>
     current?.taskId === taskId
       ? { current: null, queue: [{ ...queuedAgain(current), ...excusedBy(hold, current), hold }, ...queue] }

@@ -258,9 +258,9 @@ export class AgentWorker {
 
   #requestOf({ taskId, runId }: Pick<QueuedTask, 'taskId' | 'runId'>, callId: string) {
     const { totals, lastCost } = this.#actor.snapshot.context
-    const call = { callId, taskId, agent: this.#agent, agentVersion: this.#actor.version }
-    const costs = { totals, lastCost }
-    return runId === undefined ? { ...call, costs } : { ...call, runId, costs }
+    const { version: agentVersion } = this.#actor
+    const request = { callId, taskId, agent: this.#agent, agentVersion, costs: { totals, lastCost } }
+    return runId === undefined ? request : { runId, ...request }
   }
 
   /** An announced call. One of an earlier process already runs. */
@@ -307,14 +307,15 @@ export class AgentWorker {
 
   async #run(effect: CallEffect, context: EffectContext, admitted: Admitted): Promise<void> {
     this.#takeBack(effect.task)
-    const ending = await this.#ended(effect, context, this.#call(effect, context, admitted), admitted)
+    const call = context.whileWanted((signal) => this.#call(effect, signal, admitted))
+    const ending = await this.#ended(effect, context, call, admitted)
     if (ending === DEAF) return
     if (!context.isWanted) return this.#endings.late(effect, ending, admitted)
     if (ending.type === 'CallFailed') this.#warn(effect.task, 'a call failed', { error: ending.error.tag })
     await this.#endings.conclude(effect, ending, admitted)
   }
 
-  async #call(effect: CallEffect, { signal }: EffectContext, admitted: Admitted): Promise<CallEnding> {
+  async #call(effect: CallEffect, signal: AbortSignal, admitted: Admitted): Promise<CallEnding> {
     const needsPlace = this.#files.areKept || hasMaterial(effect.task.material)
     const problem =
       (await this.#arrive(effect)) ?? (needsPlace ? await this.#prepare(effect, signal) : undefined)

@@ -100,8 +100,8 @@ interface Joined {
 /** Resolved already: what waits for it runs in the next microtask, and costs less than `queueMicrotask`. */
 const NOW = Promise.resolve()
 
-/** Bounds how many facts a load folds. An agent's task makes about four. */
-const FACTS_BETWEEN_SNAPSHOTS = 100
+/** Bounds how many facts a load folds. An agent's task makes about three. */
+const FACTS_BETWEEN_SNAPSHOTS = 50
 
 export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   readonly stream: string
@@ -485,7 +485,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     const { stream } = this
     const summary = recordedState(this.#definition, foreseen)
     const append = { stream, facts, expectedVersion: this.#version, summary }
-    return commitId === undefined ? append : { ...append, commitId, isNew }
+    return commitId === undefined ? append : { commitId, isNew, ...append }
   }
 
   /** Appends the facts of a turn, those of other actors included, and lets all of them see theirs. */

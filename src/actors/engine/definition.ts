@@ -34,7 +34,7 @@ export interface ActorDefinition<M extends AnyStateMachine, E extends Effect> {
    * such a state is recorded. Default: it has none.
    */
   holdsFactIds?(snapshot: SnapshotFrom<M>): boolean
-  /** The facts between two snapshots; default 100. More where the state is large, as a snapshot writes all of it. */
+  /** The facts between two snapshots; default 50. More where the state is large, as a snapshot writes all of it. */
   factsBetweenSnapshots?(snapshot: SnapshotFrom<M>): number
 }
 

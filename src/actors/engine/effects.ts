@@ -5,7 +5,8 @@ import type { Effect } from './definition.ts'
 import { insist, Wish } from './wish.ts'
 
 /** Wanted as long as the state asks for the effect. */
-export interface EffectContext extends Pick<Wish, 'isWanted' | 'signal' | 'whenAborted' | 'pause'> {
+export interface EffectContext
+  extends Pick<Wish, 'isWanted' | 'signal' | 'whenAborted' | 'whileWanted' | 'pause'> {
   /** An earlier attempt, or an earlier process, may already have carried it out. */
   readonly resumed: boolean
   /** Carries the effect out in this many ms, if it is still wanted. Until then it is a timer, and nothing of it runs. */

@@ -6,7 +6,6 @@ import type { Fact, Recorded } from '../../events/envelope.ts'
 import { UnreadableFactError } from '../../events/errors/fact.ts'
 import { canonicalText, type Json } from '../../events/json.ts'
 import type { EventStore, ReadOptions, StreamSummary } from '../../store/event-store.ts'
-import type { Snapshot } from '../../store/snapshots.ts'
 import { type PlainState, plainFold } from './compiled-fold.ts'
 import type { ActorDefinition, Effect } from './definition.ts'
 
@@ -57,16 +56,15 @@ export function foldFact<State, Next>(
   }
 }
 
-/** Folds the facts of a stream, all of them or a range, from the beginning or from the state before that range. */
+/** Folds the facts of a stream, all of them or a range, from the beginning. */
 export async function history<M extends AnyStateMachine, E extends Effect>(
   kind: ActorDefinition<M, E>,
   store: EventStore,
   stream: string,
   range: ReadOptions = {},
-  from?: PlainState,
 ): Promise<Folded> {
   const { initial, transition } = plainFold(kind.fold)
-  let state = from ?? initial
+  let state = initial
   let last: Recorded | undefined
   for await (const recorded of store.read(stream, range)) {
     state = foldFact(transition, state, kind, recorded) ?? state
@@ -114,21 +112,17 @@ async function foldSnapshot<M extends AnyStateMachine, E extends Effect>(
   stream: string,
 ): Promise<FoldedActor<M> | undefined> {
   const saved = await store.snapshots.load(stream)
-  const fits = saved?.fingerprint === kind.fingerprint
-  if (!saved || !fits || !(await isOfThisHistory(saved, store, stream))) return undefined
-  const from = kind.fold.restore(saved.state) as unknown as PlainState
-  const { state, last } = await history(kind, store, stream, { after: saved.version }, from)
-  const version = last?.version ?? saved.version
-  return { snapshot: restored(kind, state), version, savedVersion: saved.version }
-}
-
-async function isOfThisHistory(
-  { version, factId }: Snapshot,
-  store: EventStore,
-  stream: string,
-): Promise<boolean> {
-  for await (const { id } of store.read(stream, { after: version - 1, to: version })) return id === factId
-  return false
+  if (saved?.fingerprint !== kind.fingerprint) return undefined
+  const { transition } = plainFold(kind.fold)
+  let state = kind.fold.restore(saved.state) as unknown as PlainState
+  let version = 0
+  // Its own fact comes first, and says whether it is of this history.
+  for await (const recorded of store.read(stream, { after: saved.version - 1 })) {
+    if (version > 0) state = foldFact(transition, state, kind, recorded) ?? state
+    else if (recorded.id !== saved.factId) return undefined
+    version = recorded.version
+  }
+  return version > 0 ? { snapshot: restored(kind, state), version, savedVersion: saved.version } : undefined
 }
 
 /** A plain state as a snapshot of XState. */
@@ -183,5 +177,5 @@ export function recordedState<M extends AnyStateMachine, E extends Effect>(
   const summary = summarize(snapshot)
   const fold = foldName(fingerprint)
   const isFinal = !summary.open && !holdsFactIds?.(snapshot)
-  return isFinal ? { ...summary, fold, state: stateDigest(snapshot as object) } : { ...summary, fold }
+  return isFinal ? { fold, state: stateDigest(snapshot as object), ...summary } : { fold, ...summary }
 }

@@ -60,6 +60,17 @@ export class Interest {
     return this.#controller.signal
   }
 
+  /** Does work with a signal of its own, which aborts if the work is no longer wanted before it has ended. */
+  async whileWanted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const controller = new AbortController()
+    const forget = this.whenAborted(() => controller.abort(this.#reason))
+    try {
+      return await work(controller.signal)
+    } finally {
+      forget()
+    }
+  }
+
   abort(reason?: unknown): void {
     if (!this.#isWanted) return
     this.#isWanted = false

@@ -101,10 +101,10 @@ export class DurableAsk {
       const numbered = this.#numbers.next(agent, task, options)
       const fingerprint = this.#context.fingerprints.get(agent)
       const asked: NumberedAsk = {
-        ...numbered,
         stepKey: fingerprint === undefined ? undefined : stepKeyOf(numbered, fingerprint),
         ask: ++this.#asks,
         leading: causes.begin(),
+        ...numbered,
       }
       handOver.begin()
       this.#workers.expect(worker)
@@ -247,7 +247,11 @@ export class DurableAsk {
         ...options,
         ...(session === 'run' || session === undefined ? {} : { session }),
         origin: {
-          ...{ correlationId: runId, causationId: attempt.factId, runId, step: attempt, interest },
+          correlationId: runId,
+          causationId: attempt.factId,
+          runId,
+          step: attempt,
+          interest,
           ...(session === 'run' && { continues: this.#conversations.get(worker.id) ?? null }),
         },
       })

@@ -72,7 +72,7 @@ export class StepAttempt implements AskingStep {
   }
 
   get recorded(): RecordedStep {
-    return { ...SCHEDULED, ...this.#names, tries: this.#tries, factId: this.#factId }
+    return this.#named({ ...SCHEDULED, tries: this.#tries, factId: this.#factId })
   }
 
   /** The fact of its answer, if that is in the log. */
@@ -87,7 +87,7 @@ export class StepAttempt implements AskingStep {
 
   async schedule(accepting?: Part): Promise<string> {
     const { causes } = this.#step
-    const fact: RunFact = { type: 'StepScheduled', data: { ...this.#names, ...causes.uses } }
+    const fact: RunFact = { type: 'StepScheduled', data: this.#named(causes.uses) }
     if (!accepting) return this.#scheduled(await this.#record(fact, causes.causationId))
     const { actor, runId } = this.#context
     const origin = { correlationId: runId, causationId: causes.causationId }
@@ -100,11 +100,10 @@ export class StepAttempt implements AskingStep {
     const { stepKey, agent } = this.#step
     const { sessionId, durationMs } = answer
     const { costUsd, tokens } = taskSpending(answer)
-    const data = { stepKey, agent, sessionId, costUsd, tokens, durationMs }
     // The text is in the agent's fact, which is in the same append.
     const answered = (): RunFact => ({
       type: 'StepSucceeded',
-      data: { ...data, answer: answering.version + 1 },
+      data: { stepKey, agent, sessionId, costUsd, tokens, durationMs, answer: answering.version + 1 },
     })
     const decision = ({ value }: RunSnapshot) => (value === 'running' ? [answered()] : [])
     return actor.decide(decision, { correlationId: runId }, answering)
@@ -143,9 +142,9 @@ export class StepAttempt implements AskingStep {
     this.notify('released')
   }
 
-  get #names() {
+  #named<T>(more: T) {
     const { stepKey, agent, worker } = this.#step
-    return { stepKey, agent, worker: worker.id, taskId: this.taskId }
+    return { stepKey, agent, worker: worker.id, taskId: this.taskId, ...more }
   }
 
   #scheduled(factId: string): string {

@@ -324,7 +324,10 @@ export class AgentTasks {
     const actor = this.#life.current
     if (!actor) return false
     const part = actor.join((snapshot) => this.#acceptance(snapshot, data, undefined, call), {
-      ...{ correlationId, commitId: this.#commitId(taskId), isNew: step.isNew, consequences: taskId },
+      correlationId,
+      commitId: this.#commitId(taskId),
+      isNew: step.isNew,
+      consequences: taskId,
       isFirst: false,
     })
     try {
@@ -378,7 +381,10 @@ export class AgentTasks {
         }
       },
       {
-        ...{ correlationId, causationId, commitId: this.#commitId(taskId), isNew },
+        correlationId,
+        causationId,
+        commitId: this.#commitId(taskId),
+        isNew,
         ...(call && { consequences: taskId }),
       },
     )
