@@ -183,7 +183,7 @@ export const MUTATIONS = [
     [
       'a crash leaves the secrets of servers behind',
       'src/claude/claude-cli.ts',
-      '      await removeServers(call)\n      if (recovered',
+      '      await removeSecrets(call, concealed)\n      if (recovered',
       '      if (recovered',
     ],
   ),
@@ -197,8 +197,28 @@ export const MUTATIONS = [
     [
       'its files stay after the call',
       'src/claude/claude-cli.ts',
-      'if (call.settings.mcpServers) await removeServers(call)',
-      'if (call.callId === "") await removeServers(call)',
+      'if (call.settings.mcpServers) await removeSecrets(',
+      'if (call.callId === "") await removeSecrets(',
+    ],
+  ),
+  ...breaking(
+    'What a server was given is hidden wherever it is repeated',
+    {
+      'tests/claude/servers.test.ts': [
+        'a secret that a server tells, and that its agent repeats, is in no answer, no fact, no output and no file',
+      ],
+    },
+    [
+      'an answer repeats it',
+      'src/claude/claude-cli.ts',
+      'streamParser(redact, concealed)',
+      'streamParser(redact)',
+    ],
+    [
+      'a transcript keeps it',
+      'src/claude/claude-cli.ts',
+      'await concealFiles(call, secrets)',
+      'await Promise.resolve(secrets)',
     ],
   ),
   ...breaking(
@@ -264,8 +284,8 @@ export const MUTATIONS = [
     [
       'each delivery is another message',
       'src/messages/topics/topics.ts',
-      'messageId: `${topic}:${messageId}`,',
-      'messageId: `${topic}:${messageId}${String(Math.random()).slice(2)}`,',
+      'messageId: `${topic}/${messageId}`,',
+      'messageId: `${topic}/${messageId}${String(Math.random()).slice(2)}`,',
     ],
   ),
   ...breaking(
@@ -2735,10 +2755,10 @@ export const MUTATIONS = [
   ...breaking(
     'Keys and tokens are redacted',
     { 'tests/events/secrets.test.ts': ['is redacted %s', '%j is printed as %j'] },
-    ['tokens of services stay', 'src/events/redaction.ts', '{12,}`', '{1200,}`'],
+    ['tokens of services stay', 'src/events/secrets/redaction.ts', '{12,}`', '{1200,}`'],
     [
       'values under telling names stay',
-      'src/events/redaction.ts',
+      'src/events/secrets/redaction.ts',
       '`((?:${SECRET_WORDS})(?:',
       '`((?:no such word)(?:',
     ],
@@ -2748,7 +2768,7 @@ export const MUTATIONS = [
     { 'tests/claude/worst-text.test.ts': ['%s: no pattern sees more than we look at'] },
     [
       'all of a long text is searched',
-      'src/events/redaction.ts',
+      'src/events/secrets/redaction.ts',
       'if (text.length <= LONGEST_LOOKED_AT) return text',
       'if (text.length >= 0) return text',
     ],

@@ -36,7 +36,7 @@ import {
   WorkspaceMissingError,
 } from '../events/errors/call.ts'
 import { defined } from '../events/json.ts'
-import { oneLine, type Redact } from '../events/redaction.ts'
+import { oneLine, type Redact } from '../events/secrets/redaction.ts'
 import type { AccountWindow } from './runner.ts'
 import { limitOf, resetIn } from './stream/account-limit.ts'
 import type { StreamFacts } from './stream/parser.ts'

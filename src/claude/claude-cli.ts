@@ -8,9 +8,9 @@
  * C5. Output goes to files that outlive us: an answer that was paid for is found after a crash.
  */
 import { availableParallelism } from 'node:os'
-import { type Concealment, concealment } from '../events/concealment.ts'
 import { defined } from '../events/json.ts'
-import { redactor, secretsOf } from '../events/redaction.ts'
+import { type Concealment, concealment } from '../events/secrets/concealment.ts'
+import { redactor, secretsOf } from '../events/secrets/redaction.ts'
 import { prepareDirectories } from '../workspaces/lifecycle.ts'
 import { directoryOperations } from '../workspaces/operations.ts'
 import { cautionsOnce } from './cautions.ts'

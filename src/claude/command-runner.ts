@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { CommandFailedError } from '../events/errors/call.ts'
 import { checkArgument } from '../events/options/decoding.ts'
-import { oneLine, redactor, secretsOf } from '../events/redaction.ts'
+import { oneLine, redactor, secretsOf } from '../events/secrets/redaction.ts'
 import { HOME_MARKER } from '../workspaces/directories.ts'
 import { prepareDirectories } from '../workspaces/lifecycle.ts'
 import { directoryOperations } from '../workspaces/operations.ts'

@@ -3,7 +3,7 @@ import { access, constants, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { BinaryNotFoundError, CliIncompatibleError } from '../events/errors/call.ts'
-import { oneLine } from '../events/redaction.ts'
+import { oneLine } from '../events/secrets/redaction.ts'
 import { spawnWhenPossible } from '../workspaces/descriptors.ts'
 
 export type Version = readonly [major: number, minor: number, patch: number]

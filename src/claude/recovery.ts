@@ -1,8 +1,9 @@
 /** Finds out what became of a call that an earlier process started: answered, failed, unanswered, or never sent. */
-import type { Concealment } from '../events/concealment.ts'
+
 import { OutputTooLargeError } from '../events/errors/call.ts'
 import { defined } from '../events/json.ts'
-import { redactor } from '../events/redaction.ts'
+import type { Concealment } from '../events/secrets/concealment.ts'
+import { redactor } from '../events/secrets/redaction.ts'
 import { eachChunk } from '../workspaces/agent-file.ts'
 import { classify, hopeless } from './classification.ts'
 import { CALL_MARKER } from './environment.ts'

@@ -10,7 +10,7 @@ import {
   REFERENCE,
   type ServerValue,
 } from '../events/options/servers.ts'
-import { isSecretName } from '../events/redaction.ts'
+import { isSecretName } from '../events/secrets/redaction.ts'
 import { openPlainFile } from '../store/directory.ts'
 import { readAgentFile } from '../workspaces/agent-file.ts'
 import type { Variables } from './login/account.ts'

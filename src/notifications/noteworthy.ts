@@ -17,7 +17,7 @@ import type { Recorded } from '../events/envelope.ts'
 import { dollars } from '../events/figures.ts'
 import { defined } from '../events/json.ts'
 import type { Notification } from '../events/options/notify.ts'
-import { oneLine, redactor } from '../events/redaction.ts'
+import { oneLine, redactor } from '../events/secrets/redaction.ts'
 import { currentFact, type RecordedFact } from '../history/typed-facts.ts'
 import type { EventStore } from '../store/event-store.ts'
 

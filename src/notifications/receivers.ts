@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import { isExecutable, onPath } from '../claude/program.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Notification, NotificationReceiver, SecretReference } from '../events/options/notify.ts'
-import { oneLine, redactor, secretsOf } from '../events/redaction.ts'
+import { oneLine, redactor, secretsOf } from '../events/secrets/redaction.ts'
 import { readPlainFile } from '../store/directory.ts'
 
 /** What came back. `failed` may pass; `refused` will not; `unusable`: this process lacks the secret of the receiver. */

@@ -1,8 +1,8 @@
 /** One call of an agent, as a member of its team: the tools that it was granted, and the connections on which it uses them. */
 import type { Socket } from 'node:net'
 import { type StdioServerHandle, StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio'
-import type { Concealment } from '../events/concealment.ts'
 import { TEAM_SERVER } from '../events/options/tools.ts'
+import type { Concealment } from '../events/secrets/concealment.ts'
 import { ToolServer } from '../mcp/tool-server.ts'
 import { type MemberTeam, TEAM_SERVER_TOOLS } from './tools.ts'
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { CLASSIFICATION, classify, type Evidence } from '../../src/claude/classification.ts'
 import { endingOf } from '../../src/claude/stream/result-record.ts'
-import { redactor } from '../../src/events/redaction.ts'
+import { redactor } from '../../src/events/secrets/redaction.ts'
 
 const NOTHING: Evidence = {
   spawnError: null,

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { classify } from '../../src/claude/classification.ts'
 import { streamParser } from '../../src/claude/stream/parser.ts'
 import { callResult, endingOf } from '../../src/claude/stream/result-record.ts'
-import { oneLine, redactor } from '../../src/events/redaction.ts'
+import { oneLine, redactor } from '../../src/events/secrets/redaction.ts'
 import { cloneFailure } from '../../src/workspaces/inputs/clone-failure.ts'
 
 const MEGABYTE = 2 ** 20

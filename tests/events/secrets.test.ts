@@ -1,7 +1,7 @@
 /** Secrets of well-known services, and values under telling names, are redacted; innocent text is not. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { redactor } from '../../src/events/redaction.ts'
+import { redactor } from '../../src/events/secrets/redaction.ts'
 
 const redact = redactor({})
 

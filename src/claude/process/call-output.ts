@@ -8,7 +8,7 @@
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import type { Redact } from '../../events/redaction.ts'
+import type { Redact } from '../../events/secrets/redaction.ts'
 import { openAgentFile } from '../../workspaces/agent-file.ts'
 import { withDescriptors } from '../../workspaces/descriptors.ts'
 import { removeFrom } from '../../workspaces/lifecycle.ts'

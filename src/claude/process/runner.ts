@@ -9,7 +9,7 @@ import {
   StartupRefusedError,
 } from '../../events/errors/call.ts'
 import type { ServerStatus } from '../../events/options/servers.ts'
-import type { Redact } from '../../events/redaction.ts'
+import type { Redact } from '../../events/secrets/redaction.ts'
 import { hostLogger, type Logger } from '../../logger.ts'
 import type { InputOptions } from '../../workspaces/operations.ts'
 import type { Environment } from '../environment.ts'

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { rename, rm } from 'node:fs/promises'
-import type { Concealment } from '../../events/concealment.ts'
+import type { Concealment } from '../../events/secrets/concealment.ts'
 import { outputFiles } from '../process/call-output.ts'
 import type { Call } from '../runner.ts'
 import { parseRecord } from '../stream/untrusted-json.ts'

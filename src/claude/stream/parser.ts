@@ -1,9 +1,9 @@
 /** Parses the output of `claude` line by line: pure, and assuming nothing about its shape. */
 
-import { type ConcealedPieces, type Concealment, concealment } from '../../events/concealment.ts'
 import { defined } from '../../events/json.ts'
 import type { ServerStatus } from '../../events/options/servers.ts'
-import { oneLine, type Redact } from '../../events/redaction.ts'
+import { type ConcealedPieces, type Concealment, concealment } from '../../events/secrets/concealment.ts'
+import { oneLine, type Redact } from '../../events/secrets/redaction.ts'
 import type { ProcessMessage } from '../process/call-run.ts'
 import type { AccountWindow, CallMessage } from '../runner.ts'
 import { windowsOf, withNews } from './account-limit.ts'

@@ -1,6 +1,6 @@
 /** Interprets the `result` line that ends a call. */
 import type { JsonObject } from '../../events/json.ts'
-import { oneLine, type Redact } from '../../events/redaction.ts'
+import { oneLine, type Redact } from '../../events/secrets/redaction.ts'
 import { MOST_DENIALS, recordable } from '../recordable.ts'
 import type { CallResult, CallSpending, DeferredTool } from '../runner.ts'
 import { estimatedCost, NO_USAGE, usageOf } from '../usage.ts'

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import * as Schema from 'effect/Schema'
 import * as SchemaIssue from 'effect/SchemaIssue'
-import { isSecretName, redactor } from '../redaction.ts'
+import { isSecretName, redactor } from '../secrets/redaction.ts'
 import { decodedInput } from './decoding.ts'
 import { explainedBy, partial } from './setting.ts'
 import { Text } from './values.ts'

@@ -1,7 +1,7 @@
 /** The gate: a command of the user, run by a shell in a tree of its own. It executes what is in that tree, as the user. */
 import { spawn } from 'node:child_process'
 import { type Clock, inTime } from '../../clock.ts'
-import { redactor, secretsOf } from '../../events/redaction.ts'
+import { redactor, secretsOf } from '../../events/secrets/redaction.ts'
 import { spawnWhenPossible } from '../descriptors.ts'
 
 export interface GateOutcome {

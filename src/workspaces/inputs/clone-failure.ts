@@ -2,8 +2,8 @@
 
 import { CloneError, type CloneProblem } from '../../events/errors/workspace.ts'
 import { defined } from '../../events/json.ts'
-import { oneLine, redactor } from '../../events/redaction.ts'
 import type { RepoLocation } from '../../events/repo-url.ts'
+import { oneLine, redactor } from '../../events/secrets/redaction.ts'
 import type { GitOutcome } from './git-process.ts'
 
 /**

@@ -1,8 +1,8 @@
 /** Secrets that are known by their values are hidden however they are written, and however a text is divided. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Concealment, concealment, HIDDEN } from '../../src/events/concealment.ts'
-import { redactor } from '../../src/events/redaction.ts'
+import { type Concealment, concealment, HIDDEN } from '../../../src/events/secrets/concealment.ts'
+import { redactor } from '../../../src/events/secrets/redaction.ts'
 
 const SECRET = 'hunter2-"x"/y+z ü'
 

@@ -1,6 +1,6 @@
 /** Secrets and prompts are redacted in every form in which they may appear in a message. */
 import { expect, test } from 'vitest'
-import { oneLine, redactor, secretsOf } from '../../src/events/redaction.ts'
+import { oneLine, redactor, secretsOf } from '../../../src/events/secrets/redaction.ts'
 
 test.each([
   ['the key sk-ant-api03-AbC_d-1234 was bad', 'the key [redacted] was bad'],
