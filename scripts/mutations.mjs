@@ -197,8 +197,28 @@ export const MUTATIONS = [
     [
       'its files stay after the call',
       'src/claude/claude-cli.ts',
-      'if (call.settings.mcpServers) await removeSecrets(call, secretsOfCalls.get(call.callId))',
-      '',
+      'if (call.settings.mcpServers) await removeSecrets(',
+      'if (call.callId === "") await removeSecrets(',
+    ],
+  ),
+  ...breaking(
+    'What a server was given is hidden wherever it is repeated',
+    {
+      'tests/claude/servers.test.ts': [
+        'a secret that a server tells, and that its agent repeats, is in no answer, no fact, no output and no file',
+      ],
+    },
+    [
+      'an answer repeats it',
+      'src/claude/claude-cli.ts',
+      'streamParser(redact, concealed)',
+      'streamParser(redact)',
+    ],
+    [
+      'a transcript keeps it',
+      'src/claude/claude-cli.ts',
+      'await concealFiles(call, secrets)',
+      'await Promise.resolve(secrets)',
     ],
   ),
   ...breaking(
@@ -264,8 +284,8 @@ export const MUTATIONS = [
     [
       'each delivery is another message',
       'src/messages/topics/topics.ts',
-      'messageId: `${topic}:${messageId}`,',
-      'messageId: `${topic}:${messageId}${String(Math.random()).slice(2)}`,',
+      'messageId: `${topic}/${messageId}`,',
+      'messageId: `${topic}/${messageId}${String(Math.random()).slice(2)}`,',
     ],
   ),
   ...breaking(

@@ -56,7 +56,7 @@ export interface IncomingMessage extends ReceivedMessage {
 }
 
 /** What an actor makes of a message. */
-export interface MessageOutcome {
+export interface TakenMessage {
   readonly reply: unknown
   /** null if it recorded nothing, or had taken the message before. */
   readonly cause: string | null
@@ -162,7 +162,7 @@ export class OwnActorRef<C, R, M extends AnyStateMachine>
    * Takes a message, once: its facts have a commit id that is made of the receiver and the message. Returns what `decide`
    * replies, and the id of its last fact. Throws UndeliverableError for one that it refuses, ActorStoppedError.
    */
-  async receive({ chain, causationId, ...message }: IncomingMessage): Promise<MessageOutcome> {
+  async receive({ chain, causationId, ...message }: IncomingMessage): Promise<TakenMessage> {
     const life = await this.#alive()
     const { messageId } = message
     let refusal: unknown

@@ -7,7 +7,7 @@ import { checkArgument } from './decoding.ts'
 export type KnownKeys<T> = Readonly<Record<keyof T, true>>
 
 /**
- * Throws {@link InvalidInputError} for what is no object, and for a key that is not known and not undefined. `noun` is what a key
+ * Throws {@link InvalidInputError} for a value of another kind, and for a key that is not known and not undefined. `noun` is what a key
  * is called.
  */
 export function refuseUnknownKeys<T extends object>(

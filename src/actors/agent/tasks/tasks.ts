@@ -111,7 +111,7 @@ export class AgentTasks {
 
   /** @param accepted Called when the task is durable. */
   ask(task: string | TaskInput, options: AskOptions, accepted = () => {}): TaskHandle {
-    // What is no object is refused with the others.
+    // Options of another kind are refused with the others.
     const taskId = options?.taskId ?? this.#environment.newId()
     const reply = this.#ask(taskId, task, options, accepted)
     this.#asked.set(taskId, reply)
