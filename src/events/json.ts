@@ -19,17 +19,17 @@ const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/
 const SELDOM_ESCAPED = /[\u0000-\u0008\u000b-\u001f\ud800-\udfff]/
 
 /** JSON as text, as `JSON.stringify` writes it, but that takes three times as long for a long text: it looks at each character. */
-export function jsonText(value: Json): string {
+export function textOfJson(value: Json): string {
   if (typeof value === 'string') return quotedText(value)
   if (value === null || typeof value !== 'object') return String(value)
   let text = ''
   if (Array.isArray(value)) {
-    for (const item of value) text += `${text === '' ? '' : ','}${jsonText(item)}`
+    for (const item of value) text += `${text === '' ? '' : ','}${textOfJson(item)}`
     return `[${text}]`
   }
   const fields = value as JsonObject
   for (const name of Object.keys(fields))
-    text += `${text === '' ? '' : ','}${quotedText(name)}:${jsonText(fields[name] as Json)}`
+    text += `${text === '' ? '' : ','}${quotedText(name)}:${textOfJson(fields[name] as Json)}`
   return `{${text}}`
 }
 

@@ -5,7 +5,7 @@ import { InvalidFactError } from '../events/errors/fact.ts'
 import { CommitConflict, Fenced, RecordTooLarge, VersionConflict } from '../events/errors/store.ts'
 import { InvalidIdError, InvalidInputError } from '../events/errors/usage.ts'
 import { checkStreamName } from '../events/ids.ts'
-import { isJsonObject, type Json, type JsonObject, jsonText } from '../events/json.ts'
+import { isJsonObject, type Json, type JsonObject, textOfJson } from '../events/json.ts'
 import type { StreamAppend, StreamSummary } from './event-store.ts'
 import { type FactText, factId } from './fact-text.ts'
 
@@ -118,7 +118,7 @@ function checkedData({ type, v, data }: NewFact): Pick<RequestedFact, 'data' | '
   if (!Number.isSafeInteger(v) || v < 1)
     throw new InvalidFactError({ type, problem: `it has no valid version (${v})` })
   const copy = wholeCopyOf(data)
-  if (isJsonObject(copy)) return { data: jsonText(copy), copy }
+  if (isJsonObject(copy)) return { data: textOfJson(copy), copy }
   throw notWritable(type, data)
 }
 

@@ -1,7 +1,7 @@
 /** JSON as text. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { canonicalJson, type Json, jsonText } from '../../src/events/json.ts'
+import { canonicalJson, type Json, textOfJson } from '../../src/events/json.ts'
 
 test('equal values have one canonical text, in whatever order their fields were set', () => {
   expect(canonicalJson({ b: 1, a: [{ d: 2, c: { f: 3, e: 4 } }] })).toBe(
@@ -49,7 +49,7 @@ test('JSON is written as JSON.stringify writes it, its long texts too', () => {
   const named = fc.dictionary(fc.oneof(fc.string(), text.map(joined)), text.map(joined))
   fc.assert(
     fc.property(fc.oneof(fc.jsonValue(), text.map(joined), named), (value) => {
-      expect(jsonText(value as Json)).toBe(JSON.stringify(value))
+      expect(textOfJson(value as Json)).toBe(JSON.stringify(value))
     }),
     { numRuns: 1000 },
   )
