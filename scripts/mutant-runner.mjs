@@ -28,6 +28,8 @@ const reporter = {
 
 const vitest = await createVitest('test', {
   ...{ root, watch: false, cache: false, maxWorkers: 1, bail: 1, reporters: [reporter] },
+  // What is kept in node_modules is of the project, and never found again for a copy.
+  experimental: { fsModuleCache: false },
 })
 const projects = new Map()
 for (const { moduleId, project } of await vitest.globTestSpecifications()) projects.set(moduleId, project)

@@ -13,8 +13,10 @@ import { sequential } from '../../../src/patterns/sequential.ts'
 import { vote } from '../../../src/patterns/vote.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { until, world } from '../../actors/world.ts'
+import { repetitions } from '../../repetitions.ts'
 
-const LONG = 400
+/** The steps of a run; what holds a recursion for each of them has run out of stack by `long`. */
+const LONG = repetitions('RUN_STEPS', { short: 100, long: 400 })
 const times = <T>(count: number, item: (index: number) => T) =>
   Array.from({ length: count }, (_, index) => item(index))
 const ignored = () => {}
