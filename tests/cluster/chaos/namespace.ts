@@ -14,7 +14,7 @@ export interface Away {
 }
 
 const ip = (...words: readonly string[]) =>
-  execFileSync('ip', words, { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' })
+  execFileSync('ip', words, { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' })
 
 /** Why there can be none; undefined if there can. */
 export function whyNoNamespace(): string | undefined {
