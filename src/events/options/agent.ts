@@ -5,7 +5,7 @@ import { AGENT_ID_PATTERN, checkAgentId, ID_RULE } from '../ids.ts'
 import { defined } from '../json.ts'
 import { Budget } from './budget.ts'
 import { type Decodable, decodedInput } from './decoding.ts'
-import { Labels, labelSet, PLACING } from './labels.ts'
+import { labelSet, PLACING } from './labels.ts'
 import { MESSAGING, type OnMessage } from './message.ts'
 import { locatedServers, McpServers, PassedVariable, RecordedServers } from './servers.ts'
 import { completed, explainedBy, optional, setting, whole } from './setting.ts'
@@ -376,7 +376,7 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
     appendClaudeMd: Schema.optionalKey(Schema.String),
     env: Schema.optionalKey(Schema.Array(Schema.String)),
     plugins: Schema.optionalKey(Schema.Array(Schema.String)),
-    requires: Schema.optionalKey(Labels),
+    requires: Schema.optionalKey(Schema.Array(Schema.String)),
     retry: RetryPolicy,
     loadProjectSettings: Schema.optionalKey(Schema.Boolean),
     workspace: Schema.optionalKey(RepositoryWorkspace),
