@@ -11,6 +11,7 @@ import type { AgentInfo } from './actors/agent/list.ts'
 import type { agentMachine } from './actors/agent/machine.ts'
 import type { SendOptions, SentMessage } from './actors/agent/mailbox/mailbox.ts'
 import type { Publication, ReadMessage } from './actors/agent/mailbox/unread.ts'
+import { StoredCopies } from './actors/agent/moving/copies.ts'
 import { Moving } from './actors/agent/moving/moving.ts'
 import { localPlacement } from './actors/agent/moving/placement.ts'
 import type { RunningProcess } from './actors/agent/processes.ts'
@@ -120,6 +121,7 @@ export class Orchestrator implements AsyncDisposable {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #agents: AgentSystem
+  readonly #copies: StoredCopies
   readonly #budgets: Budgets
   readonly #accounts: Accounts
   readonly #admission: Admission
@@ -182,9 +184,12 @@ export class Orchestrator implements AsyncDisposable {
     this.#budgets = budgets
     this.#accounts = accounts
     this.#admission = admission
+    const copies = new StoredCopies({ ...surroundings, blobs: store.blobs })
+    this.#copies = copies
     const environment: Omit<AgentEnvironment, 'owns' | 'swept' | 'isSwept'> & OwnEnvironment = {
       ...surroundings,
       store,
+      copies,
       moving:
         options.residency &&
         new Moving({ ...surroundings, residency: options.residency, blobs: store.blobs }),
@@ -240,6 +245,7 @@ export class Orchestrator implements AsyncDisposable {
         agent: (id) => this.#agents.get(id),
         actor: (stream) => this.#ownActors.receiver(stream),
         room: () => admission.room,
+        isShared,
         spent: ({ taskId, runId }, cost) => this.#runs.recordLateCost(runId, taskId, `ask/${taskId}`, cost),
       })
     }
@@ -575,6 +581,7 @@ export class Orchestrator implements AsyncDisposable {
     await attempt(this.#desk?.close())
     await attempt(this.#notifier?.close())
     await attempt(this.#socket?.close())
+    await attempt(this.#copies[Symbol.asyncDispose]())
     await this.store[Symbol.asyncDispose]()
     await this.#lock?.release()
     if (problems.length > 0) throw problems[0]

@@ -1,21 +1,13 @@
 /** The way to agents that live in workers: a request is sent to where its agent is, and again when that has moved. */
-import { randomUUID } from 'node:crypto'
 import type { Placement } from '../actors/agent/moving/placement.ts'
 import type { AskOptions } from '../actors/agent/tasks/ask-options.ts'
-import { type DraftChange, TaskChannel } from '../actors/agent/tasks/channel.ts'
-import { type Reply, TaskHandle } from '../actors/agent/tasks/handle.ts'
-import type { HeldTask } from '../actors/agent/tasks/held.ts'
-import type { CallMessage } from '../claude/runner.ts'
+import type { DraftChange } from '../actors/agent/tasks/channel.ts'
 import { type Clock, pause, systemClock } from '../clock.ts'
 import { NoWorkerError } from '../events/errors/owner.ts'
-import { TaskCancelledError } from '../events/errors/task.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
-import { checkTaskId } from '../events/ids.ts'
-import { callListener } from '../events/listener.ts'
-import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
 import { AGENT_COMMANDS } from '../owner/commands.ts'
 import { errorFrom, isErrorLine } from '../owner/wire.ts'
-import { remoteAccept } from '../remote/ask.ts'
+import { askElsewhere, remoteAccept, type TaskLine, type TaskWay } from '../remote/ask.ts'
 import type { AddressedRequest, Addresses } from './labels/addresses.ts'
 import {
   type EntityAsk,
@@ -25,12 +17,6 @@ import {
   LET_GO,
   WORKER_COMMANDS,
 } from './requests.ts'
-
-type Line =
-  | { readonly message: CallMessage }
-  | { readonly reply: Reply }
-  | { readonly held: HeldTask }
-  | { readonly released: true }
 
 /** Between two tries to reach an agent that moves. */
 const AGAIN_MS = 100
@@ -207,7 +193,12 @@ export const clusterPlacement = (client: ClusterClient): Placement => ({
   owns: () => false,
   call(agent, method, args, requires) {
     if (method === 'ask')
-      return clusterAsk(client, { agent, requires }, args[0] as string, args[1] as AskOptions | undefined)
+      return askElsewhere(
+        clusterWay(client, agent, requires),
+        agent,
+        args[0] as string,
+        args[1] as AskOptions | undefined,
+      )
     if (method === 'accept') {
       const way = {
         command: (...[id, name, given]: CommandWords) => client.command(String(id), name, given, requires),
@@ -223,26 +214,13 @@ export const clusterPlacement = (client: ClusterClient): Placement => ({
 
 type CommandWords = [agent: string | null, method: string, args: readonly unknown[]]
 
-/** Asks an agent. The task outlives this process. */
-function clusterAsk(
+/** The way to the tasks of an agent, wherever it lives. */
+const clusterWay = (
   client: ClusterClient,
-  { agent, requires }: { readonly agent: string; readonly requires: readonly string[] | undefined },
-  task: string | TaskInput,
-  { signal, taskId = randomUUID(), origin, onHeld, onReleased, ...options }: AskOptions = {},
-): TaskHandle {
-  const channel = new TaskChannel()
-  const cancel = async (reason: string) =>
-    void (await client.command(agent, 'cancel', [taskId, reason], requires))
-  const reply = async (): Promise<Reply> => {
-    checkTaskId(taskId)
-    const input = checkTaskInput(task, { allowLocalRepos: true })
-    const { step, interest, ...from } = origin ?? {}
-    const isWanted = () => !signal?.aborted && interest?.isWanted !== false
-    if (!isWanted())
-      throw new TaskCancelledError({ agent, taskId, reason: String(signal?.reason ?? interest?.reason) })
-    const listeners = step ?? { onHeld, onReleased }
-    const causationId = step && !step.isScheduled ? await step.schedule() : origin?.causationId
-    const given = origin ? { ...options, origin: { ...from, causationId } } : options
+  agent: string,
+  requires: readonly string[] | undefined,
+): TaskWay => ({
+  async *lines({ request: { taskId, task, options }, signal, interest }) {
     let isOver = false
     const lose = async () => {
       // Until the agent has accepted the task, there is nothing to cancel.
@@ -254,19 +232,14 @@ function clusterAsk(
     signal?.addEventListener('abort', abort, { once: true })
     const forget = interest?.whenAborted(abort)
     try {
-      const request = { taskId, task: input, options: given }
-      for await (const line of client.ask(agent, request, requires) as AsyncGenerator<Line>) {
-        if ('reply' in line) return line.reply
-        if ('message' in line) channel.tell(taskId, { type: 'message', message: line.message })
-        if ('held' in line) callListener(() => listeners.onHeld?.(line.held))
-        if ('released' in line) callListener(() => listeners.onReleased?.())
-      }
-      throw new ClosedError({ what: 'cluster' })
+      yield* client.ask(agent, { taskId, task, options }, requires) as AsyncGenerator<TaskLine>
     } finally {
       isOver = true
       signal?.removeEventListener('abort', abort)
       forget?.()
     }
-  }
-  return new TaskHandle(taskId, reply(), channel, cancel)
-}
+  },
+  cancel: (taskId, reason) => client.command(agent, 'cancel', [taskId, reason], requires),
+  failure: (_, error) => error,
+  unanswered: () => new ClosedError({ what: 'cluster' }),
+})

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import { workerMetrics } from './metrics.ts'
-import { type Address, addressText, listenError } from './options.ts'
+import { type Address, addressText, isLoopback, listenError } from './options.ts'
 
 /** How a worker is. */
 export interface WorkerHealth {
@@ -26,6 +26,16 @@ const STATES: Readonly<Record<string, (health: WorkerHealth) => boolean>> = {
   '/readyz': ({ cutOff, draining }) => !cutOff && !draining,
 }
 
+/**
+ * Any site can point its own name to 127.0.0.1 and read what a browser is answered there (DNS rebinding). Elsewhere, probes
+ * come by whatever name the machine has in its network. A probe of HTTP/1.0 names no host, and no browser is one.
+ */
+function isOwnName(host: string | undefined, at: Address): boolean {
+  if (host === undefined || !isLoopback(at)) return true
+  const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
+  return isLoopback({ host: name.toLowerCase(), port: at.port })
+}
+
 /** @throws InvalidInputError for an address that cannot be listened at */
 export async function serveHealth(
   at: Address,
@@ -39,7 +49,8 @@ export async function serveHealth(
     const now = health()
     const [pathname = '/'] = (request.url ?? '/').split('?')
     const isWell = STATES[pathname]
-    if (request.method !== 'GET' && request.method !== 'HEAD') answer(405, 'text/plain', 'GET only\n')
+    if (!isOwnName(request.headers.host, at)) answer(403, 'text/plain', 'Unexpected Host header.\n')
+    else if (request.method !== 'GET' && request.method !== 'HEAD') answer(405, 'text/plain', 'GET only\n')
     else if (pathname === '/metrics')
       answer(200, 'text/plain; version=0.0.4; charset=utf-8', workerMetrics([now]))
     else if (isWell) answer(isWell(now) ? 200 : 503, 'application/json', `${JSON.stringify(now)}\n`)

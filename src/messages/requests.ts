@@ -16,6 +16,7 @@ import { factOf, type Reply } from '../actors/agent/tasks/handle.ts'
 import { recordedTask } from '../actors/agent/tasks/known-tasks.ts'
 import type { AnyStateMachine } from '../actors/own/definition.ts'
 import type { OwnActorRef } from '../actors/own/ref.ts'
+import { type Clock, pause } from '../clock.ts'
 import { AskCycleError, AskDepthError, MessageChainError } from '../events/errors/actor.ts'
 import { AgentStoppedError } from '../events/errors/agent.ts'
 import { ClosedError } from '../events/errors/usage.ts'
@@ -25,9 +26,12 @@ import { defined } from '../events/json.ts'
 import type { Amount } from '../events/options/budget.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { AskingPlaces } from './asking-places.ts'
+import { waitsInLog } from './waits-elsewhere.ts'
 
 /** How many agents may wait for one another. */
 const MOST_WAITING = 8
+/** How often it is asked whether another process has closed a circle. */
+const LOOK_MS = 2000
 
 /** A request of an agent, or an actor of your own, to another one. */
 export interface AgentRequest {
@@ -58,6 +62,9 @@ export interface RequestsEnvironment {
   /** An actor of your own, by its stream. Throws UndeliverableError. */
   readonly actor: (stream: string) => Promise<Pick<OwnActorRef<never, unknown, AnyStateMachine>, 'receive'>>
   readonly store: EventStore
+  /** Whether agents live in several processes: what waits for what is then in the log alone. Default: in this one. */
+  readonly isShared?: boolean
+  readonly clock: Clock
   /** How many calls may be in flight at present. */
   readonly room: () => number
   /** Called with what a request has cost, if a run's task made it. */
@@ -106,6 +113,8 @@ export class Requests {
     const { taskId, callId, runId, woken, cause } = asker
     if (!isAgentAddress(to)) return this.#askActor(to, { from, text, messageId: requestId }, asker)
     const askers = [...(asker.askers ?? []), from]
+    if (this.#environment.isShared) await this.#checkElsewhere(from, to)
+    // At once with the note below that it waits.
     this.#check(askers, to)
     const end = callId === undefined ? () => {} : this.#places.take(callId)
     const wait = { from, to }
@@ -114,6 +123,13 @@ export class Requests {
     const abort = () => stop.abort(signal?.reason ?? `${from} no longer waits for it`)
     if (signal?.aborted) abort()
     signal?.addEventListener('abort', abort, { once: true })
+    const over = new AbortController()
+    let cycle: unknown
+    if (this.#environment.isShared)
+      void this.#watch(from, to, over.signal).catch((error) => {
+        cycle = error
+        stop.abort('it waits for one that waits for it')
+      })
     // However the task ends that asks.
     asker.ended?.().then(abort, abort)
     const origin = {
@@ -135,6 +151,7 @@ export class Requests {
         await this.#read(asker, { from, to, requestId }, factOf(reply) ?? (await this.#endOf(requestId, to)))
         return { requestId, from: to, text: reply.text, costUsd: reply.costUsd }
       } catch (error) {
+        if (cycle !== undefined) throw cycle
         if (!stop.signal.aborted) await this.#read(asker, { from, to, requestId }, factOf(error))
         throw error
       } finally {
@@ -146,6 +163,7 @@ export class Requests {
       }
     } finally {
       this.#waits.delete(wait)
+      over.abort()
       end()
       signal?.removeEventListener('abort', abort)
     }
@@ -208,6 +226,21 @@ export class Requests {
     const path = askers.includes(to) ? askers.slice(askers.indexOf(to)) : this.#pathBetween(to, from)
     if (path) throw new AskCycleError({ waiting: [from, ...path] })
     if (askers.length > MOST_WAITING) throw new AskDepthError({ waiting: askers, deepest: MOST_WAITING })
+  }
+
+  /** The same of those that wait in other processes. */
+  async #checkElsewhere(from: string, to: string): Promise<void> {
+    const path = await waitsInLog(this.#environment.agent, to, from)
+    if (path) throw new AskCycleError({ waiting: [from, ...path] })
+  }
+
+  /** Two that ask each other at the same moment see each other's tasks only once these are accepted. */
+  async #watch(from: string, to: string, over: AbortSignal): Promise<void> {
+    for (;;) {
+      await pause(this.#environment.clock, LOOK_MS, over)
+      if (over.aborted) return
+      await this.#checkElsewhere(from, to)
+    }
   }
 
   /** From one that waits to one that it waits for, also by way of others. */

@@ -12,7 +12,7 @@ import type { ClusterPlacement } from '../patterns/runs/run.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { liveOwner } from '../store/level/lock.ts'
 import { filesOperations } from '../workspaces/files/operations.ts'
-import { remoteAccept, remoteAsk, remoteRequest } from './ask.ts'
+import { askElsewhere, ownerWay, remoteAccept, remoteRequest } from './ask.ts'
 import { connectOwner, type OwnerClient } from './client.ts'
 import { remoteResume, remoteRun } from './run.ts'
 import { remoteStore } from './store.ts'
@@ -102,7 +102,7 @@ function ownerPlacement(client: OwnerClient): Placement {
   const refused = Object.entries(AGENT_OWNER_ONLY).map(([method, what]) => [method, refusal(client, what)])
   const methods: Methods = {
     ...Object.fromEntries(refused),
-    ask: (id: string, task: never, options: never) => remoteAsk(client, id, task, options),
+    ask: (id: string, task: never, options: never) => askElsewhere(ownerWay(client, id), id, task, options),
     accept: (id: string, task: never, options: never) => remoteAccept(client, id, task, options),
     drafts: (id: string, signal?: AbortSignal) => client.values('/drafts', { agent: id }, signal),
   }

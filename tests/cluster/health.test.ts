@@ -56,6 +56,27 @@ test('Clients that say nothing, or never end what they say, keep none of the oth
   expect((await fetch(`http://${served.address}/healthz`, asked)).status).toBe(200)
 })
 
+test('At an address of this machine, it answers only by a name of this machine: a site that points its own there learns nothing', async () => {
+  const statusFor = async (host: string, ...names: readonly (string | null)[]) => {
+    await using served = await serveHealth({ host, port: 0 }, () => FINE)
+    const port = Number(served.address.split(':')[1])
+    const statuses: number[] = []
+    for (const name of names) {
+      const socket = connect(port, '127.0.0.1')
+      socket.end(`GET /healthz HTTP/1.0\r\n${name === null ? '' : `Host: ${name}\r\n`}\r\n`)
+      statuses.push(Number((await text(socket)).split(' ')[1]))
+    }
+    return statuses
+  }
+  expect(await statusFor('127.0.0.1', '127.0.0.1:7601', 'LOCALHOST', '[::1]:1', null)).toEqual([
+    ...[200, 200, 200, 200],
+  ])
+  expect(await statusFor('127.0.0.1', 'evil.example', 'evil.example:7601', '127.0.0.1.evil.example')).toEqual(
+    [...[403, 403, 403]],
+  )
+  expect(await statusFor('0.0.0.0', 'worker-1:7601')).toEqual([200])
+})
+
 test('Another process at its port is told of', async () => {
   await using served = await serveHealth({ host: '127.0.0.1', port: 0 }, () => FINE)
   const port = Number(served.address.split(':')[1])

@@ -99,7 +99,7 @@ describe.skipIf(!hasPostgres)('claude-agents worker', { timeout: 240_000 }, () =
     const { run, start } = await commandLine({ CLAUDE_AGENTS_DATABASE: database })
     const works = async (...words: string[]) => {
       const ran = await run(['--json', ...words])
-      expect(ran).toMatchObject({ exitCode: 0 })
+      expect(ran, ran.stderr).toMatchObject({ exitCode: 0 })
       return ran.values
     }
     const words = [
@@ -171,8 +171,25 @@ describe.skipIf(!hasPostgres)('claude-agents worker', { timeout: 240_000 }, () =
     ).toEqual(
       ['locks', 'runner_migrations', 'runners'].map((name) => ({ name: `claude_agents.cluster_${name}` })),
     )
+    expect(await works('agent', 'list')).toMatchObject([{ id: 'a', worker: 'one' }])
+    expect(await works('agent', 'show', 'a')).toMatchObject([{ id: 'a', worker: 'one' }])
+    expect(await run(['agent', 'create', 'b', 'You help.', '--requires', 'gpu', 'eu'])).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('no worker has all of these labels'),
+    })
+    // It is another agent that waits for a label.
+    await works('agent', 'create', 'c', 'You help.')
+    await works('agent', 'edit', 'c', '--requires', 'gpu')
+    expect(await works('agent', 'show', 'c')).toMatchObject([{ requires: ['gpu'], worker: null }])
+    for (const words of [['cluster', 'workers'], ['doctor']])
+      expect((await run(words)).stdout + (await run(words)).stderr).toContain(
+        'no worker with gpu, which agent c requires',
+      )
+    await works('agent', 'edit', 'c', '--unset', 'requires')
+    await works('agent', 'remove', 'c')
+    await works('workflow', 'run', 'a', 'Write more.md: second', '--id', 'r1')
     expect(await works('cluster', 'drain', 'one')).toEqual([
-      { worker: 'one', moved: 1, leftMs: expect.any(Number) },
+      { worker: 'one', moved: expect.any(Number), leftMs: expect.any(Number) },
     ])
     const { stdout, exitCode } = await worker
     expect(exitCode).toBe(0)
@@ -180,6 +197,14 @@ describe.skipIf(!hasPostgres)('claude-agents worker', { timeout: 240_000 }, () =
     const address = expect.stringMatching(/^127\.0\.0\.1:\d+$/)
     expect(ready).toEqual({ worker: 'one', listen: address, health: address, ready: true })
     expect(await works('cluster', 'workers')).toEqual([])
+    // What the database has of its files can be seen without a worker.
+    expect(await works('agent', 'files', 'a')).toMatchObject([{ path: 'more.md' }, { path: 'notes.md' }])
+    expect(await works('agent', 'diff', 'a', '--turn', '2')).toMatchObject([
+      { files: [{ path: 'notes.md' }] },
+    ])
+    expect(await works('workflow', 'diff', 'r1')).toMatchObject([
+      { agents: [{ files: [{ path: 'more.md' }] }] },
+    ])
   })
 
   test.each([

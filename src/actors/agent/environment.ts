@@ -13,6 +13,7 @@ import type { CallEnding, RecoveryOutcome } from './call.ts'
 import type { AgentEffect } from './decisions.ts'
 import type { agentMachine } from './machine.ts'
 import type { DeliveredMessage, Publication } from './mailbox/unread.ts'
+import type { StoredCopies } from './moving/copies.ts'
 import type { Moving } from './moving/moving.ts'
 import type { QueuedTask } from './state.ts'
 import type { AskingStep, TaskChannel } from './tasks/channel.ts'
@@ -31,6 +32,8 @@ export interface AgentEnvironment extends ActorEnvironment {
   readonly place: () => Place
   /** In a worker of a cluster: what of agents is stored, and brought. */
   readonly moving?: Moving | undefined
+  /** Elsewhere: the files of agents that live in workers, to be looked at. */
+  readonly copies?: StoredCopies | undefined
   /**
    * Resolves when the processes that an earlier owner left running have been killed, except those of calls that the log has
    * as open. No call starts before that. The owner is the process that has the store open.

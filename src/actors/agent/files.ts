@@ -13,6 +13,7 @@ import type { AnyKind } from '../engine/definition.ts'
 import { foldAt } from '../engine/fold-at.ts'
 import type { AgentEnvironment, AgentLife } from './environment.ts'
 import { agentKind } from './kind.ts'
+import type { CopiedFiles } from './moving/copies.ts'
 import type { AgentContext } from './state.ts'
 import { type HeldTask, heldCurrent, type Verdict } from './tasks/held.ts'
 
@@ -96,13 +97,16 @@ export class AgentFiles {
   readonly #files: FilesOperations
   readonly #where: FilesPlace
   readonly #moving: AgentEnvironment['moving']
+  readonly #copies: AgentEnvironment['copies']
+  /** Of an agent that lives on another machine: what there is of its files here. */
+  #copy: CopiedFiles | undefined
   readonly #admission: AgentEnvironment['admission']
 
   /** Throws InvalidInputError if its runner keeps no files. */
   constructor(
     agent: string,
     life: AgentLife,
-    { store, runner, directories, admission, moving }: AgentEnvironment,
+    { store, runner, directories, admission, moving, copies }: AgentEnvironment,
   ) {
     if (!runner.files) {
       const problem = 'its runner does not keep the files of agents'
@@ -112,6 +116,7 @@ export class AgentFiles {
     this.#life = life
     this.#store = store
     this.#moving = moving
+    this.#copies = copies
     this.#files = runner.files
     this.#admission = admission
     this.#where = { agent, workspace, directories: directories(agent) }
@@ -119,6 +124,17 @@ export class AgentFiles {
 
   get #place(): FilesPlace {
     return { ...this.#where, last: this.#life.snapshot.context.files?.commit }
+  }
+
+  /** Where they can be looked at: here, once they have come here, or in a copy. */
+  async #look(): Promise<void> {
+    await this.#arrive()
+    this.#copy = await this.#copies?.of(this.#where.agent, this.#life.snapshot.context)
+  }
+
+  get #seen(): FilesPlace {
+    const { agent } = this.#where
+    return this.#copy ? { agent, workspace: undefined, directories: this.#copy.directories } : this.#place
   }
 
   /** They come from where the agent lived before. */
@@ -139,26 +155,26 @@ export class AgentFiles {
 
   /** The files, by path: those of now, or those at a version of the agent's stream. */
   async list({ at }: { readonly at?: number } = {}): Promise<readonly ListedFile[]> {
-    await this.#arrive()
-    if (at === undefined) return this.#files.list(this.#place, await this.#now())
+    await this.#look()
+    if (at === undefined) return this.#files.list(this.#seen, await this.#now())
     const { state } = await foldAt(agentKind as unknown as AnyKind, this.#store, this.#life.stream, at)
     const { files } = state.context as unknown as AgentContext
-    return this.#files.list(this.#place, files?.commit ?? this.#place.workspace?.commit ?? NO_FILES)
+    return this.#files.list(this.#seen, files?.commit ?? this.#place.workspace?.commit ?? NO_FILES)
   }
 
   /** How the files differ. Without options, from where the agent began to now. */
   async diff({ turn, since }: DiffOptions = {}): Promise<FilesDiff> {
-    await this.#arrive()
+    await this.#look()
     const { base, head } = await this.#range({ ...(turn && { turn }), ...(since && { since }) })
-    const files = await this.#files.changes(this.#place, base, head)
+    const files = await this.#files.changes(this.#seen, base, head)
     return { agent: this.#place.agent, base, head, files }
   }
 
   /** The same as a patch, as `git apply` takes it. */
   async patch(options: DiffOptions = {}): Promise<string> {
-    await this.#arrive()
+    await this.#look()
     const { base, head } = await this.#range(options)
-    return this.#files.patch(this.#place, base, head)
+    return this.#files.patch(this.#seen, base, head)
   }
 
   /**
@@ -241,13 +257,14 @@ export class AgentFiles {
       return { base: found.before, head: found.after }
     }
     const head = await this.#now()
-    if (since !== undefined) return { base: await this.#files.find(this.#place, since), head }
+    if (since !== undefined) return { base: await this.#files.find(this.#seen, since), head }
     // Before its first call, an agent has changed nothing.
     return { base: (await filesTurns(this.#store, this.#life.stream)).began ?? head, head }
   }
 
   /** A snapshot of the files as they are; the newest one while a call changes them, and if they cannot be made again. */
   async #now(): Promise<string> {
+    if (this.#copy) return this.#copy.commit
     const { current, files } = this.#life.snapshot.context
     if (current?.call && files) return files.commit
     try {

@@ -190,6 +190,9 @@ async function hash(globals: GlobalOptions): Promise<void> {
   line(`${whole.hash}  ${style('bold', 'the whole log')}  ${style('dim', `position ${whole.position}`)}`)
 }
 
+const COMPACT_A_COPY =
+  'To make one of a database smaller: log backup FILE, log restore FILE --to DIR, log compact there without --database, and the way back into a new database.'
+
 async function compact(
   globals: GlobalOptions,
   options: {
@@ -199,7 +202,7 @@ async function compact(
     readonly dryRun?: boolean
   },
 ): Promise<void> {
-  refuseDatabase(globals, 'log compact')
+  refuseDatabase(globals, 'log compact', COMPACT_A_COPY)
   const { compactLog } = await import('../../history/log-archive.ts')
   const directory = requireStore(globals)
   const report = await compactLog(directory, options)

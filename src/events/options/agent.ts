@@ -7,7 +7,7 @@ import { defined } from '../json.ts'
 import { nameHint } from '../nearest-name.ts'
 import { Budget } from './budget.ts'
 import { type Decodable, decodedInput } from './decoding.ts'
-import { Labels, labelSet, PLACING } from './labels.ts'
+import { labelSet, PLACING } from './labels.ts'
 import { MESSAGING, type OnMessage } from './message.ts'
 import { locatedServers, McpServers, PassedVariable, RecordedServers } from './servers.ts'
 import { completed, explainedBy, optional, setting, whole } from './setting.ts'
@@ -391,7 +391,7 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
     appendClaudeMd: Schema.optionalKey(Schema.String),
     env: Schema.optionalKey(Schema.Array(Schema.String)),
     plugins: Schema.optionalKey(Schema.Array(Schema.String)),
-    requires: Schema.optionalKey(Labels),
+    requires: Schema.optionalKey(Schema.Array(Schema.String)),
     retry: RetryPolicy,
     loadProjectSettings: Schema.optionalKey(Schema.Boolean),
     workspace: Schema.optionalKey(RepositoryWorkspace),

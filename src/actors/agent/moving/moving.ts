@@ -22,7 +22,7 @@ import { mayPass } from '../../engine/wish.ts'
 import type { agentMachine } from '../machine.ts'
 import type { ForkPoint } from '../session/fork.ts'
 import type { AgentContext } from '../state.ts'
-import { divided, LARGEST_PIECE, staying } from './pieces.ts'
+import { bytesOf, divided, LARGEST_PIECE, staying } from './pieces.ts'
 
 /** Where this process is in a cluster. */
 export interface Residency {
@@ -381,10 +381,6 @@ async function piecesIn(pieces: AsyncIterable<Buffer>, blobs: Blobs | null): Pro
   if (!blobs) return { ...(bytes <= LARGEST_PIECE && { held: rest }), parts, bytes, isEmpty }
   if (rest.length > 0) parts.push(await blobs.put(rest.toString('base64')))
   return { parts, bytes, isEmpty }
-}
-
-async function* bytesOf(blobs: Blobs, parts: readonly BlobReference[]): AsyncGenerator<Buffer> {
-  for (const { sha256, bytes } of parts) yield Buffer.from(await blobs.get({ sha256, bytes }), 'base64')
 }
 
 async function textOf(blobs: Blobs, parts: readonly BlobReference[]): Promise<string> {

@@ -1,6 +1,6 @@
 /** What grows turn by turn, as pieces of which the next turn stores no more than is new. */
 import { hash } from 'node:crypto'
-import type { BlobReference } from '../../../store/blobs.ts'
+import type { BlobReference, Blobs } from '../../../store/blobs.ts'
 
 /** In bytes. More than that is not held in memory as one. */
 export const LARGEST_PIECE = 8 * 2 ** 20
@@ -57,4 +57,9 @@ function characterEnd(bytes: Buffer, end: number): number {
   let at = Math.min(end, bytes.length)
   while (at < bytes.length && ((bytes[at] as number) & 0xc0) === 0x80) at -= 1
   return at
+}
+
+/** The bytes of which these are the pieces. */
+export async function* bytesOf(blobs: Blobs, parts: readonly BlobReference[]): AsyncGenerator<Buffer> {
+  for (const { sha256, bytes } of parts) yield Buffer.from(await blobs.get({ sha256, bytes }), 'base64')
 }

@@ -1,5 +1,8 @@
 /** What the agents of a run did in it to their files: in the turns that were its steps. */
 import { type FilesDiff, filesTurns } from '../../../actors/agent/files.ts'
+import { agentKind } from '../../../actors/agent/kind.ts'
+import type { StoredCopies } from '../../../actors/agent/moving/copies.ts'
+import { foldStream } from '../../../actors/engine/history.ts'
 import type { AgentRunner } from '../../../claude/runner.ts'
 import { NO_FILES } from '../../../events/agent-facts.ts'
 import { streamName } from '../../../events/ids.ts'
@@ -30,6 +33,8 @@ export interface RunFilesEnvironment {
   readonly store: EventStore
   readonly runner: AgentRunner
   readonly directories: (agent: string) => AgentDirectories
+  /** Of agents that live on another machine. */
+  readonly copies?: StoredCopies | undefined
 }
 
 /** From one snapshot to another without a change by anyone else. */
@@ -39,7 +44,7 @@ interface Stretch {
 }
 
 export async function runDiff(
-  { store, runner, directories }: RunFilesEnvironment,
+  { store, runner, directories, copies }: RunFilesEnvironment,
   runId: string,
   steps: Iterable<RecordedStep>,
   { patch: withPatch = false }: RunDiffOptions = {},
@@ -50,7 +55,9 @@ export async function runDiff(
     const stretches = await stretchesOf(store, agent, tasks)
     const [first, last] = [stretches[0], stretches.at(-1)]
     if (!files || !first || !last || (first.from === NO_FILES && last.to === NO_FILES)) continue
-    const place = { agent, directories: directories(agent) }
+    const { context } = (await foldStream(agentKind, store, streamName('agent', agent))).snapshot
+    const copy = await copies?.of(agent, context)
+    const place = { agent, directories: copy?.directories ?? directories(agent) }
     const changes: (readonly FileChange[])[] = []
     const patches: string[] = []
     for (const { from, to } of stretches) {

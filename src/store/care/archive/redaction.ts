@@ -30,6 +30,8 @@ const HARMLESS = new Set([
   'messages',
   'team',
   'onMessage',
+  'requires',
+  'requiredBefore',
   'carriedFrom',
 ])
 
