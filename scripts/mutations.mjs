@@ -3909,7 +3909,7 @@ export const MUTATIONS = [
     },
     [
       'what an agent has done elsewhere is not seen here',
-      'src/actors/agent/ref.ts',
+      'src/actors/agent/moving/placement.ts',
       'await this.#read.refresh().catch(() => {})',
       'await Promise.resolve()',
     ],
