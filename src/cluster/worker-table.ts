@@ -219,7 +219,7 @@ export class WorkerTable {
   }
 
   /**
-   * The groups of the sets of labels that a worker has, by their keys. Those that no worker serves any more are dropped.
+   * The groups of the sets of labels that a worker has, by their keys. Those that no worker serves any more are forgotten.
    *
    * @throws InvalidInputError if the cluster has too many
    */

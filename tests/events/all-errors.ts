@@ -62,6 +62,7 @@ const SPECIAL: Readonly<Record<string, object>> = {
     ...{ id: 'run:r1', problem: 'needs more than an approval', command: 'claude-agents serve' },
   },
   ChildNotFoundError: { ...DETAILS, known: ['b'] },
+  NoWorkerError: { agent: 'trainer', requires: ['gpu'] },
 }
 
 const modules = await Promise.all(

@@ -98,7 +98,7 @@ export class AgentFiles {
   readonly #where: FilesPlace
   readonly #moving: AgentEnvironment['moving']
   readonly #copies: AgentEnvironment['copies']
-  /** Of an agent that lives on another machine: what there is of its files here. */
+  /** Of an agent that lives on another machine: a copy of its files. */
   #copy: CopiedFiles | undefined
   readonly #admission: AgentEnvironment['admission']
 
