@@ -44,7 +44,7 @@ test('a snapshot or a state that differs is named by stream, version and positio
   const saved = await store.snapshots.load('agent/echo')
   if (!saved) throw new Error('there is no snapshot')
   const state = saved.state as { value: string; context: Record<string, never> }
-  await store.snapshots.save('agent/echo', { ...saved, state: { ...state, value: 'busy' } })
+  await store.snapshots.save('agent/echo', { ...saved, state: { ...state, value: 'stopped' } })
   const [divergence, ...others] = (await verifyReplay(store)).divergences
   expect(others).toEqual([])
   expect(divergence).toMatchObject({ stream: 'agent/echo', version: saved.version, what: 'snapshot' })
