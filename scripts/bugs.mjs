@@ -31,7 +31,7 @@ export const BUGS = [
   {
     bug: 'commit ids are forgotten',
     file: 'src/actors/engine/actor.ts',
-    from: 'return commitId === undefined ? append : { ...append, commitId, isNew }',
+    from: 'return commitId === undefined ? append : { commitId, isNew, ...append }',
     to: 'return append',
   },
   {
@@ -49,8 +49,8 @@ export const BUGS = [
   {
     bug: 'a queue is partly last in, first out',
     file: `${AGENT}/state.ts`,
-    from: 'queue: [...queue, { ...task, cause }]',
-    to: 'queue: queue.length > 1 ? [{ ...task, cause }, ...queue] : [...queue, { ...task, cause }]',
+    from: 'queue: [...queue, { cause, ...task }]',
+    to: 'queue: queue.length > 1 ? [{ cause, ...task }, ...queue] : [...queue, { cause, ...task }]',
   },
   {
     bug: 'budgets are blind to reservations',
@@ -86,8 +86,8 @@ export const BUGS = [
   {
     bug: "a snapshot is used that is not its machine's",
     file: 'src/actors/engine/history.ts',
-    from: 'saved?.fingerprint === kind.fingerprint',
-    to: 'saved !== undefined',
+    from: 'if (saved?.fingerprint !== kind.fingerprint) return',
+    to: 'if (!saved) return',
   },
   {
     bug: 'a message that is sent again is received twice',

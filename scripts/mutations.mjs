@@ -1652,8 +1652,8 @@ export const MUTATIONS = [
     [
       'data that JSON changes is accepted',
       'src/store/append-request.ts',
-      'if (copy !== undefined) return',
-      'return',
+      'throw notWritable(type, data)',
+      'return { data: JSON.stringify(data), copy: data }',
     ],
     [
       'NaN is accepted',
@@ -2149,8 +2149,8 @@ export const MUTATIONS = [
     [
       'the newest task is first',
       'src/actors/agent/state.ts',
-      '({ queue: [...queue, { ...task, cause }] })',
-      '({ queue: [{ ...task, cause }, ...queue] })',
+      '({ queue: [...queue, { cause, ...task }] })',
+      '({ queue: [{ cause, ...task }, ...queue] })',
     ],
   ),
   ...breaking(
@@ -2309,8 +2309,8 @@ export const MUTATIONS = [
     [
       'a snapshot of another machine is used',
       'src/actors/engine/history.ts',
-      'const fits = saved?.fingerprint === kind.fingerprint',
-      'const fits = saved !== undefined && saved !== null',
+      'if (saved?.fingerprint !== kind.fingerprint) return',
+      'if (!saved) return',
     ],
   ),
 
