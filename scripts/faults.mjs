@@ -6,7 +6,7 @@
 // keeps the damaged stores that
 // were read wrong.
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -61,6 +61,8 @@ for (const name of readdirSync(join(root, 'tests'), { recursive: true, encoding:
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'faults-'))
+// PostgreSQL runs as another user.
+chmodSync(folder, 0o755)
 const report = join(folder, 'report.ndjson')
 writeFileSync(report, '')
 const environment = {

@@ -2,7 +2,7 @@
 import type { PatchLine } from '../../../inbox/line-patch.ts'
 
 export const PatchText = ({ lines }: { readonly lines: readonly PatchLine[] }) => (
-  <pre class="patch">
+  <pre class="patch" tabIndex={0} role="group" aria-label="Patch">
     {lines.map(([kind, text], row) => (
       <span key={row} class={`line is-${kind}`}>
         {text}
