@@ -8,39 +8,13 @@ import { defined, isJsonObject } from '../../events/json.ts'
 import { nameHint } from '../../events/nearest-name.ts'
 import { type AgentOptions, EFFORTS, type RepositoryOptions } from '../../events/options/agent.ts'
 import type { AgentChanges } from '../../events/options/agent-changes.ts'
-import { ON_MESSAGE, type OnMessage } from '../../events/options/message.ts'
+import { ON_MESSAGE } from '../../events/options/message.ts'
 import { decodedServers, locatedServers, type McpServers } from '../../events/options/servers.ts'
 import { readPlainFile } from '../../store/directory.ts'
 import { listedNames, oneOrMore, zeroOrMore } from '../arguments.ts'
 
-export interface AgentSettings {
-  readonly tools?: readonly string[]
-  readonly approve?: readonly string[]
-  readonly questions?: boolean
-  readonly team?: true | readonly string[]
-  readonly onMessage?: OnMessage
-  readonly disallow?: readonly string[]
-  readonly mcpConfig?: readonly string[]
-  readonly addDir?: readonly string[]
-  readonly env?: readonly string[]
-  readonly pluginDir?: readonly string[]
-  readonly requires?: readonly string[]
-  readonly effort?: AgentOptions['effort']
-  readonly fallbackModel?: string
-  readonly appendClaudeMd?: string
-  readonly maxTurns?: number
-  readonly model?: string
-  /** Seconds. */
-  readonly timeout?: number
-  readonly retries?: number
-  readonly repo?: string
-  readonly base?: string
-  readonly branch?: string
-  readonly project?: boolean
-  readonly commit?: 'turn' | 'agent'
-  readonly message?: string
-  readonly dangerouslySkipPermissions?: boolean
-}
+/** What was given of them, by their names in camel case. */
+export type AgentSettings = Readonly<Record<string, unknown>>
 
 /** Declares them. */
 export const withSettings = (command: Command): Command =>
@@ -124,32 +98,26 @@ const IN_CODE = {
   'dangerously-skip-permissions': 'permissions',
 } as const satisfies Readonly<Record<string, keyof AgentChanges>>
 
-/** The options in code, without a workspace. Paths are absolute: the store may be open in another process. */
-const inCode = async (settings: AgentSettings) =>
-  defined({
-    allowedTools: settings.tools,
-    approveTools: settings.approve,
-    questions: settings.questions,
-    team: settings.team,
-    onMessage: settings.onMessage,
-    disallowedTools: settings.disallow,
-    mcpServers: settings.mcpConfig && (await serversIn(settings.mcpConfig)),
-    addDirs: settings.addDir?.map((path) => resolve(path)),
-    env: settings.env,
-    plugins: settings.pluginDir?.map((path) => resolve(path)),
-    requires: settings.requires,
-    effort: settings.effort,
-    fallbackModel: settings.fallbackModel,
-    appendClaudeMd:
-      settings.appendClaudeMd === undefined
-        ? undefined
-        : String(await readFor('--append-claude-md', settings.appendClaudeMd)),
-    maxTurns: settings.maxTurns,
-    model: settings.model,
-    timeoutMs: settings.timeout === undefined ? undefined : settings.timeout * 1000,
-    retry: settings.retries === undefined ? undefined : { attempts: settings.retries },
-    permissions: settings.dangerouslySkipPermissions ? ('bypass' as const) : undefined,
-  })
+/** What is set, where that is not what was given. Paths are absolute: the store may be open in another process. */
+const VALUES: { readonly [Key in keyof AgentChanges]?: (given: never) => unknown } = {
+  mcpServers: (files: readonly string[]) => serversIn(files),
+  addDirs: (paths: readonly string[]) => paths.map((path) => resolve(path)),
+  plugins: (paths: readonly string[]) => paths.map((path) => resolve(path)),
+  appendClaudeMd: async (file: string) => String(await readFor('--append-claude-md', file)),
+  timeoutMs: (seconds: number) => seconds * 1000,
+  retry: (attempts: number) => ({ attempts }),
+  permissions: () => 'bypass',
+}
+
+/** The options in code, without a workspace. */
+async function inCode(settings: AgentSettings): Promise<Omit<AgentOptions, 'id' | 'systemPrompt'>> {
+  const set: Record<string, unknown> = {}
+  for (const [option, key] of Object.entries(IN_CODE)) {
+    const given = settings[option.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())]
+    if (given !== undefined) set[key] = (await VALUES[key]?.(given as never)) ?? given
+  }
+  return set
+}
 
 /** The servers in files like `.mcp.json`; their paths are relative to the file. */
 async function serversIn(files: readonly string[]): Promise<McpServers> {
@@ -234,7 +202,7 @@ export async function changesOf(
 }
 
 const workspaceOf = (settings: AgentSettings): Partial<RepositoryOptions> => {
-  const { repo, base, branch, project, commit, message } = settings
+  const { repo, base, branch, project, commit, message } = settings as Partial<RepositoryOptions>
   return defined({
     repo: repo === undefined ? undefined : resolve(repo),
     ...{ base, branch, project, commit, message },

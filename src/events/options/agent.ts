@@ -139,8 +139,22 @@ export type RetryPolicy = {
   readonly maxDelayMs: number
 }
 
-/** The configuration of an agent. It is decided when the agent is created: a changed default never changes an agent. */
-export type AgentConfig = {
+/**
+ * The configuration of an agent. It is decided when the agent is created: a changed default never changes an agent. What it has
+ * of an agent's equipment is absent if it was not given.
+ */
+export type AgentConfig = Pick<
+  AgentOptions,
+  | 'mcpServers'
+  | 'disallowedTools'
+  | 'effort'
+  | 'fallbackModel'
+  | 'addDirs'
+  | 'appendClaudeMd'
+  | 'env'
+  | 'plugins'
+  | 'requires'
+> & {
   readonly systemPrompt: string
   readonly allowedTools: readonly string[] | null
   /** Tools of which a person decides each call. Absent: none. */
@@ -151,17 +165,6 @@ export type AgentConfig = {
   readonly team?: readonly string[]
   /** Absent: messages are read with the next task. */
   readonly onMessage?: Exclude<OnMessage, 'queue'>
-  /** Absent: none, as all up to the plugins. */
-  readonly mcpServers?: McpServers
-  readonly disallowedTools?: readonly string[]
-  readonly effort?: 'low' | 'medium' | 'high' | 'xhigh' | 'max'
-  readonly fallbackModel?: string
-  readonly addDirs?: readonly string[]
-  readonly appendClaudeMd?: string
-  readonly env?: readonly string[]
-  readonly plugins?: readonly string[]
-  /** The labels that a worker must have for it to live there, in order. Absent: none. */
-  readonly requires?: readonly string[]
   readonly maxTurns: number | null
   readonly model: string | null
   /** How long a task may take, from its first call, retries included, in ms. */
@@ -424,26 +427,29 @@ export function agentConfig(options: AgentOptions): AgentConfig {
   const id = checkAgentId(options.id)
   const whole = { name: `agent "${id}"`, outcome: 'Nothing was written' }
   const given = decodedInput(AgentOptions, options, whole)
-  const { systemPrompt, retry = {}, workspace: _, budget: __, approveTools = [], questions, ...rest } = given
-  const { mcpServers = {}, disallowedTools = [], addDirs = [], env = [], plugins = [], ...others } = rest
-  const { effort, fallbackModel, appendClaudeMd, team = false, onMessage = 'queue', requires = [] } = others
+  const { systemPrompt, retry = {}, workspace: _, budget: __, team = false, onMessage, ...others } = given
   const config = completed(AGENT, others)
-  const allowedTools = config.allowedTools?.map(toolRule) ?? null
+  const { mcpServers = {}, effort, fallbackModel, appendClaudeMd } = others
   return {
     systemPrompt,
     ...config,
-    allowedTools,
-    ...(approveTools.length > 0 && { approveTools: approveTools.map(toolRule) }),
-    ...(questions && { questions }),
-    ...(team && { team: team === true ? TEAM_TOOLS : team }),
-    ...(onMessage !== 'queue' && { onMessage }),
-    ...(Object.keys(mcpServers).length > 0 && { mcpServers: locatedServers(mcpServers) }),
-    ...(disallowedTools.length > 0 && { disallowedTools: disallowedTools.map(toolRule) }),
-    ...defined({ effort, fallbackModel, appendClaudeMd }),
-    ...(addDirs.length > 0 && { addDirs: addDirs.map((path) => resolve(path)) }),
-    ...(env.length > 0 && { env }),
-    ...(plugins.length > 0 && { plugins: plugins.map((path) => resolve(path)) }),
-    ...(requires.length > 0 && { requires: labelSet(requires) }),
+    allowedTools: config.allowedTools?.map(toolRule) ?? null,
+    // What was not given is not in the log.
+    ...defined({
+      approveTools: some(others.approveTools)?.map(toolRule),
+      questions: others.questions || undefined,
+      team: team === true ? TEAM_TOOLS : team || undefined,
+      onMessage: onMessage === 'queue' ? undefined : onMessage,
+      mcpServers: Object.keys(mcpServers).length > 0 ? locatedServers(mcpServers) : undefined,
+      disallowedTools: some(others.disallowedTools)?.map(toolRule),
+      ...{ effort, fallbackModel, appendClaudeMd },
+      addDirs: some(others.addDirs)?.map((path) => resolve(path)),
+      env: some(others.env),
+      plugins: some(others.plugins)?.map((path) => resolve(path)),
+      requires: some(labelSet(others.requires)),
+    }),
     retry: completed(RETRY, retry),
   }
 }
+
+const some = <T>(list: readonly T[] = []): readonly T[] | undefined => (list.length > 0 ? list : undefined)
