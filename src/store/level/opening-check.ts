@@ -40,9 +40,9 @@ export async function checkBeforeOpening(paths: StorePaths, isTemporary = false)
   const problem = directory.problems[0] ?? (await firstLogProblem(directory))
   if (problem) fail(problem)
   const isUnchanged = await unchangedSince(paths)
-  const old: TableOnDisk[] = []
-  const fresh: TableOnDisk[] = []
-  for (const table of directory.tables) ((await isUnchanged(table)) ? old : fresh).push(table)
+  const areUnchanged = await Promise.all(directory.tables.map(isUnchanged))
+  const old = directory.tables.filter((_, at) => areUnchanged[at])
+  const fresh = directory.tables.filter((_, at) => !areUnchanged[at])
   const { unread, left } = await UnreadTables.keep(paths, old)
   const damage = await firstTableProblem([...fresh, ...left])
   if (damage) fail(damage)
@@ -118,18 +118,20 @@ export class UnreadTables implements TableGuard {
     // A directory of its own: an owner that has lost the store removes no file of the next one.
     const directory = join(paths.unread, randomUUID())
     if (tables.length > 0) await makeDirectory(directory)
-    const kept: UnreadTable[] = []
     const left: TableOnDisk[] = []
-    for (const table of tables) {
-      const path = join(directory, basename(table.path))
-      const isLinked = await link(table.path, path).then(
-        () => true,
-        () => false,
-      )
-      if (isLinked && table.entry) kept.push({ ...table, ...keysOf(table.entry), path })
-      else left.push(table)
-    }
-    return { unread: new UnreadTables(paths, directory, kept), left }
+    const linked = await Promise.all(
+      tables.map(async (table): Promise<UnreadTable[]> => {
+        const path = join(directory, basename(table.path))
+        const isLinked = await link(table.path, path).then(
+          () => true,
+          () => false,
+        )
+        if (isLinked && table.entry) return [{ ...table, ...keysOf(table.entry), path }]
+        left.push(table)
+        return []
+      }),
+    )
+    return { unread: new UnreadTables(paths, directory, linked.flat()), left }
   }
 
   get size(): number {
