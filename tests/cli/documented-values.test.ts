@@ -173,6 +173,8 @@ const RUNS: Readonly<Record<string, (value: string) => Running | readonly string
   'log export --stream': (value) => ['log', 'export', '--stream', value],
   'log import': (value) => ({ words: ['log', 'import', value, '--to', fresh()], input: EXPORT }),
   // The store is younger.
+  // There is no database.
+  'worker --label': (value) => ({ words: ['worker', '--label', value], exitCode: 2 }),
   'state --at-time': (value) => ({ words: ['state', 'agent/a', '--at-time', value], exitCode: 1 }),
   'stats --by': (value) => ['stats', '--by', value],
 }

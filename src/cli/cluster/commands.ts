@@ -23,7 +23,7 @@ export function workerCommand(command: Command): void {
       '--insecure-listen',
       'let it listen where other machines reach it: nothing checks who connects, and who does can ask the agents',
     )
-    .option('--label <name>', 'what it has that agents can require, such as gpu; repeatable', listedNames)
+    .option('--label <name>', 'what it has that agents can require, such as gpu (repeatable)', listedNames)
     .option('--health <host:port>', 'where it answers /healthz, /readyz and /metrics')
     .option('--name <name>', 'its name in the cluster (default: where the others reach it)')
     .option('--shared-dir', 'all workers have this base directory, on a file system that they share')

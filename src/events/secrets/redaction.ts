@@ -113,7 +113,7 @@ const SECRET_PATTERNS: readonly (readonly [RegExp, string])[] = [
   // would otherwise be searched again from each of its letters.
   [/(?<!\w)(\w+:\/\/)[^\s/?#"'<>]+@/g, `$1${HIDDEN}@`],
   // Of a program like curl.
-  [/((?:^|\s)(?:-u|--user)[ =]+[^\s:=][^\s:]*:)\S+/g, `$1${HIDDEN}`],
+  [/((?:^|\s)--?u(?:ser)?[ =]+[^\s:=][^\s:]*:)\S+/g, `$1${HIDDEN}`],
   [new RegExp(`((?:^|\\s)--(?:[a-z]+-)?(?:${SECRET_WORDS})[ =]+)${VALUE}`, 'gi'), HIDDEN_VALUE],
   [new RegExp(`((?:${SECRET_WORDS})(?:\\\\?["'])?\\s*[:=]\\s*\\\\?)${VALUE}`, 'gi'), HIDDEN_VALUE],
 ]

@@ -51,7 +51,7 @@ test.skipIf(!hasPostgres)(
     await earlier[Symbol.asyncDispose]()
     await query(
       url,
-      `delete from ${schema}.migrations where version > 1; drop table ${schema}.workers;
+      `delete from ${schema}.migrations where version > 1; drop table ${schema}.workers, ${schema}.label_groups;
      create or replace function ${schema}.claim(owning bigint, name text, new_token text) returns boolean
        language sql as 'select false'`,
     )
