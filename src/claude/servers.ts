@@ -40,7 +40,9 @@ export async function leftSecrets(home: string): Promise<readonly string[]> {
   try {
     const found: unknown = JSON.parse(text ?? '[]')
     if (!Array.isArray(found)) return []
-    return found.slice(0, MOST_SECRETS).filter((one) => typeof one === 'string')
+    return found
+      .slice(0, MOST_SECRETS)
+      .filter((one) => typeof one === 'string' && !RECORD_WORDS.includes(one))
   } catch {
     // The agent may have written anything there.
     return []
@@ -127,8 +129,18 @@ async function readValue(value: ServerValue, resolving: Resolving): Promise<stri
   })
 }
 
+/** What the records of `claude` consist of, its transcripts among them: without these words it could not read them. */
+const RECORD_WORDS = `type subtype message content role user assistant system session sessionId session_id uuid parentUuid
+  timestamp version userType isSidechain requestId cwd gitBranch project model usage input_tokens output_tokens
+  cache_creation_input_tokens cache_read_input_tokens service_tier tool_use tool_result tool_use_id thinking signature text
+  stop_reason stop_sequence end_turn max_tokens result success error_during_execution is_error num_turns duration_ms
+  duration_api_ms total_cost_usd modelUsage permission_denials structured_output mcp_servers tools slash_commands
+  permissionMode apiKeySource output_style stream_event event content_block content_block_start content_block_delta
+  content_block_stop message_start message_delta message_stop delta text_delta input_json_delta partial_json index`
+
 /** What says nothing that is secret, although it is referred to: where a user is and works, and words of every program. */
 function isOpen(name: string, value: string): boolean {
+  if (RECORD_WORDS.includes(value)) return true
   if (name === '' || isSecretName(name)) return false
   if (/^(HOME|USER|LOGNAME|HOSTNAME|SHELL|PATH|PWD|TMPDIR|LANG|LC_\w+|TZ|TERM)$/.test(name)) return true
   return /^(true|false|\d{1,6})$/i.test(value) || (isAbsolute(value) && existsSync(value))

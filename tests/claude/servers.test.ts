@@ -124,8 +124,14 @@ test('an agent uses the tools of a stdio and of an http server, and their secret
   const asked = agent.ask('go')
   for await (const message of asked)
     if (message.type === 'init') {
-      const [process] = await callProcesses(baseDir)
-      expect(await readFile(`/proc/${process?.pid}/cmdline`, 'latin1')).not.toMatch(secrets)
+      // Some of them end at once.
+      const lines = await Promise.all(
+        (await callProcesses(baseDir)).map(({ pid }) =>
+          readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => ''),
+        ),
+      )
+      expect(lines.join()).toContain('mcp.json')
+      expect(lines.join()).not.toMatch(secrets)
     }
   const { text: answer } = await asked
   expect(answer).toContain(`stdio counted ${KEY.length}`)
@@ -214,6 +220,15 @@ test('no values of variables add up to a reference, which claude would replace',
   })
   expect((await files('1')).files['mcp.json']).toContain('"KEY":"$1"')
 })
+
+test.each(['message', 'sessionId', 'assist'])(
+  'a value that the records of claude consist of is no secret, because they could not be read without it: %s',
+  async (MODE) => {
+    const server = { command: 'docs', env: { MODE: '${MODE}', OTHER: '${OTHER}' } }
+    const { secrets } = await serverFiles({ docs: server }, '/home/a', { MODE, OTHER: 'hunter2' })
+    expect(secrets).toEqual(['hunter2'])
+  },
+)
 
 test('an agent has what it is equipped with: directories, variables, plugins, effort, and no tool that it may not use', async () => {
   const { baseDir } = await testAgent()
