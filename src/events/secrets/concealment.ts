@@ -128,7 +128,7 @@ function piecesWithout(forms: readonly string[]): ConcealedPieces {
     retract(characters) {
       if (forms.length === 0) return characters
       let left = characters - waiting.length
-      waiting = left < 0 ? waiting.slice(0, left) : ''
+      waiting = left < 0 ? waiting.slice(0, -left) : ''
       let retracted = 0
       for (let last = past.at(-1); last && left > 0; last = past.at(-1)) {
         const taken = last.isHidden ? last.characters : Math.min(left, last.characters)

@@ -73,6 +73,14 @@ test('a text that comes in pieces is hidden as it is in one piece, wherever it i
   )
 })
 
+test('what may be the beginning of a secret stays when the text after it is taken back', () => {
+  const { add, retract, end } = concealment(['hunter2-xyz']).pieces()
+  expect(add('told: hunt')).toBe('told: ')
+  expect(add('er2')).toBe('')
+  expect(retract(3)).toBe(0)
+  expect(end()).toBe('hunt')
+})
+
 test('what is taken back of such a text is what was shown for it, also of a secret', () => {
   const secrets = concealment(['hunter2-xyz'])
   fc.assert(
