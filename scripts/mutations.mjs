@@ -284,8 +284,8 @@ export const MUTATIONS = [
     [
       'each delivery is another message',
       'src/messages/topics/topics.ts',
-      'messageId: `${topic}/${messageId}`,',
-      'messageId: `${topic}/${messageId}${String(Math.random()).slice(2)}`,',
+      'messageId: `${topic}#${messageId}`,',
+      'messageId: `${topic}#${messageId}${String(Math.random()).slice(2)}`,',
     ],
   ),
   ...breaking(
@@ -4590,8 +4590,8 @@ export const MUTATIONS = [
     [
       'all tables are read',
       `${STORE}/opening-check.ts`,
-      '((await isUnchanged(table)) ? old : fresh)',
-      '((await isUnchanged(table)) ? fresh : fresh)',
+      'const areUnchanged = await Promise.all(directory.tables.map(isUnchanged))',
+      'const areUnchanged = directory.tables.map(() => false)',
     ],
   ),
   ...breaking(

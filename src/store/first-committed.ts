@@ -22,6 +22,9 @@ export async function firstCommitted(
     },
   )
   if (position === undefined) return undefined
-  for await (const recorded of store.readAll({ after: position - 1, to: position })) return recorded
+  for await (const recorded of store.readAll({ after: position - 1, to: position })) {
+    // A commit id belongs to one stream.
+    return recorded.stream === stream ? recorded : undefined
+  }
   return undefined
 }

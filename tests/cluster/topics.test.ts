@@ -21,10 +21,10 @@ test('What a process that was killed has published is delivered by the worker th
   await clock.advance(14_000)
   await tend()
   // It may still be on its way.
-  expect(await received()).toEqual(['news/m1'])
+  expect(await received()).toEqual(['news#m1'])
   await clock.advance(1000)
   await tend()
   await team.messages.publish('news', 'It shines.', { messageId: 'm3' })
-  expect(await received()).toEqual(['news/m1', 'news/m2', 'news/m3'])
+  expect(await received()).toEqual(['news#m1', 'news#m2', 'news#m3'])
   await tend()
 })

@@ -31,8 +31,8 @@ describe('What is published on a topic', () => {
     const heard = runner.calls.map(({ prompt }) => messagesIn(prompt))
     const from = { from: '(a person)', topic: 'news' }
     expect(heard).toEqual([
-      [{ ...from, messageId: 'news/m2', text: 'It snows.' }],
-      [{ ...from, from: 'writer', messageId: 'news/m1', text: 'It rains.' }],
+      [{ ...from, messageId: 'news#m2', text: 'It snows.' }],
+      [{ ...from, from: 'writer', messageId: 'news#m1', text: 'It rains.' }],
       [],
     ])
     expect(visits.snapshot.context.counted.map(({ text }) => text)).toEqual(['It rains.', 'It snows.'])
@@ -126,7 +126,7 @@ describe('What is published on a topic', () => {
     await Promise.all(ids.map((messageId) => messages.publish('news', 'Hi.', { messageId })))
     for (const id of ['one', 'two'])
       expect((await messages.list(id)).map(({ messageId }) => messageId)).toEqual(
-        ids.map((messageId) => `news/${messageId}`),
+        ids.map((messageId) => `news#${messageId}`),
       )
   })
 
@@ -199,6 +199,6 @@ test('A publication, crashed at each of its appends, is in one turn of each subs
   })
   expect(appends).toBeGreaterThan(10)
   expect(result).toEqual({
-    ...{ read: Array(2).fill('read news/m1 news/m2'), listed: ['answered', 'answered'] },
+    ...{ read: Array(2).fill('read news#m1 news#m2'), listed: ['answered', 'answered'] },
   })
 })

@@ -226,8 +226,8 @@ export class Topics {
   ): Promise<void> {
     const { to: receivers, cause, messageId, from, text, chain } = message
     const copy: DeliveredMessage = {
-      // Its own: no message that is sent to the subscriber alone has a slash in its id.
-      messageId: `${topic}/${messageId}`,
+      // Its own: no message that is sent to the subscriber alone has a # in its id.
+      messageId: `${topic}#${messageId}`,
       ...{ topic, from, text, causationId: cause },
       ...defined({ chain }),
     }

@@ -42,7 +42,7 @@ test('topic subscribe and list, and message publish, print the contract, and nam
     { messageId: 'm1', delivered: 1, undelivered: [{ to: 'writer', reason: expect.any(String) }] },
   ])
   expect((await run(['message', 'list', 'critic', '--json'])).values).toMatchObject([
-    { messageId: 'news/m1', text: 'It rains.', status: 'queued' },
+    { messageId: 'news#m1', text: 'It rains.', status: 'queued' },
   ])
   expect((await run(['message', 'list', 'topic/news', '--json'])).values).toMatchObject([
     { messageId: 'm1', to: 'topic/news', status: 'answered', reason: expect.stringContaining('writer') },
