@@ -171,7 +171,9 @@ export const changes: {
   AgentConfigured: ({ config: before, files }, { config }) => ({
     config,
     ...(files && config.workspace && !before?.workspace && { files: undefined }),
-    ...(String(before?.requires) !== String(config.requires) && { requiredBefore: before?.requires ?? [] }),
+    ...(String(before?.requires ?? []) !== String(config.requires ?? []) && {
+      requiredBefore: before?.requires ?? [],
+    }),
   }),
   TaskAccepted: ({ queue }, task, cause) => ({ queue: [...queue, { cause, ...task }] }),
   TaskHeld: ({ queue, current }, { taskId, hold }) =>

@@ -88,10 +88,11 @@ export class OwnActors {
       for await (const { stream, summary } of this.#environment.store.streams({ prefix: `${kind}/` }))
         if (!this.#exits.get(stream))
           found.push({ address: stream, status: inWords(summary?.status), description })
+    const addresses = new Set(found.map(({ address }) => address))
     // One that is running has no fact before its first message.
     for (const [stream, exit] of this.#exits) {
       const own = exit === null ? kinds.find(({ kind }) => stream.startsWith(`${kind}/`)) : undefined
-      if (!own || found.some(({ address }) => address === stream)) continue
+      if (!own || addresses.has(stream)) continue
       const { status } = own.definition.summarize(own.definition.fold.initial)
       found.push({ address: stream, status: inWords(status), description: own.description ?? '' })
     }
