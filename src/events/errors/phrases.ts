@@ -57,6 +57,12 @@ const PROBLEMS: Readonly<Record<string, readonly [problem: string, hint?: string
   EXDEV: ['the workspace and the home of the agent are on different disks', 'Keep both on one disk.'],
 }
 
+/** Whether something failed because a disk has no room, for what was tried itself or what led to it. */
+export function isDiskFull(error: unknown): boolean {
+  const { cause } = Object(error) as Error
+  return ['ENOSPC', 'EDQUOT'].includes(codeOf(error)) || (cause !== undefined && isDiskFull(cause))
+}
+
 export interface SystemFailure {
   readonly code: string
   /** Ready to follow the path and a colon. */

@@ -1,7 +1,8 @@
 /** An error as data, as a fact or the owner's socket carries it, and the error made from that data again. */
 import { CLASS_NAME, ClaudeAgentError } from './base.ts'
-import { type CallErrorDetails, CliCrashedError, callErrors } from './call.ts'
+import { type CallErrorDetails, CliCrashedError, callErrors, DiskFullError } from './call.ts'
 import { TaskRejectedError } from './hold.ts'
+import { isDiskFull } from './phrases.ts'
 
 /** An error as a fact holds it. */
 export interface ErrorData {
@@ -44,10 +45,11 @@ export function errorData({
   return { tag, message: cut(message), hint: cut(hint), retryable, details: Object.fromEntries(plain) }
 }
 
-/** An error of a call as a fact holds it. An unexpected error counts as a crash of the call. */
+/** An error of a call as a fact holds it. An unexpected error counts as a crash of the call, unless a disk is full. */
 export function callErrorData(error: unknown): ErrorData {
   if (error instanceof ClaudeAgentError) return errorData(error)
   const said = error instanceof Error ? error.message : String(error)
+  if (isDiskFull(error)) return errorData(new DiskFullError({ said }, { cause: error }))
   return errorData(new CliCrashedError({ said }, { cause: error }))
 }
 
