@@ -57,7 +57,8 @@ export class RunResidents extends ClaimedHere {
   }
 
   protected override async entered(id: string): Promise<void> {
-    if (this.has(id)) await this.#take(id)
+    // What is wrong with it is told to who asks for it.
+    if (this.has(id)) await this.#take(id).catch(() => {})
   }
 
   protected async depart(id: string): Promise<void> {

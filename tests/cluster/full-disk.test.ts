@@ -1,0 +1,43 @@
+/** A worker whose disk is full, as real processes with a real PostgreSQL: its tasks fail with what to do, and all else works. */
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { WorkerTable } from '../../src/cluster/worker-table.ts'
+import { canMount, smallDisk } from '../mounted.ts'
+import { hasPostgres } from '../postgres/database.ts'
+import { IDS, startCluster } from './kit.ts'
+
+describe.skipIf(!hasPostgres || !canMount)('A worker on a full disk', { timeout: 120_000 }, () => {
+  test('refuses its tasks, and says where and what to do; it lives on, and works once there is room', async () => {
+    const disk = await smallDisk()
+    const cluster = await startCluster()
+    const baseDir = join(disk.directory, 'full')
+    await cluster.worker('full', '0', { options: { baseDir } })
+    await cluster.worker('other', '0')
+    const team = await cluster.client()
+    for (const id of IDS)
+      await team.createAgent({ id, systemPrompt: 'You help.', retry: { attempts: 1, minDelayMs: 1 } })
+    const ask = async (id: string, taskId: string) => (await team.agent(id)).ask('x', { taskId })
+    await using members = await WorkerTable.at(cluster.url)
+    const placed = async () => {
+      const places = await members.agents()
+      const on = (name: string) =>
+        places.flatMap(({ agent, worker }) => (worker === name ? [agent] : [])).sort()
+      return { full: on('full'), other: on('other') }
+    }
+    for (const id of IDS) expect((await ask(id, 'first')).text).toBe('fine')
+    const { full, other } = await placed()
+    expect([full.length > 0, other.length > 0]).toEqual([true, true])
+    const before = await cluster.starts()
+    await disk.fill()
+    for (const id of full)
+      await expect(ask(id, 'second')).rejects.toMatchObject({
+        _tag: 'DiskFullError',
+        message: expect.stringMatching(/The disk with the files of the agent is full: \/.*Free some space/),
+      })
+    for (const id of other) expect((await ask(id, 'second')).text).toBe('fine')
+    expect((await cluster.starts()).length - before.length).toBe(other.length)
+    expect(await placed()).toEqual({ full, other })
+    await disk.free()
+    for (const id of full) expect((await ask(id, 'third')).text).toBe('fine')
+  })
+})
