@@ -14,8 +14,11 @@ describe.skipIf(!hasPostgres || !canMount)('A worker on a full disk', { timeout:
     await cluster.worker('full', '0', { options: { baseDir } })
     await cluster.worker('other', '0')
     const team = await cluster.client()
-    for (const id of IDS)
-      await team.createAgent({ id, systemPrompt: 'You help.', retry: { attempts: 1, minDelayMs: 1 } })
+    const create = async (ids: readonly string[]) => {
+      for (const id of ids)
+        await team.createAgent({ id, systemPrompt: 'You help.', retry: { attempts: 1, minDelayMs: 1 } })
+    }
+    await create(IDS)
     const ask = async (id: string, taskId: string) => (await team.agent(id)).ask('x', { taskId })
     await using members = await WorkerTable.at(cluster.url)
     const placed = async () => {
@@ -24,20 +27,34 @@ describe.skipIf(!hasPostgres || !canMount)('A worker on a full disk', { timeout:
         places.flatMap(({ agent, worker }) => (worker === name ? [agent] : [])).sort()
       return { full: on('full'), other: on('other') }
     }
-    for (const id of IDS) expect((await ask(id, 'first')).text).toBe('fine')
+    await Promise.all(IDS.map((id) => ask(id, 'first')))
     const { full, other } = await placed()
     expect([full.length > 0, other.length > 0]).toEqual([true, true])
     const before = await cluster.starts()
     await disk.fill()
-    for (const id of full)
-      await expect(ask(id, 'second')).rejects.toMatchObject({
-        _tag: 'DiskFullError',
-        message: expect.stringMatching(/The disk with the files of the agent is full: \/.*Free some space/),
-      })
-    for (const id of other) expect((await ask(id, 'second')).text).toBe('fine')
+    const outcomeOf = (id: string, taskId: string) =>
+      ask(id, taskId).then(
+        ({ text }) => text,
+        (error) => error,
+      )
+    const outcomes = (ids: readonly string[], taskId: string) =>
+      Promise.all(ids.map((id) => outcomeOf(id, taskId)))
+    const refused = expect.objectContaining({
+      _tag: 'DiskFullError',
+      message: expect.stringMatching(/The disk with the files of the agent is full: \/.*Free some space/),
+    })
+    expect(await outcomes(full, 'second')).toEqual(full.map(() => refused))
+    expect(await outcomes(other, 'second')).toEqual(other.map(() => 'fine'))
     expect((await cluster.starts()).length - before.length).toBe(other.length)
     expect(await placed()).toEqual({ full, other })
+    // Those that come to life there for the first time.
+    const fresh = ['f0', 'f1', 'f2', 'f3']
+    await create(fresh)
+    const first = await outcomes(fresh, 'first')
+    const places = await placed()
+    expect(first).toEqual(fresh.map((id) => (places.full.includes(id) ? refused : 'fine')))
     await disk.free()
-    for (const id of full) expect((await ask(id, 'third')).text).toBe('fine')
+    const all = [...full, ...fresh]
+    expect(await outcomes(all, 'third')).toEqual(all.map(() => 'fine'))
   })
 })
