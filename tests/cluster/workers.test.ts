@@ -181,6 +181,8 @@ describe.skipIf(!hasPostgres)('claude-agents worker', { timeout: 240_000 }, () =
     const cron = ['--cron', '0 8 * * *', '--agent', 'a', 'hello']
     const scheduled = await run(['schedule', 'add', 'daily', ...cron])
     expect(scheduled).toMatchObject({ exitCode: 0, stderr: expect.not.stringContaining('serve') })
+    const fired = await run(['schedule', 'run', 'daily'])
+    expect(fired).toMatchObject({ exitCode: 0, stderr: expect.not.stringContaining('warn') })
     expect(await run(['serve', 'status'])).toMatchObject({
       exitCode: 2,
       stderr: expect.stringContaining('cluster workers'),
