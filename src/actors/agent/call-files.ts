@@ -6,7 +6,7 @@
 import type { AgentRunner } from '../../claude/runner.ts'
 import { type AgentFact, NO_FILES } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
-import { callErrorData } from '../../events/errors/recorded.ts'
+import { unsentErrorData } from '../../events/errors/recorded.ts'
 import { GitNotInstalled, SnapshotMissing } from '../../events/errors/workspace.ts'
 import type { MESSAGE_PARTS } from '../../events/options/agent.ts'
 import type { Logger } from '../../logger.ts'
@@ -139,7 +139,7 @@ export function callFiles(
       return undefined
     } catch (error) {
       if (isDoneWithout(found, error)) return undefined
-      return { type: 'CallFailed', error: callErrorData(error) }
+      return { type: 'CallFailed', error: unsentErrorData(error) }
     }
   }
 
@@ -264,9 +264,10 @@ export function callFiles(
         return { saved }
       } catch (error) {
         if (isDoneWithout(found, error)) return {}
-        const problem = `the files after its answer could not be saved (${error instanceof Error ? error.message : error})`
-        warn(task, `${problem}: the next call saves them`)
-        return { problem }
+        const said = 'the files after its answer could not be saved'
+        const problem = error instanceof Error ? error.message : String(error)
+        warn(task, `${said}, and the next call saves them: ${problem}`)
+        return { problem: `${said}: ${problem}` }
       }
     },
 

@@ -58,10 +58,14 @@ const PROBLEMS: Readonly<Record<string, readonly [problem: string, hint?: string
 }
 
 /** Whether something failed because a disk has no room, for what was tried itself or what led to it. */
-export function isDiskFull(error: unknown): boolean {
+export function isDiskFull(error: unknown, depth = DEEPEST_CAUSE): boolean {
+  if (['ENOSPC', 'EDQUOT'].includes(codeOf(error))) return true
   const { cause } = Object(error) as Error
-  return ['ENOSPC', 'EDQUOT'].includes(codeOf(error)) || (cause !== undefined && isDiskFull(cause))
+  return cause !== undefined && depth > 0 && isDiskFull(cause, depth - 1)
 }
+
+/** One may be its own cause. */
+const DEEPEST_CAUSE = 8
 
 export interface SystemFailure {
   readonly code: string

@@ -45,12 +45,17 @@ export function errorData({
   return { tag, message: cut(message), hint: cut(hint), retryable, details: Object.fromEntries(plain) }
 }
 
-/** An error of a call as a fact holds it. An unexpected error counts as a crash of the call, unless a disk is full. */
+/** An error of a call as a fact holds it. An unexpected error counts as a crash of the call. */
 export function callErrorData(error: unknown): ErrorData {
   if (error instanceof ClaudeAgentError) return errorData(error)
   const said = error instanceof Error ? error.message : String(error)
-  if (isDiskFull(error)) return errorData(new DiskFullError({ said }, { cause: error }))
   return errorData(new CliCrashedError({ said }, { cause: error }))
+}
+
+/** The same of a call that was not sent, because something that it begins from could not be written or read. */
+export function unsentErrorData(error: unknown): ErrorData {
+  if (error instanceof ClaudeAgentError || !isDiskFull(error)) return callErrorData(error)
+  return errorData(new DiskFullError({ said: (error as Error).message }, { cause: error }))
 }
 
 /** The error that a fact holds, to be thrown again, in the words that were recorded: a run may have passed them on. */

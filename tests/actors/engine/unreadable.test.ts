@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { UnreadableStreams } from '../../../src/actors/engine/unreadable.ts'
 import { UnknownFactError } from '../../../src/events/errors/fact.ts'
+import { errorData, RecordedError } from '../../../src/events/errors/recorded.ts'
 import { StoreUnavailable } from '../../../src/events/errors/store.ts'
 
 test('each is said once, and looked at again when it has changed; other failures are those of the caller', async () => {
@@ -20,7 +21,9 @@ test('each is said once, and looked at again when it has changed; other failures
       looks++
       if (problem) throw problem
     })
-  for (const version of [1, 1, 1, 2, 2]) await look(version, error)
+  // As it comes from another process.
+  const told = new RecordedError(errorData(error))
+  for (const version of [1, 1, 1, 2, 2]) await look(version, version === 1 ? error : told)
   expect([looks, warned]).toEqual([2, ['run/r', 'run/r']])
   await look(3)
   await look(3)
