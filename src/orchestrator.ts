@@ -177,9 +177,9 @@ export class Orchestrator implements AsyncDisposable {
     const surroundings = Orchestrator.#surroundings(options, baseDir)
     const { runner } = surroundings
     const governor = new Governor(governorLimits(options.limits ?? {}, runner), { clock, logger })
-    const isShared = options.placement !== undefined
-    const budgets = new Budgets({ store, clock, logger }, minimum, cacheReadWeight, isShared)
-    const accounts = new Accounts({ store, clock, logger }, governor, isShared)
+    const { isShared } = surroundings
+    const budgets = new Budgets({ store, clock, logger, isShared }, minimum, cacheReadWeight)
+    const accounts = new Accounts({ store, clock, logger, isShared }, governor)
     const admission = localAdmission({ runner, accounts, budgets, governor, clock, logger })
     this.#budgets = budgets
     this.#accounts = accounts
@@ -231,10 +231,7 @@ export class Orchestrator implements AsyncDisposable {
     this.#ownActors = new OwnActors(environment, options.actors ?? [], residence)
     this.#downfall = new Downfall(logger, options.onFailure)
     this.#supervisors = new Supervisors({
-      store,
-      clock,
-      logger,
-      random: environment.random,
+      ...{ store, clock, logger, isShared, random: environment.random },
       startAgent: async (agent, supervisor) => (await this.#agents.folded(agent)).runUnder(supervisor),
       failed: (error, ended) => void this.#giveUp(error, ended),
     })
@@ -245,7 +242,6 @@ export class Orchestrator implements AsyncDisposable {
         agent: (id) => this.#agents.get(id),
         actor: (stream) => this.#ownActors.receiver(stream),
         room: () => admission.room,
-        isShared,
         spent: ({ taskId, runId }, cost) => this.#runs.recordLateCost(runId, taskId, `ask/${taskId}`, cost),
       })
     }
@@ -335,6 +331,7 @@ export class Orchestrator implements AsyncDisposable {
       place: () => thisPlace(baseDir),
       clock,
       logger,
+      isShared: options.placement !== undefined,
       ...(options.inspect ? { inspect: options.inspect } : {}),
       runner,
       mailbox: limits.mailbox ?? LIMITS.mailbox.fallback,

@@ -57,6 +57,8 @@ export interface Evidence {
   readonly assistantError: string | null
   /** The last line of the output is not valid JSON. */
   readonly endsUnreadable: boolean
+  /** Where it could not write, because the disk is full. */
+  readonly fullDisk?: string | undefined
   /** The last message was streamed and has no end. */
   readonly endsOpen?: boolean
   /** The call asked for structured output. */
@@ -239,7 +241,7 @@ function endOfLimit({ windows = [], saidAt }: Evidence, text: string): CallError
 const LONGEST_STDERR = 16 * 1024
 
 /** The error text: that of the result if there is one, otherwise stderr, otherwise how the process exited. */
-function errorTextOf({ ending, stderr, spawnError, exitCode, signal }: Evidence): string {
+function errorTextOf({ ending, stderr, fullDisk, spawnError, exitCode, signal }: Evidence): string {
   if (ending) {
     const reported = [ending.startupFailure, ...ending.errors, ending.isError ? ending.text : null]
       .filter(Boolean)
@@ -248,6 +250,7 @@ function errorTextOf({ ending, stderr, spawnError, exitCode, signal }: Evidence)
   }
   const printed = stderr.slice(0, LONGEST_STDERR).trim()
   if (printed !== '') return printed
+  if (fullDisk !== undefined) return `the disk is full: ${fullDisk}`
   return spawnError ?? signal ?? (exitCode ? `exit code ${exitCode}` : '')
 }
 

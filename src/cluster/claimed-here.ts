@@ -33,7 +33,7 @@ export abstract class ClaimedHere {
     return this.claim(address)
   }
 
-  /** Called when it has arrived: nothing waits for this but who asked for it. */
+  /** Called when it has arrived: nothing waits for this but who asked for it. *Contract:* never rejects. */
   protected async entered(_address: string): Promise<void> {}
 
   /** By which the engine knows it. */

@@ -57,7 +57,8 @@ export class RunResidents extends ClaimedHere {
   }
 
   protected override async entered(id: string): Promise<void> {
-    if (this.has(id)) await this.#take(id)
+    // What is wrong with it is told to who asks for it.
+    if (this.has(id)) await this.#take(id).catch(() => {})
   }
 
   protected async depart(id: string): Promise<void> {
@@ -65,10 +66,9 @@ export class RunResidents extends ClaimedHere {
     await this.letGo(id)
   }
 
-  /** Those that live here and are not executed, and why. */
+  /** Those that live here and have not begun, and why: one that is being resumed waits until it has, because that may fail. */
   get waiting(): Readonly<Record<string, string>> {
-    const { waitingRuns, isActive } = this.#system.duties
-    return Object.fromEntries([...waitingRuns()].filter(([id]) => this.has(id) && !isActive(id)))
+    return Object.fromEntries([...this.#system.duties.waitingRuns()].filter(([id]) => this.has(id)))
   }
 
   /** Never rejects: an error is an answer. */

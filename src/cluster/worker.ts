@@ -15,6 +15,7 @@ import { requiredLabels } from '../actors/agent/list.ts'
 import type { Residency } from '../actors/agent/moving/moving.ts'
 import type { Placement } from '../actors/agent/moving/placement.ts'
 import { foldStream } from '../actors/engine/history.ts'
+import { UnreadableStreams } from '../actors/engine/unreadable.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { pause, steadyTime, systemClock } from '../clock.ts'
 import { WorkerNameTaken } from '../events/errors/owner.ts'
@@ -258,6 +259,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
   const regain = async () => {
     for (const here of [residents, runs]) await here.regain(CUT_OFF_AFTER_MS, isMine)
   }
+  const unreadable = new UnreadableStreams(logger)
   /** The requests that keep what has work here, by stream. */
   const kept = new Set<string>()
   const keep = (stream: string, request: () => Promise<unknown>) => {
@@ -276,20 +278,24 @@ export async function openClusterWorker<System extends ClosableSystem>(
   }
   const wake = async () => {
     await regain()
-    for await (const { stream, summary } of store.streams({ prefix: 'agent/', open: true })) {
+    for await (const { stream, version, summary } of store.streams({ prefix: 'agent/', open: true })) {
       const id = idIn(stream)
       if (isClosing) return
       const { now: requires = [] } = requiredLabels(summary) ?? {}
       const group = groupOf(requires)
       if (group !== undefined && isMine(addressIn(group, id)))
-        keep(`${group} ${stream}`, () => client.command(id, 'start', [], requires))
+        keep(`${group} ${stream}`, () =>
+          unreadable.unless({ stream, version }, () => client.command(id, 'start', [], requires)),
+        )
     }
-    for await (const { stream } of store.streams({ prefix: 'run/', open: true })) {
+    for await (const { stream, version } of store.streams({ prefix: 'run/', open: true })) {
       const id = idIn(stream)
       if (isClosing) return
       if (!isMine(id) || (left.get(id) ?? 0) > steadyTime(systemClock)) continue
-      if (await isOfItsProgram(store, stream)) lookLater(id)
-      else keep(stream, () => drive(id))
+      await unreadable.unless({ stream, version }, async () => {
+        if (await isOfItsProgram(store, stream)) lookLater(id)
+        else keep(stream, () => drive(id))
+      })
     }
     if (!isClosing) await system.duties.tendSchedules(isMine)
     if (!isClosing) await system.duties.tendTopics(isMine)

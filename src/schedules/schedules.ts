@@ -7,6 +7,7 @@ import { type Bodies, bodiesIn } from '../actors/engine/bodies.ts'
 import type { EffectContext } from '../actors/engine/effects.ts'
 import { failureOf } from '../actors/engine/exit.ts'
 import { Life } from '../actors/engine/life.ts'
+import { UnreadableStreams } from '../actors/engine/unreadable.ts'
 import { untilState } from '../actors/engine/until-state.ts'
 import { mayPass } from '../actors/engine/wish.ts'
 import { instant } from '../clock.ts'
@@ -122,12 +123,14 @@ export class Schedules {
   readonly #lives = new Map<string, Promise<ScheduleLife>>()
   /** Those that are driven here even where others are not. */
   readonly #ours = new Set<string>()
+  readonly #unreadable: UnreadableStreams
   /** Called once when this is closed. */
   readonly #closing = new Set<() => void>()
   #isClosed = false
 
   constructor(environment: SchedulesEnvironment) {
     this.#environment = environment
+    this.#unreadable = new UnreadableStreams(environment.logger)
     this.#bodies = bodiesIn(environment.store)
   }
 
@@ -235,8 +238,10 @@ export class Schedules {
       const name = stream.slice(STREAMS.length)
       if (!isOurs(name)) continue
       this.#ours.add(name)
-      const life = await this.#life(name)
-      if (life.version < version) await life.refresh()
+      await this.#unreadable.unless({ stream, version }, async () => {
+        const life = await this.#life(name)
+        if (life.version < version) await life.refresh()
+      })
     }
   }
 

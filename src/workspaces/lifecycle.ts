@@ -2,7 +2,9 @@
 import type { Stats } from 'node:fs'
 import { chmod, lstat, mkdir, rmdir } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
+import { isDiskFull, systemFailure } from '../events/errors/phrases.ts'
 import { WorkspaceError } from '../events/errors/workspace.ts'
+import { defined } from '../events/json.ts'
 import type { AgentDirectories } from './directories.ts'
 import {
   type Directory,
@@ -31,7 +33,12 @@ export async function prepareDirectories(directories: AgentDirectories, baseDir?
       await mkdir(path, { recursive: true, mode: PRIVATE })
       await chmod(path, PRIVATE)
     } catch (cause) {
-      throw new WorkspaceError({ path, problem: 'the directory cannot be created' }, { cause })
+      const { problem, hint } = systemFailure(cause) ?? { problem: (cause as Error).message }
+      const retryable = isDiskFull(cause)
+      throw new WorkspaceError(
+        defined({ path, problem: `it cannot be created: ${problem}`, hint, retryable }),
+        { cause },
+      )
     }
   }
 }

@@ -119,6 +119,14 @@ const ROWS: [tag: string, evidence: Partial<Evidence>, retryable?: boolean][] = 
   ['CliCrashedError', { exitCode: 3, stderr: 'Segmentation fault' }, true],
 ]
 
+test.each([0, 1, 3])(
+  'a disk that is full is told by a call without an answer that ended with %i',
+  (exitCode) => {
+    const error = classify({ ...NOTHING, exitCode, fullDisk: '/base/home' }, same)
+    expect(error?.summary).toMatch(/: the disk is full: \/base\/home\.$/)
+  },
+)
+
 test.each(ROWS)('%s: %j', (tag, evidence, retryable = false) => {
   expect(classify({ ...NOTHING, ...evidence }, same)).toMatchObject({ _tag: tag, retryable })
 })

@@ -1,7 +1,9 @@
 /** Runs that workers execute: they move, their clients come and go, and no step is asked twice. Nothing here needs several processes. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import * as Schema from 'effect/Schema'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { assign, setup } from 'xstate'
 import { defineActor } from '../../src/actors/own/definition.ts'
 import { ToldSteps } from '../../src/cluster/told-steps.ts'
@@ -9,6 +11,7 @@ import type { FactsOf } from '../../src/events/own-facts.ts'
 import type { Orchestrator } from '../../src/orchestrator.ts'
 import type { StepEvent } from '../../src/patterns/runs/step-event.ts'
 import { repetitions } from '../repetitions.ts'
+import { temporaryDirectory } from '../store/temporary.ts'
 import { inOneProcess } from './in-one-process.ts'
 
 const counted = { Counted: Schema.Struct({ by: Schema.Int }) }
@@ -173,6 +176,33 @@ test('a run of code is executed by its client alone; resumed by another one, it 
   expect(cluster.runner.calls.length).toBe(2)
   for (const { run: residents } of cluster.workers) expect(residents.size).toBe(0)
   for (const id of ['a', 'b']) expect(await factsOf(team, `agent/${id}`)).not.toContain('TaskCancelled')
+})
+
+test('a run that waits says why all the time, also while a client tries to resume it', async () => {
+  const file = join(await temporaryDirectory(), 'claude-agents.yaml')
+  const define = (agents: string) =>
+    writeFile(file, `workflows:\n  - { name: report, pattern: sequential, agents: [${agents}] }\n`)
+  await define('a, b')
+  const cluster = await inOneProcess(2, { reply: () => ({ text: '', delayMs: 1e9 }) })
+  const team = await cluster.client()
+  await create(team)
+  const left = team.run({ kind: 'config', name: 'report', file }, 'x', { id: 'r' })
+  left.catch(() => {})
+  await left.begun
+  await define('b')
+  await cluster.drain('r')
+  const said = () => cluster.workers.flatMap(({ run }) => Object.values(run.waiting))
+  const why = 'its workflow changed'
+  await vi.waitFor(() => expect(said()).toEqual([why]))
+  let isOver = false
+  const resumed = expect(team.runs.resume('r')).rejects.toMatchObject({ _tag: 'WorkflowChangedError' })
+  void resumed.then(() => {
+    isOver = true
+  })
+  const seen = new Set<string>()
+  for (; !isOver; await turn()) seen.add(said().join())
+  await resumed
+  expect([...seen]).toEqual([why])
 })
 
 test('what is told again after a move is told once', () => {

@@ -2,6 +2,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { Orchestrator } from '../../src/orchestrator.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
+import { postgresStore } from '../../src/store/postgres/store.ts'
 import { commandLine } from '../cli/command.ts'
 import { hasPostgres, newDatabase, query } from '../postgres/database.ts'
 import { isRunning } from './chaos/running.ts'
@@ -72,6 +73,33 @@ describe.skipIf(!hasPostgres)('Agents in several workers', { timeout: 240_000 },
     expect(await team.store.head()).toBe(before)
     const { counts, extra } = await audit(team, cluster, 1)
     expect([extra, counts.CallOutcomeUnknown]).toEqual([1, 1])
+  })
+
+  test('what a newer release has written, and this one does not know, holds up nothing else and no drain', async () => {
+    const cluster = await startCluster()
+    const one = await cluster.worker('one', '2')
+    const first = await cluster.client()
+    await create(first, ['a0', 'a1'])
+    const agents = ['a1', 'a1']
+    const run = first.run({ kind: 'agents', pattern: 'sequential', agents, options: {} }, 'x', { id: 'r' })
+    run.catch(() => {})
+    await cluster.started(1)
+    await first.close()
+    one.child.kill('SIGKILL')
+    await using store = await postgresStore(cluster.url, { access: 'shared' })
+    for (const stream of ['agent/a0', 'run/a']) {
+      const token = (await store.claim?.(stream)) ?? ''
+      const summary = { status: 'running', open: true, info: {} }
+      await store.append(stream, [{ type: 'Teleported', v: 1, data: {} }], { token, summary })
+    }
+    const two = await cluster.worker('two', '0')
+    const team = await cluster.client()
+    expect((await team.runs.result('r')).success).toBe(true)
+    const asked = async () => (await team.agent('a0')).ask('x')
+    await expect(asked()).rejects.toMatchObject({ _tag: 'UnknownFactError' })
+    two.child.kill('SIGTERM')
+    await two.exited
+    expect(await placesOf(cluster.url)).toEqual([expect.objectContaining({ name: 'one' })])
   })
 
   test('a run of a client: its steps are asked in the workers, and another client that resumes it ends its execution', async () => {
@@ -153,6 +181,8 @@ describe.skipIf(!hasPostgres)('claude-agents worker', { timeout: 240_000 }, () =
     const cron = ['--cron', '0 8 * * *', '--agent', 'a', 'hello']
     const scheduled = await run(['schedule', 'add', 'daily', ...cron])
     expect(scheduled).toMatchObject({ exitCode: 0, stderr: expect.not.stringContaining('serve') })
+    const fired = await run(['schedule', 'run', 'daily'])
+    expect(fired).toMatchObject({ exitCode: 0, stderr: expect.not.stringContaining('warn') })
     expect(await run(['serve', 'status'])).toMatchObject({
       exitCode: 2,
       stderr: expect.stringContaining('cluster workers'),

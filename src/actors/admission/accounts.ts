@@ -65,10 +65,10 @@ export class Accounts {
   readonly #isShared: boolean
   readonly #closing = new AbortController()
 
-  constructor(environment: ActorEnvironment, governor: Governor, isShared = false) {
+  constructor(environment: ActorEnvironment, governor: Governor) {
     this.#environment = environment
     this.#governor = governor
-    this.#isShared = isShared
+    this.#isShared = environment.isShared ?? false
   }
 
   /** Calls back with the accounts that a person resumes. Returns the function that stops it. */

@@ -16,6 +16,7 @@ const FREE = new Set([
   'CliIncompatibleError',
   'WorkspaceMissingError',
   'StartupRefusedError',
+  'DiskFullError',
   'InvalidInvocationError',
   'McpSecretError',
   'McpServerError',

@@ -129,9 +129,9 @@ export class Budgets implements BudgetKeeper {
   /** Follows the log for what other processes give back. */
   #watching: AbortController | undefined
 
-  constructor(environment: ActorEnvironment, minimum: Amount, cacheReadWeight: number, isShared = false) {
+  constructor(environment: ActorEnvironment, minimum: Amount, cacheReadWeight: number) {
     this.#environment = environment
-    this.#isShared = isShared
+    this.#isShared = environment.isShared ?? false
     this.#minimum = minimum
     this.#cacheReadWeight = cacheReadWeight
   }

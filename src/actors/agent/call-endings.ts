@@ -10,7 +10,7 @@ import type { Body } from '../../events/task-input.ts'
 import type { Admitted } from '../admission/admission.ts'
 import { mayPass } from '../engine/wish.ts'
 import type { Answered, CallEnding, RecoveryOutcome } from './call.ts'
-import type { CallFiles, LeftFiles } from './call-files.ts'
+import type { CallFiles, LeftFiles, SavedAfter } from './call-files.ts'
 import { callEnded, taskBroken } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
 import { usedInCall } from './mailbox/unread.ts'
@@ -27,6 +27,7 @@ import { type LateEnding, recordLateEnding } from './tasks/late-answers.ts'
 import { deadlineLeftMs, leftAfterRefusal, newsOf, waitInWords } from './waits.ts'
 
 const NOTHING_LEFT: LeftFiles = { facts: [], said: {} }
+const NOTHING_SAVED: SavedAfter = {}
 const NOTHING_SPENT: RecordedSpending = { costUsd: 0, usage: NO_USAGE }
 
 type AnswerFact = Extract<AgentFact, { type: 'CallSucceeded' }>
@@ -127,10 +128,12 @@ export class CallEndings {
       const said = ending.result.text
       const text = bodies.isShort(said) ? said : await bodies.keep(said)
       const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
-      const saved = this.#files.areKept ? await this.#files.saveAfter(task, callId) : undefined
+      const { saved, problem } = this.#files.areKept
+        ? await this.#files.saveAfter(task, callId)
+        : NOTHING_SAVED
       // Who gets the answer finds its commit.
       if (saved) await this.#files.commit(task, call, saved)
-      const stored = await this.#stored(task, call)
+      const stored = await this.#stored(task, call, problem)
       try {
         const recorded = await this.#recordAnswer(task, succeeded, stored)
         if (recorded.length === 0) await this.#keepLate({ task, call }, ending, admitted)
@@ -176,8 +179,9 @@ export class CallEndings {
     const { tool, toolUseId } = ending.deferred
     const setup = defined({ setup: ending.setup })
     const input = await this.#asked.bodies.keep(JSON.stringify(ending.deferred.input ?? {}))
-    if (this.#files.areKept && this.#environment.moving) await this.#files.saveAfter(task, callId)
-    const stored = await this.#stored(task, call)
+    const isMoving = this.#files.areKept && this.#environment.moving
+    const { problem } = isMoving ? await this.#files.saveAfter(task, callId) : NOTHING_SAVED
+    const stored = await this.#stored(task, call, problem)
     const decide = ({ current, config }: AgentContext): readonly AgentFact[] => {
       if (current?.call?.callId !== callId) return []
       // The next call has to start as well.
@@ -195,13 +199,24 @@ export class CallEndings {
     }
   }
 
-  /** What another machine needs to continue from this call; nothing outside of a cluster. */
-  async #stored(task: CurrentTask, { sessionId, parentSessionId }: OpenCall): Promise<readonly AgentFact[]> {
+  /**
+   * What another machine needs to continue from this call; nothing outside of a cluster.
+   *
+   * @param unsaved Why its files could not be saved, if they could not.
+   */
+  async #stored(
+    task: CurrentTask,
+    { sessionId, parentSessionId }: OpenCall,
+    unsaved: string | undefined,
+  ): Promise<readonly AgentFact[]> {
     const { moving } = this.#environment
     if (!moving) return []
     const { context } = this.#actor.snapshot
     const parent = task.deferred?.sessionId ?? parentSessionId
-    const news = { commit: context.files?.commit, session: { sessionId, parentSessionId: parent } }
+    const news = {
+      ...{ commit: context.files?.commit, unsaved },
+      session: { sessionId, parentSessionId: parent },
+    }
     return moving.store(this.#agent, context, news, (message) => this.#workerDoes.warn(task, message))
   }
 

@@ -6,7 +6,7 @@
 import type { AgentRunner } from '../../claude/runner.ts'
 import { type AgentFact, NO_FILES } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
-import { callErrorData } from '../../events/errors/recorded.ts'
+import { unsentErrorData } from '../../events/errors/recorded.ts'
 import { GitNotInstalled, SnapshotMissing } from '../../events/errors/workspace.ts'
 import type { MESSAGE_PARTS } from '../../events/options/agent.ts'
 import type { Logger } from '../../logger.ts'
@@ -48,6 +48,12 @@ export interface LeftFiles {
 
 type RestoredFact = Extract<AgentFact, { type: 'FilesRestored' }>
 
+export interface SavedAfter {
+  /** Undefined if there is nothing to save. */
+  readonly saved?: SavedFiles
+  readonly problem?: string
+}
+
 export interface CallFiles {
   /** Whether its files are kept: otherwise there is nothing to do. */
   readonly areKept: boolean
@@ -57,8 +63,8 @@ export interface CallFiles {
   begin(of: CallOfTask): Promise<CallEnding | undefined>
   /** Saves the files that the call begins from. Returns the call's ending if that fails. */
   saveBefore(of: CallOfTask): Promise<CallEnding | undefined>
-  /** Saves the files that an answered call left. */
-  saveAfter(task: QueuedTask, callId: string): Promise<SavedFiles | undefined>
+  /** Saves the files that an answered call left. Returns why that failed, if it did: the answer is recorded without them. */
+  saveAfter(task: QueuedTask, callId: string): Promise<SavedAfter>
   /**
    * Brings the files back to before a call that did not end well, at once: what is changed later is not its work. If
    * that fails, the next call begins with it. A deferred one continues with what it has done.
@@ -133,7 +139,7 @@ export function callFiles(
       return undefined
     } catch (error) {
       if (isDoneWithout(found, error)) return undefined
-      return { type: 'CallFailed', error: callErrorData(error) }
+      return { type: 'CallFailed', error: unsentErrorData(error) }
     }
   }
 
@@ -245,25 +251,23 @@ export function callFiles(
 
     async saveAfter(task, callId) {
       const found = keptNow()
-      if (!found) return undefined
+      if (!found) return {}
       const { taskId } = task
       try {
         const saved = await found.files.save(found.place, `after call ${callId}`)
-        if (saved.commit === NO_FILES) return undefined
+        if (saved.commit === NO_FILES) return {}
         tellLeft(task, saved)
         const data = { taskId, callId, when: 'after', ...saved } as const
         await decide(task, ({ current }) =>
           current?.call?.callId === callId ? [{ type: 'FilesSaved', data }] : [],
         )
-        return saved
+        return { saved }
       } catch (error) {
-        // The answer is recorded without its files rather than not at all.
-        if (!isDoneWithout(found, error))
-          logger.warn(
-            { agent, taskId, error },
-            'the files after a call could not be saved: the next call saves them',
-          )
-        return undefined
+        if (isDoneWithout(found, error)) return {}
+        const said = 'the files after its answer could not be saved'
+        const problem = error instanceof Error ? error.message : String(error)
+        warn(task, `${said}, and the next call saves them: ${problem}`)
+        return { problem: `${said}: ${problem}` }
       }
     },
 

@@ -5,7 +5,7 @@ import type { AgentFact } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { CallTimeoutError } from '../../events/errors/call.ts'
-import { callErrorData } from '../../events/errors/recorded.ts'
+import { callErrorData, unsentErrorData } from '../../events/errors/recorded.ts'
 import { hasMaterial, leftOutOf, type PlacedInput } from '../../events/material.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { Admitted, Held } from '../admission/admission.ts'
@@ -340,7 +340,7 @@ export class AgentWorker {
       await moving?.arrive(this.#agent, this.#actor, tell)
       return undefined
     } catch (error) {
-      return { type: 'CallFailed', error: callErrorData(error) }
+      return { type: 'CallFailed', error: unsentErrorData(error) }
     }
   }
 
@@ -445,7 +445,7 @@ export class AgentWorker {
       const options = { signal, placing: task.runId ?? taskId, replace, limits }
       inputs = await runner.place(this.#directories, material, options)
     } catch (error) {
-      return { type: 'CallFailed', error: callErrorData(error) }
+      return { type: 'CallFailed', error: unsentErrorData(error) }
     }
     await this.#decideInCall({ task, call }, { type: 'InputsPlaced', data: { taskId, callId, inputs } })
     const tell = (message: string) => this.#caution(task, message)

@@ -39,6 +39,8 @@ export interface ActorEnvironment {
   readonly store: EventStore
   readonly clock: Clock
   readonly logger: Logger
+  /** Whether other processes write to the log as well: what is lost to them is no news. Default: false. */
+  readonly isShared?: boolean
   /** Receives XState's inspection events of every actor. */
   readonly inspect?: Inspection
 }
@@ -422,8 +424,9 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     this.#life.abort()
     this.#effects?.abort()
     // One without effects may be that of a process which only looks on.
+    const { logger, isShared = false } = this.#environment
     if (this.#effects)
-      this.#environment.logger.warn(
+      logger[isShared ? 'info' : 'warn'](
         { stream: this.stream, error },
         'something else has written to this stream',
       )

@@ -11,7 +11,7 @@ import type { Sessions } from '../session/origin.ts'
 import type { StreamFacts, StreamParser } from '../stream/parser.ts'
 import { callResult, endingOf, isAnswer, reportedSpending } from '../stream/result-record.ts'
 import type { UntrustedRecord } from '../stream/untrusted-json.ts'
-import { readStderr } from './call-output.ts'
+import { hasNoRoom, readStderr } from './call-output.ts'
 import type { RunEnd } from './call-run.ts'
 import type { LaunchPlan } from './launch.ts'
 
@@ -30,10 +30,12 @@ export async function callFailure(end: RunEnd, context: EndContext): Promise<Cla
   const { plan, facts, redact, signal, structuredOutputRequested } = context
   const stopped = signal.aborted ? stoppedError(signal) : null
   const ending = facts.result === null ? null : endingOf(facts.result)
+  const isCutShort = ending === null && stopped === null && end.spawnError === null
   const error = classify(
     {
       ...end,
       workspaceExists: existsSync(plan.directory),
+      fullDisk: isCutShort && (await hasNoRoom(plan.output)) ? plan.home : undefined,
       stopped: stopped === null ? null : stopped instanceof CallTimeoutError ? 'timeout' : 'cancelled',
       // Of an answered call it says nothing.
       stderr: ending && isAnswer(ending) ? '' : await readStderr(plan.output),

@@ -5,9 +5,11 @@
  * of 8.6 MB arrived), a leftover tool keeps a pipe open, and whatever a call prints after we are killed would be
  * lost. A file can be read by our next process.
  */
+import { randomFillSync } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { isDiskFull } from '../../events/errors/phrases.ts'
 import type { Redact } from '../../events/secrets/redaction.ts'
 import { openAgentFile } from '../../workspaces/agent-file.ts'
 import { withDescriptors } from '../../workspaces/descriptors.ts'
@@ -52,6 +54,7 @@ async function openBoth(home: string, files: OutputFiles): Promise<OpenOutput> {
   const stdout = await open(files.stdout, 'wx', 0o600)
   const opened = [stdout]
   try {
+    await claimRoom(stdout)
     const stderr = await open(files.stderr, 'wx', 0o600)
     opened.push(stderr)
     const printed = await open(files.stdout, constants.O_RDONLY | constants.O_NOFOLLOW)
@@ -61,6 +64,40 @@ async function openBoth(home: string, files: OutputFiles): Promise<OpenOutput> {
     // Tried again, they must not be there.
     await Promise.all([files.stdout, files.stderr].map((path) => rm(path, { force: true })))
     throw error
+  }
+}
+
+/** In bytes: less than a call writes. */
+const ROOM = 2 ** 20
+const BLOCK = 2 ** 16
+
+/**
+ * Throws as a full disk does, if it is one. Found out by writing: what the system says of free space leaves out quotas, and
+ * what is reserved for others. The file stays as it is.
+ */
+async function claimRoom(file: FileHandle): Promise<void> {
+  const { size } = await file.stat()
+  // A file system that compresses would find room for zeros.
+  const block = randomFillSync(Buffer.allocUnsafe(BLOCK))
+  try {
+    for (let written = 0; written < ROOM; )
+      written += (await file.write(block, 0, BLOCK, size + written)).bytesWritten
+  } finally {
+    await file.truncate(size)
+  }
+}
+
+/** Whether what a call prints has no room any more. */
+export async function hasNoRoom({ stderr }: OutputFiles): Promise<boolean> {
+  const path = `${stderr}.room`
+  try {
+    await using file = await open(path, 'wx', 0o600)
+    await claimRoom(file)
+    return false
+  } catch (error) {
+    return isDiskFull(error)
+  } finally {
+    await removeFile(path).catch(() => {})
   }
 }
 

@@ -4,10 +4,12 @@ import { availableParallelism } from 'node:os'
 import { type Clock, systemClock } from '../../clock.ts'
 import {
   ClaudeExecutionError,
+  DiskFullError,
   McpServerError,
   OutputTooLargeError,
   StartupRefusedError,
 } from '../../events/errors/call.ts'
+import { isDiskFull } from '../../events/errors/phrases.ts'
 import type { ServerStatus } from '../../events/options/servers.ts'
 import type { Redact } from '../../events/secrets/redaction.ts'
 import { hostLogger, type Logger } from '../../logger.ts'
@@ -197,6 +199,7 @@ export function processRunner(
       } catch (cause) {
         if (cause instanceof ClaudeExecutionError) throw cause
         if (signal.aborted) throw stoppedError(signal)
+        if (isDiskFull(cause)) throw new DiskFullError({ said: call.directories.home }, { cause })
         const said = cause instanceof Error ? cause.message : String(cause)
         throw new StartupRefusedError({ said }, { cause })
       } finally {

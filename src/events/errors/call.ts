@@ -80,6 +80,12 @@ export class StartupRefusedError extends callError('StartupRefusedError', {
   message: 'claude refused to start',
   hint: 'claude-agents --log-level debug shows how it was started.',
 }) {}
+/** What the agent's processes write has no room: nothing was sent. */
+export class DiskFullError extends callError('DiskFullError', {
+  message: 'The disk with the files of the agent is full',
+  hint: 'Free some space there, then try again.',
+  retries: 'backoff',
+}) {}
 export class InvalidInvocationError extends callError('InvalidInvocationError', {
   message: 'claude did not accept its arguments',
 }) {}
@@ -239,6 +245,7 @@ export const callErrors: Readonly<Record<string, CallErrorClass>> = {
   CliIncompatibleError,
   WorkspaceMissingError,
   StartupRefusedError,
+  DiskFullError,
   InvalidInvocationError,
   McpSecretError,
   McpServerError,

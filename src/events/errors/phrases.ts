@@ -57,6 +57,16 @@ const PROBLEMS: Readonly<Record<string, readonly [problem: string, hint?: string
   EXDEV: ['the workspace and the home of the agent are on different disks', 'Keep both on one disk.'],
 }
 
+/** Whether something failed because a disk has no room, for what was tried itself or what led to it. */
+export function isDiskFull(error: unknown, depth = DEEPEST_CAUSE): boolean {
+  if (['ENOSPC', 'EDQUOT'].includes(codeOf(error))) return true
+  const { cause } = Object(error) as Error
+  return cause !== undefined && depth > 0 && isDiskFull(cause, depth - 1)
+}
+
+/** One may be its own cause. */
+const DEEPEST_CAUSE = 8
+
 export interface SystemFailure {
   readonly code: string
   /** Ready to follow the path and a colon. */

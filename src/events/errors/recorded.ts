@@ -1,7 +1,8 @@
 /** An error as data, as a fact or the owner's socket carries it, and the error made from that data again. */
 import { CLASS_NAME, ClaudeAgentError } from './base.ts'
-import { type CallErrorDetails, CliCrashedError, callErrors } from './call.ts'
+import { type CallErrorDetails, CliCrashedError, callErrors, DiskFullError } from './call.ts'
 import { TaskRejectedError } from './hold.ts'
+import { isDiskFull } from './phrases.ts'
 
 /** An error as a fact holds it. */
 export interface ErrorData {
@@ -49,6 +50,12 @@ export function callErrorData(error: unknown): ErrorData {
   if (error instanceof ClaudeAgentError) return errorData(error)
   const said = error instanceof Error ? error.message : String(error)
   return errorData(new CliCrashedError({ said }, { cause: error }))
+}
+
+/** The same of a call that was not sent, because something that it begins from could not be written or read. */
+export function unsentErrorData(error: unknown): ErrorData {
+  if (error instanceof ClaudeAgentError || !isDiskFull(error)) return callErrorData(error)
+  return errorData(new DiskFullError({ said: (error as Error).message }, { cause: error }))
 }
 
 /** The error that a fact holds, to be thrown again, in the words that were recorded: a run may have passed them on. */

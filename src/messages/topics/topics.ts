@@ -11,6 +11,7 @@ import {
 import type { ActorEnvironment, EventSourcedActor } from '../../actors/engine/actor.ts'
 import type { EffectContext } from '../../actors/engine/effects.ts'
 import { Life } from '../../actors/engine/life.ts'
+import { UnreadableStreams } from '../../actors/engine/unreadable.ts'
 import { untilState } from '../../actors/engine/until-state.ts'
 import { mayPass } from '../../actors/engine/wish.ts'
 import { steadyTime } from '../../clock.ts'
@@ -78,10 +79,12 @@ export class Topics {
   readonly #closing = new Set<() => void>()
   /** Since when the topics of a cluster have had what is not delivered, as of the last look. */
   #left: ReadonlyMap<string, { readonly version: number; readonly since: number }> = new Map()
+  readonly #unreadable: UnreadableStreams
   #isClosed = false
 
   constructor(environment: TopicsEnvironment) {
     this.#environment = environment
+    this.#unreadable = new UnreadableStreams(environment.logger)
   }
 
   /**
@@ -192,7 +195,8 @@ export class Topics {
       const before = this.#left.get(topic)
       const since = before?.version === version ? before.since : now
       left.set(topic, { version, since })
-      if (isOurs(topic) && now - since >= LEFT_AFTER_MS) await (await this.#life(topic)).refresh()
+      if (isOurs(topic) && now - since >= LEFT_AFTER_MS)
+        await this.#unreadable.unless({ stream, version }, async () => (await this.#life(topic)).refresh())
     }
     this.#left = left
   }

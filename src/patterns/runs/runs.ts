@@ -256,7 +256,7 @@ export class Runs {
       const { context } = await this.recorded.stateOf(id)
       if (!this.workflows.canBuild(context.workflow)) return leave('needs its program')
       // Until it is: a module may take for ever.
-      this.#left.set(id, 'its workflow cannot be built')
+      this.#left.set(id, before ?? 'its workflow cannot be built')
       const built = await this.workflows.buildAgain(id, context, undefined, build)
       refuseChange(id, context, built)
       const task = await this.recorded.taskOf(id, context)
@@ -265,6 +265,7 @@ export class Runs {
       const prepare = async () =>
         this.#resumed(id, await this.#unfinished(id, await this.#loadActive(id)), built)
       const run = new Run(id, () => insist(prepare, this.#life))
+      this.#left.delete(id)
       this.#activate({ run, task })
       run.begun.catch((error) => leave(reasonOf(error), error))
       run.catch(() => {})

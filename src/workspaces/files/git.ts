@@ -8,6 +8,7 @@ import { constants, existsSync } from 'node:fs'
 import { lstat, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { DiskFullError } from '../../events/errors/call.ts'
 import { codeOf } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { GitNotInstalled, WorkspaceError } from '../../events/errors/workspace.ts'
@@ -238,6 +239,9 @@ async function endOf(child: ChildProcess, command: readonly string[], call: GitC
   return { problem: signal?.aborted ? signal.reason : (unreadable ?? failed), stderr }
 }
 
+/** As the system says it to git. */
+const NO_ROOM = /No space left on device|Disk quota exceeded/
+
 function problemOf(
   [name]: readonly string[],
   { repository, directory = repository }: GitCall,
@@ -253,6 +257,7 @@ function problemOf(
     const problem = `git ${name} was killed (${by})`
     return new WorkspaceError({ path: repository, problem, retryable: true }, { cause })
   }
+  if (NO_ROOM.test(stderr)) return new DiskFullError({ said: repository }, { cause })
   const lines = stderr.trim().split('\n')
   const problem = `git ${name} failed: ${lines.findLast((line) => line.startsWith('fatal: ')) ?? lines.at(-1)}`
   return new WorkspaceError({ path: repository, problem }, { cause })

@@ -32,8 +32,8 @@ function cluster() {
   const log = memoryStore()
   const open = () => {
     const claims = withClaims(log)
-    const environment = { store: claims.store, clock: systemClock, logger: silentLogger }
-    return { ...claims, budgets: new Budgets(environment, { usd: 1, tokens: 0 }, 0.1, true) }
+    const shared = { isShared: true, clock: systemClock, logger: silentLogger }
+    return { ...claims, budgets: new Budgets({ store: claims.store, ...shared }, { usd: 1, tokens: 0 }, 0.1) }
   }
   const workers = Array.from({ length: WORKERS }, open)
   const seats = new Map<string, { now: Seat; before: Seat[] }>()

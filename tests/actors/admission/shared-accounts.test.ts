@@ -17,7 +17,7 @@ async function twoWorkers() {
   const open = async () => {
     const limits = { callsInFlight: 10, processStarts: 10 }
     const governor = new Governor(limits, { clock, logger: silentLogger })
-    const accounts = new Accounts({ store, clock, logger: silentLogger }, governor, true)
+    const accounts = new Accounts({ store, clock, logger: silentLogger, isShared: true }, governor)
     onTestFinished(() => accounts.close())
     await accounts.know(ACCOUNT, true)
     const mayBegin = () => {

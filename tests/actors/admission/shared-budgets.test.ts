@@ -13,8 +13,8 @@ const CALL = { budget: { usd: 3 }, callMinimum: { usd: 2, tokens: 0 } }
 
 /** Two managers of the same budgets over one log, as the workers and the clients of a cluster have them. */
 function inTwoProcesses() {
-  const environment = { store: memoryStore(), clock: systemClock, logger: silentLogger }
-  const open = () => new Budgets(environment, { usd: 0.01, tokens: 0 }, 0.1, true)
+  const environment = { store: memoryStore(), clock: systemClock, logger: silentLogger, isShared: true }
+  const open = () => new Budgets(environment, { usd: 0.01, tokens: 0 }, 0.1)
   const call = (callId: string, more: object = {}): CallRequest => ({
     ...{ callId, taskId: callId, agent: 'a', agentVersion: 0, ...more },
     costs: { totals: { interactions: 1, costUsd: 2, inputTokens: 0, outputTokens: 0 }, lastCost: null },

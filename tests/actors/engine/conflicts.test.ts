@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { assign, setup } from 'xstate'
 import { agentKind } from '../../../src/actors/agent/kind.ts'
 import { foldAt } from '../../../src/actors/engine/fold-at.ts'
+import { Life } from '../../../src/actors/engine/life.ts'
 import { defineActor } from '../../../src/actors/own/definition.ts'
 import type { NewFact } from '../../../src/events/envelope.ts'
 import { Fenced } from '../../../src/events/errors/store.ts'
@@ -12,6 +13,7 @@ import type { FactsOf } from '../../../src/events/own-facts.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import type { OrchestratorOptions } from '../../../src/orchestrator-options.ts'
 import { sequential } from '../../../src/patterns/sequential.ts'
+import { scheduleKind } from '../../../src/schedules/machine.ts'
 import type { EventStore } from '../../../src/store/event-store.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
@@ -311,4 +313,20 @@ describe('Foreign facts at any position', () => {
     expect(agent.snapshot.context).toEqual(state.context)
     expect(agent.snapshot.context.config?.systemPrompt).toBe('theirs')
   })
+})
+
+test.each([
+  ['the only process of a log is warned', false, 'warn'],
+  ['one of several is not, because it is expected there', true, 'info'],
+] as const)('When another writer takes over: %s', async (_, isShared, level) => {
+  const store = memoryStore()
+  const said: string[] = []
+  const say = (as: string) => (_: object, message: string) => void said.push(`${as}: ${message}`)
+  const logger = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
+  const life = await Life.load(scheduleKind, 's', { store, clock: virtualClock(), logger, isShared })
+  life.start(() => async () => {})
+  await store.append('schedule/s', [{ type: 'SchedulePaused', v: 1, data: {} }])
+  expect(await life.refresh()).toBe(true)
+  expect(said).toEqual([`${level}: something else has written to this stream`])
+  await life.close()
 })

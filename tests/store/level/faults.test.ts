@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { archiveFile } from '../../../src/store/care/archive/source.ts'
 import { backup } from '../../../src/store/care/backup.ts'
 import { repairStore } from '../../../src/store/care/repair.ts'
@@ -13,33 +13,15 @@ import { restoreStore } from '../../../src/store/care/restore.ts'
 import { verifyStore } from '../../../src/store/care/verification.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
+import { canMount, mounted } from '../../mounted.ts'
 import { all, counted } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
 const MEGABYTE = 1024 * 1024
 
-/** These faults need mounts, which only root may make, and in some containers not even root. */
-const canMount = process.getuid?.() === 0 && tryMount()
-
-function tryMount(): boolean {
-  try {
-    execFileSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'none', '/mnt'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
 /** Text that does not compress, the same each time. */
 const noise = (n: number) =>
   Array.from({ length: 40 }, (_, part) => hash('sha512', `${n} ${part}`, 'base64')).join('')
-
-async function mounted(...options: string[]): Promise<string> {
-  const directory = await temporaryDirectory()
-  execFileSync('mount', [...options, directory])
-  onTestFinished(() => void execFileSync('umount', ['--lazy', directory]))
-  return directory
-}
 
 describe.skipIf(!canMount)('A disk', () => {
   test('that is full makes the store read-only until there is room again, and nothing acknowledged is lost', async () => {

@@ -1,7 +1,7 @@
 /** What becomes of appends when PostgreSQL, or the connection to it, goes away in the middle of one. */
 import { execFileSync } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { mkdtemp, rm, statfs, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, connect as open, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +15,7 @@ import { PostgresSession } from '../../../src/store/postgres/session.ts'
 import { postgresStore } from '../../../src/store/postgres/store.ts'
 import { verifyDatabase } from '../../../src/store/postgres/verification.ts'
 import { until } from '../../actors/world.ts'
+import { canMount, smallDisk } from '../../mounted.ts'
 import { hasPostgres, newDatabase, place, query, urlOf } from '../../postgres/database.ts'
 import { type KeptServer, keptServer } from '../../postgres/server.ts'
 import { all, counted } from '../store-kit.ts'
@@ -64,15 +65,9 @@ async function appendsDuring(store: EventStore, event: () => Promise<void>): Pro
   expect(followed).toEqual(log)
 }
 
-/** Whether this machine lets us have a small file system. */
-const canMount = process.platform === 'linux' && process.getuid?.() === 0
-
 describe.skipIf(!hasPostgres || !canMount)('A database on a full disk', () => {
   test('is read-only to appends until there is room again, and each append is written or refused as a whole', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'small-disk-'))
-    onTestFinished(() => rm(folder, { recursive: true, force: true }))
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'none', folder])
-    onTestFinished(() => void execFileSync('umount', ['-l', folder]))
+    const { directory: folder, fill, free } = await smallDisk()
     execFileSync('install', ['-d', '-o', 'postgres', '-m', '700', join(folder, 'space')])
     const { url: shared } = await place()
     const space = `small_${randomUUID().slice(0, 8)}`
@@ -83,9 +78,7 @@ describe.skipIf(!hasPostgres || !canMount)('A database on a full disk', () => {
       await query(shared, `drop tablespace ${space}`)
     })
     await using store = await postgresStore(url)
-    const filler = join(folder, 'filler')
-    const { bavail, bsize } = await statfs(folder)
-    await writeFile(filler, Buffer.alloc(bavail * bsize - 200_000))
+    await fill(200_000)
     const large = { type: 'Large', v: 1, data: { text: randomBytes(40_000).toString('hex') } }
     let written = 0
     const refused = await (async () => {
@@ -93,7 +86,7 @@ describe.skipIf(!hasPostgres || !canMount)('A database on a full disk', () => {
     })().catch((error) => error)
     expect(refused).toMatchObject({ _tag: 'StoreReadOnly' })
     expect(await store.head()).toBe(written)
-    await rm(filler)
+    await free()
     await store.append('agent/a', [large])
     expect((await all(store.readAll())).length).toBe(written + 1)
     expect(await verifyDatabase(url)).toMatchObject({ ok: true })

@@ -8,6 +8,8 @@
  */
 import type { AgentRunner, HomeText } from '../../../claude/runner.ts'
 import { type AgentFact, NO_FILES } from '../../../events/agent-facts.ts'
+import { DiskFullError } from '../../../events/errors/call.ts'
+import { isDiskFull } from '../../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../../events/errors/usage.ts'
 import { GitNotInstalled } from '../../../events/errors/workspace.ts'
 import { defined } from '../../../events/json.ts'
@@ -43,6 +45,8 @@ export interface MovingEnvironment {
 /** What has changed since the last time: the newest snapshot of the files, and a session that has ended. */
 export interface News {
   readonly commit?: string | undefined
+  /** Why there is no snapshot of the files as they are. */
+  readonly unsaved?: string | undefined
   readonly session?: { readonly sessionId: string; readonly parentSessionId: string | null }
 }
 
@@ -175,7 +179,7 @@ export class Moving {
   async store(
     agent: string,
     { stored, config }: Pick<Brings, 'stored' | 'config'>,
-    { commit, session }: News,
+    { commit, unsaved, session }: News,
     tell: (message: string) => void = () => {},
   ): Promise<readonly AgentFact[]> {
     const home = this.#home
@@ -184,17 +188,19 @@ export class Moving {
     if (residency.sharedDir) return isHere ? [] : [{ type: 'AgentStored', data: { home } }]
     const problems: string[] = []
     const { workspace } = config ?? {}
-    const isUnstorable = this.#unstorable.has(agent)
     const place = { agent, workspace, directories: this.#environment.directories(agent), last: commit }
-    const files =
-      commit === undefined || !runner.files || isUnstorable
-        ? undefined
-        : await attempt('its files', problems, () => this.#storeFiles(place, commit, stored?.files))
+    let files: StoredFiles | null | undefined
+    if (unsaved !== undefined) {
+      problems.push(unsaved)
+      files = null
+    } else if (commit !== undefined && runner.files && !this.#unstorable.has(agent)) {
+      const storing = () => this.#storeFiles(place, commit, stored?.files)
+      files = await attempt('its files', problems, storing, () => this.#unstorable.add(agent))
+    }
     const texts =
       session && runner.homes
         ? await attempt('its conversation', problems, () => this.#storeSession(place, session, stored))
         : undefined
-    if (files === null) this.#unstorable.add(agent)
     if (texts?.isLost) problems.push('the transcript of its conversation cannot be read, or is too large')
     this.#tell(agent, problems, tell)
     const data = defined({
@@ -323,19 +329,33 @@ class TooLarge extends Error {
   }
 }
 
-/** Does it; null if that is impossible, for a reason that is noted. Throws what may pass. */
-async function attempt<T>(what: string, problems: string[], work: () => Promise<T>): Promise<T | null> {
+/**
+ * Does it; null if that is impossible, for a reason that is noted. Throws what may pass, but nothing waits for room on the disk of
+ * this machine: the next turn is stored once there is some.
+ *
+ * @param givenUp Called if it would fail the same way again.
+ */
+async function attempt<T>(
+  what: string,
+  problems: string[],
+  work: () => Promise<T>,
+  givenUp: () => void = () => {},
+): Promise<T | null> {
   try {
     return await work()
   } catch (error) {
-    if (mayPass(error)) throw error
+    if (!(error instanceof DiskFullError)) {
+      if (mayPass(error)) throw error
+      givenUp()
+    }
     problems.push(`${what}: ${problemIn(error)}`)
     return null
   }
 }
 
-/** What is missing on this machine, its repository or git, is no loss: another one may have it. */
-const isOfMachine = (error: unknown) => error instanceof InvalidInputError || error instanceof GitNotInstalled
+/** What is missing on this machine, its repository, git or room, is no loss: another one may have it. */
+const isOfMachine = (error: unknown) =>
+  error instanceof InvalidInputError || error instanceof GitNotInstalled || isDiskFull(error)
 
 async function outcomeOf(work: () => Promise<Brought>, problems: string[]): Promise<Brought> {
   try {

@@ -9,6 +9,7 @@ import { transcriptFolder } from '../../../../src/claude/session/branch.ts'
 import { homeOperations } from '../../../../src/claude/session/home-texts.ts'
 import { listTranscripts } from '../../../../src/claude/session/transcripts.ts'
 import { systemClock } from '../../../../src/clock.ts'
+import { DiskFullError } from '../../../../src/events/errors/call.ts'
 import { CorruptBlob, StoreUnavailable } from '../../../../src/events/errors/store.ts'
 import { Orchestrator } from '../../../../src/orchestrator.ts'
 import type { EventStore } from '../../../../src/store/event-store.ts'
@@ -35,7 +36,12 @@ async function converse({
   return [...lines, said].map((line) => line.prompt)
 }
 
-function machines(change: (store: EventStore) => EventStore = (store) => store) {
+type Complete = AgentRunner & Required<Pick<AgentRunner, 'files' | 'homes'>>
+
+function machines(
+  change: (store: EventStore) => EventStore = (store) => store,
+  disturb: (runner: Complete) => AgentRunner = (runner) => runner,
+) {
   const folder = mkdtempSync(join(tmpdir(), 'moving-'))
   const kept = memoryStore()
   const prompts: string[] = []
@@ -50,11 +56,8 @@ function machines(change: (store: EventStore) => EventStore = (store) => store) 
       return `${before.join(' ')} | ${said.join(' ')}`
     },
   })
-  const runner: AgentRunner = {
-    ...scripted,
-    ...directoryOperations({ clock: systemClock }),
-    homes: homeOperations,
-  }
+  const operations = directoryOperations({ clock: systemClock })
+  const runner = disturb({ ...scripted, ...operations, homes: homeOperations })
   /** Until the next one is there. */
   let last: Orchestrator | undefined
   const at = async (name: string, sharedDir = false) => {
@@ -257,6 +260,63 @@ test('a database that is away, and a crash on the way, lose nothing: it is broug
   expect(await ask(again, 'c')).toBe('a b | a b c')
   expect((await movesOf(again)).map((each) => each.workspace)).toEqual(['restored', 'kept'])
   expect(await kept.head()).toBeGreaterThan(0)
+})
+
+test('a disk that is full where it lives costs no answer, and one where it comes to life loses nothing', async () => {
+  let full: 'saving' | 'packing' | 'arriving' | undefined
+  const room = (what: typeof full, error: Error) => {
+    if (full === what) throw error
+  }
+  const noRoom = new DiskFullError({ said: '/disk' })
+  const written = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+  const { at, ask } = machines(undefined, (runner) => ({
+    ...runner,
+    files: {
+      ...runner.files,
+      save: async (place, note) => {
+        if (note.startsWith('after')) room('saving', noRoom)
+        return runner.files.save(place, note)
+      },
+      pack: async (...what) => {
+        room('packing', noRoom)
+        return runner.files.pack(...what)
+      },
+    },
+    homes: {
+      ...runner.homes,
+      write: async (...what) => {
+        room('arriving', written)
+        return runner.homes.write(...what)
+      },
+    },
+  }))
+  const storedAt = async (orchestrator: Orchestrator) =>
+    (await factsOf(orchestrator)).findLast(({ type }) => type === 'AgentStored')?.data
+  const one = await at('one')
+  await one.createAgent({ ...ROLE, retry: { attempts: 1, minDelayMs: 1, maxDelayMs: 1 } })
+  await ask(one, 'a')
+  full = 'saving'
+  expect(await ask(one, 'b')).toBe('a | a b')
+  expect(await storedAt(one)).toMatchObject({
+    files: null,
+    problems: [expect.stringContaining('The disk with the files of the agent is full: /disk')],
+  })
+  full = undefined
+  // Never older ones.
+  const two = await at('two')
+  expect(await ask(two, 'c')).toBe(' | a b c')
+  expect(await movesOf(two)).toMatchObject([{ workspace: 'lost', session: 'restored' }])
+  full = 'packing'
+  await expect(ask(two, 'd')).resolves.toBe('c | a b c d')
+  expect(await storedAt(two)).toMatchObject({ files: null })
+  full = undefined
+  expect(await ask(two, 'e')).toBe('c d | a b c d e')
+  full = 'arriving'
+  const three = await at('three')
+  await expect(ask(three, 'f')).rejects.toMatchObject({ _tag: 'DiskFullError' })
+  expect((await movesOf(three)).length).toBe(1)
+  full = undefined
+  expect(await ask(three, 'g')).toBe('c d e | a b c d e g')
 })
 
 test('where the workers share the directory, nothing is stored but where it lives', async () => {
