@@ -65,7 +65,7 @@ test('of topics, only the one that cannot be read is not delivered', async () =>
   await clock.advance(15_000)
   await duties?.tendTopics(() => true)
   const { messages } = await cluster.client()
-  expect((await messages.list('b')).map(({ messageId }) => messageId)).toEqual(['weather/m'])
+  expect((await messages.list('b')).map(({ messageId }) => messageId)).toEqual(['weather#m'])
 })
 
 test('of schedules, only the one that cannot be read is not driven', async () => {
