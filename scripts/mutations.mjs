@@ -3865,6 +3865,59 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'What a newer release has written holds up nothing else in a worker of an older one',
+    {
+      'tests/cluster/newer-facts.test.ts': [
+        'and a worker that has it can be drained',
+        'only the one that cannot be read is not delivered',
+        'only the one that cannot be read is not driven',
+      ],
+      'tests/actors/engine/unreadable.test.ts': ['each is said once'],
+    },
+    [
+      'a run is not let go of',
+      'src/cluster/run-residents.ts',
+      'if (this.has(id)) await this.#take(id).catch(() => {})',
+      'if (this.has(id)) await this.#take(id)',
+    ],
+    [
+      'one schedule or topic stops the others',
+      'src/actors/engine/unreadable.ts',
+      'if (!(error instanceof UnknownFactError || error instanceof UnreadableFactError)) throw error',
+      'throw error',
+    ],
+  ),
+  ...breaking(
+    'A run that waits says why',
+    { 'tests/cluster/moving-runs.test.ts': ['a run that waits says why all the time'] },
+    [
+      'not while it is being resumed',
+      'src/cluster/run-residents.ts',
+      'filter(([id]) => this.has(id))',
+      'filter(([id]) => this.has(id) && !this.#system.duties.isActive(id))',
+    ],
+  ),
+  ...breaking(
+    'A full disk of an agent costs no call and no file',
+    {
+      'tests/claude/full-disk.test.ts': ['no call begins, the task fails with the place and what to do'],
+      'tests/actors/agent/moving/moving.test.ts': ['a disk that is full where it lives costs no answer'],
+    },
+    ['a call begins without room', 'src/claude/process/call-output.ts', '    await claimRoom(stdout)\n', ''],
+    [
+      'files that were not saved are taken for those of the turn before',
+      'src/actors/agent/moving/moving.ts',
+      '      files = null\n',
+      '',
+    ],
+    [
+      'what cannot be laid out is lost',
+      'src/actors/agent/moving/moving.ts',
+      'error instanceof GitNotInstalled || isDiskFull(error)',
+      'error instanceof GitNotInstalled',
+    ],
+  ),
+  ...breaking(
     'A worker lets go of agents without ending calls that others have begun',
     {
       'tests/cluster/claimed-here.test.ts': [
