@@ -1,4 +1,5 @@
 /** The workers of a cluster, in a table of its database: each says every second that it lives, and hears what is asked of it. */
+import { connect } from 'node:net'
 import { agentIdOf, requiredLabels } from '../actors/agent/list.ts'
 import { type Clock, steadyTime, systemClock } from '../clock.ts'
 import { ClusterProtocolMismatch, WorkerNameTaken, WorkerNotFound } from '../events/errors/owner.ts'
@@ -18,6 +19,7 @@ import {
   MOST_GROUPS,
   servedSets,
 } from './labels/groups.ts'
+import { addressFrom } from './options.ts'
 
 /** A worker, as `cluster workers` lists it. */
 export interface WorkerRow {
@@ -271,7 +273,7 @@ export class WorkerTable {
 
   /**
    * The addresses of workers whose processes have ended. None as long as it is not certain, and never the own one: a worker
-   * knows that it lives.
+   * knows that it lives. One that is only cut off from the database still listens, and may be at work for a while.
    */
   async gone(own?: string, clock: Clock = systemClock): Promise<ReadonlySet<string>> {
     const askedAt = steadyTime(clock)
@@ -286,7 +288,9 @@ export class WorkerTable {
       )
       this.#steadySince ??= askedAt
       if (askedAt - this.#steadySince < STEADY_MS) return NONE
-      return new Set(rows.map(({ address }) => address).filter((address) => address !== own))
+      const others = rows.map(({ address }) => address).filter((address) => address !== own)
+      const areLeft = await Promise.all(others.map(isLeft))
+      return new Set(others.filter((_, at) => areLeft[at]))
     } catch {
       this.#steadySince = undefined
       return NONE
@@ -387,3 +391,18 @@ export class WorkerTable {
     return this.close()
   }
 }
+
+const CONNECTED_WITHIN_MS = 1000
+
+/** Whether nothing listens at an address any more. What does not answer may be there. */
+const isLeft = (address: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(addressFrom('address', address))
+    const end = (is: boolean) => {
+      socket.destroy()
+      resolve(is)
+    }
+    socket.setTimeout(CONNECTED_WITHIN_MS, () => end(false))
+    socket.once('connect', () => end(false))
+    socket.once('error', (error) => end(codeOf(error) === 'ECONNREFUSED'))
+  })

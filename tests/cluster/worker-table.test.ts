@@ -1,4 +1,6 @@
 /** The table of workers, and what a process is told that cannot be one. Nothing here needs the engine. */
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { withClaims } from '../../src/cluster/claims.ts'
@@ -111,15 +113,16 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
     expect(await table.beat(one, 7, tokens)).toMatchObject({ isReplaced: true })
   })
 
-  test('are gone when they are not connected and were not heard of, once the database has answered for a while', {
+  test('are gone when they are not connected, were not heard of and do not listen, once the database has answered for a while', {
     timeout: 30_000,
   }, async () => {
     const url = await newDatabase()
+    const [here, elsewhere] = ['127.0.0.1:1', '127.0.0.1:2']
     const one = await postgresStore(url, { access: 'shared' })
     await using other = await postgresStore(url, { access: 'shared' })
     await using table = await WorkerTable.at(url)
-    await table.join('one', '10.0.0.1:1', one.epoch)
-    await table.join('other', '10.0.0.1:2', other.epoch)
+    await table.join('one', here, one.epoch)
+    await table.join('other', elsewhere, other.epoch)
     let now = 0
     const gone = async (own?: string) => [
       ...(await table.gone(own, { ...systemClock, monotonic: () => now })),
@@ -131,13 +134,23 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
     expect(await gone()).toEqual([])
     await one[Symbol.asyncDispose]()
     // The server of the tests may have been started just now.
-    await vi.waitFor(async () => expect(await gone()).toEqual(['10.0.0.1:1']), { timeout: 20_000 })
-    expect(await gone('10.0.0.1:1')).toEqual([])
+    await vi.waitFor(async () => expect(await gone()).toEqual([here]), { timeout: 20_000 })
+    expect(await gone(here)).toEqual([])
+    // One that is only cut off from the database.
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    await query(
+      url,
+      `update claude_agents.workers set address = '127.0.0.1:${(server.address() as AddressInfo).port}' where name = 'one'`,
+    )
+    expect(await gone()).toEqual([])
+    server.close()
+    await query(url, `update claude_agents.workers set address = '${here}' where name = 'one'`)
     // Another one began at its address.
-    await table.join('third', '10.0.0.1:1', other.epoch)
+    await table.join('third', here, other.epoch)
     expect(await gone()).toEqual([])
     await table.leave('third', other.epoch)
-    expect(await gone()).toEqual(['10.0.0.1:1'])
+    expect(await gone()).toEqual([here])
     await table.beat({ name: 'one', epoch: one.epoch }, 0, new Map())
     expect(await gone()).toEqual([])
     await unheard()
@@ -148,7 +161,7 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
     now += 4999
     expect(await gone()).toEqual([])
     now += 1
-    expect(await gone()).toEqual(['10.0.0.1:1'])
+    expect(await gone()).toEqual([here])
   })
 
   test('give up a connection on which no answer comes, and say on another one that they live', {
