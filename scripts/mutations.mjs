@@ -3983,6 +3983,16 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A circle of requests is found however many wait',
+    { 'tests/messages/waits-elsewhere.test.ts': ['however many wait'] },
+    [
+      'those that wait are counted before they are looked at',
+      'src/messages/waits-elsewhere.ts',
+      'if (++lookedAt > MOST_LOOKED_AT) return undefined',
+      'if (paths.size > MOST_LOOKED_AT) return undefined',
+    ],
+  ),
+  ...breaking(
     'Runs of several processes have copies of a pool of their own',
     { 'tests/cluster/moving-runs.test.ts': ['have copies of a pool of their own'] },
     [
