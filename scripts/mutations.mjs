@@ -3950,8 +3950,46 @@ export const MUTATIONS = [
     [
       'one life of an agent ends the next one',
       'src/cluster/claimed-here.ts',
-      'if (this.#entriesOf(address) === 1) await this.depart(address)',
+      'if (this.#entries.get(address)?.times === 1) await this.depart(address)',
       'await this.depart(address)',
+    ],
+  ),
+  ...breaking(
+    'What fails, or changes its labels, leaves a worker that claims nothing of others',
+    { 'tests/cluster/claimed-here.test.ts': ['all the same', 'whose labels have changed', 'keeps no other'] },
+    [
+      'what cannot be taken does not enter',
+      'src/cluster/run-residents.ts',
+      'await this.#take(id).catch(() => {})',
+      'await this.#take(id)',
+    ],
+    [
+      'what has lived without its labels is not let go of',
+      'src/cluster/residents.ts',
+      '? [before] : [before, []]',
+      '? [before] : [before]',
+    ],
+    [
+      'it is claimed although it is for another worker by then',
+      'src/cluster/residents.ts',
+      'if (!this.isOurs(address)) return',
+      '',
+    ],
+    [
+      'what comes by new labels loses its claim as its old life ends',
+      'src/cluster/claimed-here.ts',
+      'if (this.#stays.get(id) === stay) {',
+      'if (stay) {',
+    ],
+  ),
+  ...breaking(
+    'A circle of requests is found however many wait',
+    { 'tests/messages/waits-elsewhere.test.ts': ['however many wait'] },
+    [
+      'those that wait are counted before they are looked at',
+      'src/messages/waits-elsewhere.ts',
+      'if (++lookedAt > MOST_LOOKED_AT) return undefined',
+      'if (paths.size > MOST_LOOKED_AT) return undefined',
     ],
   ),
   ...breaking(

@@ -10,8 +10,8 @@ export abstract class ClaimedHere {
   readonly #lost = new Map<string, number>()
   /** Aborted when one is lost or has left. */
   readonly #stays = new Map<string, AbortController>()
-  /** How often each address has entered and not left, those included that are entering: the engine may build one again before it ends it. */
-  readonly #entries = new Map<string, number>()
+  /** The addresses that have entered and not left, those included that are entering. */
+  readonly #entries = new Map<string, Entry>()
   /** The last of what enters, returns or leaves, which they do one after the other. */
   readonly #turns = new Map<string, Promise<unknown>>()
   /** Those who wait until some have left. */
@@ -60,9 +60,10 @@ export abstract class ClaimedHere {
    * *Contract:* each that has entered leaves.
    */
   async enter(address: string, isOurs = () => true): Promise<void> {
-    this.#entries.set(address, this.#entriesOf(address) + 1)
+    const { times = 0 } = this.#entries.get(address) ?? {}
+    this.#entries.set(address, { times: times + 1, isOurs })
     try {
-      await this.inTurn(address, () => (isOurs() ? this.arrive(address) : NOTHING))
+      await this.inTurn(address, () => (this.isOurs(address) ? this.arrive(address) : NOTHING))
     } catch (error) {
       this.#left(address)
       throw error
@@ -73,19 +74,23 @@ export abstract class ClaimedHere {
   /** Has it leave once what it does here has ended, unless it has entered once more. */
   leave(address: string): Promise<void> {
     return this.inTurn(address, async () => {
-      if (this.#entriesOf(address) === 1) await this.depart(address)
-      this.#left(address)
+      try {
+        if (this.#entries.get(address)?.times === 1) await this.depart(address)
+      } finally {
+        this.#left(address)
+      }
     })
   }
 
   /** Claims those again that were lost at least so long ago, and are for this worker. */
-  async regain(ms: number, isOurs: (address: string) => boolean): Promise<void> {
-    for (const id of this.#lostFor(ms)) {
+  async regain(ms: number): Promise<void> {
+    const regained = this.#lostFor(ms).map((id) => {
       const address = this.addressOf(id)
-      await this.inTurn(address, () =>
-        this.#lost.has(id) && isOurs(address) ? this.arrive(address) : NOTHING,
+      return this.inTurn(address, () =>
+        this.#lost.has(id) && this.isOurs(address) ? this.arrive(address) : NOTHING,
       )
-    }
+    })
+    await Promise.all(regained)
   }
 
   /** Resolves when none of these lives here, nor is about to. */
@@ -124,31 +129,46 @@ export abstract class ClaimedHere {
     if (!this.has(id)) throw new Fenced({ stream: this.streamOf(id) })
   }
 
+  /** Whether it was claimed here, and has not left, also if it was lost since. */
+  protected isClaimed(id: string): boolean {
+    return this.#here.has(id)
+  }
+
+  /** Whether it has entered and not left, and is still for this worker. */
+  protected isOurs(address: string): boolean {
+    return this.#entries.get(address)?.isOurs() ?? false
+  }
+
   protected async claim(id: string): Promise<void> {
+    // From now on: what lets go of it for another address leaves this one alone.
+    this.#stays.get(id)?.abort()
+    this.#stays.set(id, new AbortController())
     await this.#log.claim(this.streamOf(id))
     this.#here.add(id)
-    this.#stays.set(id, new AbortController())
     this.#lost.delete(id)
     // What was read of it here before.
     await this.release(id)
   }
 
   protected async letGo(id: string): Promise<void> {
-    await this.release(id)
-    this.#log.release(this.streamOf(id))
-    this.#here.delete(id)
-    this.#lost.delete(id)
-    this.#stays.get(id)?.abort()
-    this.#stays.delete(id)
-  }
-
-  #entriesOf(address: string): number {
-    return this.#entries.get(address) ?? 0
+    const stay = this.#stays.get(id)
+    try {
+      await this.release(id)
+    } finally {
+      // It may be claimed once more meanwhile, by another address.
+      if (this.#stays.get(id) === stay) {
+        this.#log.release(this.streamOf(id))
+        this.#here.delete(id)
+        this.#lost.delete(id)
+        stay?.abort()
+        this.#stays.delete(id)
+      }
+    }
   }
 
   #left(address: string): void {
-    const others = this.#entriesOf(address) - 1
-    if (others > 0) this.#entries.set(address, others)
+    const entry = this.#entries.get(address)
+    if (entry && entry.times > 1) this.#entries.set(address, { ...entry, times: entry.times - 1 })
     else this.#entries.delete(address)
     for (const wake of this.#leavings.splice(0)) wake()
   }
@@ -169,6 +189,13 @@ export abstract class ClaimedHere {
     this.#turns.set(address, over)
     return turn
   }
+}
+
+interface Entry {
+  /** The engine may build one again before it ends it. */
+  readonly times: number
+  /** Whether it is for this worker. */
+  readonly isOurs: () => boolean
 }
 
 const NOTHING = Promise.resolve()

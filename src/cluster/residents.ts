@@ -34,6 +34,9 @@ export interface LabelPlaces {
   letGo(agent: string, requires: readonly string[]): Promise<void>
 }
 
+/** How often it is looked whether an agent that others let go of is still for this worker. */
+const LOOK_MS = 1000
+
 export class Residents extends ClaimedHere {
   readonly #system: WorkerSystem
   readonly #places: LabelPlaces
@@ -57,10 +60,22 @@ export class Residents extends ClaimedHere {
     const { group, id } = groupPlace(address)
     const required = await this.#places.required(id)
     if (required && this.#places.groupOf(required.now) !== group) return
-    if (required?.before)
-      await inTime(systemClock, this.#places.letGo(id, required.before), this.#drainMs, undefined)
+    if (required?.before) await this.#freed(address, required.before)
+    // Another worker may have claimed it by then.
+    if (!this.isOurs(address)) return
     this.#groups.set(id, group)
     await this.claim(id)
+  }
+
+  /** Resolves when what has had it by other labels has let go of it, or has had its time, or it is not for this worker any more. */
+  async #freed(address: string, before: readonly string[]): Promise<void> {
+    const { group, id } = groupPlace(address)
+    // As long as no worker had those labels, it has lived where anything can.
+    const places = group === EVERYWHERE || before.length === 0 ? [before] : [before, []]
+    const freed = Promise.all(places.map((requires) => this.#places.letGo(id, requires))).then(() => true)
+    freed.catch(() => {})
+    for (let left = this.#drainMs; this.isOurs(address) && left > 0; left -= LOOK_MS)
+      if (await inTime(systemClock, freed, Math.min(LOOK_MS, left), false)) return
   }
 
   /** Its work is ended at once, if it does not end by itself in time, or if it was lost. */
@@ -78,15 +93,20 @@ export class Residents extends ClaimedHere {
   async #arrived(address: string, method: string): Promise<string> {
     const place = groupPlace(address)
     const { group, id } = place
-    const isHere = () => this.#groups.get(id) === group
-    if (!isHere()) await this.inTurn(address, async () => (isHere() ? undefined : this.arrive(address)))
+    const isHere = () => this.#groups.get(id) === group && this.isClaimed(id)
+    const inTurn = (arrive: () => Promise<void>) =>
+      this.inTurn(address, async () => (this.isOurs(address) ? arrive() : undefined))
+    if (!isHere()) await inTurn(async () => (isHere() ? undefined : this.arrive(address)))
     if (isHere() && (await this.#belongsHere(place))) {
       this.assertHere(id)
       return id
     }
     if (group === EVERYWHERE && LIMBO_COMMANDS.includes(method) && (await this.#isNowhere(id))) {
-      if (!this.has(id)) await this.claim(id)
-      this.#groups.set(id, group)
+      await inTurn(async () => {
+        this.#groups.set(id, group)
+        if (!this.has(id)) await this.claim(id)
+      })
+      this.assertHere(id)
       return id
     }
     throw new Fenced({ stream: this.streamOf(id) })

@@ -255,10 +255,6 @@ export async function openClusterWorker<System extends ClosableSystem>(
     for (const here of [residents, runs])
       void here.loseStreams(lost.filter(isLost)).catch(warn('the work of what was lost could not be ended'))
   }
-  /** The engine says that they are here, and nothing else has had them for long. */
-  const regain = async () => {
-    for (const here of [residents, runs]) await here.regain(CUT_OFF_AFTER_MS, isMine)
-  }
   const unreadable = new UnreadableStreams(logger)
   /** The requests that keep what has work here, by stream. */
   const kept = new Set<string>()
@@ -276,8 +272,14 @@ export async function openClusterWorker<System extends ClosableSystem>(
     await client.runCommand(run, 'drive', [])
     if (Object.hasOwn(runs.waiting, run)) lookLater(run)
   }
+  /** The engine says that they are here, and nothing else has had them for long. */
+  const regain = () =>
+    Promise.all([residents, runs].map((here) => here.regain(CUT_OFF_AFTER_MS))).catch(
+      warn('what was lost here could not be claimed again'),
+    )
   const wake = async () => {
-    await regain()
+    // One of them may have to wait for another worker.
+    keep('regain', regain)
     for await (const { stream, version, summary } of store.streams({ prefix: 'agent/', open: true })) {
       const id = idIn(stream)
       if (isClosing) return

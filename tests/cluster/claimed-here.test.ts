@@ -1,26 +1,31 @@
 /** What comes to life in a worker and leaves it, while the engine may have other plans. Nothing here needs several processes. */
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { withClaims } from '../../src/cluster/claims.ts'
-import { Residents } from '../../src/cluster/residents.ts'
+import { type LabelPlaces, Residents } from '../../src/cluster/residents.ts'
+import { RunResidents } from '../../src/cluster/run-residents.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { repetitions } from '../repetitions.ts'
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /** Residents whose claims take as long as the test wants. */
-function residentsOf(claimed: (token: string) => Promise<string>) {
+function residentsOf(
+  claimed: (token: string, stream: string) => Promise<string>,
+  labels: Partial<LabelPlaces> = {},
+) {
   let claims = 0
-  const log = withClaims({ ...memoryStore(), claim: () => claimed(`1.${++claims}`) })
+  const log = withClaims({ ...memoryStore(), claim: (stream) => claimed(`1.${++claims}`, stream) })
   const system = { agent: async () => ({ isStarted: false }), releaseAgent: async () => {} }
   const places = {
     required: async () => undefined,
     groupOf: () => undefined,
     isNowhere: async () => false,
     letGo: async () => {},
+    ...labels,
   }
   const residents = new Residents(system as never, log as never, places, 900_000)
-  return { residents, tokens: log.tokens, claims: () => claims }
+  return { residents, system, tokens: log.tokens, claims: () => claims }
 }
 
 test('A shard that goes while an agent is being claimed is kept until that has left: another worker claims it after that', async () => {
@@ -80,7 +85,7 @@ test('However an agent is built once more before its last life here has ended, i
           lives -= 1
           doing.push(residents.leave('a'))
         } else if (what === 'regain') {
-          doing.push(residents.regain(0, () => true))
+          doing.push(residents.regain(0))
           isLost = false
         } else if (what === 'lose') {
           await scheduler.waitIdle()
@@ -101,4 +106,92 @@ test('However an agent is built once more before its last life here has ended, i
     }),
     { numRuns: repetitions('CLAIMED', { short: 100, long: 5000 }) },
   )
+})
+
+test('What cannot be taken as soon as it is here leaves all the same, and keeps no shard', async () => {
+  const log = withClaims({ ...memoryStore(), claim: async () => '1.1' })
+  const takeRun = () => Promise.reject(new Error('no database'))
+  const system = { duties: { takeRun, releaseRun: async () => {} } }
+  const runs = new RunResidents(system as never, log as never, 'w1', async () => {})
+  await runs.enter('r1')
+  expect(runs.has('r1')).toBe(true)
+  await runs.leave('r1')
+  await runs.without(() => true)
+  expect([runs.size, log.tokens.size]).toEqual([0, 0])
+})
+
+test('What fails to end leaves all the same', async () => {
+  const { residents, system, tokens } = residentsOf(async (token) => token)
+  await residents.enter('writer')
+  system.releaseAgent = () => Promise.reject(new Error('it does not end'))
+  await expect(residents.leave('writer')).rejects.toThrow('it does not end')
+  await residents.without(() => true)
+  expect([residents.size, tokens.size]).toEqual([0, 0])
+})
+
+describe('An agent whose labels have changed', () => {
+  const GPU = 'labels-01'
+  const changed = (before: readonly string[]) => ({
+    required: async () => ({ now: ['gpu'], before }),
+    groupOf: () => GPU,
+  })
+
+  test('is let go of by what has had it, and where it lived while no worker had its labels', async () => {
+    for (const [before, expected] of [
+      [['gqu'], [['gqu'], []]],
+      [[], [[]]],
+    ] as const) {
+      const asked: (readonly string[])[] = []
+      const letGo = async (_: string, requires: readonly string[]) => void asked.push(requires)
+      const { residents } = residentsOf(async (token) => token, { ...changed(before), letGo })
+      await residents.enter(`${GPU}/writer`)
+      expect([asked, residents.has('writer')]).toEqual([expected, true])
+    }
+  })
+
+  test('is not claimed if it is not for this worker any more when others have let go of it, nor waited for', async () => {
+    let isOurs = true
+    const letGo = () => {
+      isOurs = false
+      return new Promise<void>(() => {})
+    }
+    const { residents, claims } = residentsOf(async (token) => token, { ...changed(['cpu']), letGo })
+    await residents.enter(`${GPU}/writer`, () => isOurs)
+    expect([claims(), residents.has('writer')]).toEqual([0, false])
+    await residents.leave(`${GPU}/writer`)
+    await residents.without(() => true)
+  })
+
+  test('stays where it has come by its new labels while its life by the old ones ends in the same worker', async () => {
+    const { residents, system, tokens } = residentsOf(async (token) => token)
+    await residents.enter('writer')
+    let ended = () => {}
+    const ending = new Promise<void>((resolve) => {
+      ended = resolve
+    })
+    system.releaseAgent = () => ending
+    const leaving = residents.leave('writer')
+    await turn()
+    system.releaseAgent = async () => {}
+    await residents.enter(`${GPU}/writer`)
+    ended()
+    await leaving
+    expect([residents.has('writer'), tokens.get('agent/writer')]).toEqual([true, '1.2'])
+    await residents.leave(`${GPU}/writer`)
+    expect([residents.size, tokens.size]).toEqual([0, 0])
+  })
+})
+
+test('One that takes long to come back keeps no other from it', async () => {
+  const slow = new Set<string>()
+  const { residents } = residentsOf(async (token, stream) => {
+    if (slow.has(stream)) await new Promise(() => {})
+    return token
+  })
+  for (const id of ['a', 'b']) await residents.enter(id)
+  await residents.lose()
+  slow.add('agent/a')
+  void residents.regain(0)
+  await turn()
+  expect([residents.has('a'), residents.has('b')]).toEqual([false, true])
 })

@@ -1,6 +1,7 @@
 /** Agents that require labels, in workers as real processes with a real PostgreSQL; and the groups of shards that labels make. */
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
+import { changes } from '../../src/actors/agent/state.ts'
 import { hasAll, labelKey, MOST_GROUPS, servedSets } from '../../src/cluster/labels/groups.ts'
 import { CLUSTER_PROTOCOL, WorkerTable } from '../../src/cluster/worker-table.ts'
 import { labelSet, MOST_LABELS } from '../../src/events/options/labels.ts'
@@ -21,6 +22,14 @@ test('A worker serves the group of an agent if and only if it has all labels tha
       expect(labelKey([...requires, ...requires])).toBe(labelSet(requires).join(','))
     }),
   )
+})
+
+test('That an agent requires other labels than before is known, whatever these are called', () => {
+  const edited = (before: readonly string[] | undefined, requires: readonly string[] | undefined) =>
+    changes.AgentConfigured({ config: { requires: before } } as never, { config: { requires } } as never, '')
+  expect(edited(undefined, ['undefined'])).toMatchObject({ requiredBefore: [] })
+  expect(edited(['undefined'], undefined)).toMatchObject({ requiredBefore: ['undefined'] })
+  expect(edited(undefined, undefined)).not.toHaveProperty('requiredBefore')
 })
 
 describe.skipIf(!hasPostgres)('Agents that require labels', { timeout: 240_000 }, () => {
@@ -68,6 +77,16 @@ describe.skipIf(!hasPostgres)('Agents that require labels', { timeout: 240_000 }
     expect(await placeOf(cluster.url, 'a1')).toBe('gpu')
     await a1.edit({ requires: null })
 
+    // A label that no worker has is put right while it works: the call ends where it began as well.
+    const a3 = await team.createAgent({ id: 'a3', systemPrompt: 'You help.' })
+    const corrected = a3.ask('x', { taskId: 't1' })
+    await cluster.started(6)
+    await a3.edit({ requires: ['gqu'] })
+    await a3.edit({ requires: ['gpu'] })
+    const after = a3.ask('x', { taskId: 't2' })
+    expect([(await corrected).text, (await after).text]).toEqual(['fine', 'fine'])
+    expect(await placeOf(cluster.url, 'a3')).toBe('gpu')
+
     // A run of data: its steps are asked where their agents live.
     const workflow = { kind: 'agents', pattern: 'sequential', agents: ['a0', 'a1'], options: {} } as const
     expect((await team.run(workflow, 'x', { id: 'r1' })).metadata.finalOutput).toBe('fine')
@@ -83,12 +102,13 @@ describe.skipIf(!hasPostgres)('Agents that require labels', { timeout: 240_000 }
     expect(await table.unplaced()).toEqual([
       { agent: 'a0', requires: ['gpu'] },
       { agent: 'a2', requires: ['eu', 'gpu'] },
+      { agent: 'a3', requires: ['gpu'] },
     ])
     await a0.edit({ requires: null })
     expect((await waiting).text).toBe('fine')
     expect(await placeOf(cluster.url, 'a0')).toBe('one')
     expect((await team.removeAgent('a2')).id).toBe('a2')
-    expect((await audit(team, cluster, 8)).extra).toBe(0)
+    expect((await audit(team, cluster, 10)).extra).toBe(0)
     one.child.kill('SIGKILL')
   })
 
