@@ -32,7 +32,7 @@ export const serverConfiguration = (home: string): string => join(serverDirector
 const SECRETS = 'secrets.json'
 /** In bytes. */
 const LARGEST_SECRETS = 1024 * 1024
-const MOST_SECRETS = 1000
+const MOST_SECRETS = 100
 
 /** The secrets of a call whose process has not removed them. */
 export async function leftSecrets(home: string): Promise<readonly string[]> {
