@@ -104,15 +104,21 @@ async function nextDecision(
       redraw()
     }
   }
-  const following = follow().finally(() => {
-    arrived()
-    redraw()
-  })
-  following.catch(() => {})
+  let hasFailed = false
+  const following = follow()
+  following
+    .catch(() => {
+      hasFailed = true
+    })
+    .finally(() => {
+      arrived()
+      redraw()
+    })
   let isEmpty = false
   const draw = async (size: Size) => {
     await first
-    if (!latest) return null
+    // What it shows would stay as it is for ever. The failure is told where the following is awaited.
+    if (!latest || hasFailed) return null
     // A key decides what is drawn, so the list does not change in between.
     entries = latest
     view = view ? listed(view, entries) : firstInboxView(entries, said)

@@ -1,4 +1,6 @@
 /** `inbox` on a terminal: keys decide, each as its command does. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { MAIN, QUICK_CLAUDE, quickCommandLine } from '../command.ts'
@@ -60,3 +62,18 @@ test.runIf(hasTmux)('A person (tmux) reads, approves and denies what waits by ke
   await terminal.press('C-c')
   await terminal.shows(/exit 130\n/)
 })
+
+test.runIf(hasTmux)(
+  'When the log can be followed no longer, the screen says so instead of standing still',
+  async () => {
+    await using model = await simulatedModel()
+    const { folder, run } = await quickCommandLine(model.environment)
+    await run(['agent', 'create', 'writer', 'You write.'])
+    await run(['agent', 'ask', 'writer', 'hello', '--task-id', 't1', '--approval', 'why not'])
+    const terminal = await tmux(folder, { ...model.environment, CLAUDE_AGENTS_CLAUDE_PATH: QUICK_CLAUDE })
+    await terminal.type(`${process.execPath} ${MAIN} inbox; echo "exit $?"`)
+    await terminal.shows(/1 entry in the inbox/)
+    await writeFile(join(folder, '.claude-agents', 'head'), 'damaged')
+    await terminal.shows(/its head is corrupted(.|\n)*exit [1-9]/)
+  },
+)
