@@ -150,6 +150,22 @@ test.each([
   expect(await store.head()).toBe(0)
 })
 
+test('A view that its owner broke while it ended is taken again, and the store is not opened for it', async () => {
+  const baseDir = await temporaryDirectory()
+  await (await levelStore(baseDir))[Symbol.asyncDispose]()
+  const opened: boolean[] = []
+  await using view = await readingView(baseDir, {
+    openDatabase(path, ...rest) {
+      opened.push(path.startsWith(join(baseDir, 'view.')))
+      if (opened.length === 1)
+        throw new StoreDamaged({ path, file: path, problem: 'it changed while it was copied' })
+      return openLevel(path, ...rest)
+    },
+  })
+  expect(opened).toEqual([true, true])
+  expect(await view.head()).toBe(0)
+})
+
 test('A view that could be taken only after opening the store leaves the store to others', async () => {
   const baseDir = await temporaryDirectory()
   await (await levelStore(baseDir))[Symbol.asyncDispose]()
@@ -157,11 +173,11 @@ test('A view that could be taken only after opening the store leaves the store t
   await using view = await readingView(baseDir, {
     openDatabase(path, ...rest) {
       views++
-      if (views === 1) throw new StoreDamaged({ path, file: path, problem: 'it changed while it was copied' })
+      if (views <= 2) throw new StoreDamaged({ path, file: path, problem: 'it changed while it was copied' })
       return openLevel(path, ...rest)
     },
   })
-  expect(views).toBe(3)
+  expect(views).toBe(4)
   await using owner = await levelStore(baseDir)
   await owner.append('note/a', [noted('1')])
   expect(await view.head()).toBe(0)

@@ -43,6 +43,7 @@ export async function readingView(directory: string, options: LevelStoreOptions 
 
 /** @throws an error for which `isInconsistent` is true if the files gave no view */
 async function takeView(base: string, options: LevelStoreOptions): Promise<ChainedStore> {
+  let unowned = 0
   for (let attempt = 1; ; attempt++) {
     const folder = await newFolder(base)
     const remove = () => rm(folder, { recursive: true, force: true })
@@ -51,8 +52,9 @@ async function takeView(base: string, options: LevelStoreOptions): Promise<Chain
       return await openCopy(base, folder, options)
     } catch (error) {
       await remove()
-      const isLast = attempt === ATTEMPTS || !isInconsistent(error) || (await liveOwner(base)) === null
-      if (isLast) throw error
+      // The first copy without an owner may still be of files that one wrote which has just ended.
+      if ((await liveOwner(base)) === null) unowned++
+      if (attempt === ATTEMPTS || unowned === 2 || !isInconsistent(error)) throw error
     }
   }
 }
