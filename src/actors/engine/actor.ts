@@ -104,6 +104,8 @@ const NOW = Promise.resolve()
 
 /** Bounds how many facts a load folds. An agent's task makes about three. */
 const FACTS_BETWEEN_SNAPSHOTS = 50
+/** From this number on, folding them once more costs more than the snapshot that a closing actor saves. */
+const FACTS_WORTH_A_SNAPSHOT = 10
 
 export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   readonly stream: string
@@ -123,6 +125,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   #machine: LiveMachine<M> | undefined
   #version: number
   #savedVersion: number
+  /** The id of the last fact that was appended here. */
+  #lastId: string | undefined
   #saving: Promise<void> = Promise.resolve()
   #halted = false
   #closed = false
@@ -312,6 +316,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     await Promise.all([this.#free(), atOnce ? undefined : this.#effects?.stop()])
     this.#ended = true
     this.#life.abort()
+    if (!atOnce && !this.#lost) this.#saveFrom(FACTS_WORTH_A_SNAPSHOT)
     await this.#saving
     this.#stop()
   }
@@ -524,15 +529,14 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
       if (version > this.#version) this.#fold(one)
     }
     this.#reconcile(false)
-    const last = recorded.at(-1)
-    const between = this.#definition.factsBetweenSnapshots?.(this.snapshot) ?? FACTS_BETWEEN_SNAPSHOTS
-    if (last && this.#version - this.#savedVersion >= between) this.#saving = this.#save(last)
+    this.#saveFrom(this.#definition.factsBetweenSnapshots?.(this.snapshot) ?? FACTS_BETWEEN_SNAPSHOTS)
   }
 
   #fold(recorded: Recorded): void {
     const fact = this.#definition.facts.read(recorded)
     this.#snapshot = this.#definition.live(this.#snapshot, fact) ?? this.#snapshot
     this.#version = recorded.version
+    this.#lastId = recorded.id
     this.#machine?.send(fact as never)
     for (const observer of this.#owner?.observers ?? []) callListener(observer, recorded, this.snapshot)
   }
@@ -548,9 +552,14 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     }
   }
 
+  /** Saves a snapshot if at least this many facts came after the last one. */
+  #saveFrom(facts: number): void {
+    if (this.#lastId !== undefined && this.#version - this.#savedVersion >= facts)
+      this.#saving = this.#save(this.#version, this.#lastId)
+  }
+
   /** A snapshot only makes the next load faster, so a failure is not the actor's. */
-  async #save({ version, id: factId }: Recorded): Promise<void> {
-    if (version !== this.#version) return
+  async #save(version: number, factId: string): Promise<void> {
     this.#savedVersion = version
     const { fingerprint } = this.#definition
     const { store, logger } = this.#environment

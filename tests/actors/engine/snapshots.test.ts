@@ -20,12 +20,18 @@ const STREAM = 'agent/echo'
 
 /** A world with one agent that has answered often enough for a snapshot. */
 async function withHistory(asks = 60) {
+  const { orchestrator, ...here } = await working(asks)
+  await orchestrator.close()
+  return here
+}
+
+/** The same, in which the agent still lives. */
+async function working(asks: number) {
   const here = await world()
   const { orchestrator } = await here.open({ reply: ({ prompt }) => prompt })
   const agent = await orchestrator.createAgent(ECHO)
   for (let ask = 0; ask < asks; ask++) await agent.ask(`${ask}`)
-  await orchestrator.close()
-  return here
+  return { ...here, orchestrator }
 }
 
 const stateOf = async (store: EventStore, definition = agentKind) => {
@@ -45,11 +51,19 @@ describe('a snapshot', () => {
     expect(quick.version).toBe(slow.version)
   })
 
-  test('leaves at most a tenth of an agent of 1,000 facts to be folded', async () => {
-    const { store } = await withHistory(334)
+  test('leaves at most a tenth of an agent of 1,000 facts to be folded after a crash', async () => {
+    const { store, orchestrator } = await working(334)
     const { version, savedVersion } = await stateOf(store)
     expect(version).toBeGreaterThan(1000)
+    expect(savedVersion).toBeLessThan(version)
     expect((version - savedVersion) * 10).toBeLessThanOrEqual(version)
+    await orchestrator.close()
+  })
+
+  test('leaves nothing to be folded of an agent that has closed, unless it has few facts', async () => {
+    const worked = await stateOf((await withHistory(4)).store)
+    expect(worked.savedVersion).toBe(worked.version)
+    expect(await stateOf((await withHistory(1)).store)).toMatchObject({ savedVersion: 0 })
   })
 
   test('of another fold is not used', async () => {
