@@ -16,7 +16,7 @@ export const readingPlacement = (database: string): ClusterPlacement => ({
     cancel: refuse,
     async drivers() {
       await using workers = await WorkerTable.at(database)
-      return workers.drivers()
+      return await workers.drivers()
     },
   },
 })

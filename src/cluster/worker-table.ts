@@ -103,7 +103,7 @@ export class WorkerTable {
   /** Whether a database has workers. What is wrong with it is told by what uses it then. */
   static async areIn(url: string): Promise<boolean> {
     await using members = await WorkerTable.at(url)
-    return members.list().then(
+    return await members.list().then(
       ({ length }) => length > 0,
       () => false,
     )

@@ -137,7 +137,7 @@ async function* unseen(baseDir: string, after: number): AsyncGenerator<Recorded>
 export async function recordedHead(place: string): Promise<number> {
   if (!isDatabaseUrl(place)) return (await readHeadFile(storePaths(place).head, place))?.position ?? 0
   await using store = (await openLog(place)).store
-  return store.head()
+  return await store.head()
 }
 
 /** The search reads this many facts first, and four times as many whenever that was not enough. */

@@ -204,5 +204,5 @@ test('The folder of a view is removed even if closing it fails', async () => {
 /** The folders of a view that is open. */
 async function viewNames(baseDir: string) {
   await using _ = await readingView(baseDir)
-  return viewsIn(baseDir)
+  return await viewsIn(baseDir)
 }

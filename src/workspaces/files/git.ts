@@ -292,7 +292,7 @@ export async function textOfGit(path: string): Promise<string | null> {
   await using file = opened
   const stats = await file.stat()
   if (stats.isDirectory()) return null
-  if (stats.isFile() && stats.size <= LARGEST_TEXT) return file.readFile('utf8')
+  if (stats.isFile() && stats.size <= LARGEST_TEXT) return await file.readFile('utf8')
   throw stats.isFile() ? notOfGit(path, 'is too large') : pipeOf(path)
 }
 

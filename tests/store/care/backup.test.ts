@@ -333,7 +333,7 @@ describe('A restore', () => {
     const out = await temporaryDirectory()
     const content = async (directory: string) => {
       await using store = await levelStore(directory)
-      return all(store.readAll())
+      return await all(store.readAll())
     }
     await restored(file, join(out, 'original'))
     const original = await content(join(out, 'original'))

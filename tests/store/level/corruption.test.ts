@@ -18,7 +18,7 @@ async function makeStore(directory: string): Promise<readonly Recorded[]> {
       await store.append(`agent/a${n % 4}`, countedTo(3), { commitId: `${writer}-${n}` })
   }
   await using store = await levelStore(directory)
-  return all(store.readAll())
+  return await all(store.readAll())
 }
 
 async function orKnownError(read: () => Promise<void>): Promise<void> {

@@ -38,7 +38,7 @@ const lastLog = async (directory: string) => {
 
 async function factsOf(directory: string): Promise<Recorded[]> {
   await using store = await levelStore(directory)
-  return all(store.readAll())
+  return await all(store.readAll())
 }
 
 test('After kill -9, a log truncated anywhere has all facts up to `head`, or is refused for its lost tail', async () => {
