@@ -51,12 +51,13 @@ export function blockEntries(bytes: Buffer): { readonly entries: BlockEntry[]; r
   // If the count of restarts is damaged, the entries may still be intact: read until one is malformed.
   const intact = end >= 0 && restarts > 0
   const reader = new ByteReader(bytes.subarray(0, intact ? end : bytes.length))
-  let key = Buffer.alloc(0)
+  let key: Buffer = Buffer.alloc(0)
   try {
     while (!reader.atEnd) {
       const [shared, unshared, length] = [reader.varint(), reader.varint(), reader.varint()]
       if (shared > key.length) throw new MalformedBytes('a key in it is incomplete')
-      key = Buffer.concat([key.subarray(0, shared), reader.slice(unshared)])
+      const rest = reader.slice(unshared)
+      key = shared === 0 ? rest : Buffer.concat([key.subarray(0, shared), rest])
       entries.push({ key, value: reader.slice(length) })
     }
   } catch {

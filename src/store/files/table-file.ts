@@ -1,7 +1,7 @@
 /** LevelDB's tables (`.ldb` files): blocks of sorted entries, an index of the blocks, a filter, and a footer. */
 import type { FileHandle } from 'node:fs/promises'
 import { openPlainFile } from '../directory.ts'
-import { BLOCK_TRAILER, blockContent, blockEntries } from './block.ts'
+import { BLOCK_TRAILER, type BlockEntry, blockContent, blockEntries } from './block.ts'
 import { ByteReader } from './byte-reader.ts'
 import { type Entry, REMOVAL, VALUE } from './entry.ts'
 import { INTERNAL_KEY_TRAILER } from './manifest.ts'
@@ -17,9 +17,27 @@ export interface BlockHandle {
 }
 
 /** A block of entries, whose keys are greater than the previous separator and at most its own. */
-export interface DataBlock extends BlockHandle {
-  readonly after: string
-  readonly separator: string
+export class DataBlock implements BlockHandle {
+  readonly offset: number
+  readonly size: number
+  readonly #separator: Buffer
+  readonly #previous: DataBlock | undefined
+
+  constructor({ offset, size }: BlockHandle, separator: Buffer, previous: DataBlock | undefined) {
+    this.offset = offset
+    this.size = size
+    this.#separator = separator
+    this.#previous = previous
+  }
+
+  /** Decoded when it is asked for: a table has hundreds of blocks, and few of them are looked at. */
+  get separator(): string {
+    return this.#separator.toString('latin1', 0, Math.max(0, this.#separator.length - INTERNAL_KEY_TRAILER))
+  }
+
+  get after(): string {
+    return this.#previous?.separator ?? ''
+  }
 }
 
 export interface TableDamage {
@@ -155,15 +173,11 @@ function handleIn(value: Buffer): BlockHandle | null {
   }
 }
 
-function dataBlocks(entries: readonly { readonly key: Buffer; readonly value: Buffer }[]): DataBlock[] {
+function dataBlocks(entries: readonly BlockEntry[]): DataBlock[] {
   const blocks: DataBlock[] = []
-  let after = ''
   for (const { key, value } of entries) {
     const handle = handleIn(value)
-    if (handle === null) continue
-    const separator = key.toString('latin1', 0, Math.max(0, key.length - INTERNAL_KEY_TRAILER))
-    blocks.push({ ...handle, after, separator })
-    after = separator
+    if (handle !== null) blocks.push(new DataBlock(handle, key, blocks.at(-1)))
   }
   return blocks
 }

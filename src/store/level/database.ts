@@ -3,6 +3,7 @@ import type { Level } from 'level'
 import { StoreDamaged, StoreInUse, StoreReadOnly } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { syncDirectory } from '../directory.ts'
+import type { KeySpan } from '../files/table-check.ts'
 
 export type Database = Level<string, string>
 export type Batch = ReturnType<Database['batch']>
@@ -41,18 +42,14 @@ export const openLevel: OpenDatabase = async (path, options) => {
   return database
 }
 
-/** The keys that a read depends on, both included. */
-export interface KeySpan {
-  readonly from: string
-  readonly to: string
-}
-
 /** Checks tables before LevelDB reads them. */
 export interface TableGuard {
   /** How many are still to be checked. */
   readonly size: number
-  /** Checks those that may hold one of these keys. Throws {@link StoreDamaged}. */
+  /** Checks what a read of these keys depends on. Throws {@link StoreDamaged}. */
   read(spans: readonly KeySpan[]): Promise<void>
+  /** The same, of the tables only that may hold one of its ends. Throws {@link StoreDamaged}. */
+  readFrom(end: string, span: KeySpan): Promise<void>
 }
 
 /** The database of an open store. Reads that meet a reopening wait for it and are retried. */
@@ -176,10 +173,10 @@ export class LogDatabase {
   ): Promise<Entry[]> {
     const unread = this.#unread
     if (!unread?.size) return this.#read(operation)
-    const { gte, lt, lte, reverse = false } = range
+    const { gte, lt, lte, reverse = false, limit } = range
     const whole = { from: gte, to: lte ?? lt ?? LAST_KEY }
     const start = reverse ? whole.to : whole.from
-    await unread.read([{ from: start, to: start }])
+    await unread.readFrom(start, limit === 1 ? { from: start, to: start } : whole)
     const entries = await this.#read(operation)
     const last = entries.at(-1)
     const end = last === undefined ? null : keyOf(last)

@@ -20,9 +20,9 @@ import {
   type TableOnDisk,
 } from '../files/log-directory.ts'
 import { scanLogFile } from '../files/log-file.ts'
-import { tableProblem } from '../files/table-check.ts'
+import { type KeySpan, TableCheck, tableProblem } from '../files/table-check.ts'
 import { decodeBatch } from '../files/write-batch.ts'
-import type { KeySpan, TableGuard } from './database.ts'
+import type { TableGuard } from './database.ts'
 import type { StorePaths } from './directory.ts'
 
 const TABLES_AT_ONCE = 8
@@ -84,7 +84,9 @@ const RETRY_MS = 10_000
 interface UnreadTable extends TableOnDisk {
   readonly smallest: string
   readonly largest: string
-  reading?: Promise<void> | undefined
+  readonly check: TableCheck
+  /** What is being read of it, one after the other. */
+  reading: Promise<void>
 }
 
 /**
@@ -126,7 +128,9 @@ export class UnreadTables implements TableGuard {
           () => true,
           () => false,
         )
-        if (isLinked && table.entry) return [{ ...table, ...keysOf(table.entry), path }]
+        const kept = { ...table, path }
+        const check = new TableCheck(kept)
+        if (isLinked && table.entry) return [{ ...kept, ...keysOf(table.entry), check, reading: NOTHING }]
         left.push(table)
         return []
       }),
@@ -147,11 +151,19 @@ export class UnreadTables implements TableGuard {
     if (this.#damage) throw this.#damage
   }
 
-  /** Reads the tables that may hold one of these keys. Throws {@link StoreDamaged}. */
   async read(spans: readonly KeySpan[]): Promise<void> {
     this.assertIntact()
+    for (const table of this.#tables) {
+      const within = spans.filter((span) => mayHold(table, span))
+      if (within.length > 0) await this.#read(table, (check) => check.spans(within))
+    }
+  }
+
+  async readFrom(end: string, span: KeySpan): Promise<void> {
+    this.assertIntact()
+    const point = { from: end, to: end }
     for (const table of this.#tables)
-      if (spans.some(({ from, to }) => table.smallest <= to && table.largest >= from)) await this.#read(table)
+      if (mayHold(table, point)) await this.#read(table, (check) => check.spans([span]))
   }
 
   /** Reads the tables that nothing asks for, one after the other. */
@@ -184,27 +196,33 @@ export class UnreadTables implements TableGuard {
     await rm(this.#directory, { recursive: true, force: true }).catch(() => {})
   }
 
-  #read(table: UnreadTable): Promise<void> {
-    table.reading ??= this.#check(table).catch((error: unknown) => {
-      // Damage stays; too many open files, or a disk that does not answer, can pass.
-      if (!(error instanceof StoreDamaged)) table.reading = undefined
-      throw error
-    })
-    return table.reading
+  #read(table: UnreadTable, part = (check: TableCheck) => check.all()): Promise<void> {
+    const reading = table.reading.then(() => this.#check(table, part))
+    // Damage stays; too many open files, or a disk that does not answer, can pass.
+    table.reading = reading.catch(() => {})
+    return reading
   }
 
-  async #check(table: UnreadTable): Promise<void> {
-    const problem = await tableProblem(table)
+  async #check(table: UnreadTable, part: (check: TableCheck) => Promise<FileProblem | null>): Promise<void> {
+    this.assertIntact()
+    if (!this.#tables.has(table)) return
+    const problem = await part(table.check)
     if (problem) {
       const file = join(this.#paths.log, basename(table.path))
       this.#damage = new StoreDamaged({ path: this.#paths.base, file, problem: problemText(problem) })
       await rm(this.#paths.verified, { force: true })
       throw this.#damage
     }
+    if (!table.check.isDone) return
     this.#tables.delete(table)
     await rm(table.path, { force: true })
   }
 }
+
+const NOTHING = Promise.resolve()
+
+const mayHold = ({ smallest, largest }: UnreadTable, { from, to }: KeySpan) =>
+  smallest <= to && largest >= from
 
 const keysOf = ({ smallest, largest }: { readonly smallest: string; readonly largest: string }) => ({
   smallest,

@@ -13,7 +13,7 @@ test.each([
   const baseDir = join(await temporaryDirectory(), 'data')
   await (await levelStore(baseDir))[Symbol.asyncDispose]()
   let looks = 0
-  const seen = await watchStore({ baseDir, database: undefined }).look(async (orchestrator) => {
+  const seen = await watchStore({ baseDir }).look(async (orchestrator) => {
     if (++looks === 1) throw ending
     return orchestrator.inbox.list()
   })
@@ -24,7 +24,7 @@ test.each([
 test('Any other failure of a look is its own', async () => {
   const baseDir = join(await temporaryDirectory(), 'data')
   await (await levelStore(baseDir))[Symbol.asyncDispose]()
-  const look = watchStore({ baseDir, database: undefined }).look(async () => {
+  const look = watchStore({ baseDir }).look(async () => {
     throw new TypeError('not of the owner')
   })
   await expect(look).rejects.toThrow('not of the owner')

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { copyFile, open as openFile, readdir, rm, stat, utimes } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { StoreDamaged } from '../../../src/events/errors/store.ts'
 import { silentLogger } from '../../../src/logger.ts'
@@ -48,10 +48,16 @@ const fact = (text: string) => ({
 const tablesOf = async (directory: string) =>
   (await readdir(join(directory, 'log'))).filter((name) => /\.(ldb|sst)$/.test(name))
 
-/** Counts the tables that are read from here on. */
+/** Counts the tables that are read from here on, in part or whole. */
 const countingTables = () => {
   const opened = vi.spyOn(TableFile, 'open')
-  return () => opened.mock.calls.length
+  return () => new Set(opened.mock.calls.map(([path]) => basename(path))).size
+}
+
+/** Counts the bytes of tables that are read from here on. */
+const countingBytes = () => {
+  const read = vi.spyOn(TableFile.prototype, 'bytes')
+  return () => read.mock.calls.reduce((sum, [, length]) => sum + length, 0)
 }
 
 /** Changes one byte, and nothing else that a file tells. */
@@ -93,6 +99,27 @@ describe('A store that was closed', () => {
     await using store = await levelStore(directory, { clock: virtualClock() })
     expect(read()).toBeLessThan(tables.length / 2)
     expect(await store.head()).toBe(140)
+  })
+
+  test('is opened, and a stream read, by reading a small part of those tables', async () => {
+    const directory = await temporaryDirectory()
+    {
+      await using store = await levelStore(directory)
+      const append = (stream: number) =>
+        store.append(`agent/a${stream}`, [fact(randomBytes(1000).toString('hex'))])
+      for (let stream = 0; stream < 10_000; stream += 500)
+        await Promise.all(Array.from({ length: 500 }, (_, more) => append(stream + more)))
+    }
+    await (await levelStore(directory))[Symbol.asyncDispose]()
+    const read = countingBytes()
+    await using store = await levelStore(directory, { clock: virtualClock() })
+    for await (const { stream } of store.read('agent/a4711')) expect(stream).toBe('agent/a4711')
+    const sizes = (await tablesOf(directory)).map(
+      async (name) => (await stat(join(directory, 'log', name))).size,
+    )
+    const all = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+    expect(all).toBeGreaterThan(10_000_000)
+    expect(read()).toBeLessThan(all / 20)
   })
 
   test('reads all of them if what was remembered is thrown away', async () => {
