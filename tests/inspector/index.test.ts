@@ -173,6 +173,23 @@ describe('lanes', () => {
     expect(lanes[0]?.stream).toBe('run/r')
   })
 
+  test('show an agent with nothing but held tasks as held, as `agent list` does', async () => {
+    const store = memoryStore()
+    const orchestrator = await Orchestrator.open({ store, runner: scriptedRunner() })
+    const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'You are.' })
+    const asked = agent.ask('May I?', { taskId: 't', approval: 'a person decides' })
+    await until(() => agent.snapshot.context.queue.length === 1)
+    const { ask, index } = await inspected(store)
+    expect((await ask('moment', { at: index.position })).actors[0]).toMatchObject({
+      status: 'held',
+      tone: 'warn',
+    })
+    await orchestrator.inbox.approve('task:a:t')
+    await asked
+    await until(() => index.position === agent.version)
+    expect((await ask('moment', { at: index.position })).actors[0]).toMatchObject({ status: 'idle' })
+  })
+
   test('stay small, however many facts there are', async () => {
     const store = memoryStore()
     const orchestrator = await Orchestrator.open({ store, runner: scriptedRunner() })

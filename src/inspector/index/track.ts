@@ -81,7 +81,7 @@ export class StreamTrack {
       }
     }
     return {
-      status: this.damage ? UNKNOWN : statusOf(this.#state),
+      status: this.damage ? UNKNOWN : this.#status(),
       measures: this.#measures,
       // What runs spend is spent by their agents.
       spentUsd: this.actorKind === 'agent' ? Math.max(0, this.#measures.costUsd - before) : 0,
@@ -120,6 +120,15 @@ export class StreamTrack {
   checkpointBefore(version: number): { readonly version: number; readonly state: PlainState | undefined } {
     const count = Math.min(Math.floor(version / FACTS_PER_CHECKPOINT), this.#checkpoints.length)
     return { version: count * FACTS_PER_CHECKPOINT, state: this.#checkpoints[count - 1] }
+  }
+
+  /** An idle agent whose tasks are all held is shown as held, as in `agent list`. */
+  #status(): string {
+    const state = this.#state
+    const status = statusOf(state)
+    if (!state || this.actorKind !== 'agent' || status !== 'idle') return status
+    const { queue } = state.context as unknown as AgentCounts
+    return queue.some(({ hold }) => hold !== undefined) ? 'held' : status
   }
 
   #markDamaged(version: number, problem: string): void {
