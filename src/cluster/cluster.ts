@@ -35,7 +35,7 @@ export async function joinCluster(
     await engineLayer({
       ...{ database, drainMs: 0, logger },
       whenEmpty: async () => {},
-      gone: () => members.gone(),
+      known: () => members.addresses(),
     }),
   )
   const client = new ClusterClient(engineTransport(runtime), new Addresses({ store, members, logger }))

@@ -21,9 +21,9 @@ import { defined } from '../events/json.ts'
 import type { Logger as HostLogger } from '../logger.ts'
 import { serverAddress } from '../store/postgres/database.ts'
 import { GROUPS } from './labels/groups.ts'
+import { CUT_OFF_AFTER_MS } from './lease.ts'
 import type { Address } from './options.ts'
 import { type Beyond, carefulStorage } from './runner-storage.ts'
-import { CUT_OFF_AFTER_MS } from './worker-table.ts'
 
 export interface EngineOptions extends Beyond {
   readonly database: string

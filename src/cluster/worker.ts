@@ -37,9 +37,12 @@ import { withClaims } from './claims.ts'
 import { ClusterClient, clusterPlacement } from './client.ts'
 import { engineLayer } from './engine.ts'
 import { agentEntity, engineTransport, runEntity } from './entity.ts'
+import { leased } from './handover.ts'
 import { serveHealth } from './health.ts'
 import { Addresses, requiredOf } from './labels/addresses.ts'
 import { addressIn, groupPlace, labelKey } from './labels/groups.ts'
+import { CUT_OFF_AFTER_MS, OtherLeases, OwnLease } from './lease.ts'
+import { Lifelines, lifeline } from './lifeline.ts'
 import {
   addressFrom,
   addressText,
@@ -51,7 +54,7 @@ import {
 import { type LabelPlaces, Residents, type WorkerSystem } from './residents.ts'
 import { type RunningSystem, RunResidents } from './run-residents.ts'
 import { clusterRuns, noDrivers } from './runs.ts'
-import { CUT_OFF_AFTER_MS, WorkerTable } from './worker-table.ts'
+import { type NewWorker, type OtherWorker, WorkerTable } from './worker-table.ts'
 
 interface ClosableSystem extends WorkerSystem, Omit<RunningSystem, 'agent'> {
   readonly failed: Promise<Error>
@@ -78,8 +81,10 @@ const DRAIN_MS = 15 * 60_000
 const BEAT_MS = 1000
 /** How often it is tried to build the workflow of a run that waits. */
 const LOOKED_AT_AGAIN_MS = 60_000
-/** One that was killed keeps its name for a while. */
-const NAME_TRIES = 20
+/** How often it is looked for claims that this worker does not know of. */
+const STRAYS_MS = 10_000
+/** One that was killed keeps its name until it is certain that it has ended. */
+const NAME_TRIES = 40
 
 /** @throws InvalidInputError, InvalidIdError, WorkerNameTaken, and what opening the store and the base directory can throw */
 export async function openClusterWorker<System extends ClosableSystem>(
@@ -92,28 +97,40 @@ export async function openClusterWorker<System extends ClosableSystem>(
   const labels = checkLabels('labels', options.labels ?? [])
   const healthAt = options.health === undefined ? undefined : addressFrom('health', options.health)
   const members = await WorkerTable.at(database)
-  const log = await (async () => {
+  const ownStore = await (async () => {
     await members.checkProtocol()
     await members.checkClock(systemClock)
-    return withClaims(await postgresStore(database, { access: 'shared', logger }))
+    return postgresStore(database, { access: 'shared', logger })
   })().catch(async (error) => {
     await members.close()
     throw error
   })
+  const now = () => steadyTime(systemClock)
+  const own = new OwnLease(now())
+  const others = new OtherLeases()
+  const log = withClaims(ownStore, leased({ store: ownStore, own, others, clock: systemClock, logger }))
   const { store } = log
   const me = { name, epoch: store.epoch }
   const release = packageVersion()
-  const cleanUp = async () => {
+  let line: Awaited<ReturnType<typeof lifeline>> | undefined
+  /** Says that this worker has ended: others take what it had, so nothing of it runs any more. */
+  const leave = async () => {
     await members.leave(name, me.epoch).catch(() => {})
     await members.close()
+    await line?.[Symbol.asyncDispose]()
+  }
+  const cleanUp = async () => {
     await store[Symbol.asyncDispose]()
+    await leave()
   }
   let placement: Placement | undefined
   let runPlacement: RunPlacement | undefined
   let system: System
   let groups: ReadonlyMap<string, string>
   try {
-    await join(members, { ...me, release, labels }, addressText(advertise))
+    line = await lifeline(me.epoch, listen.host, advertise.host)
+    const about = { release, labels, address: addressText(advertise), lifeline: line.address }
+    own.answered(await join(members, { ...me, ...about }, others, logger))
     groups = await members.groupsServed(labels)
     const { baseDir, runner, maxAgents, limits, agentDefaults, sharedDir = false } = options
     system = await type.open({
@@ -193,7 +210,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
           here.without((id) => shard === undefined || String(shardOf(id)) === shard),
         ),
       ),
-    gone: () => members.gone(addressText(advertise)),
+    known: () => members.addresses(),
   })
   const runtime = ManagedRuntime.make(entities.pipe(Layer.provideMerge(engine)))
   const sharding = await runtime
@@ -223,10 +240,9 @@ export async function openClusterWorker<System extends ClosableSystem>(
     end = resolve
   })
   void system.failed.then(end, () => {})
-  let heardAt = steadyTime(systemClock)
   let isClosing = false
   let draining = false
-  const isCutOff = () => steadyTime(systemClock) - heardAt > CUT_OFF_AFTER_MS
+  const isCutOff = () => own.isCutOff(now())
   const warn = (what: string) => (error: unknown) => logger.warn({ error }, what)
 
   /**
@@ -241,10 +257,10 @@ export async function openClusterWorker<System extends ClosableSystem>(
   })
   /** Nothing in it waits for anything but the answer: one agent that ends slowly would look like a database that is silent. */
   const beat = async () => {
-    const askedAt = steadyTime(systemClock)
+    const askedAt = now()
     const asked = new Map(log.tokens)
     const { isReplaced, isDraining, lost } = await members.beat(me, residents.size, asked, runs.waiting)
-    heardAt = askedAt
+    own.answered(askedAt)
     if (isReplaced) end(await replaced(members, name))
     if (isDraining) {
       draining = true
@@ -303,6 +319,29 @@ export async function openClusterWorker<System extends ClosableSystem>(
     if (!isClosing) await system.duties.tendTopics(isMine)
   }
   const stopBeating = every(BEAT_MS, () => beat().catch(warn('the worker could not say that it lives')))
+  const lifelines = new Lifelines()
+  /** Sees the heartbeats of the other workers, and the ends of their processes. */
+  const watchOthers = async () => {
+    const askedAt = now()
+    const all = await members.others(me.epoch)
+    const asked = { askedAt, answeredAt: now() }
+    others.keep(all.map(({ epoch }) => epoch))
+    for (const { epoch, beat } of all) others.observe(epoch, beat, asked)
+    lifelines.hold(all)
+    for (const epoch of lifelines.ended) await members.ended(epoch)
+  }
+  const stopWatchingOthers = every(BEAT_MS, () =>
+    watchOthers().catch(warn('the other workers could not be seen')),
+  )
+  /** By stream: what the last look has found. Each may be a claim that is on its way. */
+  let strays: ReadonlyMap<string, string> = new Map()
+  const sweep = async () => {
+    const found = await members.strays(me.epoch, log.tokens.values())
+    for (const { stream, token } of found)
+      if (strays.get(stream) === token && log.tokens.get(stream) !== token) await log.release(stream, token)
+    strays = new Map(found.map(({ stream, token }) => [stream, token]))
+  }
+  const stopSweeping = every(STRAYS_MS, () => sweep().catch(warn('claims could not be looked for')))
   // What hangs in there must not keep the worker from saying that it lives.
   const stopWaking = every(BEAT_MS, async () => {
     if (!isClosing) await wake().catch(warn('agents with work could not be looked for'))
@@ -315,12 +354,12 @@ export async function openClusterWorker<System extends ClosableSystem>(
     end(null)
     await system.duties.tendSchedules(() => false).catch(() => {})
     client.close()
-    await runtime.dispose()
-    stopWatching()
-    await Promise.all([stopBeating(), stopWaking()])
-    await members.leave(name, me.epoch).catch(() => {})
-    await members.close()
+    await Promise.all([runtime.dispose(), stopSweeping()])
+    await stopWaking()
     await system.close()
+    await Promise.all([stopWatching(), stopBeating(), stopWatchingOthers()])
+    lifelines[Symbol.dispose]()
+    await leave()
     await health?.[Symbol.asyncDispose]()
   }
   if (healthAt)
@@ -329,7 +368,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
         ...{ worker: name, release, agents: residents.size },
         draining: draining || isClosing,
         cutOff: isCutOff(),
-        unheardMs: Math.round(steadyTime(systemClock) - heardAt),
+        unheardMs: Math.round(own.unheardMs(now())),
       }))
     } catch (error) {
       await close()
@@ -395,29 +434,24 @@ async function addresses({
   return { listen: own, advertise: advertise === undefined ? own : addressFrom('advertise', advertise) }
 }
 
-async function join(
-  members: WorkerTable,
-  {
-    name,
-    epoch,
-    ...about
-  }: {
-    readonly name: string
-    readonly epoch: number
-    readonly release: string
-    readonly labels: readonly string[]
-  },
-  address: string,
-) {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await members.join(name, address, epoch, about)
-    } catch (error) {
-      if (attempt === NAME_TRIES || !(error instanceof WorkerNameTaken)) throw error
-      await pause(systemClock, BEAT_MS)
-    }
+/** Resolves with when it was said that the worker lives. Throws WorkerNameTaken. */
+async function join(members: WorkerTable, worker: NewWorker, others: OtherLeases, logger: Logger) {
+  let other: OtherWorker | undefined
+  let over: OtherWorker | undefined
+  for (let attempt = 1; attempt <= NAME_TRIES; attempt++) {
+    const saidAt = steadyTime(systemClock)
+    if (await members.join(worker, over)) return saidAt
+    const askedAt = steadyTime(systemClock)
+    other = (await members.others(worker.epoch)).find((each) => each.worker === worker.name)
+    const asked = { askedAt, answeredAt: steadyTime(systemClock) }
+    over = other && others.observe(other.epoch, other.beat, asked) ? other : undefined
+    if (attempt === 1) logger.warn({ worker: worker.name, address: other?.address }, NAME_WAITS)
+    await pause(systemClock, BEAT_MS)
   }
+  throw new WorkerNameTaken({ worker: worker.name, address: other?.address ?? worker.address })
 }
+
+const NAME_WAITS = 'another worker has this name, so this one waits until that has left'
 
 async function freePort(host: string): Promise<number> {
   const server = createServer()

@@ -1,0 +1,235 @@
+/** When others may take what a worker had: the two sides of its lease, each with a clock of its own, and what lies between them. */
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import fc from 'fast-check'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { leased } from '../../src/cluster/handover.ts'
+import {
+  CUT_OFF_AFTER_MS,
+  ENDED_WITHIN_MS,
+  LEASE_MS,
+  OtherLeases,
+  OwnLease,
+} from '../../src/cluster/lease.ts'
+import { Lifelines, lifeline } from '../../src/cluster/lifeline.ts'
+import { virtualClock } from '../../src/testing/virtual-clock.ts'
+import { repetitions } from '../repetitions.ts'
+
+/** In ms: mostly short, else about as long as what matters here. */
+const time = fc.oneof(
+  { weight: 4, arbitrary: fc.integer({ min: 0, max: 1500 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: LEASE_MS + 5000 }) },
+)
+/** What is asked of the database: so long after the one before, and so long on each way. */
+const asking = fc.record({
+  pause: time,
+  there: time,
+  back: time,
+  isAnswered: fc.integer({ min: 0, max: 3 }).map(Boolean),
+})
+
+interface Question {
+  readonly sent: number
+  readonly arrived: number
+  /** `Infinity` if the answer is lost. */
+  readonly answered: number
+}
+
+function questions(
+  from: number,
+  asked: readonly (typeof asking extends fc.Arbitrary<infer T> ? T : never)[],
+) {
+  let sent = from
+  return asked.map(({ pause, there, back, isAnswered }): Question => {
+    sent += pause
+    const arrived = sent + there
+    return { sent, arrived, answered: isAnswered ? arrived + back : Number.POSITIVE_INFINITY }
+  })
+}
+
+const BEGIN: Question = { sent: 0, arrived: 0, answered: 0 }
+
+/** Until when calls may run that a worker begins by a claim; undefined if it may begin none. */
+function runUntil(beats: readonly Question[], claim: Question): number | undefined {
+  const own = new OwnLease(0)
+  const answered = beats.toSorted((one, other) => one.answered - other.answered)
+  for (const beat of answered) if (beat.answered <= claim.sent) own.answered(beat.sent)
+  if (claim.answered > own.expiresAt) return undefined
+  for (const beat of answered) {
+    if (beat.answered <= claim.sent) continue
+    if (own.isCutOff(beat.answered)) break
+    own.answered(beat.sent)
+  }
+  return own.expiresAt + ENDED_WITHIN_MS
+}
+
+test('Whatever is late or lost between two workers and the database: what one takes for ended has ended', () => {
+  const many = fc.array(asking, { minLength: 1, maxLength: 40 })
+  let taken = 0
+  fc.assert(
+    fc.property(
+      many,
+      many,
+      asking,
+      time,
+      time,
+      fc.nat(),
+      (beating, looking, claiming, claimsAt, looksAt, skew) => {
+        const beats = [BEGIN, ...questions(0, beating)]
+        const [claim = BEGIN] = questions(claimsAt, [claiming])
+        const until = runUntil(beats, claim)
+        const others = new OtherLeases()
+        for (const { sent, arrived, answered } of questions(looksAt, looking)) {
+          if (answered === Number.POSITIVE_INFINITY) continue
+          // The database has what arrived last.
+          const last = beats.reduce((newest, beat) =>
+            beat.arrived <= arrived && beat.arrived >= newest.arrived ? beat : newest,
+          )
+          const asked = { askedAt: sent + skew, answeredAt: answered + skew }
+          const isOver = others.observe(7, String(beats.indexOf(last)), asked)
+          if (!isOver || claim.arrived > arrived || until === undefined) continue
+          taken += 1
+          expect(until).toBeLessThanOrEqual(answered)
+        }
+      },
+    ),
+    { numRuns: repetitions('LEASES', { short: 2000, long: 200_000 }) },
+  )
+  expect(taken).toBeGreaterThan(100)
+})
+
+/** A worker that takes what another one has. */
+function taking(answers: readonly (string | number)[]) {
+  const clock = virtualClock()
+  const own = new OwnLease(0)
+  const asked: (string | undefined)[] = []
+  const released: string[] = []
+  const warned: object[] = []
+  const handOver = leased({
+    ...{ own, clock, others: new OtherLeases(), logger: { warn: (what: object) => void warned.push(what) } },
+    store: {
+      async claimAfter(_, over) {
+        const answer = answers[asked.length] ?? answers.at(-1) ?? ''
+        asked.push(over)
+        if (over !== undefined) return '2.1'
+        return typeof answer === 'string'
+          ? answer
+          : { worker: 'one', epoch: 1, token: '1.1', beat: `${answer}` }
+      },
+      release: async (_, token) => void released.push(token),
+    },
+  })
+  return { clock, own, asked, released, warned, handOver }
+}
+
+/** Passes time in steps as long as something takes. */
+async function passing<T>(
+  clock: ReturnType<typeof virtualClock>,
+  own: OwnLease,
+  work: Promise<T>,
+): Promise<T> {
+  let isDone = false
+  const done = work.finally(() => {
+    isDone = true
+  })
+  while (!isDone) {
+    own.answered(clock.monotonic?.() ?? clock.now())
+    await clock.advance(500)
+  }
+  return done
+}
+
+test('A stream that no worker has is taken at once, and one that is given back as soon as that is seen', async () => {
+  const free = taking(['2.1'])
+  expect(await free.handOver.take('agent/a', () => true)).toBe('2.1')
+  const { clock, own, handOver, asked, warned } = taking([1, 2, 3, '2.1'])
+  expect(
+    await passing(
+      clock,
+      own,
+      handOver.take('agent/a', () => true),
+    ),
+  ).toBe('2.1')
+  expect([asked, warned]).toEqual([Array(4).fill(undefined), [{ stream: 'agent/a', worker: 'one' }]])
+})
+
+test('What a worker has that is not heard of is taken when its lease is over, and by its claim: not if it has claimed anew', async () => {
+  const { clock, own, handOver, asked } = taking([1])
+  const begin = clock.now()
+  expect(
+    await passing(
+      clock,
+      own,
+      handOver.take('agent/a', () => true),
+    ),
+  ).toBe('2.1')
+  expect([clock.now() - begin >= LEASE_MS, asked.at(-1)]).toEqual([true, '1.1'])
+  expect(asked.slice(0, -1).every((over) => over === undefined)).toBe(true)
+})
+
+test('Nothing is taken that is not for this worker any more, nor by one that is cut off itself', async () => {
+  const { clock, own, handOver } = taking([1, 2, 3])
+  let isWanted = true
+  const left = handOver.take('agent/a', () => isWanted)
+  isWanted = false
+  expect(await passing(clock, own, left)).toBeUndefined()
+  const cut = taking(['2.1'])
+  await cut.clock.advance(CUT_OFF_AFTER_MS + 1)
+  await expect(cut.handOver.take('agent/a', () => true)).rejects.toMatchObject({ _tag: 'Fenced' })
+  expect(cut.released).toEqual(['2.1'])
+})
+
+test('The end of a worker is seen at its lifeline, once for all; not that a connection broke, nor that another worker is there', async () => {
+  await using one = await lifeline(7, '127.0.0.1')
+  const lifelines = new Lifelines()
+  onTestFinished(() => lifelines[Symbol.dispose]())
+  const all = [
+    { epoch: 7, lifeline: one.address },
+    { epoch: 8, lifeline: one.address },
+    { epoch: 9, lifeline: '' },
+  ]
+  const held = () => lifelines.hold(all)
+  held()
+  await vi.waitFor(() => expect([...lifelines.reached]).toEqual([7]))
+  expect([...lifelines.ended]).toEqual([])
+  await one[Symbol.asyncDispose]()
+  await vi.waitFor(() => expect([...lifelines.ended]).toEqual([7]))
+  lifelines.hold([])
+  expect([...lifelines.ended]).toEqual([])
+})
+
+test('What ends a connection in the place of a worker is found out when that answers again; a reset says nothing', async () => {
+  let answer = '7\n'
+  const sockets: Socket[] = []
+  const between = createServer((socket) => {
+    sockets.push(socket)
+    socket.on('error', () => {})
+    socket.write(answer)
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void between.close())
+  await once(between, 'listening')
+  const { port } = between.address() as AddressInfo
+  const lifelines = new Lifelines()
+  onTestFinished(() => lifelines[Symbol.dispose]())
+  const again = (is: () => void) =>
+    vi.waitFor(() => {
+      lifelines.hold([{ epoch: 7, lifeline: `127.0.0.1:${port}` }])
+      is()
+    })
+  const isReached = () => expect([...lifelines.reached]).toEqual([7])
+  await again(isReached)
+  for (const how of ['end', 'resetAndDestroy'] as const) {
+    sockets.pop()?.[how]()
+    if (how === 'end') await vi.waitFor(() => expect([...lifelines.ended]).toEqual([7]))
+    else await vi.waitFor(() => expect([...lifelines.reached]).toEqual([]))
+    await again(isReached)
+    expect([...lifelines.ended]).toEqual([])
+  }
+  answer = '8\n'
+  sockets.pop()?.resetAndDestroy()
+  await again(() => expect(sockets.length).toBe(1))
+  sockets.pop()?.end()
+  await again(() => expect(sockets.length).toBe(1))
+  expect([...lifelines.ended, ...lifelines.reached]).toEqual([])
+  sockets.pop()?.destroy()
+})
