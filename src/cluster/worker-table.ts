@@ -9,6 +9,8 @@ import type { RunDriver, WaitingReason } from '../patterns/runs/options.ts'
 import { clockSkew, LARGEST_SKEW_MS, skewText } from '../store/postgres/clock-skew.ts'
 import { PostgresDatabase } from '../store/postgres/database.ts'
 import { SURELY_OVER } from '../store/postgres/schema.ts'
+import { CUT_OFF_AFTER_MS } from './handover/lease.ts'
+import type { Watched } from './handover/lifeline.ts'
 import {
   EVERYWHERE,
   groupName,
@@ -18,8 +20,6 @@ import {
   MOST_GROUPS,
   servedSets,
 } from './labels/groups.ts'
-import { CUT_OFF_AFTER_MS } from './lease.ts'
-import type { Watched } from './lifeline.ts'
 
 /** A worker, as `cluster workers` lists it. */
 export interface WorkerRow {

@@ -1,7 +1,7 @@
 /** What comes to life in a worker and leaves it, while the engine may have other plans. Nothing here needs several processes. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { withClaims } from '../../src/cluster/claims.ts'
+import { withClaims } from '../../src/cluster/handover/claims.ts'
 import { type LabelPlaces, Residents } from '../../src/cluster/residents.ts'
 import { RunResidents } from '../../src/cluster/run-residents.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'

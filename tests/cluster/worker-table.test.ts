@@ -1,7 +1,7 @@
 /** The table of workers, and what a process is told that cannot be one. Nothing here needs the engine. */
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
-import { withClaims } from '../../src/cluster/claims.ts'
+import { withClaims } from '../../src/cluster/handover/claims.ts'
 import { addressFrom, addressText, isLoopback } from '../../src/cluster/options.ts'
 import { loaded, refuseOldNode } from '../../src/cluster/requirements.ts'
 import { CLUSTER_PROTOCOL, WorkerTable } from '../../src/cluster/worker-table.ts'

@@ -5,7 +5,7 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { addressFrom, addressText } from './options.ts'
+import { addressFrom, addressText } from '../options.ts'
 
 export interface Lifeline extends AsyncDisposable {
   /** Where others hold it. */

@@ -1,9 +1,9 @@
 /** How a worker gets what another one had: it waits until that one has let go of it, is known to have ended, or had its time. */
-import { type Clock, pause, steadyTime } from '../clock.ts'
-import { Fenced } from '../events/errors/store.ts'
-import type { Logger } from '../logger.ts'
-import type { PostgresStore } from '../store/postgres/store.ts'
-import type { HandOver } from './claims.ts'
+import { type Clock, pause, steadyTime } from '../../clock.ts'
+import { Fenced } from '../../events/errors/store.ts'
+import type { Logger } from '../../logger.ts'
+import type { PostgresStore } from '../../store/postgres/store.ts'
+import type { ClaimWay } from './claims.ts'
 import type { OtherLeases, OwnLease } from './lease.ts'
 
 /** Between two looks at what another worker has. */
@@ -17,7 +17,7 @@ interface LeasedEnvironment {
   readonly logger: Pick<Logger, 'warn'>
 }
 
-export function leased({ store, own, others, clock, logger }: LeasedEnvironment): HandOver {
+export function leased({ store, own, others, clock, logger }: LeasedEnvironment): ClaimWay {
   const release = (stream: string, token: string) => store.release(stream, token)
   return {
     release,

@@ -1,7 +1,7 @@
 /** A log in which this process writes to the streams that it has claimed, as long as nothing else has claimed them since. */
-import { Fenced } from '../events/errors/store.ts'
-import type { AppendOptions, EventStore, StreamAppend } from '../store/event-store.ts'
-import type { ChainedStore } from '../store/level/chained-store.ts'
+import { Fenced } from '../../events/errors/store.ts'
+import type { AppendOptions, EventStore, StreamAppend } from '../../store/event-store.ts'
+import type { ChainedStore } from '../../store/level/chained-store.ts'
 
 export interface ClaimedLog<Store extends EventStore = ChainedStore> {
   readonly store: Store
@@ -16,7 +16,7 @@ export interface ClaimedLog<Store extends EventStore = ChainedStore> {
 }
 
 /** How the streams of a worker become those of another one. */
-export interface HandOver {
+export interface ClaimWay {
   /** The token of a new claim; undefined if it was not wanted any more by then. */
   take(stream: string, isWanted: () => boolean): Promise<string | undefined>
   release(stream: string, token: string): Promise<void>
@@ -28,7 +28,7 @@ export interface HandOver {
  */
 export const executionOf = (run: string) => `execution/${run}`
 
-export function withClaims<Store extends EventStore>(store: Store, handOver?: HandOver): ClaimedLog<Store> {
+export function withClaims<Store extends EventStore>(store: Store, way?: ClaimWay): ClaimedLog<Store> {
   const tokens = new Map<string, string>()
   /** An append with its token, and one of nothing with the token of what it depends on: both are checked, or none is written. */
   const claimed = (append: StreamAppend): readonly StreamAppend[] => {
@@ -68,8 +68,8 @@ export function withClaims<Store extends EventStore>(store: Store, handOver?: Ha
     tokens,
     claim,
     async take(stream, isWanted) {
-      if (!handOver) return claim(stream).then(() => true)
-      const token = await handOver.take(stream, isWanted)
+      if (!way) return claim(stream).then(() => true)
+      const token = await way.take(stream, isWanted)
       if (token !== undefined) tokens.set(stream, token)
       return token !== undefined
     },
@@ -77,7 +77,7 @@ export function withClaims<Store extends EventStore>(store: Store, handOver?: Ha
       if (token === undefined) return
       if (tokens.get(stream) === token) tokens.delete(stream)
       // What fails is found again by its worker.
-      await handOver?.release(stream, token).catch(() => {})
+      await way?.release(stream, token).catch(() => {})
     },
   }
 }

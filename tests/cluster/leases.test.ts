@@ -3,15 +3,15 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import fc from 'fast-check'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { leased } from '../../src/cluster/handover.ts'
 import {
   CUT_OFF_AFTER_MS,
   ENDED_WITHIN_MS,
   LEASE_MS,
   OtherLeases,
   OwnLease,
-} from '../../src/cluster/lease.ts'
-import { Lifelines, lifeline } from '../../src/cluster/lifeline.ts'
+} from '../../src/cluster/handover/lease.ts'
+import { leased } from '../../src/cluster/handover/leased.ts'
+import { Lifelines, lifeline } from '../../src/cluster/handover/lifeline.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { repetitions } from '../repetitions.ts'
 
@@ -105,7 +105,7 @@ function taking(answers: readonly (string | number)[]) {
   const asked: (string | undefined)[] = []
   const released: string[] = []
   const warned: object[] = []
-  const handOver = leased({
+  const way = leased({
     ...{ own, clock, others: new OtherLeases(), logger: { warn: (what: object) => void warned.push(what) } },
     store: {
       async claimAfter(_, over) {
@@ -119,7 +119,7 @@ function taking(answers: readonly (string | number)[]) {
       release: async (_, token) => void released.push(token),
     },
   })
-  return { clock, own, asked, released, warned, handOver }
+  return { clock, own, asked, released, warned, way }
 }
 
 /** Passes time in steps as long as something takes. */
@@ -141,26 +141,26 @@ async function passing<T>(
 
 test('A stream that no worker has is taken at once, and one that is given back as soon as that is seen', async () => {
   const free = taking(['2.1'])
-  expect(await free.handOver.take('agent/a', () => true)).toBe('2.1')
-  const { clock, own, handOver, asked, warned } = taking([1, 2, 3, '2.1'])
+  expect(await free.way.take('agent/a', () => true)).toBe('2.1')
+  const { clock, own, way, asked, warned } = taking([1, 2, 3, '2.1'])
   expect(
     await passing(
       clock,
       own,
-      handOver.take('agent/a', () => true),
+      way.take('agent/a', () => true),
     ),
   ).toBe('2.1')
   expect([asked, warned]).toEqual([Array(4).fill(undefined), [{ stream: 'agent/a', worker: 'one' }]])
 })
 
 test('What a worker has that is not heard of is taken when its lease is over, and by its claim: not if it has claimed anew', async () => {
-  const { clock, own, handOver, asked } = taking([1])
+  const { clock, own, way, asked } = taking([1])
   const begin = clock.now()
   expect(
     await passing(
       clock,
       own,
-      handOver.take('agent/a', () => true),
+      way.take('agent/a', () => true),
     ),
   ).toBe('2.1')
   expect([clock.now() - begin >= LEASE_MS, asked.at(-1)]).toEqual([true, '1.1'])
@@ -168,14 +168,14 @@ test('What a worker has that is not heard of is taken when its lease is over, an
 })
 
 test('Nothing is taken that is not for this worker any more, nor by one that is cut off itself', async () => {
-  const { clock, own, handOver } = taking([1, 2, 3])
+  const { clock, own, way } = taking([1, 2, 3])
   let isWanted = true
-  const left = handOver.take('agent/a', () => isWanted)
+  const left = way.take('agent/a', () => isWanted)
   isWanted = false
   expect(await passing(clock, own, left)).toBeUndefined()
   const cut = taking(['2.1'])
   await cut.clock.advance(CUT_OFF_AFTER_MS + 1)
-  await expect(cut.handOver.take('agent/a', () => true)).rejects.toMatchObject({ _tag: 'Fenced' })
+  await expect(cut.way.take('agent/a', () => true)).rejects.toMatchObject({ _tag: 'Fenced' })
   expect(cut.released).toEqual(['2.1'])
 })
 

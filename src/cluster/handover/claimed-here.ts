@@ -1,6 +1,6 @@
 /** What lives in this worker: each has its stream claimed before it is used, and its work ends at once if it was lost. */
-import { steadyTime, systemClock } from '../clock.ts'
-import { Fenced } from '../events/errors/store.ts'
+import { steadyTime, systemClock } from '../../clock.ts'
+import { Fenced } from '../../events/errors/store.ts'
 import type { ClaimedLog } from './claims.ts'
 
 export abstract class ClaimedHere {

@@ -50,7 +50,7 @@ export class OwnLease {
 }
 
 /** When a question was asked and answered, in ms of a steady clock. */
-export interface Asked {
+export interface RoundTrip {
   readonly askedAt: number
   readonly answeredAt: number
 }
@@ -61,7 +61,7 @@ export class OtherLeases {
   readonly #seen = new Map<number, { readonly beat: string; readonly since: number }>()
 
   /** Takes in the last heartbeat of a worker. Returns whether it has ended all calls that it began before. */
-  observe(epoch: number, beat: string, { askedAt, answeredAt }: Asked): boolean {
+  observe(epoch: number, beat: string, { askedAt, answeredAt }: RoundTrip): boolean {
     const known = this.#seen.get(epoch)
     if (known?.beat === beat) return askedAt - known.since >= LEASE_MS
     this.#seen.set(epoch, { beat, since: answeredAt })
