@@ -1,7 +1,4 @@
-/**
- * A worker: a process of the cluster in which agents live. Once a second it says that it lives, and hears which of its
- * agents something else has claimed; those, or all if it cannot ask for long, end at once.
- */
+/** A worker: a process of the cluster in which agents live. This is how its parts are put together, and how it begins and ends. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { EntityId } from 'effect/cluster'
@@ -11,11 +8,8 @@ import * as Effect from 'effect/Effect'
 import * as Layer from 'effect/Layer'
 import * as ManagedRuntime from 'effect/ManagedRuntime'
 import * as Stream from 'effect/Stream'
-import { requiredLabels } from '../actors/agent/list.ts'
 import type { Residency } from '../actors/agent/moving/moving.ts'
 import type { Placement } from '../actors/agent/moving/placement.ts'
-import { foldStream } from '../actors/engine/history.ts'
-import { UnreadableStreams } from '../actors/engine/unreadable.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { pause, steadyTime, systemClock } from '../clock.ts'
 import { WorkerNameTaken } from '../events/errors/owner.ts'
@@ -27,22 +21,20 @@ import { checkLabels } from '../events/options/labels.ts'
 import type { Limits } from '../events/options/limits.ts'
 import { hostLogger, type Logger } from '../logger.ts'
 import { packageVersion } from '../owner/version.ts'
-import { runKind } from '../patterns/runs/machine.ts'
-import { portable } from '../patterns/runs/options.ts'
 import type { ClusterPlacement, RunPlacement } from '../patterns/runs/run.ts'
-import type { EventStore } from '../store/event-store.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { postgresStore } from '../store/postgres/store.ts'
 import { ClusterClient, clusterPlacement } from './client.ts'
 import { engineLayer } from './engine.ts'
 import { agentEntity, engineTransport, runEntity } from './entity.ts'
 import { withClaims } from './handover/claims.ts'
-import { CUT_OFF_AFTER_MS, OtherLeases, OwnLease } from './handover/lease.ts'
+import { OtherLeases, OwnLease } from './handover/lease.ts'
 import { leased } from './handover/leased.ts'
-import { Lifelines, lifeline } from './handover/lifeline.ts'
+import { lifeline } from './handover/lifeline.ts'
+import { BEAT_MS, Presence } from './handover/presence.ts'
 import { serveHealth } from './health.ts'
 import { Addresses, requiredOf } from './labels/addresses.ts'
-import { addressIn, groupPlace, labelKey } from './labels/groups.ts'
+import { groupPlace, labelKey } from './labels/groups.ts'
 import {
   addressFrom,
   addressText,
@@ -54,6 +46,7 @@ import {
 import { type LabelPlaces, Residents, type WorkerSystem } from './residents.ts'
 import { type RunningSystem, RunResidents } from './run-residents.ts'
 import { clusterRuns, noDrivers } from './runs.ts'
+import { Waking } from './waking.ts'
 import { type NewWorker, type OtherWorker, WorkerTable } from './worker-table.ts'
 
 interface ClosableSystem extends WorkerSystem, Omit<RunningSystem, 'agent'> {
@@ -77,12 +70,6 @@ interface WorkerClass<System> {
 }
 
 const DRAIN_MS = 15 * 60_000
-/** How often a worker says that it lives, and looks for agents of its own that have work and no caller. */
-const BEAT_MS = 1000
-/** How often it is tried to build the workflow of a run that waits. */
-const LOOKED_AT_AGAIN_MS = 60_000
-/** How often it is looked for claims that this worker does not know of. */
-const STRAYS_MS = 10_000
 /** One that was killed keeps its name until it is certain that it has ended. */
 const NAME_TRIES = 40
 
@@ -105,8 +92,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
     await members.close()
     throw error
   })
-  const now = () => steadyTime(systemClock)
-  const own = new OwnLease(now())
+  const own = new OwnLease(steadyTime(systemClock))
   const others = new OtherLeases()
   const log = withClaims(ownStore, leased({ store: ownStore, own, others, clock: systemClock, logger }))
   const { store } = log
@@ -242,123 +228,32 @@ export async function openClusterWorker<System extends ClosableSystem>(
   void system.failed.then(end, () => {})
   let isClosing = false
   let draining = false
-  const isCutOff = () => own.isCutOff(now())
   const warn = (what: string) => (error: unknown) => logger.warn({ error }, what)
-
-  /**
-   * Others may have the agents soon. It also is the first that happens in a process that was frozen. One whose end takes long
-   * holds up none of the others.
-   */
-  const stopWatching = every(BEAT_MS, async () => {
-    if (isCutOff())
-      void Promise.all([residents.lose(), runs.lose()]).catch(
-        warn('the work of agents that were lost could not be ended'),
-      )
-  })
-  /** Nothing in it waits for anything but the answer: one agent that ends slowly would look like a database that is silent. */
-  const beat = async () => {
-    const askedAt = now()
-    const asked = new Map(log.tokens)
-    const { isReplaced, isDraining, lost } = await members.beat(me, residents.size, asked, runs.waiting)
-    own.answered(askedAt)
-    if (isReplaced) end(await replaced(members, name))
-    if (isDraining) {
+  const presence = new Presence({
+    ...{ me, members, log, own, others, logger, clock: systemClock },
+    here: [residents, runs],
+    told: () => ({ agents: residents.size, waiting: runs.waiting }),
+    onReplaced: async () => end(await replaced(members, name)),
+    onDrain() {
       draining = true
       end(null)
-    }
-    // What was claimed here once more meanwhile is not lost.
-    const isLost = (stream: string) => log.tokens.get(stream) === asked.get(stream)
-    for (const here of [residents, runs])
-      void here.loseStreams(lost.filter(isLost)).catch(warn('the work of what was lost could not be ended'))
-  }
-  const unreadable = new UnreadableStreams(logger)
-  /** The requests that keep what has work here, by stream. */
-  const kept = new Set<string>()
-  const keep = (stream: string, request: () => Promise<unknown>) => {
-    if (kept.has(stream)) return
-    kept.add(stream)
-    void request()
-      .catch(() => {})
-      .finally(() => kept.delete(stream))
-  }
-  /** The runs that only the program that has started them can execute, and those that wait: when to look at each again. */
-  const left = new Map<string, number>()
-  const lookLater = (run: string) => left.set(run, steadyTime(systemClock) + LOOKED_AT_AGAIN_MS)
-  const drive = async (run: string) => {
-    await client.runCommand(run, 'drive', [])
-    if (Object.hasOwn(runs.waiting, run)) lookLater(run)
-  }
-  /** The engine says that they are here, and nothing else has had them for long. */
-  const regain = () =>
-    Promise.all([residents, runs].map((here) => here.regain(CUT_OFF_AFTER_MS))).catch(
-      warn('what was lost here could not be claimed again'),
-    )
-  const wake = async () => {
-    // One of them may have to wait for another worker.
-    keep('regain', regain)
-    for await (const { stream, version, summary } of store.streams({ prefix: 'agent/', open: true })) {
-      const id = idIn(stream)
-      if (isClosing) return
-      const { now: requires = [] } = requiredLabels(summary) ?? {}
-      const group = groupOf(requires)
-      if (group !== undefined && isMine(addressIn(group, id)))
-        keep(`${group} ${stream}`, () =>
-          unreadable.unless({ stream, version }, () => client.command(id, 'start', [], requires)),
-        )
-    }
-    for await (const { stream, version } of store.streams({ prefix: 'run/', open: true })) {
-      const id = idIn(stream)
-      if (isClosing) return
-      if (!isMine(id) || (left.get(id) ?? 0) > steadyTime(systemClock)) continue
-      await unreadable.unless({ stream, version }, async () => {
-        if (await isOfItsProgram(store, stream)) lookLater(id)
-        else keep(stream, () => drive(id))
-      })
-    }
-    if (!isClosing) await system.duties.tendSchedules(isMine)
-    if (!isClosing) await system.duties.tendTopics(isMine)
-  }
-  const stopBeating = every(BEAT_MS, () => beat().catch(warn('the worker could not say that it lives')))
-  const lifelines = new Lifelines()
-  /** Sees the heartbeats of the other workers, and the ends of their processes. */
-  const watchOthers = async () => {
-    const askedAt = now()
-    const all = await members.others(me.epoch)
-    const asked = { askedAt, answeredAt: now() }
-    others.keep(all.map(({ epoch }) => epoch))
-    for (const { epoch, beat } of all) others.observe(epoch, beat, asked)
-    lifelines.hold(all)
-    for (const epoch of lifelines.ended) await members.ended(epoch)
-  }
-  const stopWatchingOthers = every(BEAT_MS, () =>
-    watchOthers().catch(warn('the other workers could not be seen')),
-  )
-  /** By stream: what the last look has found. Each may be a claim that is on its way. */
-  let strays: ReadonlyMap<string, string> = new Map()
-  const sweep = async () => {
-    const found = await members.strays(me.epoch, log.tokens.values())
-    for (const { stream, token } of found)
-      if (strays.get(stream) === token && log.tokens.get(stream) !== token) await log.release(stream, token)
-    strays = new Map(found.map(({ stream, token }) => [stream, token]))
-  }
-  const stopSweeping = every(STRAYS_MS, () => sweep().catch(warn('claims could not be looked for')))
-  // What hangs in there must not keep the worker from saying that it lives.
-  const stopWaking = every(BEAT_MS, async () => {
-    if (!isClosing) await wake().catch(warn('agents with work could not be looked for'))
+    },
   })
+  const { duties } = system
+  const waking = new Waking({ store, client, residents, runs, duties, groupOf, isMine, logger })
 
   let health: Awaited<ReturnType<typeof serveHealth>> | undefined
   let closing: Promise<void> | undefined
   const close = async () => {
     isClosing = true
     end(null)
-    await system.duties.tendSchedules(() => false).catch(() => {})
+    waking.end()
+    await duties.tendSchedules(() => false).catch(() => {})
     client.close()
-    await Promise.all([runtime.dispose(), stopSweeping()])
-    await stopWaking()
+    await runtime.dispose()
+    await waking.stop()
     await system.close()
-    await Promise.all([stopWatching(), stopBeating(), stopWatchingOthers()])
-    lifelines[Symbol.dispose]()
+    await presence.stop()
     await leave()
     await health?.[Symbol.asyncDispose]()
   }
@@ -367,8 +262,8 @@ export async function openClusterWorker<System extends ClosableSystem>(
       health = await serveHealth(healthAt, () => ({
         ...{ worker: name, release, agents: residents.size },
         draining: draining || isClosing,
-        cutOff: isCutOff(),
-        unheardMs: Math.round(own.unheardMs(now())),
+        cutOff: presence.isCutOff,
+        unheardMs: presence.unheardMs,
       }))
     } catch (error) {
       await close()
@@ -398,18 +293,10 @@ async function replaced(members: WorkerTable, worker: string): Promise<Error> {
   return new WorkerNameTaken({ worker, address: other?.address ?? 'another address' })
 }
 
-const idIn = (stream: string) => stream.slice(stream.indexOf('/') + 1)
-
 /** Throws while the worker is being opened. */
 function started(placement: RunPlacement | undefined): RunPlacement {
   if (placement) return placement
   throw new ClosedError({ what: 'cluster' })
-}
-
-/** Whether the workflow of a run is code, as of its last execution. */
-async function isOfItsProgram(store: EventStore, stream: string): Promise<boolean> {
-  const { context } = (await foldStream(runKind, store, stream)).snapshot
-  return portable(context.workflow) === null
 }
 
 async function addresses({
@@ -463,21 +350,6 @@ async function freePort(host: string): Promise<number> {
   const { port } = server.address() as AddressInfo
   server.close()
   return port
-}
-
-/** Does something again and again. Returns what ends that, and resolves once it is not being done any more. */
-function every(ms: number, work: () => Promise<void>): () => Promise<void> {
-  const ending = new AbortController()
-  const done = (async () => {
-    while (!ending.signal.aborted) {
-      await work()
-      await pause(systemClock, ms, ending.signal)
-    }
-  })()
-  return () => {
-    ending.abort()
-    return done
-  }
 }
 
 const lines = (values: AsyncGenerator<string>) =>

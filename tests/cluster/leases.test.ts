@@ -12,6 +12,7 @@ import {
 } from '../../src/cluster/handover/lease.ts'
 import { leased } from '../../src/cluster/handover/leased.ts'
 import { Lifelines, lifeline } from '../../src/cluster/handover/lifeline.ts'
+import { Presence } from '../../src/cluster/handover/presence.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { repetitions } from '../repetitions.ts'
 
@@ -177,6 +178,59 @@ test('Nothing is taken that is not for this worker any more, nor by one that is 
   await cut.clock.advance(CUT_OFF_AFTER_MS + 1)
   await expect(cut.way.take('agent/a', () => true)).rejects.toMatchObject({ _tag: 'Fenced' })
   expect(cut.released).toEqual(['2.1'])
+})
+
+test('What a worker had is lost to it as soon as its lease is over, also if a heartbeat is answered before it notices', async () => {
+  const clock = virtualClock()
+  const own = new OwnLease(0)
+  const answers: (() => void)[] = []
+  const losses: number[] = []
+  const given: string[] = []
+  let found = [{ stream: 'agent/a', token: '1.1' }]
+  const presence = new Presence({
+    ...{ me: { name: 'one', epoch: 1 }, own, others: new OtherLeases(), clock },
+    members: {
+      async beat() {
+        await new Promise<void>((resolve) => answers.push(resolve))
+        return { isReplaced: false, isDraining: false, lost: [] }
+      },
+      others: async () => [],
+      ended: async () => {},
+      strays: async () => found,
+    },
+    log: { tokens: new Map([['agent/b', '1.2']]), release: async (stream) => void given.push(stream) },
+    here: [{ lose: async () => void losses.push(clock.monotonic()), loseStreams: async () => {} }],
+    told: () => ({ agents: 1, waiting: {} }),
+    onReplaced: async () => {},
+    onDrain() {},
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
+  })
+  const answer = async () => {
+    answers.pop()?.()
+    await clock.advance(0)
+  }
+  await answer()
+  await clock.advance(CUT_OFF_AFTER_MS)
+  expect([losses, presence.isCutOff, presence.unheardMs]).toEqual([[], false, CUT_OFF_AFTER_MS])
+  // What was begun on a machine that is busy, or in a process that was frozen.
+  await clock.fireNext()
+  expect(presence.isCutOff).toBe(true)
+  expect(losses.length).toBeGreaterThan(0)
+  losses.splice(0)
+  await answer()
+  expect(losses.length).toBe(1)
+  await clock.advance(1000)
+  await answer()
+  expect(presence.isCutOff).toBe(false)
+  // The same claim, twice: none that is on its way.
+  expect(given).toEqual(['agent/a'])
+  found = [{ stream: 'agent/b', token: '1.2' }]
+  await clock.advance(30_000)
+  expect(given).toEqual(['agent/a'])
+  const stopped = presence.stop()
+  await answer()
+  await clock.advance(1000)
+  await stopped
 })
 
 test('The end of a worker is seen at its lifeline, once for all; not that a connection broke, nor that another worker is there', async () => {
