@@ -23,7 +23,7 @@ import { hostLogger, type Logger } from '../logger.ts'
 import { packageVersion } from '../owner/version.ts'
 import type { ClusterPlacement, RunPlacement } from '../patterns/runs/run.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
-import { postgresStore } from '../store/postgres/store.ts'
+import { openPostgresStore } from '../store/postgres/store.ts'
 import { ClusterClient, clusterPlacement } from './client.ts'
 import { engineLayer } from './engine.ts'
 import { agentEntity, engineTransport, runEntity } from './entity.ts'
@@ -87,7 +87,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
   const ownStore = await (async () => {
     await members.checkProtocol()
     await members.checkClock(systemClock)
-    return postgresStore(database, { access: 'shared', logger })
+    return openPostgresStore(database, { access: 'shared', logger })
   })().catch(async (error) => {
     await members.close()
     throw error

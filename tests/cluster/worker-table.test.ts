@@ -8,7 +8,7 @@ import { CLUSTER_PROTOCOL, WorkerTable } from '../../src/cluster/worker-table.ts
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { serverAddress } from '../../src/store/postgres/database.ts'
 import { databaseFindings } from '../../src/store/postgres/diagnosis.ts'
-import { postgresStore } from '../../src/store/postgres/store.ts'
+import { openPostgresStore, postgresStore } from '../../src/store/postgres/store.ts'
 import { commandLine } from '../cli/command.ts'
 import { hasPostgres, newDatabase, query } from '../postgres/database.ts'
 import { counted } from '../store/store-kit.ts'
@@ -136,8 +136,8 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
 
   test('take what another one has only once that has left, given it back or ended; one that is known to have ended by its claim', async () => {
     const url = await newDatabase()
-    await using one = await postgresStore(url, { access: 'shared' })
-    await using two = await postgresStore(url, { access: 'shared' })
+    await using one = await openPostgresStore(url, { access: 'shared' })
+    await using two = await openPostgresStore(url, { access: 'shared' })
     await using table = await WorkerTable.at(url)
     await table.join({ name: 'one', address: '127.0.0.1:1', epoch: one.epoch })
     const first = await one.claimAfter('agent/a')

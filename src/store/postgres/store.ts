@@ -58,7 +58,12 @@ export interface PostgresStore extends ChainedStore {
  * await using store = await postgresStore('postgresql://localhost/agents')
  * await using orchestrator = await Orchestrator.open({ store })
  */
-export async function postgresStore(url: string, options: PostgresStoreOptions = {}): Promise<PostgresStore> {
+export function postgresStore(url: string, options: PostgresStoreOptions = {}): Promise<ChainedStore> {
+  return openPostgresStore(url, options)
+}
+
+/** The same, as a worker of a cluster has it. */
+export async function openPostgresStore(url: string, options: PostgresStoreOptions): Promise<PostgresStore> {
   checkArgument('The options of postgresStore', options, 'an object')
   const { access = 'exclusive', clock = systemClock, maxRecordBytes = DEFAULT_MAX_RECORD_BYTES } = options
   const database = await PostgresDatabase.at(url, options)
