@@ -28,7 +28,7 @@ const next = fc.record({
   back: short,
   isAnswered: fc.constant(true),
 })
-type Asking = typeof prompt extends fc.Arbitrary<infer T> ? T : never
+type Asking = typeof late extends fc.Arbitrary<infer T> ? T : never
 
 /** All goes well for a while, then nothing has to. */
 const beatings = fc
@@ -49,10 +49,7 @@ interface Question {
   readonly answered: number
 }
 
-function questions(
-  from: number,
-  asked: readonly (typeof asking extends fc.Arbitrary<infer T> ? T : never)[],
-) {
+function questions(from: number, asked: readonly Asking[]) {
   let sent = from
   return asked.map(({ pause, there, back, isAnswered }): Question => {
     sent += pause
