@@ -87,7 +87,8 @@ const FORGOTTEN_AFTER_MS = CUT_OFF_AFTER_MS
 export const CLUSTER_PROTOCOL = 4
 /** One whose process is said to be gone is heard of no more. */
 const GONE_AFTER_MS = 2000
-const KNOWN_ANSWER_MS = 2500
+/** What is asked beside the heartbeats, on the same connection: it must not keep these waiting. */
+const BESIDE_MS = 2500
 /** The rows of workers that were killed. */
 const KEPT_FOR = '1 day'
 /** Of a row: something else with each heartbeat. */
@@ -294,7 +295,7 @@ export class WorkerTable {
         'addresses',
         `select address from ${this.#table}`,
         [],
-        KNOWN_ANSWER_MS,
+        BESIDE_MS,
       )
       return new Set(rows.map(({ address }) => address))
     } catch {
@@ -304,14 +305,13 @@ export class WorkerTable {
 
   /** Those that may be at work, but for one. */
   async others(epoch: number): Promise<readonly OtherWorker[]> {
-    const rows = await this.#database.rows<OtherWorker>(
+    return this.#database.rows<OtherWorker>(
       'others',
       `select name as worker, address, epoch::int, lifeline, ${BEAT} as beat from ${this.#table}
        where epoch <> $1 and seen > now() - interval '${SURELY_OVER}'`,
       [epoch],
-      CUT_OFF_AFTER_MS / 2,
+      BESIDE_MS,
     )
-    return rows
   }
 
   /** The process of a worker is gone: others take what it has. Does nothing as long as it is heard of. */
@@ -320,6 +320,7 @@ export class WorkerTable {
       'ended',
       `delete from ${this.#table} where epoch = $1 and seen < now() - interval '${GONE_AFTER_MS} ms'`,
       [epoch],
+      BESIDE_MS,
     )
   }
 
@@ -330,6 +331,7 @@ export class WorkerTable {
       `select stream, token from ${this.#database.schema}.claims
        where split_part(token, '.', 1) = $1::text and token <> all ($2::text[])`,
       [epoch, [...tokens]],
+      BESIDE_MS,
     )
   }
 

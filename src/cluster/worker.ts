@@ -114,7 +114,9 @@ export async function openClusterWorker<System extends ClosableSystem>(
   let system: System
   let groups: ReadonlyMap<string, string>
   try {
-    line = await lifeline(me.epoch, listen.host, advertise.host)
+    line = await lifeline(me.epoch, listen.host, advertise.host).catch((error) => {
+      throw listenError('listen', error, addressText(listen))
+    })
     const about = { release, labels, address: addressText(advertise), lifeline: line.address }
     own.answered(await join(members, { ...me, ...about }, others, logger))
     groups = await members.groupsServed(labels)
