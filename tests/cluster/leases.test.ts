@@ -190,13 +190,14 @@ test('What a worker had is lost to it as soon as its lease is over, also if a he
   const answers: (() => void)[] = []
   const losses: number[] = []
   const given: string[] = []
+  let isReplaced = false
   let found = [{ stream: 'agent/a', token: '1.1' }]
   const presence = new Presence({
     ...{ me: { name: 'one', epoch: 1 }, own, others: new OtherLeases(), clock },
     members: {
       async beat() {
         await new Promise<void>((resolve) => answers.push(resolve))
-        return { isReplaced: false, isDraining: false, lost: [] }
+        return { isReplaced, isDraining: false, lost: [] }
       },
       others: async () => [],
       ended: async () => {},
@@ -231,6 +232,15 @@ test('What a worker had is lost to it as soon as its lease is over, also if a he
   found = [{ stream: 'agent/b', token: '1.2' }]
   await clock.advance(30_000)
   expect(given).toEqual(['agent/a'])
+  // Others have taken it for ended: it begins nothing more, whatever it hears.
+  isReplaced = true
+  losses.splice(0)
+  await answer()
+  expect([losses.length > 0, presence.isCutOff]).toEqual([true, true])
+  isReplaced = false
+  await clock.advance(1000)
+  await answer()
+  expect(presence.isCutOff).toBe(true)
   const stopped = presence.stop()
   await answer()
   await clock.advance(1000)

@@ -23,6 +23,7 @@ export const LEASE_MS = CUT_OFF_AFTER_MS + ENDED_WITHIN_MS
 /** What a worker may begin, by its own heartbeats. Times are in ms of a steady clock. */
 export class OwnLease {
   #sentAt: number
+  #isOver = false
 
   /** @param sentAt When it first said that it lives. */
   constructor(sentAt: number) {
@@ -39,9 +40,14 @@ export class OwnLease {
     return now - this.#sentAt
   }
 
+  /** The others have taken it for ended: it begins nothing more. */
+  end(): void {
+    this.#isOver = true
+  }
+
   /** Until when it may begin something, by what was heard so far. */
   get expiresAt(): number {
-    return this.#sentAt + CUT_OFF_AFTER_MS
+    return this.#isOver ? Number.NEGATIVE_INFINITY : this.#sentAt + CUT_OFF_AFTER_MS
   }
 
   isCutOff(now: number): boolean {

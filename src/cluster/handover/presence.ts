@@ -88,6 +88,7 @@ export class Presence {
     const asked = new Map(log.tokens)
     const { agents, waiting } = told()
     const { isReplaced, isDraining, lost } = await members.beat(me, agents, asked, waiting)
+    if (isReplaced) own.end()
     // An answer that comes too late brings nothing back: others may have counted to the end meanwhile.
     this.#loseIfCutOff()
     own.answered(askedAt)
