@@ -5,10 +5,10 @@ import type { Logger } from '../logger.ts'
 import type { ClusterPlacement } from '../patterns/runs/run.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { postgresStore } from '../store/postgres/store.ts'
-import { executionOf, withClaims } from './claims.ts'
 import { ClusterClient, clusterPlacement } from './client.ts'
 import { engineLayer } from './engine.ts'
 import { engineTransport } from './entity.ts'
+import { executionOf, withClaims } from './handover/claims.ts'
 import { Addresses } from './labels/addresses.ts'
 import type { ClusterOptions } from './options.ts'
 import { clusterRuns } from './runs.ts'
@@ -35,7 +35,7 @@ export async function joinCluster(
     await engineLayer({
       ...{ database, drainMs: 0, logger },
       whenEmpty: async () => {},
-      gone: () => members.gone(),
+      known: () => members.addresses(),
     }),
   )
   const client = new ClusterClient(engineTransport(runtime), new Addresses({ store, members, logger }))

@@ -20,10 +20,10 @@ import * as Redacted from 'effect/Redacted'
 import { defined } from '../events/json.ts'
 import type { Logger as HostLogger } from '../logger.ts'
 import { serverAddress } from '../store/postgres/database.ts'
+import { CUT_OFF_AFTER_MS } from './handover/lease.ts'
 import { GROUPS } from './labels/groups.ts'
 import type { Address } from './options.ts'
 import { type Beyond, carefulStorage } from './runner-storage.ts'
-import { CUT_OFF_AFTER_MS } from './worker-table.ts'
 
 export interface EngineOptions extends Beyond {
   readonly database: string

@@ -39,7 +39,10 @@ export interface WorkerOptions extends ClusterOptions {
    * not live here. Default: none.
    */
   readonly labels?: readonly string[]
-  /** Runs the calls. Default: the `claude` command. */
+  /**
+   * Runs the calls. It has to end a call within 10 s when that is not wanted any more: `graceMs` of `claudeCli` is to stay below
+   * that. Default: the `claude` command.
+   */
   readonly runner?: AgentRunner
   /** How long an agent that moves away may take to end its work, in ms. Default: 15 minutes. */
   readonly drainMs?: number

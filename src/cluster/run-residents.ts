@@ -5,9 +5,9 @@ import type { InterruptRequest } from '../owner/commands.ts'
 import { type OwnedSystem, OwnerCommands } from '../owner/served-commands.ts'
 import { errorLine } from '../owner/wire.ts'
 import type { StepEvent } from '../patterns/runs/step-event.ts'
-import { ClaimedHere } from './claimed-here.ts'
-import { type ClaimedLog, executionOf } from './claims.ts'
 import type { WorkerDuties } from './duties.ts'
+import { ClaimedHere } from './handover/claimed-here.ts'
+import { type ClaimedLog, executionOf } from './handover/claims.ts'
 import type { EntityCommand, EntityRun } from './requests.ts'
 
 export interface RunningSystem extends OwnedSystem {

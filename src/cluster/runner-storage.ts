@@ -9,8 +9,8 @@ type Storage = RunnerStorage.RunnerStorage['Service']
 export interface Beyond {
   /** Resolves when nothing of a shard, or of any, is in this process. */
   readonly whenEmpty: (shard?: string) => Promise<unknown>
-  /** The addresses of workers whose processes have ended. Never rejects. */
-  readonly gone: () => Promise<ReadonlySet<string>>
+  /** The addresses of the workers that have not left, as far as is known; undefined if nothing is. Never rejects. */
+  readonly known: () => Promise<ReadonlySet<string> | undefined>
 }
 
 /**
@@ -19,18 +19,19 @@ export interface Beyond {
  * - It lets go of many shards at once, over one connection, and gives that up, with all of its locks, if one of them takes too
  *   long. One after the other, each has its time.
  * - It finds out that a worker is gone by asking it for some seconds, from one of the workers. If that was the one, it takes
- *   as long as a lock lasts.
+ *   as long as a lock lasts. The other workers know it at once.
  */
-export function carefulStorage(storage: Storage, { whenEmpty, gone }: Beyond): Storage {
+export function carefulStorage(storage: Storage, { whenEmpty, known }: Beyond): Storage {
   const oneAtATime = Semaphore.makeUnsafe(1).withPermits(1)
   const emptyOf = (shard?: string) => Effect.promise(() => whenEmpty(shard))
   return {
     ...storage,
     getRunners: Effect.flatMap(storage.getRunners, (runners) =>
-      Effect.map(Effect.promise(gone), (addresses) =>
+      // Asked after that: a worker says that it lives before the engine knows of it.
+      Effect.map(Effect.promise(known), (addresses) =>
         runners.map(
           ([runner, isHealthy]) =>
-            [runner, isHealthy && !addresses.has(addressText(runner.address))] as const,
+            [runner, isHealthy && (addresses?.has(addressText(runner.address)) ?? true)] as const,
         ),
       ),
     ),

@@ -1,15 +1,16 @@
 /** The workers of a cluster, in a table of its database: each says every second that it lives, and hears what is asked of it. */
-import { connect } from 'node:net'
 import { agentIdOf, requiredLabels } from '../actors/agent/list.ts'
-import { type Clock, steadyTime, systemClock } from '../clock.ts'
-import { ClusterProtocolMismatch, WorkerNameTaken, WorkerNotFound } from '../events/errors/owner.ts'
+import type { Clock } from '../clock.ts'
+import { ClusterProtocolMismatch, WorkerNotFound } from '../events/errors/owner.ts'
 import { codeOf } from '../events/errors/phrases.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { nearestName } from '../events/nearest-name.ts'
 import type { RunDriver, WaitingReason } from '../patterns/runs/options.ts'
 import { clockSkew, LARGEST_SKEW_MS, skewText } from '../store/postgres/clock-skew.ts'
 import { PostgresDatabase } from '../store/postgres/database.ts'
-import { isConnected } from '../store/postgres/session.ts'
+import { SURELY_OVER } from '../store/postgres/schema.ts'
+import { CUT_OFF_AFTER_MS } from './handover/lease.ts'
+import type { Watched } from './handover/lifeline.ts'
 import {
   EVERYWHERE,
   groupName,
@@ -19,7 +20,6 @@ import {
   MOST_GROUPS,
   servedSets,
 } from './labels/groups.ts'
-import { addressFrom } from './options.ts'
 
 /** A worker, as `cluster workers` lists it. */
 export interface WorkerRow {
@@ -48,6 +48,23 @@ export interface UnplacedAgent {
   readonly requires: readonly string[]
 }
 
+/** A worker that begins. */
+export interface NewWorker {
+  readonly name: string
+  readonly address: string
+  /** The number of its writer, which no other one ever had. */
+  readonly epoch: number
+  readonly lifeline?: string
+  readonly release?: string
+  readonly labels?: readonly string[]
+}
+
+/** A claim that its worker does not know of. */
+export interface Stray {
+  readonly stream: string
+  readonly token: string
+}
+
 export interface Heartbeat {
   /** Whether another worker has its name, because this one was not heard of for long. */
   readonly isReplaced: boolean
@@ -56,22 +73,26 @@ export interface Heartbeat {
   readonly lost: readonly string[]
 }
 
-/**
- * A worker that has heard nothing from the database for so long ends its calls. Before that, it has given up a connection on
- * which no answer comes, and has tried another one.
- */
-export const CUT_OFF_AFTER_MS = 15_000
+/** Another worker, as it is seen while it may be at work. */
+export interface OtherWorker extends Watched {
+  readonly worker: string
+  readonly address: string
+  /** Another one with each heartbeat. */
+  readonly beat: string
+}
+
 /** One that was not heard of for so long is none any more. */
 const FORGOTTEN_AFTER_MS = CUT_OFF_AFTER_MS
 /** What processes of a cluster say to each other: those of other numbers are no cluster with this one. */
-export const CLUSTER_PROTOCOL = 3
-/** One whose connections have ended is gone if it was not heard of for so long: they may only have been cut. */
+export const CLUSTER_PROTOCOL = 4
+/** One whose process is said to be gone is heard of no more. */
 const GONE_AFTER_MS = 2000
-/** After a restart or a failover, others may not have found the database yet. */
-const STEADY_MS = 5000
-const GONE_ANSWER_MS = 2500
+/** What is asked beside the heartbeats, on the same connection: it must not keep these waiting. */
+const BESIDE_MS = 2500
 /** The rows of workers that were killed. */
 const KEPT_FOR = '1 day'
+/** Of a row: something else with each heartbeat. */
+const BEAT = 'extract(epoch from seen)::text'
 const IS_THERE = `seen > now() - interval '${FORGOTTEN_AFTER_MS} ms'`
 /** A heartbeat is not repeated: the next one follows. */
 const PATIENCE_MS = 1
@@ -83,13 +104,9 @@ const UNDEFINED_COLUMN = '42703'
 /** The tables are of a release that had none of this. */
 const NOT_MADE: ReadonlySet<string | undefined> = new Set([UNDEFINED_TABLE, UNDEFINED_COLUMN])
 
-const NONE: ReadonlySet<string> = new Set()
-
 export class WorkerTable {
   readonly #database: PostgresDatabase
   readonly #table: string
-  /** Since when the database has answered each time, in ms; undefined if it did not the last time. */
-  #steadySince: number | undefined
 
   private constructor(database: PostgresDatabase) {
     this.#database = database
@@ -271,55 +288,83 @@ export class WorkerTable {
     return groups
   }
 
-  /**
-   * The addresses of workers whose processes have ended. None as long as it is not certain, and never the own one: a worker
-   * knows that it lives. One that is only cut off from the database still listens, and may be at work for a while.
-   */
-  async gone(own?: string, clock: Clock = systemClock): Promise<ReadonlySet<string>> {
-    const askedAt = steadyTime(clock)
+  /** The addresses of those that have not left, nor are known to have ended; undefined if the database does not answer. */
+  async addresses(): Promise<ReadonlySet<string> | undefined> {
     try {
       const rows = await this.#database.rows<{ address: string }>(
-        'gone',
-        `select address from ${this.#table} group by address
-         having bool_and(seen < now() - interval '${GONE_AFTER_MS} ms' and not ${isConnected('epoch')})
-           and pg_postmaster_start_time() < now() - interval '${STEADY_MS} ms'`,
-        [this.#database.schema],
-        GONE_ANSWER_MS,
+        'addresses',
+        `select address from ${this.#table}`,
+        [],
+        BESIDE_MS,
       )
-      this.#steadySince ??= askedAt
-      if (askedAt - this.#steadySince < STEADY_MS) return NONE
-      const others = rows.map(({ address }) => address).filter((address) => address !== own)
-      const areLeft = await Promise.all(others.map(isLeft))
-      return new Set(others.filter((_, at) => areLeft[at]))
+      return new Set(rows.map(({ address }) => address))
     } catch {
-      this.#steadySince = undefined
-      return NONE
+      return undefined
     }
   }
 
-  /** @throws WorkerNameTaken */
+  /** Those that may be at work, but for one. */
+  async others(epoch: number): Promise<readonly OtherWorker[]> {
+    return this.#database.rows<OtherWorker>(
+      'others',
+      `select name as worker, address, epoch::int, lifeline, ${BEAT} as beat from ${this.#table}
+       where epoch <> $1 and seen > now() - interval '${SURELY_OVER}'`,
+      [epoch],
+      BESIDE_MS,
+    )
+  }
+
+  /** The process of a worker is gone: others take what it has. Does nothing as long as it is heard of. */
+  async ended(epoch: number): Promise<void> {
+    await this.#database.rows(
+      'ended',
+      `delete from ${this.#table} where epoch = $1 and seen < now() - interval '${GONE_AFTER_MS} ms'`,
+      [epoch],
+      BESIDE_MS,
+    )
+  }
+
+  /** What is claimed by a worker without its knowledge: it gave it back, and the database did not hear or keep that. */
+  async strays(epoch: number, tokens: Iterable<string>): Promise<readonly Stray[]> {
+    return this.#database.rows<Stray>(
+      'strays',
+      `select stream, token from ${this.#database.schema}.claims
+       where split_part(token, '.', 1) = $1::text and token <> all ($2::text[])`,
+      [epoch, [...tokens]],
+      BESIDE_MS,
+    )
+  }
+
+  /**
+   * Says that a worker lives. false if another one has its name that may be at work.
+   *
+   * @param over That one, once it has ended all that it did.
+   */
   async join(
-    name: string,
-    address: string,
-    epoch: number,
-    { release = '', labels = [] }: { readonly release?: string; readonly labels?: readonly string[] } = {},
-  ): Promise<void> {
+    { name, address, epoch, lifeline = '', release = '', labels = [] }: NewWorker,
+    over?: Pick<OtherWorker, 'epoch' | 'beat'>,
+  ): Promise<boolean> {
     const [row] = await this.#database.rows(
       'join',
-      `insert into ${this.#table} as old (name, address, epoch, protocol, release, labels) values ($1, $2, $3, $4, $5, $6)
+      `insert into ${this.#table} as old (name, address, epoch, protocol, release, labels, lifeline)
+         values ($1, $2, $3, $4, $5, $6, $7)
        on conflict (name) do update set address = excluded.address, epoch = excluded.epoch, since = now(), seen = now(),
-         protocol = excluded.protocol, release = excluded.release, labels = excluded.labels, agents = 0, draining = false, waiting = '{}'
-       where old.epoch = excluded.epoch or not old.${IS_THERE} returning name`,
-      [name, address, epoch, CLUSTER_PROTOCOL, release, labelKey(labels)],
+         protocol = excluded.protocol, release = excluded.release, labels = excluded.labels, lifeline = excluded.lifeline,
+         agents = 0, draining = false, waiting = '{}'
+       where old.epoch = excluded.epoch or old.seen < now() - interval '${SURELY_OVER}'
+         or old.epoch = $8::bigint and extract(epoch from old.seen)::text = $9
+       returning name`,
+      [
+        ...[name, address, epoch, CLUSTER_PROTOCOL, release, labelKey(labels), lifeline],
+        ...[over?.epoch ?? null, over?.beat ?? null],
+      ],
     )
     // Without a name of its own, a worker is called by its port: each that was killed would leave a row.
     await this.#database.rows(
       'forget',
       `delete from ${this.#table} where seen < now() - interval '${KEPT_FOR}'`,
     )
-    if (row) return
-    const other = (await this.list()).find(({ worker }) => worker === name)
-    throw new WorkerNameTaken({ worker: name, address: other?.address ?? address })
+    return row !== undefined
   }
 
   /**
@@ -391,18 +436,3 @@ export class WorkerTable {
     return this.close()
   }
 }
-
-const CONNECTED_WITHIN_MS = 1000
-
-/** Whether nothing listens at an address any more. What does not answer may be there. */
-const isLeft = (address: string): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(addressFrom('address', address))
-    const end = (is: boolean) => {
-      socket.destroy()
-      resolve(is)
-    }
-    socket.setTimeout(CONNECTED_WITHIN_MS, () => end(false))
-    socket.once('connect', () => end(false))
-    socket.once('error', (error) => end(codeOf(error) === 'ECONNREFUSED'))
-  })

@@ -1,7 +1,4 @@
-/**
- * A worker: a process of the cluster in which agents live. Once a second it says that it lives, and hears which of its
- * agents something else has claimed; those, or all if it cannot ask for long, end at once.
- */
+/** A worker: a process of the cluster in which agents live. This is how its parts are put together, and how it begins and ends. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { EntityId } from 'effect/cluster'
@@ -11,11 +8,8 @@ import * as Effect from 'effect/Effect'
 import * as Layer from 'effect/Layer'
 import * as ManagedRuntime from 'effect/ManagedRuntime'
 import * as Stream from 'effect/Stream'
-import { requiredLabels } from '../actors/agent/list.ts'
 import type { Residency } from '../actors/agent/moving/moving.ts'
 import type { Placement } from '../actors/agent/moving/placement.ts'
-import { foldStream } from '../actors/engine/history.ts'
-import { UnreadableStreams } from '../actors/engine/unreadable.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { pause, steadyTime, systemClock } from '../clock.ts'
 import { WorkerNameTaken } from '../events/errors/owner.ts'
@@ -27,19 +21,20 @@ import { checkLabels } from '../events/options/labels.ts'
 import type { Limits } from '../events/options/limits.ts'
 import { hostLogger, type Logger } from '../logger.ts'
 import { packageVersion } from '../owner/version.ts'
-import { runKind } from '../patterns/runs/machine.ts'
-import { portable } from '../patterns/runs/options.ts'
 import type { ClusterPlacement, RunPlacement } from '../patterns/runs/run.ts'
-import type { EventStore } from '../store/event-store.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
-import { postgresStore } from '../store/postgres/store.ts'
-import { withClaims } from './claims.ts'
+import { openPostgresStore } from '../store/postgres/store.ts'
 import { ClusterClient, clusterPlacement } from './client.ts'
 import { engineLayer } from './engine.ts'
 import { agentEntity, engineTransport, runEntity } from './entity.ts'
+import { withClaims } from './handover/claims.ts'
+import { OtherLeases, OwnLease } from './handover/lease.ts'
+import { leased } from './handover/leased.ts'
+import { lifeline } from './handover/lifeline.ts'
+import { BEAT_MS, Presence } from './handover/presence.ts'
 import { serveHealth } from './health.ts'
 import { Addresses, requiredOf } from './labels/addresses.ts'
-import { addressIn, groupPlace, labelKey } from './labels/groups.ts'
+import { groupPlace, labelKey } from './labels/groups.ts'
 import {
   addressFrom,
   addressText,
@@ -51,7 +46,8 @@ import {
 import { type LabelPlaces, Residents, type WorkerSystem } from './residents.ts'
 import { type RunningSystem, RunResidents } from './run-residents.ts'
 import { clusterRuns, noDrivers } from './runs.ts'
-import { CUT_OFF_AFTER_MS, WorkerTable } from './worker-table.ts'
+import { Waking } from './waking.ts'
+import { type NewWorker, type OtherWorker, WorkerTable } from './worker-table.ts'
 
 interface ClosableSystem extends WorkerSystem, Omit<RunningSystem, 'agent'> {
   readonly failed: Promise<Error>
@@ -74,12 +70,8 @@ interface WorkerClass<System> {
 }
 
 const DRAIN_MS = 15 * 60_000
-/** How often a worker says that it lives, and looks for agents of its own that have work and no caller. */
-const BEAT_MS = 1000
-/** How often it is tried to build the workflow of a run that waits. */
-const LOOKED_AT_AGAIN_MS = 60_000
-/** One that was killed keeps its name for a while. */
-const NAME_TRIES = 20
+/** One that was killed keeps its name until it is certain that it has ended. */
+const NAME_TRIES = 40
 
 /** @throws InvalidInputError, InvalidIdError, WorkerNameTaken, and what opening the store and the base directory can throw */
 export async function openClusterWorker<System extends ClosableSystem>(
@@ -92,28 +84,41 @@ export async function openClusterWorker<System extends ClosableSystem>(
   const labels = checkLabels('labels', options.labels ?? [])
   const healthAt = options.health === undefined ? undefined : addressFrom('health', options.health)
   const members = await WorkerTable.at(database)
-  const log = await (async () => {
+  const ownStore = await (async () => {
     await members.checkProtocol()
     await members.checkClock(systemClock)
-    return withClaims(await postgresStore(database, { access: 'shared', logger }))
+    return openPostgresStore(database, { access: 'shared', logger })
   })().catch(async (error) => {
     await members.close()
     throw error
   })
+  const own = new OwnLease(steadyTime(systemClock))
+  const others = new OtherLeases()
+  const log = withClaims(ownStore, leased({ store: ownStore, own, others, clock: systemClock, logger }))
   const { store } = log
   const me = { name, epoch: store.epoch }
   const release = packageVersion()
-  const cleanUp = async () => {
+  let line: Awaited<ReturnType<typeof lifeline>> | undefined
+  /** Says that this worker has ended: others take what it had, so nothing of it runs any more. */
+  const leave = async () => {
     await members.leave(name, me.epoch).catch(() => {})
     await members.close()
+    await line?.[Symbol.asyncDispose]()
+  }
+  const cleanUp = async () => {
     await store[Symbol.asyncDispose]()
+    await leave()
   }
   let placement: Placement | undefined
   let runPlacement: RunPlacement | undefined
   let system: System
   let groups: ReadonlyMap<string, string>
   try {
-    await join(members, { ...me, release, labels }, addressText(advertise))
+    line = await lifeline(me.epoch, listen.host, advertise.host).catch((error) => {
+      throw listenError('listen', error, addressText(listen))
+    })
+    const about = { release, labels, address: addressText(advertise), lifeline: line.address }
+    own.answered(await join(members, { ...me, ...about }, others, logger))
     groups = await members.groupsServed(labels)
     const { baseDir, runner, maxAgents, limits, agentDefaults, sharedDir = false } = options
     system = await type.open({
@@ -193,7 +198,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
           here.without((id) => shard === undefined || String(shardOf(id)) === shard),
         ),
       ),
-    gone: () => members.gone(addressText(advertise)),
+    known: () => members.addresses(),
   })
   const runtime = ManagedRuntime.make(entities.pipe(Layer.provideMerge(engine)))
   const sharding = await runtime
@@ -223,104 +228,35 @@ export async function openClusterWorker<System extends ClosableSystem>(
     end = resolve
   })
   void system.failed.then(end, () => {})
-  let heardAt = steadyTime(systemClock)
   let isClosing = false
   let draining = false
-  const isCutOff = () => steadyTime(systemClock) - heardAt > CUT_OFF_AFTER_MS
   const warn = (what: string) => (error: unknown) => logger.warn({ error }, what)
-
-  /**
-   * Others may have the agents soon. It also is the first that happens in a process that was frozen. One whose end takes long
-   * holds up none of the others.
-   */
-  const stopWatching = every(BEAT_MS, async () => {
-    if (isCutOff())
-      void Promise.all([residents.lose(), runs.lose()]).catch(
-        warn('the work of agents that were lost could not be ended'),
-      )
-  })
-  /** Nothing in it waits for anything but the answer: one agent that ends slowly would look like a database that is silent. */
-  const beat = async () => {
-    const askedAt = steadyTime(systemClock)
-    const asked = new Map(log.tokens)
-    const { isReplaced, isDraining, lost } = await members.beat(me, residents.size, asked, runs.waiting)
-    heardAt = askedAt
-    if (isReplaced) end(await replaced(members, name))
-    if (isDraining) {
+  const presence = new Presence({
+    ...{ me, members, log, own, others, logger, clock: systemClock },
+    here: [residents, runs],
+    told: () => ({ agents: residents.size, waiting: runs.waiting }),
+    onReplaced: async () => end(await replaced(members, name)),
+    onDrain() {
       draining = true
       end(null)
-    }
-    // What was claimed here once more meanwhile is not lost.
-    const isLost = (stream: string) => log.tokens.get(stream) === asked.get(stream)
-    for (const here of [residents, runs])
-      void here.loseStreams(lost.filter(isLost)).catch(warn('the work of what was lost could not be ended'))
-  }
-  const unreadable = new UnreadableStreams(logger)
-  /** The requests that keep what has work here, by stream. */
-  const kept = new Set<string>()
-  const keep = (stream: string, request: () => Promise<unknown>) => {
-    if (kept.has(stream)) return
-    kept.add(stream)
-    void request()
-      .catch(() => {})
-      .finally(() => kept.delete(stream))
-  }
-  /** The runs that only the program that has started them can execute, and those that wait: when to look at each again. */
-  const left = new Map<string, number>()
-  const lookLater = (run: string) => left.set(run, steadyTime(systemClock) + LOOKED_AT_AGAIN_MS)
-  const drive = async (run: string) => {
-    await client.runCommand(run, 'drive', [])
-    if (Object.hasOwn(runs.waiting, run)) lookLater(run)
-  }
-  /** The engine says that they are here, and nothing else has had them for long. */
-  const regain = () =>
-    Promise.all([residents, runs].map((here) => here.regain(CUT_OFF_AFTER_MS))).catch(
-      warn('what was lost here could not be claimed again'),
-    )
-  const wake = async () => {
-    // One of them may have to wait for another worker.
-    keep('regain', regain)
-    for await (const { stream, version, summary } of store.streams({ prefix: 'agent/', open: true })) {
-      const id = idIn(stream)
-      if (isClosing) return
-      const { now: requires = [] } = requiredLabels(summary) ?? {}
-      const group = groupOf(requires)
-      if (group !== undefined && isMine(addressIn(group, id)))
-        keep(`${group} ${stream}`, () =>
-          unreadable.unless({ stream, version }, () => client.command(id, 'start', [], requires)),
-        )
-    }
-    for await (const { stream, version } of store.streams({ prefix: 'run/', open: true })) {
-      const id = idIn(stream)
-      if (isClosing) return
-      if (!isMine(id) || (left.get(id) ?? 0) > steadyTime(systemClock)) continue
-      await unreadable.unless({ stream, version }, async () => {
-        if (await isOfItsProgram(store, stream)) lookLater(id)
-        else keep(stream, () => drive(id))
-      })
-    }
-    if (!isClosing) await system.duties.tendSchedules(isMine)
-    if (!isClosing) await system.duties.tendTopics(isMine)
-  }
-  const stopBeating = every(BEAT_MS, () => beat().catch(warn('the worker could not say that it lives')))
-  // What hangs in there must not keep the worker from saying that it lives.
-  const stopWaking = every(BEAT_MS, async () => {
-    if (!isClosing) await wake().catch(warn('agents with work could not be looked for'))
+    },
   })
+  const { duties } = system
+  const waking = new Waking({ store, client, residents, runs, duties, groupOf, isMine, logger })
 
   let health: Awaited<ReturnType<typeof serveHealth>> | undefined
   let closing: Promise<void> | undefined
   const close = async () => {
     isClosing = true
     end(null)
-    await system.duties.tendSchedules(() => false).catch(() => {})
+    waking.end()
+    await duties.tendSchedules(() => false).catch(() => {})
     client.close()
     await runtime.dispose()
-    stopWatching()
-    await Promise.all([stopBeating(), stopWaking()])
-    await members.leave(name, me.epoch).catch(() => {})
-    await members.close()
+    await waking.stop()
     await system.close()
+    await presence.stop()
+    await leave()
     await health?.[Symbol.asyncDispose]()
   }
   if (healthAt)
@@ -328,8 +264,8 @@ export async function openClusterWorker<System extends ClosableSystem>(
       health = await serveHealth(healthAt, () => ({
         ...{ worker: name, release, agents: residents.size },
         draining: draining || isClosing,
-        cutOff: isCutOff(),
-        unheardMs: Math.round(steadyTime(systemClock) - heardAt),
+        cutOff: presence.isCutOff,
+        unheardMs: presence.unheardMs,
       }))
     } catch (error) {
       await close()
@@ -359,18 +295,10 @@ async function replaced(members: WorkerTable, worker: string): Promise<Error> {
   return new WorkerNameTaken({ worker, address: other?.address ?? 'another address' })
 }
 
-const idIn = (stream: string) => stream.slice(stream.indexOf('/') + 1)
-
 /** Throws while the worker is being opened. */
 function started(placement: RunPlacement | undefined): RunPlacement {
   if (placement) return placement
   throw new ClosedError({ what: 'cluster' })
-}
-
-/** Whether the workflow of a run is code, as of its last execution. */
-async function isOfItsProgram(store: EventStore, stream: string): Promise<boolean> {
-  const { context } = (await foldStream(runKind, store, stream)).snapshot
-  return portable(context.workflow) === null
 }
 
 async function addresses({
@@ -395,29 +323,24 @@ async function addresses({
   return { listen: own, advertise: advertise === undefined ? own : addressFrom('advertise', advertise) }
 }
 
-async function join(
-  members: WorkerTable,
-  {
-    name,
-    epoch,
-    ...about
-  }: {
-    readonly name: string
-    readonly epoch: number
-    readonly release: string
-    readonly labels: readonly string[]
-  },
-  address: string,
-) {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await members.join(name, address, epoch, about)
-    } catch (error) {
-      if (attempt === NAME_TRIES || !(error instanceof WorkerNameTaken)) throw error
-      await pause(systemClock, BEAT_MS)
-    }
+/** Resolves with when it was said that the worker lives. Throws WorkerNameTaken. */
+async function join(members: WorkerTable, worker: NewWorker, others: OtherLeases, logger: Logger) {
+  let other: OtherWorker | undefined
+  let over: OtherWorker | undefined
+  for (let attempt = 1; attempt <= NAME_TRIES; attempt++) {
+    const saidAt = steadyTime(systemClock)
+    if (await members.join(worker, over)) return saidAt
+    const askedAt = steadyTime(systemClock)
+    other = (await members.others(worker.epoch)).find((each) => each.worker === worker.name)
+    const asked = { askedAt, answeredAt: steadyTime(systemClock) }
+    over = other && others.observe(other.epoch, other.beat, asked) ? other : undefined
+    if (attempt === 1) logger.warn({ worker: worker.name, address: other?.address }, NAME_WAITS)
+    await pause(systemClock, BEAT_MS)
   }
+  throw new WorkerNameTaken({ worker: worker.name, address: other?.address ?? worker.address })
 }
+
+const NAME_WAITS = 'another worker has this name, so this one waits until that has left'
 
 async function freePort(host: string): Promise<number> {
   const server = createServer()
@@ -429,21 +352,6 @@ async function freePort(host: string): Promise<number> {
   const { port } = server.address() as AddressInfo
   server.close()
   return port
-}
-
-/** Does something again and again. Returns what ends that, and resolves once it is not being done any more. */
-function every(ms: number, work: () => Promise<void>): () => Promise<void> {
-  const ending = new AbortController()
-  const done = (async () => {
-    while (!ending.signal.aborted) {
-      await work()
-      await pause(systemClock, ms, ending.signal)
-    }
-  })()
-  return () => {
-    ending.abort()
-    return done
-  }
 }
 
 const lines = (values: AsyncGenerator<string>) =>

@@ -1,7 +1,7 @@
 /** What comes to life in a worker and leaves it, while the engine may have other plans. Nothing here needs several processes. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { withClaims } from '../../src/cluster/claims.ts'
+import { withClaims } from '../../src/cluster/handover/claims.ts'
 import { type LabelPlaces, Residents } from '../../src/cluster/residents.ts'
 import { RunResidents } from '../../src/cluster/run-residents.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
@@ -63,7 +63,7 @@ test('A claim that failed leaves nothing to wait for', async () => {
   await residents.without(() => true)
 })
 
-test('However an agent is built once more before its last life here has ended, it lives here as long as any is left, with its newest claim', async () => {
+test('However an agent is built once more before its last life here has ended, it lives here as long as any is left, with its newest claim, unless that was lost', async () => {
   const step = fc.constantFrom('enter', 'leave', 'lose', 'regain')
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), fc.array(step, { maxLength: 12 }), async (scheduler, steps) => {
@@ -99,7 +99,7 @@ test('However an agent is built once more before its last life here has ended, i
       await Promise.all(doing)
       const isHere = lives > 0
       const is = { isHere: residents.size === 1, works: residents.has('a'), token: tokens.get('agent/a') }
-      expect(is).toEqual({ isHere, works: isHere && !isLost, token: isHere ? newest : undefined })
+      expect(is).toEqual({ isHere, works: isHere && !isLost, token: isHere && !isLost ? newest : undefined })
       for (; lives > 0; lives--) await residents.leave('a')
       await residents.without(() => true)
       expect([residents.size, tokens.size]).toEqual([0, 0])

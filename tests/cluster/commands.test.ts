@@ -1,7 +1,7 @@
 /** What a client asks of an agent in a worker, on its way there. Nothing here needs several processes. */
 import { expect, test } from 'vitest'
-import { withClaims } from '../../src/cluster/claims.ts'
 import { clusterPlacement } from '../../src/cluster/client.ts'
+import { withClaims } from '../../src/cluster/handover/claims.ts'
 import { Residents } from '../../src/cluster/residents.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { everywhere } from './in-one-process.ts'

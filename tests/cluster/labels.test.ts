@@ -117,7 +117,7 @@ describe.skipIf(!hasPostgres)('Agents that require labels', { timeout: 240_000 }
     await cluster.client()
     await using table = await WorkerTable.at(cluster.url, 10_000)
     const joined = async (name: string, has: readonly string[]) => {
-      await table.join(name, '10.0.0.1:1', 1, { labels: has })
+      await table.join({ name, address: '10.0.0.1:1', epoch: 1, labels: has })
       return table.groupsServed(has)
     }
     const first = await joined('w1', ['gpu', 'eu'])

@@ -10,7 +10,7 @@ const turn = async () => {
 }
 
 /** Everything that asks waits until the test lets it go on. */
-function storageOf({ gone = [] as readonly string[] } = {}) {
+function storageOf(known?: ReadonlySet<string>) {
   const releases: { readonly shard: string; readonly done: () => void }[] = []
   const empty = new Map<string | undefined, () => void>()
   const waiting = (shard: string) =>
@@ -27,7 +27,7 @@ function storageOf({ gone = [] as readonly string[] } = {}) {
   }
   const storage = carefulStorage(inner as never, {
     whenEmpty: (shard) => new Promise<void>((resolve) => empty.set(shard, resolve)),
-    gone: async () => new Set(gone),
+    known: async () => known,
   })
   return { storage, releases, empty }
 }
@@ -65,7 +65,7 @@ test('Shards are let go of one after the other: none counts the time that others
 })
 
 test('A worker whose process has ended has no shards, whatever the engine knows of it', async () => {
-  const { storage } = storageOf({ gone: ['10.0.0.1:2', '10.0.0.1:9'] })
+  const { storage } = storageOf(new Set(['10.0.0.1:1', '10.0.0.1:3', '10.0.0.1:9']))
   const runners = await Effect.runPromise(storage.getRunners)
   expect(runners.map(([{ address }, isHealthy]) => [address.port, isHealthy])).toEqual([
     [1, true],

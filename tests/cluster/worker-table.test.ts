@@ -1,16 +1,14 @@
 /** The table of workers, and what a process is told that cannot be one. Nothing here needs the engine. */
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
-import { withClaims } from '../../src/cluster/claims.ts'
+import { withClaims } from '../../src/cluster/handover/claims.ts'
 import { addressFrom, addressText, isLoopback } from '../../src/cluster/options.ts'
 import { loaded, refuseOldNode } from '../../src/cluster/requirements.ts'
 import { CLUSTER_PROTOCOL, WorkerTable } from '../../src/cluster/worker-table.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { serverAddress } from '../../src/store/postgres/database.ts'
 import { databaseFindings } from '../../src/store/postgres/diagnosis.ts'
-import { postgresStore } from '../../src/store/postgres/store.ts'
+import { openPostgresStore, postgresStore } from '../../src/store/postgres/store.ts'
 import { commandLine } from '../cli/command.ts'
 import { hasPostgres, newDatabase, query } from '../postgres/database.ts'
 import { counted } from '../store/store-kit.ts'
@@ -79,11 +77,14 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
     const url = await newDatabase()
     await using store = await postgresStore(url, { access: 'shared' })
     await using table = await WorkerTable.at(url)
-    await table.join('one', '10.0.0.1:1', 1)
-    await expect(table.join('one', '10.0.0.2:1', 2)).rejects.toMatchObject({
-      _tag: 'WorkerNameTaken',
-      message: expect.stringContaining('A worker at 10.0.0.1:1 has the name "one".'),
-    })
+    const first = { name: 'one', address: '10.0.0.1:1', epoch: 1 }
+    const second = { name: 'one', address: '10.0.0.2:1', epoch: 2 }
+    expect(await table.join(first)).toBe(true)
+    const [seen] = await table.others(2)
+    expect([await table.join(second), seen]).toEqual([
+      false,
+      { worker: 'one', address: '10.0.0.1:1', epoch: 1, lifeline: '', beat: expect.any(String) },
+    ])
     const token = (await store.claim?.('agent/a')) ?? ''
     const tokens = new Map([['agent/a', token]])
     const one = { name: 'one', epoch: 1 }
@@ -109,59 +110,66 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
     expect(await table.beat(one, 7, tokens)).toMatchObject({ isDraining: true })
     await query(url, "update claude_agents.workers set seen = now() - interval '20 s'")
     expect(await table.list()).toEqual([])
-    await table.join('one', '10.0.0.2:1', 2)
+    // Others were not told that it has ended, only that it was not heard of. And it was since.
+    expect([await table.join(second), await table.join(second, seen)]).toEqual([false, false])
+    expect(await table.join(second, (await table.others(2))[0])).toBe(true)
     expect(await table.beat(one, 7, tokens)).toMatchObject({ isReplaced: true })
   })
 
-  test('are gone when they are not connected, were not heard of and do not listen, once the database has answered for a while', {
-    timeout: 30_000,
-  }, async () => {
+  test('have ended when it is known of their processes and they are not heard of; then their addresses are not known', async () => {
     const url = await newDatabase()
-    const [here, elsewhere] = ['127.0.0.1:1', '127.0.0.1:2']
-    const one = await postgresStore(url, { access: 'shared' })
-    await using other = await postgresStore(url, { access: 'shared' })
+    await using store = await postgresStore(url, { access: 'shared' })
     await using table = await WorkerTable.at(url)
-    await table.join('one', here, one.epoch)
-    await table.join('other', elsewhere, other.epoch)
-    let now = 0
-    const gone = async (own?: string) => [
-      ...(await table.gone(own, { ...systemClock, monotonic: () => now })),
-    ]
-    const unheard = () => query(url, "update claude_agents.workers set seen = now() - interval '1 hour'")
-    await unheard()
-    await gone()
-    now += 5000
-    expect(await gone()).toEqual([])
-    await one[Symbol.asyncDispose]()
-    // The server of the tests may have been started just now.
-    await vi.waitFor(async () => expect(await gone()).toEqual([here]), { timeout: 20_000 })
-    expect(await gone(here)).toEqual([])
-    // One that is only cut off from the database.
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    await query(
-      url,
-      `update claude_agents.workers set address = '127.0.0.1:${(server.address() as AddressInfo).port}' where name = 'one'`,
-    )
-    expect(await gone()).toEqual([])
-    server.close()
-    await query(url, `update claude_agents.workers set address = '${here}' where name = 'one'`)
-    // Another one began at its address.
-    await table.join('third', here, other.epoch)
-    expect(await gone()).toEqual([])
-    await table.leave('third', other.epoch)
-    expect(await gone()).toEqual([here])
-    await table.beat({ name: 'one', epoch: one.epoch }, 0, new Map())
-    expect(await gone()).toEqual([])
-    await unheard()
+    await table.join({ name: 'one', address: '127.0.0.1:1', epoch: 98, lifeline: '127.0.0.1:2' })
+    await table.join({ name: 'other', address: '127.0.0.1:3', epoch: store.epoch })
+    expect(await table.addresses()).toEqual(new Set(['127.0.0.1:1', '127.0.0.1:3']))
+    // What said so was wrong.
+    await table.ended(98)
+    expect((await table.addresses())?.size).toBe(2)
+    await query(url, "update claude_agents.workers set seen = now() - interval '3 s'")
+    await table.ended(98)
+    expect(await table.addresses()).toEqual(new Set(['127.0.0.1:3']))
+    expect(await table.others(99)).toMatchObject([{ worker: 'other', lifeline: '' }])
     await query(url, 'alter table claude_agents.workers rename to away')
-    expect(await gone()).toEqual([])
-    await query(url, 'alter table claude_agents.away rename to workers')
-    expect(await gone()).toEqual([])
-    now += 4999
-    expect(await gone()).toEqual([])
-    now += 1
-    expect(await gone()).toEqual([here])
+    expect(await table.addresses()).toBeUndefined()
+  })
+
+  test('take what another one has only once that has left, given it back or ended; one that is known to have ended by its claim', async () => {
+    const url = await newDatabase()
+    await using one = await openPostgresStore(url, { access: 'shared' })
+    await using two = await openPostgresStore(url, { access: 'shared' })
+    await using table = await WorkerTable.at(url)
+    await table.join({ name: 'one', address: '127.0.0.1:1', epoch: one.epoch })
+    const first = await one.claimAfter('agent/a')
+    // By another address of the same worker.
+    const token = String(await one.claimAfter('agent/a'))
+    expect([first, token]).toEqual([`${one.epoch}.1`, `${one.epoch}.2`])
+    const held = { worker: 'one', epoch: one.epoch, beat: expect.any(String), token }
+    expect(await two.claimAfter('agent/a')).toEqual(held)
+    expect(await two.claimAfter('agent/a', String(first))).toEqual(held)
+    await one.append('agent/a', [counted(1)], { token })
+    // A newer claim is not given back.
+    await one.release('agent/a', String(first))
+    expect(await two.claimAfter('agent/a')).toEqual(held)
+    await one.release('agent/a', token)
+    expect(await two.claimAfter('agent/a')).toBe(`${two.epoch}.4`)
+    await expect(one.append('agent/a', [counted(2)], { token })).rejects.toMatchObject({ _tag: 'Fenced' })
+    // A process without agents has no time of its own.
+    expect(typeof (await one.claimAfter('agent/a'))).toBe('string')
+    const last = await two.claimAfter('agent/a')
+    expect(last).toMatchObject({ worker: 'one' })
+    expect(typeof (await two.claimAfter('agent/a', (last as { token: string }).token))).toBe('string')
+    await one.claim?.('agent/b')
+    await table.leave('one', one.epoch)
+    expect(typeof (await two.claimAfter('agent/b'))).toBe('string')
+    const strays = await table.strays(two.epoch, [])
+    expect(strays.map(({ stream }) => stream).sort()).toEqual(['agent/a', 'agent/b'])
+    expect(
+      await table.strays(
+        two.epoch,
+        strays.map((stray) => stray.token),
+      ),
+    ).toEqual([])
   })
 
   test('give up a connection on which no answer comes, and say on another one that they live', {
@@ -174,7 +182,7 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
     await using store = await postgresStore(url, { access: 'shared' })
     await using table = await WorkerTable.at(`postgresql://owner@127.0.0.1:${way.port}/${database}`)
     const me = { name: 'one', epoch: store.epoch }
-    await table.join('one', '10.0.0.1:1', store.epoch)
+    await table.join({ name: 'one', address: '10.0.0.1:1', epoch: store.epoch })
     const beat = (answerMs?: number) => table.beat(me, 0, new Map(), {}, answerMs)
     expect((await beat()).isReplaced).toBe(false)
     way.forget()
@@ -206,7 +214,7 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
       url,
       "alter table claude_agents.workers add column protocol int not null default 1, add column release text not null default ''",
     )
-    await table.join('new', '10.0.0.1:2', 2, { release: '9.9.9' })
+    await table.join({ name: 'new', address: '10.0.0.1:2', epoch: 2, release: '9.9.9' })
     await table.checkProtocol()
     await expect(table.checkProtocol(CLUSTER_PROTOCOL - 1)).rejects.toMatchObject({
       message: expect.stringContaining('"new" is of release 9.9.9'),
@@ -218,7 +226,7 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
     const url = await newDatabase()
     await using store = await postgresStore(url, { access: 'shared' })
     await using table = await WorkerTable.at(url)
-    await table.join('one', '10.0.0.1:1', store.epoch)
+    await table.join({ name: 'one', address: '10.0.0.1:1', epoch: store.epoch })
     await query(url, 'insert into claude_agents.migrations (version) values (999)')
     await store.append('agent/a', [counted(1)])
     expect(await table.beat({ name: 'one', epoch: store.epoch }, 1, new Map())).toMatchObject({
@@ -233,9 +241,9 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
     const url = await newDatabase()
     await using store = await postgresStore(url, { access: 'shared' })
     await using table = await WorkerTable.at(url)
-    for (const name of ['one', 'two']) await table.join(name, '10.0.0.1:1', store.epoch)
+    for (const name of ['one', 'two']) await table.join({ name, address: '10.0.0.1:1', epoch: store.epoch })
     await query(url, "update claude_agents.workers set seen = now() - interval '25 h' where name = 'one'")
-    await table.join('three', '10.0.0.1:1', store.epoch)
+    await table.join({ name: 'three', address: '10.0.0.1:1', epoch: store.epoch })
     expect(await query(url, 'select name from claude_agents.workers order by 1')).toEqual([
       ...[{ name: 'three' }, { name: 'two' }],
     ])
@@ -260,7 +268,8 @@ describe.skipIf(!hasPostgres)('The workers of a database', () => {
       fix: expect.stringContaining('timedatectl'),
     })
     expect(await finding('connections', 0)).toMatchObject({ isFine: true })
-    for (let n = 0; n < 20; n++) await table.join(`w${n}`, '10.0.0.1:1', store.epoch)
+    for (let n = 0; n < 20; n++)
+      await table.join({ name: `w${n}`, address: '10.0.0.1:1', epoch: store.epoch })
     expect(await finding('connections', 0)).toMatchObject({
       isFine: false,
       message: expect.stringContaining('20 workers take up to 220'),

@@ -11,6 +11,9 @@
 import { UnsupportedFormat } from '../../events/errors/store.ts'
 import type { PostgresConnection } from './database.ts'
 
+/** A worker that was not heard of for so long has ended all that it did, however the clock of the database was set meanwhile. */
+export const SURELY_OVER = '2 minutes'
+
 /** @param s The schema, quoted. */
 type Migration = (s: string) => string
 
@@ -125,6 +128,8 @@ const MIGRATIONS: readonly Migration[] = [
     alter table ${s}.workers add column labels text collate "C" not null default '';
     create table ${s}.label_groups (number int primary key, labels text collate "C" not null unique);
   `,
+  // Where the others see its process end; empty for one of before there was that.
+  (s) => `alter table ${s}.workers add column lifeline text not null default '';`,
 ]
 
 /** Made again with each version. Those of an earlier one may be in use, so what they are called with stays. */
@@ -155,6 +160,27 @@ const FUNCTIONS: Migration = (s) => `
     insert into ${s}.claims (stream, token) values (name, new_token)
       on conflict (stream) do update set token = excluded.token;
     return true;
+  end $function$;
+
+  -- The same, unless another worker has the stream that may be at work for it: then that is returned, as JSON. '' if it is
+  -- claimed, null if the store has another owner. A worker is known by its number, which its tokens begin with.
+  create or replace function ${s}.claim_after(owning bigint, name text, new_token text, over_token text) returns text
+  language plpgsql as $function$
+  declare
+    held text;
+    other record;
+  begin
+    perform from ${s}.store where owner = owning for update;
+    if not found then return null; end if;
+    select token into held from ${s}.claims where stream = name;
+    if held is distinct from over_token and split_part(held, '.', 1) <> split_part(new_token, '.', 1) then
+      select worker.name, worker.epoch, extract(epoch from worker.seen)::text as beat into other from ${s}.workers as worker
+        where worker.epoch = split_part(held, '.', 1)::bigint and worker.seen > now() - interval '${SURELY_OVER}';
+      if found then
+        return json_build_object('token', held, 'worker', other.name, 'epoch', other.epoch, 'beat', other.beat);
+      end if;
+    end if;
+    return case when ${s}.claim(owning, name, new_token) then '' end;
   end $function$;
 
   -- Writes a batch of groups of appends, each group all or nothing. Returns what each group came to, as a JSON array of

@@ -156,10 +156,6 @@ export class PostgresSession {
     // A standby refuses it: a reader finds what is new by asking.
     if (this.#access !== 'reading' || !(await isStandby(connection)))
       await connection.rows(`listen ${connection.schema}`)
-    if (this.#access === 'shared')
-      await connection.rows(`select pg_try_advisory_lock_shared(${writerLock('$2')})`, [
-        ...[connection.schema, this.epoch],
-      ])
     connection.letProcessEnd()
   }
 
@@ -331,15 +327,6 @@ export async function poolerOf(
 }
 
 const LOCK = `hashtextextended('claude-agents: opening ' || $1, 0)`
-
-/** Held by the connection of each writer that shares the log. It has the schema as `$1`. */
-const writerLock = (epoch: string) => `hashtextextended('claude-agents: writing ' || $1, ${epoch})`
-
-/** A condition of SQL, with the schema as `$1`: whether the writer of an epoch is connected. */
-export const isConnected = (epoch: string): string =>
-  `exists (select from pg_locks as held where held.locktype = 'advisory' and held.objsubid = 1
-     and held.database = (select oid from pg_database where datname = current_database())
-     and (held.classid::bigint << 32 | held.objid::bigint) = ${writerLock(epoch)})`
 
 /** Exclusive openings keep out all others, and shared ones those. */
 async function hold(connection: PostgresConnection, access: StoreAccess): Promise<boolean> {

@@ -21,7 +21,7 @@ import type { ChainedStore } from '../level/chained-store.ts'
 import { type DatabaseOptions, PostgresDatabase } from './database.ts'
 import { tableReading } from './reader.ts'
 import { PostgresSession, type StoreAccess } from './session.ts'
-import { PostgresWriter } from './writer.ts'
+import { type ClaimHolder, PostgresWriter } from './writer.ts'
 
 const A_MINUTE_MS = 60_000
 
@@ -36,6 +36,18 @@ export interface PostgresStoreOptions extends DatabaseOptions {
   readonly onLost?: (error: StoreLockLost) => void
 }
 
+/** What workers of a cluster do with their streams beyond that. */
+export interface PostgresStore extends ChainedStore {
+  /**
+   * Claims a stream and returns the token, unless another worker has it that may be at work for it: then who that is.
+   *
+   * @param over The token of a worker that has ended all that it did.
+   */
+  claimAfter(stream: string, over?: string): Promise<string | ClaimHolder>
+  /** Gives a claim back: nothing is done for the stream any more. */
+  release(stream: string, token: string): Promise<void>
+}
+
 /**
  * Opens the log in a database, and makes its tables if there are none. By default, one process at a time: a second one gets
  * {@link StoreInUse}. Needs the package `pg`, and PostgreSQL 14 or newer.
@@ -46,7 +58,12 @@ export interface PostgresStoreOptions extends DatabaseOptions {
  * await using store = await postgresStore('postgresql://localhost/agents')
  * await using orchestrator = await Orchestrator.open({ store })
  */
-export async function postgresStore(url: string, options: PostgresStoreOptions = {}): Promise<ChainedStore> {
+export function postgresStore(url: string, options: PostgresStoreOptions = {}): Promise<ChainedStore> {
+  return openPostgresStore(url, options)
+}
+
+/** The same, as a worker of a cluster has it. */
+export async function openPostgresStore(url: string, options: PostgresStoreOptions): Promise<PostgresStore> {
   checkArgument('The options of postgresStore', options, 'an object')
   const { access = 'exclusive', clock = systemClock, maxRecordBytes = DEFAULT_MAX_RECORD_BYTES } = options
   const database = await PostgresDatabase.at(url, options)
@@ -114,6 +131,14 @@ export async function postgresStore(url: string, options: PostgresStoreOptions =
     async claim(stream) {
       checkWritable()
       return writer.claim(checkStreamName(stream))
+    },
+    async claimAfter(stream, over) {
+      checkWritable()
+      return writer.claimAfter(checkStreamName(stream), over)
+    },
+    async release(stream, token) {
+      checkWritable()
+      await writer.release(stream, token)
     },
     [Symbol.asyncDispose]() {
       closing ??= close()

@@ -35,6 +35,15 @@ type GroupOutcome =
 /** In characters. PostgreSQL takes at most a gigabyte at once, and others wait meanwhile. */
 const LARGEST_BATCH = 8 * 1024 * 1024
 
+/** The worker of a cluster that has a stream. */
+export interface ClaimHolder {
+  readonly token: string
+  readonly worker: string
+  readonly epoch: number
+  /** Another one with each heartbeat. */
+  readonly beat: string
+}
+
 export interface WriterParts {
   readonly database: PostgresDatabase
   readonly session: PostgresSession
@@ -75,6 +84,28 @@ export class PostgresWriter {
     ])
     if (!row?.is_claimed) throw session.lose()
     return token
+  }
+
+  /** The same, unless another worker of the cluster may be at work for the stream: then who. */
+  async claimAfter(stream: string, over?: string): Promise<string | ClaimHolder> {
+    const { database, session } = this.#parts
+    if (session.lost) throw session.lost
+    const token = `${session.epoch}.${++this.#claims}`
+    const [row] = await database.rows<{ holder: string | null }>(
+      'claim after',
+      `select ${database.schema}.claim_after($1, $2, $3, $4) as holder`,
+      [session.owner, stream, token, over ?? ''],
+    )
+    if (!row || row.holder === null) throw session.lose()
+    return row.holder === '' ? token : JSON.parse(row.holder)
+  }
+
+  /** Does nothing to a claim that is newer. */
+  async release(stream: string, token: string): Promise<void> {
+    const { database } = this.#parts
+    await database.rows('release', `delete from ${database.schema}.claims where stream = $1 and token = $2`, [
+      ...[stream, token],
+    ])
   }
 
   /** Resolves when no append is waiting. */

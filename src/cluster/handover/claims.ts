@@ -1,7 +1,7 @@
 /** A log in which this process writes to the streams that it has claimed, as long as nothing else has claimed them since. */
-import { Fenced } from '../events/errors/store.ts'
-import type { AppendOptions, EventStore, StreamAppend } from '../store/event-store.ts'
-import type { ChainedStore } from '../store/level/chained-store.ts'
+import { Fenced } from '../../events/errors/store.ts'
+import type { AppendOptions, EventStore, StreamAppend } from '../../store/event-store.ts'
+import type { ChainedStore } from '../../store/level/chained-store.ts'
 
 export interface ClaimedLog<Store extends EventStore = ChainedStore> {
   readonly store: Store
@@ -9,8 +9,17 @@ export interface ClaimedLog<Store extends EventStore = ChainedStore> {
   readonly tokens: ReadonlyMap<string, string>
   /** Fences other writers of the stream. What is read from now on is all that they have written. */
   claim(stream: string): Promise<void>
-  /** *Contract:* nothing writes to the stream here any more. */
-  release(stream: string): void
+  /** The same, once no other worker can be at work for the stream. false if it was not wanted any more by then. */
+  take(stream: string, isWanted: () => boolean): Promise<boolean>
+  /** Lets another worker take it, unless it was claimed here once more. *Contract:* nothing is done for it here any more. */
+  release(stream: string, token?: string): Promise<void>
+}
+
+/** How the streams of a worker become those of another one. */
+export interface ClaimWay {
+  /** The token of a new claim; undefined if it was not wanted any more by then. */
+  take(stream: string, isWanted: () => boolean): Promise<string | undefined>
+  release(stream: string, token: string): Promise<void>
 }
 
 /**
@@ -19,7 +28,7 @@ export interface ClaimedLog<Store extends EventStore = ChainedStore> {
  */
 export const executionOf = (run: string) => `execution/${run}`
 
-export function withClaims<Store extends EventStore>(store: Store): ClaimedLog<Store> {
+export function withClaims<Store extends EventStore>(store: Store, way?: ClaimWay): ClaimedLog<Store> {
   const tokens = new Map<string, string>()
   /** An append with its token, and one of nothing with the token of what it depends on: both are checked, or none is written. */
   const claimed = (append: StreamAppend): readonly StreamAppend[] => {
@@ -43,6 +52,10 @@ export function withClaims<Store extends EventStore>(store: Store): ClaimedLog<S
       return written[end - length] ?? []
     })
   }
+  const claim = async (stream: string) => {
+    if (!store.claim) throw new Error('this store has no claims')
+    tokens.set(stream, await store.claim(stream))
+  }
   return {
     store: {
       ...store,
@@ -53,10 +66,18 @@ export function withClaims<Store extends EventStore>(store: Store): ClaimedLog<S
       },
     },
     tokens,
-    async claim(stream) {
-      if (!store.claim) throw new Error('this store has no claims')
-      tokens.set(stream, await store.claim(stream))
+    claim,
+    async take(stream, isWanted) {
+      if (!way) return claim(stream).then(() => true)
+      const token = await way.take(stream, isWanted)
+      if (token !== undefined) tokens.set(stream, token)
+      return token !== undefined
     },
-    release: (stream) => void tokens.delete(stream),
+    async release(stream, token = tokens.get(stream)) {
+      if (token === undefined) return
+      if (tokens.get(stream) === token) tokens.delete(stream)
+      // What fails is found again by its worker.
+      await way?.release(stream, token).catch(() => {})
+    },
   }
 }

@@ -1,6 +1,6 @@
 /** What lives in this worker: each has its stream claimed before it is used, and its work ends at once if it was lost. */
-import { steadyTime, systemClock } from '../clock.ts'
-import { Fenced } from '../events/errors/store.ts'
+import { steadyTime, systemClock } from '../../clock.ts'
+import { Fenced } from '../../events/errors/store.ts'
 import type { ClaimedLog } from './claims.ts'
 
 export abstract class ClaimedHere {
@@ -104,9 +104,13 @@ export abstract class ClaimedHere {
     await Promise.all(
       [...ids].map(async (id) => {
         if (!this.has(id)) return
+        const stream = this.streamOf(id)
+        const token = this.#log.tokens.get(stream)
         this.#lost.set(id, steadyTime(systemClock))
         this.#stays.get(id)?.abort()
         await this.release(id)
+        // The database may be out of reach, and nobody waits for it.
+        void this.#log.release(stream, token)
       }),
     )
   }
@@ -139,11 +143,13 @@ export abstract class ClaimedHere {
     return this.#entries.get(address)?.isOurs() ?? false
   }
 
+  /** Does nothing if it is not for this worker any more when another one has let go of it. */
   protected async claim(id: string): Promise<void> {
     // From now on: what lets go of it for another address leaves this one alone.
     this.#stays.get(id)?.abort()
     this.#stays.set(id, new AbortController())
-    await this.#log.claim(this.streamOf(id))
+    const address = this.addressOf(id)
+    if (!(await this.#log.take(this.streamOf(id), () => this.isOurs(address)))) return
     this.#here.add(id)
     this.#lost.delete(id)
     // What was read of it here before.
@@ -157,11 +163,11 @@ export abstract class ClaimedHere {
     } finally {
       // It may be claimed once more meanwhile, by another address.
       if (this.#stays.get(id) === stay) {
-        this.#log.release(this.streamOf(id))
         this.#here.delete(id)
         this.#lost.delete(id)
         stay?.abort()
         this.#stays.delete(id)
+        await this.#log.release(this.streamOf(id))
       }
     }
   }
