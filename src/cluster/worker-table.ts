@@ -1,10 +1,11 @@
 /** The workers of a cluster, in a table of its database: each says every second that it lives, and hears what is asked of it. */
 import { connect } from 'node:net'
-import { agentIdOf, requiredLabels } from '../actors/agent/list.ts'
+import { agentIdOf, type RequiredLabels, requiredLabels } from '../actors/agent/list.ts'
 import { type Clock, steadyTime, systemClock } from '../clock.ts'
 import { ClusterProtocolMismatch, WorkerNameTaken, WorkerNotFound } from '../events/errors/owner.ts'
 import { codeOf } from '../events/errors/phrases.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
+import { streamName } from '../events/ids.ts'
 import { nearestName } from '../events/nearest-name.ts'
 import type { RunDriver, WaitingReason } from '../patterns/runs/options.ts'
 import { clockSkew, LARGEST_SKEW_MS, skewText } from '../store/postgres/clock-skew.ts'
@@ -208,16 +209,38 @@ export class WorkerTable {
     })
   }
 
+  /** What agents require, as the log has it. Only those that there are. */
+  async required(agents: readonly string[]): Promise<ReadonlyMap<string, RequiredLabels>> {
+    const rows = await this.#database.rows<{ readonly stream: string; readonly summary: string | null }>(
+      'required',
+      `select stream, summary from ${this.#database.schema}.streams where stream = any ($1::text[])`,
+      [agents.map((agent) => streamName('agent', agent))],
+    )
+    return new Map(
+      rows.flatMap(({ stream, summary }) => {
+        const required = requiredLabels(summary === null ? null : JSON.parse(summary))
+        return required ? [[agentIdOf(stream), required]] : []
+      }),
+    )
+  }
+
   /** The group of shards of those that require these labels; undefined if no worker has all of them. */
   async groupOf(requires: readonly string[]): Promise<string | undefined> {
     if (requires.length === 0) return EVERYWHERE
-    const [row] = await this.#database.rows<{ number: number }>(
+    const key = labelKey(requires)
+    return (await this.groupsOf([key])).get(key)
+  }
+
+  /** The groups of sets of labels, by their keys. Only of those that a worker has. */
+  async groupsOf(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const rows = await this.#database.rows<{ labels: string; number: number }>(
       'group',
-      `select number from ${this.#database.schema}.label_groups where labels = $1 and exists (
-         select from ${this.#table} where ${IS_THERE} and string_to_array(labels, ',') @> string_to_array($1, ','))`,
-      [labelKey(requires)],
+      `select labels, number from ${this.#database.schema}.label_groups as served where labels = any ($1::text[]) and exists (
+         select from ${this.#table} as worker
+         where ${IS_THERE} and string_to_array(worker.labels, ',') @> string_to_array(served.labels, ','))`,
+      [keys],
     )
-    return row && groupName(row.number)
+    return new Map(rows.map(({ labels, number }) => [labels, groupName(number)]))
   }
 
   /**

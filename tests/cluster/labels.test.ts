@@ -112,6 +112,32 @@ describe.skipIf(!hasPostgres)('Agents that require labels', { timeout: 240_000 }
     one.child.kill('SIGKILL')
   })
 
+  test('work until their calls have ended before they move, unless the task is cancelled: that ends it at once, by any client', async () => {
+    const cluster = await startCluster()
+    const one = await cluster.worker('one', '600')
+    const gpu = await cluster.worker('gpu', '600', GPU)
+    const team = await cluster.client()
+    const agent = await team.createAgent({ id: 'a0', systemPrompt: 'You help.' })
+    const working = expect(agent.ask('x', { taskId: 't1' })).rejects.toMatchObject({
+      _tag: 'TaskCancelledError',
+    })
+    await cluster.started(1)
+    await agent.edit({ requires: ['gpu'] })
+    // One that has known the agent by its new labels only, as a command does.
+    const other = await (await cluster.client()).agent('a0')
+    expect(await other.cancel('t1', 'not now')).toBe(true)
+    await working
+    // It moves after that.
+    const next = expect(other.ask('y', { taskId: 't2' })).rejects.toMatchObject({
+      _tag: 'TaskCancelledError',
+    })
+    await cluster.started(2)
+    expect(await placeOf(cluster.url, 'a0')).toBe('gpu')
+    expect(await agent.cancel('t2', 'nor this')).toBe(true)
+    await next
+    for (const { child } of [one, gpu]) child.kill('SIGKILL')
+  })
+
   test('share numbers of groups while workers serve them; one label too many is refused with what to do', async () => {
     const cluster = await startCluster()
     await cluster.client()
