@@ -7,6 +7,7 @@ import { codeOf } from '../events/errors/phrases.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { streamName } from '../events/ids.ts'
 import { nearestName } from '../events/nearest-name.ts'
+import { labelSet } from '../events/options/labels.ts'
 import type { RunDriver, WaitingReason } from '../patterns/runs/options.ts'
 import { clockSkew, LARGEST_SKEW_MS, skewText } from '../store/postgres/clock-skew.ts'
 import { PostgresDatabase } from '../store/postgres/database.ts'
@@ -43,10 +44,13 @@ export interface AgentPlace {
   readonly worker: string
 }
 
-/** An agent that lives nowhere. */
-export interface UnplacedAgent {
-  readonly agent: string
+/** Agents that live nowhere, and require the same. */
+export interface UnplacedAgents {
   readonly requires: readonly string[]
+  /** How many there are. */
+  readonly agents: number
+  /** The first of them, by its id. */
+  readonly first: string
 }
 
 export interface Heartbeat {
@@ -192,20 +196,22 @@ export class WorkerTable {
       })
   }
 
-  /** The agents that live nowhere, because no worker has all of the labels that they require. */
-  async unplaced(): Promise<readonly UnplacedAgent[]> {
+  /** The agents that live nowhere, because no worker has all of the labels that they require. Counted where they are: there may be many. */
+  async unplaced(): Promise<readonly UnplacedAgents[]> {
     const { schema } = this.#database
     const workers = await this.list()
-    // The texts are JSON, which has such a key nowhere else.
-    const rows = await this.#known<{ readonly stream: string; readonly summary: string }>(
+    // The texts are JSON, which has such a key nowhere else, and no label has a bracket.
+    const rows = await this.#known<Omit<UnplacedAgents, 'requires'> & { readonly requires: string }>(
       'requiring',
-      `select stream, summary from ${schema}.streams
-       where stream >= 'agent/' and stream < 'agent/\x7f' and is_there and summary like '%"requires":[%' order by stream`,
+      `select substring(summary from '"requires":(\\[[^]]*\\])') as requires, count(*)::int as agents, min(stream) as first
+       from ${schema}.streams
+       where stream >= 'agent/' and stream < 'agent/\x7f' and is_there and summary like '%"requires":[%'
+       group by 1 order by 3`,
     )
-    return rows.flatMap(({ stream, summary }) => {
-      const { now: requires = [] } = requiredLabels(JSON.parse(summary)) ?? {}
+    return rows.flatMap(({ requires: text, agents, first }) => {
+      const requires = labelSet(JSON.parse(text))
       const isPlaced = workers.some(({ labels }) => hasAll(labels, requires))
-      return isPlaced ? [] : [{ agent: agentIdOf(stream), requires }]
+      return isPlaced ? [] : [{ requires, agents, first: agentIdOf(first) }]
     })
   }
 
