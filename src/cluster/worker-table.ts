@@ -203,7 +203,7 @@ export class WorkerTable {
     // The texts are JSON, which has such a key nowhere else, and no label has a bracket.
     const rows = await this.#known<Omit<UnplacedAgents, 'requires'> & { readonly requires: string }>(
       'requiring',
-      `select substring(summary from '"requires":(\\[[^]]*\\])') as requires, count(*)::int as agents, min(stream) as first
+      `select substring(summary, '"requires":(\\[[^]]*\\])') as requires, count(*)::int as agents, min(stream) as first
        from ${schema}.streams
        where stream >= 'agent/' and stream < 'agent/\x7f' and is_there and summary like '%"requires":[%'
        group by 1 order by 3`,
