@@ -1,4 +1,5 @@
 /** The way to agents that live in workers: a request is sent to where its agent is, and again when that has moved. */
+import { setMaxListeners } from 'node:events'
 import type { Placement } from '../actors/agent/moving/placement.ts'
 import type { AskOptions } from '../actors/agent/tasks/ask-options.ts'
 import type { DraftChange } from '../actors/agent/tasks/channel.ts'
@@ -10,6 +11,7 @@ import { errorFrom, isErrorLine } from '../owner/wire.ts'
 import { askElsewhere, remoteAccept, type TaskLine, type TaskWay } from '../remote/ask.ts'
 import type { AddressedRequest, Addresses } from './labels/addresses.ts'
 import {
+  ENDING_COMMANDS,
   type EntityAsk,
   type EntityCommand,
   type EntityKind,
@@ -32,14 +34,20 @@ export interface Transport {
 
 export class ClusterClient {
   readonly #transport: Transport
-  readonly #addresses: Pick<Addresses, 'of' | 'gone'>
+  readonly #addresses: Pick<Addresses, 'of' | 'gone' | 'before'>
   readonly #clock: Clock
   readonly #closing = new AbortController()
 
-  constructor(transport: Transport, addresses: Pick<Addresses, 'of' | 'gone'>, clock: Clock = systemClock) {
+  constructor(
+    transport: Transport,
+    addresses: Pick<Addresses, 'of' | 'gone' | 'before'>,
+    clock: Clock = systemClock,
+  ) {
     this.#transport = transport
     this.#addresses = addresses
     this.#clock = clock
+    // Each request that waits listens: Node would warn of a leak.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   close(): void {
@@ -54,11 +62,30 @@ export class ClusterClient {
     requires?: readonly string[],
   ): Promise<unknown> {
     const request = commandText(method, args)
-    return this.#result(
+    const answer = this.#result(
       this.#toAgent({ agent, method, requires }, async (address, signal) => [
         await this.#transport.command('agent', address, request, signal),
       ]),
     )
+    if (!ENDING_COMMANDS.includes(method)) return answer
+    // Where it belongs it may be only once the call that this would end has ended.
+    const before = this.#whereItWas(agent, request).then((line) => (line ? line.result : answer))
+    return Promise.race([answer, before])
+  }
+
+  /** What an agent answers that lives where it belonged before; undefined if it does not. Never rejects. */
+  async #whereItWas(agent: string, request: string): Promise<{ readonly result: unknown } | undefined> {
+    try {
+      for (const address of await this.#addresses.before(agent)) {
+        const line = JSON.parse(
+          await this.#transport.command('agent', address, request, this.#closing.signal),
+        ) as { readonly result: unknown }
+        if (!isErrorLine(line)) return line
+      }
+    } catch {
+      // Nor does it answer there.
+    }
+    return undefined
   }
 
   /** Asks what had an agent by other labels to let go of it. Resolves when it has. */

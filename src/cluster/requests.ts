@@ -14,6 +14,9 @@ export const LIMBO_COMMANDS: readonly string[] = [
   ...['edit', 'removeAgent', 'cancel', 'reject', 'held', 'budget', 'setBudget', 'mailbox.reject'],
 ]
 
+/** What an agent does where it lives although it belongs elsewhere by now: nothing of it waits until it has moved. */
+export const ENDING_COMMANDS: readonly string[] = ['cancel']
+
 /** Asks a worker to let go of an agent whose labels have changed. */
 export const LET_GO = 'letGo'
 

@@ -11,7 +11,14 @@ import { errorLine } from '../owner/wire.ts'
 import { ClaimedHere } from './handover/claimed-here.ts'
 import type { ClaimedLog } from './handover/claims.ts'
 import { addressIn, EVERYWHERE, type GroupPlace, groupPlace } from './labels/groups.ts'
-import { type EntityAsk, type EntityCommand, LET_GO, LIMBO_COMMANDS, WORKER_COMMANDS } from './requests.ts'
+import {
+  ENDING_COMMANDS,
+  type EntityAsk,
+  type EntityCommand,
+  LET_GO,
+  LIMBO_COMMANDS,
+  WORKER_COMMANDS,
+} from './requests.ts'
 
 /** What a worker needs of its orchestrator. */
 export interface WorkerSystem {
@@ -97,7 +104,7 @@ export class Residents extends ClaimedHere {
     const inTurn = (arrive: () => Promise<void>) =>
       this.inTurn(address, async () => (this.isOurs(address) ? arrive() : undefined))
     if (!isHere()) await inTurn(async () => (isHere() ? undefined : this.arrive(address)))
-    if (isHere() && (await this.#belongsHere(place))) {
+    if (isHere() && (ENDING_COMMANDS.includes(method) || (await this.#belongsHere(place)))) {
       this.assertHere(id)
       return id
     }

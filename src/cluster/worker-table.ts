@@ -1,10 +1,12 @@
 /** The workers of a cluster, in a table of its database: each says every second that it lives, and hears what is asked of it. */
-import { agentIdOf, requiredLabels } from '../actors/agent/list.ts'
+import { agentIdOf, type RequiredLabels, requiredLabels } from '../actors/agent/list.ts'
 import type { Clock } from '../clock.ts'
 import { ClusterProtocolMismatch, WorkerNotFound } from '../events/errors/owner.ts'
 import { codeOf } from '../events/errors/phrases.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
+import { streamName } from '../events/ids.ts'
 import { nearestName } from '../events/nearest-name.ts'
+import { labelSet } from '../events/options/labels.ts'
 import type { RunDriver, WaitingReason } from '../patterns/runs/options.ts'
 import { clockSkew, LARGEST_SKEW_MS, skewText } from '../store/postgres/clock-skew.ts'
 import { PostgresDatabase } from '../store/postgres/database.ts'
@@ -42,10 +44,13 @@ export interface AgentPlace {
   readonly worker: string
 }
 
-/** An agent that lives nowhere. */
-export interface UnplacedAgent {
-  readonly agent: string
+/** Agents that live nowhere, and require the same. */
+export interface UnplacedAgents {
   readonly requires: readonly string[]
+  /** How many there are. */
+  readonly agents: number
+  /** The first of them, by its id. */
+  readonly first: string
 }
 
 /** A worker that begins. */
@@ -208,33 +213,57 @@ export class WorkerTable {
       })
   }
 
-  /** The agents that live nowhere, because no worker has all of the labels that they require. */
-  async unplaced(): Promise<readonly UnplacedAgent[]> {
+  /** The agents that live nowhere, because no worker has all of the labels that they require. Counted where they are: there may be many. */
+  async unplaced(): Promise<readonly UnplacedAgents[]> {
     const { schema } = this.#database
     const workers = await this.list()
-    // The texts are JSON, which has such a key nowhere else.
-    const rows = await this.#known<{ readonly stream: string; readonly summary: string }>(
+    // The texts are JSON, which has such a key nowhere else, and no label has a bracket.
+    const rows = await this.#known<Omit<UnplacedAgents, 'requires'> & { readonly requires: string }>(
       'requiring',
-      `select stream, summary from ${schema}.streams
-       where stream >= 'agent/' and stream < 'agent/\x7f' and is_there and summary like '%"requires":[%' order by stream`,
+      `select substring(summary, '"requires":(\\[[^]]*\\])') as requires, count(*)::int as agents, min(stream) as first
+       from ${schema}.streams
+       where stream >= 'agent/' and stream < 'agent/\x7f' and is_there and summary like '%"requires":[%'
+       group by 1 order by 3`,
     )
-    return rows.flatMap(({ stream, summary }) => {
-      const { now: requires = [] } = requiredLabels(JSON.parse(summary)) ?? {}
+    return rows.flatMap(({ requires: text, agents, first }) => {
+      const requires = labelSet(JSON.parse(text))
       const isPlaced = workers.some(({ labels }) => hasAll(labels, requires))
-      return isPlaced ? [] : [{ agent: agentIdOf(stream), requires }]
+      return isPlaced ? [] : [{ requires, agents, first: agentIdOf(first) }]
     })
+  }
+
+  /** What agents require, as the log has it. Only those that there are. */
+  async required(agents: readonly string[]): Promise<ReadonlyMap<string, RequiredLabels>> {
+    const rows = await this.#database.rows<{ readonly stream: string; readonly summary: string | null }>(
+      'required',
+      `select stream, summary from ${this.#database.schema}.streams where stream = any ($1::text[])`,
+      [agents.map((agent) => streamName('agent', agent))],
+    )
+    return new Map(
+      rows.flatMap(({ stream, summary }) => {
+        const required = requiredLabels(summary === null ? null : JSON.parse(summary))
+        return required ? [[agentIdOf(stream), required]] : []
+      }),
+    )
   }
 
   /** The group of shards of those that require these labels; undefined if no worker has all of them. */
   async groupOf(requires: readonly string[]): Promise<string | undefined> {
     if (requires.length === 0) return EVERYWHERE
-    const [row] = await this.#database.rows<{ number: number }>(
+    const key = labelKey(requires)
+    return (await this.groupsOf([key])).get(key)
+  }
+
+  /** The groups of sets of labels, by their keys. Only of those that a worker has. */
+  async groupsOf(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const rows = await this.#database.rows<{ labels: string; number: number }>(
       'group',
-      `select number from ${this.#database.schema}.label_groups where labels = $1 and exists (
-         select from ${this.#table} where ${IS_THERE} and string_to_array(labels, ',') @> string_to_array($1, ','))`,
-      [labelKey(requires)],
+      `select labels, number from ${this.#database.schema}.label_groups as served where labels = any ($1::text[]) and exists (
+         select from ${this.#table} as worker
+         where ${IS_THERE} and string_to_array(worker.labels, ',') @> string_to_array(served.labels, ','))`,
+      [keys],
     )
-    return row && groupName(row.number)
+    return new Map(rows.map(({ labels, number }) => [labels, groupName(number)]))
   }
 
   /**

@@ -210,7 +210,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
     })
   const client: ClusterClient = new ClusterClient(
     engineTransport(runtime),
-    new Addresses({ store, members, logger }),
+    new Addresses({ members, logger }),
   )
   placement = clusterPlacement(client)
   runPlacement = clusterRuns({

@@ -4,19 +4,26 @@
  */
 
 import { createHash } from 'node:crypto'
+import { StoredCopies } from '../actors/agent/moving/copies.ts'
+import type { AgentContext } from '../actors/agent/state.ts'
 import type { PlainState } from '../actors/engine/compiled-fold.ts'
 import { Mailbox } from '../actors/engine/mailbox.ts'
+import { systemClock } from '../clock.ts'
 import { agentFacts, NO_FILES } from '../events/agent-facts.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { ClaudeAgentError } from '../events/errors/base.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import { WorkspaceError } from '../events/errors/workspace.ts'
 import { visible, visibleName } from '../events/hidden-characters.ts'
+import { defined } from '../events/json.ts'
 import type { PatchLine } from '../inbox/line-patch.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { agentDirectories, snapshotsPath } from '../workspaces/directories.ts'
 import type { SnapshotFile } from '../workspaces/files/git-output.ts'
+import { filesOperations } from '../workspaces/files/operations.ts'
 import { type FilePath, readable } from '../workspaces/files/paths.ts'
 import { type DifferencePiece, SnapshotReader } from '../workspaces/files/snapshot-reader.ts'
+import { thisPlace } from '../workspaces/place.ts'
 import type { LogIndex } from './index/index.ts'
 import { foldTo, type StreamTrack } from './index/track.ts'
 import type { ChangeLine, ChangesView, FileLine, FilesAt, FilesView, FileView } from './view.ts'
@@ -92,6 +99,8 @@ export class InspectedFiles {
   readonly #store: EventStore
   readonly #index: LogIndex
   readonly #snapshots: SnapshotReader | null
+  /** Of agents that live on other machines. */
+  readonly #copies: StoredCopies | null
   readonly #turns = { list: new Mailbox(), file: new Mailbox(), changes: new Mailbox() }
 
   /** @param baseDir Where the files are saved; undefined if that is not known. */
@@ -99,13 +108,19 @@ export class InspectedFiles {
     this.#store = store
     this.#index = index
     this.baseDir = baseDir
-    this.#snapshots = baseDir === undefined ? null : new SnapshotReader(baseDir)
+    this.#snapshots = baseDir === undefined ? null : new SnapshotReader(snapshotsPath(baseDir))
+    this.#copies = baseDir === undefined ? null : storedCopies(store, baseDir)
+  }
+
+  /** Removes the copies that were made. */
+  async close(): Promise<void> {
+    await this.#copies?.[Symbol.asyncDispose]()
   }
 
   /** The files at a position. */
   list(request: FilesRequest, signal: AbortSignal): Promise<FilesView> {
     const nothing: Shown<FilesView> = { total: 0, matching: 0, files: [] }
-    return this.#answer('list', nothing, signal, async (snapshots) => {
+    return this.#answer('list', request, nothing, signal, async (snapshots) => {
       const snapshot = await this.#snapshotAt(request)
       const files: FileLine[] = []
       let [total, matching] = [0, 0]
@@ -121,7 +136,7 @@ export class InspectedFiles {
   /** One file at a position. */
   file(request: FilesRequest, signal: AbortSignal): Promise<FileView> {
     const nothing: Shown<FileView> = { file: null, text: null, moreBytes: 0 }
-    return this.#answer('file', nothing, signal, async (snapshots) => {
+    return this.#answer('file', request, nothing, signal, async (snapshots) => {
       const found = await this.#find(snapshots, request, signal)
       if (!found) return nothing
       const file = fileLine(found)
@@ -144,7 +159,7 @@ export class InspectedFiles {
   /** What the fact at a position has changed, or all since the agent began. */
   changes(request: FilesRequest, signal: AbortSignal): Promise<ChangesView> {
     const nothing: Shown<ChangesView> = { by: 'all', turn: null, ...noChanges() }
-    return this.#answer('changes', nothing, signal, async (snapshots) => {
+    return this.#answer('changes', request, nothing, signal, async (snapshots) => {
       const { from, to, by, turn } = request.isAll
         ? { ...(await this.#sinceBeginning(request)), by: 'all' as const, turn: null }
         : await this.#changedBy(request)
@@ -192,9 +207,27 @@ export class InspectedFiles {
     return last === 0 ? 0 : this.#index.table.version(last)
   }
 
+  /** Where the snapshots of an agent are: here, or in a copy of what the database has of one that lives on another machine. */
+  async #snapshotsOf(stream: string, here: SnapshotReader): Promise<SnapshotReader> {
+    const track = this.#index.track(stream)
+    if (track?.actorKind !== 'agent' || track.damage) return here
+    const state = await this.#stateAt({ stream, position: Number.POSITIVE_INFINITY })
+    const context = state?.context as Partial<AgentContext> | undefined
+    if (!context?.stored) return here
+    const { stored, files } = context
+    const agent = stream.slice('agent/'.length)
+    const copy = await this.#copies?.of(agent, { stored, files }).catch((cause) => {
+      if (!(cause instanceof InvalidInputError)) throw cause
+      const problem = 'its files are not in the database'
+      throw new WorkspaceError({ path: stream, problem, ...defined({ hint: cause.hint }) }, { cause })
+    })
+    return copy?.directories.snapshots === undefined ? here : new SnapshotReader(copy.directories.snapshots)
+  }
+
   /** Reads when its turn comes. What cannot be read is said in words. */
   #answer<View>(
     kind: 'list' | 'file' | 'changes',
+    { stream }: FilesRequest,
     nothing: View,
     signal: AbortSignal,
     read: (snapshots: SnapshotReader) => Promise<View>,
@@ -203,7 +236,7 @@ export class InspectedFiles {
       signal.throwIfAborted()
       if (!this.#snapshots) return { ...nothing, problem: NO_DIRECTORY }
       try {
-        return { ...(await read(this.#snapshots)), problem: null }
+        return { ...(await read(await this.#snapshotsOf(stream, this.#snapshots))), problem: null }
       } catch (error) {
         if (!(error instanceof ClaudeAgentError)) throw error
         if (error instanceof ClosedError || error instanceof InvalidInputError) throw error
@@ -212,6 +245,14 @@ export class InspectedFiles {
     })
   }
 }
+
+const storedCopies = ({ blobs }: EventStore, baseDir: string) =>
+  new StoredCopies({
+    runner: { files: filesOperations(systemClock) },
+    blobs,
+    place: () => thisPlace(baseDir),
+    directories: (agent) => agentDirectories(baseDir, agent),
+  })
 
 const NO_DIRECTORY =
   'The inspector was opened for a store without its base directory, where the files are saved. In code: inspector({ store, baseDir }).'

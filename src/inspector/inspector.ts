@@ -74,6 +74,7 @@ export async function inspector(
   const close = async () => {
     ending.abort()
     await Promise.all([server.close(), following])
+    await files.close()
   }
   return { url: server.url, close, [Symbol.asyncDispose]: close }
 }

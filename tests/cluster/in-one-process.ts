@@ -20,6 +20,7 @@ import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/sc
 const noLabels = {
   of: async ({ agent }: { readonly agent: string }) => ({ address: agent, requires: [] }),
   gone: () => new Promise<void>(() => {}),
+  before: async () => [],
 }
 
 export const everywhere: LabelPlaces = {

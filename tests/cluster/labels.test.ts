@@ -100,9 +100,8 @@ describe.skipIf(!hasPostgres)('Agents that require labels', { timeout: 240_000 }
       timeout: 30_000,
     })
     expect(await table.unplaced()).toEqual([
-      { agent: 'a0', requires: ['gpu'] },
-      { agent: 'a2', requires: ['eu', 'gpu'] },
-      { agent: 'a3', requires: ['gpu'] },
+      { requires: ['gpu'], agents: 2, first: 'a0' },
+      { requires: ['eu', 'gpu'], agents: 1, first: 'a2' },
     ])
     await a0.edit({ requires: null })
     expect((await waiting).text).toBe('fine')
@@ -110,6 +109,32 @@ describe.skipIf(!hasPostgres)('Agents that require labels', { timeout: 240_000 }
     expect((await team.removeAgent('a2')).id).toBe('a2')
     expect((await audit(team, cluster, 10)).extra).toBe(0)
     one.child.kill('SIGKILL')
+  })
+
+  test('work until their calls have ended before they move, unless the task is cancelled: that ends it at once, by any client', async () => {
+    const cluster = await startCluster()
+    const one = await cluster.worker('one', '600')
+    const gpu = await cluster.worker('gpu', '600', GPU)
+    const team = await cluster.client()
+    const agent = await team.createAgent({ id: 'a0', systemPrompt: 'You help.' })
+    const working = expect(agent.ask('x', { taskId: 't1' })).rejects.toMatchObject({
+      _tag: 'TaskCancelledError',
+    })
+    await cluster.started(1)
+    await agent.edit({ requires: ['gpu'] })
+    // One that has known the agent by its new labels only, as a command does.
+    const other = await (await cluster.client()).agent('a0')
+    expect(await other.cancel('t1', 'not now')).toBe(true)
+    await working
+    // It moves after that.
+    const next = expect(other.ask('y', { taskId: 't2' })).rejects.toMatchObject({
+      _tag: 'TaskCancelledError',
+    })
+    await cluster.started(2)
+    expect(await placeOf(cluster.url, 'a0')).toBe('gpu')
+    expect(await agent.cancel('t2', 'nor this')).toBe(true)
+    await next
+    for (const { child } of [one, gpu]) child.kill('SIGKILL')
   })
 
   test('share numbers of groups while workers serve them; one label too many is refused with what to do', async () => {

@@ -73,6 +73,25 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     await page.locator('.fact .type').first().waitFor()
   })
 
+  test('shows the files of an agent that lives on another machine, and what a turn has changed', async () => {
+    const { orchestrator, agent, folder, positionsOf } = await agentOnRepository(
+      { one: (workspace) => writeFile(join(workspace, 'b.txt'), 'first text\n') },
+      'one',
+    )
+    await agent.ask('one')
+    const [one = 0] = await positionsOf('CallSucceeded')
+    const { url } = await inspecting({ store: orchestrator.store, baseDir: join(folder, 'elsewhere') })
+    const page = await openPage(url)
+    await page.getByRole('slider').fill(String(one))
+    await type(page).getByText('CallSucceeded').waitFor()
+    await page.getByRole('button', { name: 'Show what changed in the files' }).click()
+    await page.locator('.files-about').getByText('Turn 1: 1 file, +1').waitFor()
+    expect(await page.locator('.line.is-added').allInnerTexts()).toEqual(['+first text'])
+    await page.keyboard.press('f')
+    await page.locator('.path', { hasText: 'b.txt' }).click()
+    await reader(page).getByText('first text').waitFor()
+  })
+
   test('shows hostile names and files as text', async () => {
     const markup = '<img src=x onerror=alert(1)>'
     const { orchestrator, agent } = await agentOnRepository({

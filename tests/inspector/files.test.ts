@@ -1,10 +1,12 @@
 /** The files of an agent in the inspector: at any position, and what has changed them. Its server, with real git. */
-import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execaSync } from 'execa'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { OverloadedError } from '../../src/events/errors/call.ts'
+import { CorruptBlob } from '../../src/events/errors/store.ts'
 import { readingStore } from '../../src/remote/reading-store.ts'
+import type { EventStore } from '../../src/store/event-store.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { until } from '../actors/world.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
@@ -80,6 +82,53 @@ describe('at a position', () => {
     const { ask } = await inspecting({ store, baseDir })
     expect(paths((await ask('files', { actor, at: one })).files)).toEqual(['a.txt', 'b'])
     expect(patchOf(await ask('changes', { actor, at: one }))).toEqual(['hunk @@ -0,0 +1 @@', 'added +b'])
+  })
+
+  test('of an agent that lives on another machine, they are what is stored of it, also of earlier turns and of later ones', async () => {
+    const { orchestrator, positionsOf, agent, folder } = await agentOnRepository(
+      {
+        one: (workspace) => writeFile(join(workspace, 'b'), 'b\n'),
+        two: (workspace) => writeFile(join(workspace, 'b'), 'B\n'),
+        three: (workspace) => writeFile(join(workspace, 'c'), 'c\n'),
+      },
+      'one',
+    )
+    await agent.ask('one')
+    await agent.ask('two')
+    const baseDir = join(folder, 'elsewhere')
+    await mkdir(baseDir)
+    vi.stubEnv('TMPDIR', folder)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const { store } = orchestrator
+    const { ask, close } = await inspecting({ store, baseDir })
+    const [one = 0, two = 0] = await positionsOf('CallSucceeded')
+    expect(paths((await ask('files', { actor, at: one })).files)).toEqual(['a.txt', 'b'])
+    expect(patchOf(await ask('changes', { actor, at: one }))).toEqual(['hunk @@ -0,0 +1 @@', 'added +b'])
+    expect(patchOf(await ask('changes', { actor, at: two }))).toContain('added +B')
+    await agent.ask('three')
+    const [, , three = 0] = await positionsOf('CallSucceeded')
+    expect(paths((await ask('files', { actor, at: three })).files)).toEqual(['a.txt', 'b', 'c'])
+    // Nothing of it stays.
+    const copies = async () =>
+      (await readdir(folder)).filter((name) => name.startsWith('claude-agents-files-'))
+    expect(await copies()).toHaveLength(1)
+    await close()
+    expect(await copies()).toEqual([])
+
+    // What is lost is said in words.
+    const lost: EventStore = {
+      ...store,
+      blobs: {
+        ...store.blobs,
+        get: (reference) =>
+          Promise.reject(new CorruptBlob({ ...reference, file: 'blobs', problem: 'it is missing' })),
+      },
+    }
+    const { ask: askLost } = await inspecting({ store: lost, baseDir })
+    expect(await askLost('files', { actor, at: one })).toMatchObject({
+      files: [],
+      problem: expect.stringContaining('it is missing'),
+    })
   })
 })
 

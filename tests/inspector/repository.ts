@@ -15,7 +15,8 @@ export type Works = Readonly<
   Record<string, (workspace: string, attempt: number) => Promise<unknown> | unknown>
 >
 
-export async function agentOnRepository(works: Works) {
+/** @param worker The worker of a cluster in which it lives, which stores its files in the log. */
+export async function agentOnRepository(works: Works, worker?: string) {
   const folder = await mkdtemp(join(tmpdir(), 'inspected-'))
   const repo = join(folder, 'repo')
   await mkdir(repo)
@@ -36,6 +37,7 @@ export async function agentOnRepository(works: Works) {
     baseDir,
     runner: { ...scripted, ...directoryOperations({}) },
     serve: false,
+    ...(worker !== undefined && { residency: { worker, sharedDir: false } }),
   })
   onTestFinished(async () => {
     await orchestrator.close()
@@ -74,6 +76,7 @@ export async function inspecting(inspected: Parameters<typeof inspector>[0]) {
     })
   return {
     url: serving.url,
+    close: () => serving.close(),
     send,
     /** Asks once the index has read the log. */
     async ask<What extends keyof Answers>(

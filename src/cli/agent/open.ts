@@ -27,12 +27,12 @@ export const openCommand = (agent: Command) =>
 
 async function open(globals: GlobalOptions, id: string, { take = false }: { readonly take?: boolean }) {
   const screen = terminal(globals)
-  if (!process.stdin.isTTY || !screen.interactive || isConversation()) {
-    const hint = `To ask from a script: claude-agents agent ask ${id} "..."`
-    throw new InvalidInputError({ what: 'agent open', problem: 'it needs a terminal of its own', hint })
-  }
   let options: TerminalOptions | undefined
   await readAgent(globals, id, async (agent, { orchestrator }) => {
+    if (!process.stdin.isTTY || !screen.interactive || isConversation()) {
+      const hint = `To ask from a script: claude-agents agent ask ${id} "..."`
+      throw new InvalidInputError({ what: 'agent open', problem: 'it needs a terminal of its own', hint })
+    }
     const { current } = agent.snapshot.context
     if (take && current !== null) {
       const held = (await agent.held()).find(({ taskId }) => taskId === current.taskId)

@@ -1,5 +1,6 @@
 /** In which worker of a cluster an agent lives, or why it lives in none. */
 import { hasAll } from '../../cluster/labels/groups.ts'
+import type { UnplacedAgents } from '../../cluster/worker-table.ts'
 import { plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import type { GlobalOptions } from '../global-options.ts'
@@ -42,12 +43,11 @@ export function livesInWords(found: Whereabouts | undefined, { requires = [] }: 
 }
 
 /** What lists say of agents that wait for a worker; undefined if there are none. */
-export function unplacedInWords(
-  unplaced: readonly { readonly agent: string; readonly requires: readonly string[] }[],
-): string | undefined {
-  const [first] = unplaced
-  if (!first) return undefined
-  const labels = [...new Set(unplaced.map(({ requires }) => requires.join(' and ')))]
-  const which = unplaced.length === 1 ? `agent ${first.agent}` : plural(unplaced.length, 'agent')
-  return `no worker with ${labels.join(', or with ')}, which ${which} ${unplaced.length === 1 ? 'requires' : 'require'}`
+export function unplacedInWords(unplaced: readonly UnplacedAgents[]): string | undefined {
+  const [one] = unplaced
+  if (!one) return undefined
+  const labels = unplaced.map(({ requires }) => requires.join(' and '))
+  const count = unplaced.reduce((sum, { agents }) => sum + agents, 0)
+  const which = count === 1 ? `agent ${one.first}` : plural(count, 'agent')
+  return `no worker with ${labels.join(', or with ')}, which ${which} ${count === 1 ? 'requires' : 'require'}`
 }

@@ -53,13 +53,14 @@ function show(globals: GlobalOptions, scope: BudgetScope) {
   return readStore(globals, async ({ orchestrator, terminal }) => {
     const info = await orchestrator.budgets.show(scopeOf(scope))
     if (terminal.json) return terminal.value(info)
-    const { limit, spent, reserved, remaining } = info
+    const { limit, spent, reserved } = info
+    const left = leftOf(info).filter((part) => part !== null)
     const pairs = [
       ['budget of', scopeName(info.scope)],
       ['limit', amounts(limit)],
       ['spent', amounts(spent)],
       ['reserved', amounts(reserved)],
-      ['left', amounts(remaining)],
+      ['left', left.join(', ') || 'no limit'],
     ] as const
     for (const line of details(terminal, pairs)) terminal.line(line)
   })
@@ -115,14 +116,30 @@ const scopeName = ({ agent, run }: BudgetScope) =>
   agent !== undefined ? `agent ${agent}` : run !== undefined ? `run ${run}` : 'everything'
 
 /** `agent writer: $2.50 of $3.00 spent, $0.50 left` */
-export function budgetLine({ scope, limit, spent, remaining }: BudgetInfo): string {
+export function budgetLine(info: BudgetInfo): string {
+  const { scope, limit, spent } = info
+  const [usd, tokens] = leftOf(info).map((rest) =>
+    rest?.startsWith(OVERSPENT) ? rest : rest && `${rest} left`,
+  )
   const parts = [
-    limit.usd === null
-      ? null
-      : `${dollars(spent.usd)} of ${dollars(limit.usd)} spent, ${dollars(remaining.usd ?? 0)} left`,
-    limit.tokens === null ? null : `${spent.tokens} of ${limit.tokens} tokens used, ${remaining.tokens} left`,
+    limit.usd === null ? null : `${dollars(spent.usd)} of ${dollars(limit.usd)} spent, ${usd}`,
+    limit.tokens === null ? null : `${spent.tokens} of ${limit.tokens} tokens used, ${tokens}`,
   ].filter((part) => part !== null)
   return inert(`${scopeName(scope)}: ${parts.join('; ') || 'no limit'}`)
+}
+
+const OVERSPENT = 'overspent by'
+
+/** What is left of the dollars and of the tokens, as `$0.50`, `nothing` or `overspent by 12 tokens`; null where there is no limit. */
+function leftOf({ limit, spent, remaining }: BudgetInfo): readonly (string | null)[] {
+  const left = (of: 'usd' | 'tokens', inWords: (amount: number) => string) => {
+    const [most, rest] = [limit[of], remaining[of] ?? 0]
+    if (most === null) return null
+    if (rest >= 0) return inWords(rest)
+    // A limit that was lowered may be reserved as a whole, and more.
+    return spent[of] > most ? `${OVERSPENT} ${inWords(spent[of] - most)}` : 'nothing'
+  }
+  return [left('usd', dollars), left('tokens', (count) => plural(count, 'token'))]
 }
 
 function amounts({ usd, tokens }: BudgetInfo['limit']): string {

@@ -8,12 +8,13 @@ import { NoWorkerError } from '../../events/errors/owner.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
 import type { Logger } from '../../logger.ts'
+import { CommitQueue } from '../../store/commit-queue.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { LET_GO, LIMBO_COMMANDS, MAKING_COMMANDS } from '../requests.ts'
 import type { WorkerTable } from '../worker-table.ts'
-import { addressIn, labelKey } from './groups.ts'
+import { addressIn, EVERYWHERE, labelKey } from './groups.ts'
 
-/** How often it is asked whether a worker has the labels. */
+/** How often it is asked whether a worker has the labels: by all of a process at the same moments, so that they ask together. */
 const LOOK_MS = 1000
 
 export interface AddressedRequest {
@@ -31,8 +32,7 @@ export interface Addressed {
 }
 
 interface AddressesEnvironment {
-  readonly store: Pick<EventStore, 'streams'>
-  readonly members: Pick<WorkerTable, 'groupOf'>
+  readonly members: Pick<WorkerTable, 'groupsOf' | 'required'>
   readonly logger: Pick<Logger, 'warn'>
   readonly clock?: Clock
 }
@@ -42,12 +42,17 @@ export class Addresses {
   readonly #clock: Clock
   /** The agents of which it was said that they wait for a worker. */
   readonly #said = new Set<string>()
-  /** What was found last, by labels: those that wait ask together. */
-  readonly #found = new Map<string, { readonly at: number; readonly isServed: Promise<boolean> }>()
+  /** What agents require, as the log has it. However many ask, the database is asked one question at a time. */
+  readonly #required: CommitQueue<string, RequiredLabels | undefined>
+  /** The groups of labels, by their keys: the same. */
+  readonly #groups: CommitQueue<string, string | undefined>
 
   constructor(environment: AddressesEnvironment) {
     this.#environment = environment
     this.#clock = environment.clock ?? systemClock
+    const { members } = environment
+    this.#required = askedTogether((agents) => members.required(agents))
+    this.#groups = askedTogether((keys) => members.groupsOf(keys))
   }
 
   /**
@@ -59,9 +64,8 @@ export class Addresses {
   async of({ agent, method, requires = [], signal }: AddressedRequest, isKnown: boolean): Promise<Addressed> {
     for (let isGiven = isKnown; !signal.aborted; isGiven = false) {
       const isRead = !isGiven && method !== LET_GO
-      const labels =
-        (isRead ? (await requiredOf(this.#environment.store, agent))?.now : undefined) ?? requires
-      const group = await this.#environment.members.groupOf(labels)
+      const labels = (isRead ? (await this.#required.push(agent))?.now : undefined) ?? requires
+      const group = await this.#groupOf(labels)
       if (group !== undefined) {
         this.#said.delete(agent)
         return { address: addressIn(group, agent), requires: labels }
@@ -72,7 +76,7 @@ export class Addresses {
       if (!this.#said.has(agent))
         this.#environment.logger.warn({ agent }, `${error.message} It waits for one.`)
       this.#said.add(agent)
-      await pause(this.#clock, LOOK_MS, signal)
+      await this.#nextLook(signal)
     }
     throw new ClosedError({ what: 'cluster' })
   }
@@ -80,22 +84,37 @@ export class Addresses {
   /** Resolves when no worker has the labels any more: what is under way to one would wait for ever. Or when the signal aborts. */
   async gone(requires: readonly string[], signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await pause(this.#clock, LOOK_MS, signal)
-      if (!signal.aborted && !(await this.#isServed(requires))) return
+      await this.#nextLook(signal)
+      if (signal.aborted) return
+      // The database may be away: then nothing is known.
+      const isServed = await this.#groupOf(requires).then(Boolean, () => true)
+      if (!isServed) return
     }
   }
 
-  #isServed(requires: readonly string[]): Promise<boolean> {
-    const key = labelKey(requires)
-    const now = steadyTime(this.#clock)
-    const found = this.#found.get(key)
-    if (found && now - found.at < LOOK_MS) return found.isServed
-    // The database may be away: then nothing is known.
-    const isServed = this.#environment.members.groupOf(requires).then(Boolean, () => true)
-    this.#found.set(key, { at: now, isServed })
-    return isServed
+  /** Where an agent may still live whose labels have changed: by those that it required before. */
+  async before(agent: string): Promise<readonly string[]> {
+    const { before } = (await this.#required.push(agent)) ?? {}
+    if (before === undefined) return []
+    const groups = await Promise.all([this.#groupOf(before), EVERYWHERE])
+    return [...new Set(groups)].flatMap((group) => (group === undefined ? [] : [addressIn(group, agent)]))
+  }
+
+  async #groupOf(labels: readonly string[]): Promise<string | undefined> {
+    return labels.length === 0 ? EVERYWHERE : this.#groups.push(labelKey(labels))
+  }
+
+  #nextLook(signal: AbortSignal): Promise<void> {
+    return pause(this.#clock, LOOK_MS - Math.floor(steadyTime(this.#clock) % LOOK_MS), signal)
   }
 }
+
+/** Questions that come while another one is under way are asked together, as the next one. */
+const askedTogether = <Answer>(ask: (names: readonly string[]) => Promise<ReadonlyMap<string, Answer>>) =>
+  new CommitQueue<string, Answer | undefined>(async (waiting) => {
+    const answers = await ask([...new Set(waiting.map(({ request }) => request))])
+    for (const { request, resolve } of waiting) resolve(answers.get(request))
+  })
 
 /** What an agent requires, of its summary in the log; undefined if there is none. */
 export async function requiredOf(

@@ -63,6 +63,9 @@ const MIGRATIONS_TABLE: Migration = (s) => `
   create table ${s}.migrations (version int primary key, at timestamptz not null default now());
 `
 
+/** Of a migration that leaves the tables as they are. */
+const FUNCTIONS_ONLY = ''
+
 const MIGRATIONS: readonly Migration[] = [
   (s) => `
     -- Rows that every append updates have room to stay on their pages.
@@ -103,8 +106,7 @@ const MIGRATIONS: readonly Migration[] = [
     create table ${s}.blobs (sha256 bytea primary key, bytes bigint not null, content bytea);
     create table ${s}.snapshots (stream text collate "C" primary key, snapshot text not null) with (fillfactor = 70);
   `,
-  // The functions that follow, which were part of the first one.
-  () => '',
+  () => FUNCTIONS_ONLY,
   (s) => `
     create table ${s}.workers (
       name text collate "C" primary key,
@@ -195,7 +197,7 @@ const FUNCTIONS: Migration = (s) => `
     commit_ids text[],
     -- For each group, its last append.
     group_ends int[],
-    -- For each append: its stream and its commit id by their place above, and how it is checked.
+    -- For each append: its stream and its commit id by their place above, and how it is checked. Empty for what none has.
     stream_of int[],
     commit_of int[],
     expected bigint[],
@@ -208,16 +210,19 @@ const FUNCTIONS: Migration = (s) => `
     joined_befores text,
     causes int[],
     joined_afters text
-  ) returns text language plpgsql as $function$
+  ) returns text language plpgsql
+    -- The size of a batch is no reason to plan its statements again.
+    set plan_cache_mode = force_generic_plan
+  as $function$
   declare
     log ${s}.store%rowtype;
     last_batch bigint;
     last_outcome text;
     outcomes text[] := '{}';
     refusal text;
-    -- Of each stream.
+    -- Of each stream. Its row stays where it is while the lock is held.
+    rows_at tid[];
     versions bigint[];
-    old_versions bigint[];
     claimed text[];
     was_there boolean[];
     is_written boolean[] := array_fill(false, array[cardinality(names)]);
@@ -234,20 +239,18 @@ const FUNCTIONS: Migration = (s) => `
     -- Of each append.
     bases bigint[] := array_fill(0::bigint, array[cardinality(stream_of)]);
     -- Of each new record.
-    positions bigint[] := '{}';
     record_streams text[] := '{}';
     record_versions bigint[] := '{}';
     records text[] := '{}';
     head bigint;
     chain text;
+    previous text;
     content text;
-    version bigint;
     name int;
     fact int := 0;
     first_append int := 1;
     last_append int;
     first_position bigint;
-    own_hash text;
   begin
     select * into strict log from ${s}.store for update;
     if log.owner <> owning then return null; end if;
@@ -260,17 +263,16 @@ const FUNCTIONS: Migration = (s) => `
       perform set_config('synchronous_commit', 'on', true);
     end if;
     -- Sorted once: each aggregate with an order of its own would sort again.
-    select array_agg(n.version), array_agg(n.is_there), array_agg(n.token)
-      into versions, was_there, claimed
+    select array_agg(n.row_at), array_agg(n.version), array_agg(n.is_there), array_agg(n.token)
+      into rows_at, versions, was_there, claimed
       from (
-        select coalesce(known.version, 0) as version, coalesce(known.is_there, false) as is_there, claim.token
+        select known.ctid as row_at, coalesce(known.version, 0) as version, coalesce(known.is_there, false) as is_there, claim.token
         from unnest(names) with ordinality as n (stream, place)
         left join ${s}.streams as known on known.stream = n.stream
         left join ${s}.claims as claim on claim.stream = n.stream
         order by n.place
       ) as n;
     now_there := was_there;
-    old_versions := versions;
     if cardinality(commit_ids) > 0 then
       select array_agg(known.commit_id is not null order by c.place)
         into is_known
@@ -283,7 +285,7 @@ const FUNCTIONS: Migration = (s) => `
     foreach last_append in array group_ends loop
       refusal := null;
       for i in first_append .. last_append loop
-        if coalesce(tokens[i], '') <> coalesce(claimed[stream_of[i]], '') then
+        if tokens[i] is distinct from claimed[stream_of[i]] then
           refusal := format('{"fenced":%s}', i - first_append);
           exit;
         end if;
@@ -330,21 +332,21 @@ const FUNCTIONS: Migration = (s) => `
           now_open[name] := opens[i];
           now_there[name] := theres[i];
         end if;
-        version := bases[i];
-        for _ in 1 .. fact_counts[i] loop
+        for nth in 1 .. fact_counts[i] loop
           fact := fact + 1;
           head := head + 1;
-          version := version + 1;
-          content := '{"stream":"' || names[name] || '","version":' || version || befores[fact]
-            || coalesce((first_position + causes[fact])::text, '') || coalesce(afters[fact], '');
-          -- The hash covers the key, the kind, the previous hash and the text: see record.ts.
-          own_hash := translate(encode(sha256(convert_to(
-            'e!' || lpad(head::text, 16, '0') || 'r' || chain || content, 'UTF8')), 'base64'), '+/=', '-_');
-          records := records || ('r' || chain || own_hash || content);
-          chain := own_hash;
-          positions := positions || head;
+          content := '{"stream":"' || names[name] || '","version":' || bases[i] + nth || befores[fact];
+          if afters[fact] <> '' then
+            content := content || coalesce((first_position + causes[fact])::text, '') || afters[fact];
+          end if;
+          previous := chain;
+          -- The hash covers the key, the kind, the previous hash and the text: see record.ts. translate() takes longer.
+          chain := replace(replace(replace(encode(sha256(convert_to(
+            'e!' || lpad(head::text, 16, '0') || 'r' || previous || content, 'UTF8')),
+            'base64'), '+', '-'), '/', '_'), '=', '');
+          records := records || ('r' || previous || chain || content);
           record_streams := record_streams || names[name];
-          record_versions := record_versions || version;
+          record_versions := record_versions || bases[i] + nth;
         end loop;
       end loop;
       -- A part of an array is a copy of it: most groups have one append.
@@ -356,22 +358,24 @@ const FUNCTIONS: Migration = (s) => `
 
     if head > log.position then
       insert into ${s}.records (position, stream, version, record)
-        select * from unnest(positions, record_streams, record_versions, records);
+        select generate_series(log.position + 1, head), unnest(record_streams), unnest(record_versions), unnest(records);
       -- Most streams are known, and an update takes half as long as an insert that may be one.
       update ${s}.streams as old set
           version = n.version,
           summary = coalesce(n.summary, old.summary),
           is_open = case when n.summary is null then old.is_open else n.is_open end,
           is_there = n.is_there
-        from unnest(names, old_versions, versions, summaries, now_open, now_there, is_written)
-          as n (stream, old_version, version, summary, is_open, is_there, is_written)
-        where old.stream = n.stream and n.is_written and n.old_version > 0;
-      if 0 = any (old_versions) then
+        from (
+          select unnest(rows_at) as row_at, unnest(versions) as version, unnest(summaries) as summary,
+            unnest(now_open) as is_open, unnest(now_there) as is_there, unnest(is_written) as is_written
+        ) as n
+        where old.ctid = n.row_at and n.is_written;
+      if array_position(rows_at, null) is not null then
         insert into ${s}.streams (stream, version, summary, is_open, is_there)
           select n.stream, n.version, n.summary, n.is_open, n.is_there
-          from unnest(names, old_versions, versions, summaries, now_open, now_there, is_written)
-            as n (stream, old_version, version, summary, is_open, is_there, is_written)
-          where n.is_written and n.old_version = 0;
+          from unnest(names, rows_at, versions, summaries, now_open, now_there, is_written)
+            as n (stream, row_at, version, summary, is_open, is_there, is_written)
+          where n.is_written and n.row_at is null;
       end if;
       if now_there <> was_there then
         insert into ${s}.counts as old (kind, count)

@@ -6,7 +6,6 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { NO_FILES } from '../../events/agent-facts.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
-import { snapshotsPath } from '../directories.ts'
 import { gitPieces } from './git.ts'
 import { entryChange, type LineCounts, lineCounts, type SnapshotFile, snapshotFile } from './git-output.ts'
 import { type FilePath, fromTree } from './paths.ts'
@@ -27,9 +26,9 @@ export type DifferencePiece =
 export class SnapshotReader {
   readonly #repository: string
 
-  /** @param base The base directory. */
-  constructor(base: string) {
-    this.#repository = snapshotsPath(base)
+  /** @param repository Where the snapshots are. */
+  constructor(repository: string) {
+    this.#repository = repository
   }
 
   /** The files of a snapshot, by path. Throws WorkspaceError. */

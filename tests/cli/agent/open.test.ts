@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { listTranscripts } from '../../../src/claude/session/transcripts.ts'
 import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
-import { commandLine, MAIN } from '../command.ts'
+import { commandLine, MAIN, quickCommandLine } from '../command.ts'
 import { hasTmux, tmux } from '../tmux.ts'
 
 /** What all transcripts below a folder contain. */
@@ -67,8 +67,13 @@ test.runIf(hasTmux)(
   120_000,
 )
 
-test('agent open without a terminal says how to ask from a script', async () => {
-  const { run } = await commandLine()
+test('agent open without a terminal says how to ask from a script, if there is such an agent', async () => {
+  const { run } = await quickCommandLine()
+  await run(['agent', 'create', 'ada', 'You help.'])
+  expect(await run(['agent', 'open', 'adda'])).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('Did you mean "ada"?'),
+  })
   const { exitCode, stderr } = await run(['agent', 'open', 'ada'])
   expect([exitCode, stderr]).toEqual([2, expect.stringMatching(/needs a terminal[\s\S]*agent ask ada/)])
 })

@@ -48,14 +48,23 @@ test('`none` removes a limit, of dollars and of tokens, of everything and of an 
   }
 })
 
-test('An overspent budget shows a negative amount', () => {
-  const tokens = { usd: null, tokens: null }
-  const line = budgetLine({
-    scope: { agent: 'writer' },
-    limit: { ...tokens, usd: 0.001 },
-    spent: { usd: 0.0043, tokens: 9 },
-    reserved: { usd: 0, tokens: 0 },
-    remaining: { ...tokens, usd: -0.0033 },
-  })
-  expect(line).toBe('agent writer: $0.0043 of $0.001 spent, -$0.0033 left')
+test('A line about a budget says what is left, by how much it was overspent, or that all of it is reserved', () => {
+  const none = { usd: 0, tokens: 0 }
+  const line = (limit: number, spent: number, remaining: number) =>
+    budgetLine({
+      scope: { agent: 'writer' },
+      limit: { usd: limit, tokens: limit * 1e4 },
+      spent: { usd: spent, tokens: spent * 1e4 },
+      reserved: none,
+      remaining: { usd: remaining, tokens: remaining * 1e4 },
+    })
+  expect(line(0.005, 0.004, 0.001)).toBe(
+    'agent writer: $0.004 of $0.005 spent, $0.001 left; 40 of 50 tokens used, 10 tokens left',
+  )
+  expect(line(0.001, 0.0073, -0.0063)).toBe(
+    'agent writer: $0.0073 of $0.001 spent, overspent by $0.0063; 73 of 10 tokens used, overspent by 63 tokens',
+  )
+  expect(line(0.005, 0.004, -0.002)).toBe(
+    'agent writer: $0.004 of $0.005 spent, nothing left; 40 of 50 tokens used, nothing left',
+  )
 })

@@ -11,6 +11,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { type PostgresStoreOptions, postgresStore } from '../../../src/store/postgres/store.ts'
 import { withoutPassword } from '../../../src/store/postgres/url.ts'
+import { verifyDatabase } from '../../../src/store/postgres/verification.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { cutOff, hasPostgres, newDatabase, place, query } from '../../postgres/database.ts'
 import { all, counted } from '../store-kit.ts'
@@ -59,6 +60,33 @@ test.skipIf(!hasPostgres)(
     const token = (await store.claim?.('agent/a')) ?? ''
     await expect(store.append('agent/a', [counted(2)])).rejects.toMatchObject({ _tag: 'Fenced' })
     await store.append('agent/a', [counted(2)], { token })
+  },
+)
+
+test.skipIf(!hasPostgres)(
+  'A writer of an earlier release, which leaves out nothing and puts notes behind its facts, writes the same records',
+  async () => {
+    const { url, schema } = await place()
+    await using store = await postgresStore(url, { schema })
+    const begin = ',"type":"Counted","v":1,"at":"2026-11-30T12:00:00.000Z","epoch":1'
+    // Two groups: two facts of one append, the second caused by the first; one fact without a note.
+    await query(
+      url,
+      `select ${schema}.append(${store.epoch}, ${store.epoch}, 1, '{agent/a,agent/b}', '{once}', '{1,2}', '{1,2}', '{1,0}',
+         '{0,null}', '{null,null}', '{2,1}', array['{"open":true,"state":"busy"}', null], '{true,false}', '{true,false}',
+         e'${begin},"data":{"n":1}}\\x1e${begin},"causationId":"x-\\x1e${begin},"data":{"n":3}}',
+         '{null,0,null}',
+         e'\\x1e","data":{"n":2}}\\n{"commitId":"once","count":2,"summary":{"open":true,"state":"busy"}}\\x1e')`,
+    )
+    const facts = await all(store.readAll())
+    expect(facts.map(({ stream, version, data }) => [stream, version, data])).toEqual([
+      ['agent/a', 1, { n: 1 }],
+      ['agent/a', 2, { n: 2 }],
+      ['agent/b', 1, { n: 3 }],
+    ])
+    expect(facts[1]?.causationId).toBe('x-1')
+    expect(await all(store.streams({ open: true }))).toMatchObject([{ stream: 'agent/a', version: 2 }])
+    expect(await verifyDatabase(url, { schema })).toMatchObject({ ok: true, facts: 3 })
   },
 )
 
