@@ -86,14 +86,18 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       logger.warn({ callId: call.callId, error }, 'could not remove the temporary files of earlier calls'),
     )
     const serverSecrets = await writeCallFiles(call, process.env)
-    const concealed = concealment(serverSecrets)
-    secretsOfCalls.set(call.callId, concealed)
-    call.team?.conceal?.(concealed)
+    const concealed = serverSecrets.length > 0 ? concealment(serverSecrets) : undefined
+    if (concealed) {
+      secretsOfCalls.set(call.callId, concealed)
+      call.team?.conceal?.(concealed)
+    }
     const sessions = new Sessions(call.directories.home)
     const plan = launchPlan(call, { program, ...sources(), origin: await sessions.originToFork(call) })
     const costBefore = continuesItself(call) ? await costSoFar(call, sessions) : undefined
     const redact = redactor({
-      secrets: [...plan.secrets, ...serverSecrets],
+      get secrets() {
+        return [...plan.secrets(), ...serverSecrets]
+      },
       prompts: [call.prompt, call.settings.systemPrompt],
     })
     const { read, facts, streamed } = streamParser(redact, concealed)

@@ -156,7 +156,7 @@ export function processRunner(
       // The output is kept until the next call: we may be killed before the outcome is recorded.
       run.stop()
       const { failure } = await run.over
-      const isTooLarge = failure instanceof OutputTooLargeError
+      const isTooLarge = failure !== null && failure instanceof OutputTooLargeError
       await tidyOutput(prepared.plan.output, { redact: prepared.redact, isTooLarge })
     }
   }
