@@ -1143,8 +1143,8 @@ export const MUTATIONS = [
     [
       'a failed call is taken back when the next one begins',
       'src/actors/agent/call-files.ts',
-      'continues ? undefined : await takeBack(of)',
-      'undefined',
+      'const fact = await takeBack(of)\n      if (!fact) return {',
+      'const fact = undefined\n      if (!fact) return {',
     ],
   ),
   ...breaking(

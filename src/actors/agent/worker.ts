@@ -17,6 +17,7 @@ import { type CallFiles, callFiles } from './call-files.ts'
 import { type AgentEffect, nextCall, nextTask, ready, taskBroken } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
 import { wakingTask } from './mailbox/unread.ts'
+import type { Moving } from './moving/moving.ts'
 import { type ComposedCall, composeCall } from './session/composed-call.ts'
 import type { LeftOut } from './session/conversation.ts'
 import {
@@ -316,10 +317,15 @@ export class AgentWorker {
   }
 
   async #call(effect: CallEffect, signal: AbortSignal, admitted: Admitted): Promise<CallEnding> {
-    const needsPlace = this.#files.areKept || hasMaterial(effect.task.material)
-    const problem =
-      (await this.#arrive(effect)) ?? (needsPlace ? await this.#prepare(effect, signal) : undefined)
-    if (problem) return problem
+    const { moving } = this.#environment
+    if (moving) {
+      const problem = await this.#arrive(moving, effect)
+      if (problem) return problem
+    }
+    if (this.#files.areToPrepare() || hasMaterial(effect.task.material)) {
+      const problem = await this.#prepare(effect, signal)
+      if (problem) return problem
+    }
     const composed = await this.#composed(effect)
     if ('type' in composed) return composed
     if (composed.leftOut) await this.#recordCut(effect, composed.leftOut)
@@ -333,11 +339,10 @@ export class AgentWorker {
   }
 
   /** Brings what the agent has from where it lived before. Returns the call's ending if that fails for now. */
-  async #arrive({ task }: CallEffect): Promise<CallEnding | undefined> {
-    const { moving } = this.#environment
+  async #arrive(moving: Moving, { task }: CallEffect): Promise<CallEnding | undefined> {
     const tell = (message: string) => this.#tell(task, { type: 'warning', message })
     try {
-      await moving?.arrive(this.#agent, this.#actor, tell)
+      await moving.arrive(this.#agent, this.#actor, tell)
       return undefined
     } catch (error) {
       return { type: 'CallFailed', error: unsentErrorData(error) }
