@@ -210,10 +210,12 @@ export class AgentTasks {
     signal?.addEventListener('abort', lose, { once: true })
     let forget = () => {}
     const caller = this.#caller(taskId, origin?.step ?? listeners)
+    const hold = holdFor(approval)
     try {
-      const before = await this.#accept(data, origin, holdFor(approval), options.taskId === undefined)
+      const before = await this.#accept(data, origin, hold, options.taskId === undefined)
       accepted()
-      this.#reviewHold(taskId)
+      // Of a new task, only the hold that it begins with is not told by itself.
+      if (before !== undefined || hold) this.#reviewHold(taskId)
       forget = interest.whenAborted(() => {
         this.cancel(taskId, String(interest.reason)).catch(() => {})
       })
