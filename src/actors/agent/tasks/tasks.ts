@@ -72,7 +72,8 @@ export class AgentTasks {
   readonly #environment: AgentEnvironment
   readonly #agentDoes: AgentDoes
   readonly #unobserve: () => void
-  readonly #conversations = new RunConversations()
+  /** None as long as no run asks. */
+  #conversations: RunConversations | undefined
   /** How many tasks are being accepted. */
   #accepting = 0
   /** The asks that have not ended: they may not be in the log yet. */
@@ -355,7 +356,7 @@ export class AgentTasks {
     const { taskId } = data
     const refusal = refusalIn(snapshot, this.#agent, this.#environment.mailbox)
     if (refusal) throw refusal
-    const continues = data.session === 'run' ? this.#conversations.of(data.runId) : undefined
+    const continues = data.session === 'run' ? this.#conversations?.of(data.runId) : undefined
     const accepted = continues === undefined ? data : { ...data, continues }
     const facts: AgentFact[] = [{ type: 'TaskAccepted', data: accepted }]
     if (hold) facts.push({ type: 'TaskHeld', data: { taskId, hold } })
@@ -460,10 +461,13 @@ export class AgentTasks {
   }
 
   #observe(): () => void {
-    this.#conversations.load(this.#life.snapshot.context)
+    const { current, queue } = this.#life.snapshot.context
+    const open = current ? [current, ...queue] : queue
+    if (open.some(({ session }) => session === 'run')) this.#conversations = new RunConversations(open)
     return this.#life.observe((recorded) => {
-      this.#conversations.see(recorded)
-      const { taskId } = recorded.data
+      const { taskId, session } = recorded.data
+      if (session === 'run') this.#conversations ??= new RunConversations([])
+      this.#conversations?.see(recorded)
       if (typeof taskId === 'string' && endsTask(recorded, taskId))
         this.channel.tell(taskId, {
           type: 'ended',
