@@ -85,10 +85,8 @@ export class AgentWorker {
   }
 
   readonly perform: Perform<AgentEffect> = (effect, context) => {
-    if (effect.type !== 'deadline')
-      return this.#attempt(effect, context, () => this.#carryOut(effect, context))
-    const passed = () => this.#passDeadline(effect.task, context)
-    context.later(this.#deadlineMs(effect.task), () => this.#attempt(effect, context, passed))
+    if (effect.type !== 'deadline') return this.#attempt(effect, context)
+    context.later(this.#deadlineMs(effect.task), () => this.#attempt(effect, context))
     return NOTHING
   }
 
@@ -112,10 +110,10 @@ export class AgentWorker {
   }
 
   /** No failure of an effect leaves a task without an end. */
-  async #attempt(effect: AgentEffect, context: EffectContext, work: () => Promise<void>): Promise<void> {
+  async #attempt(effect: AgentEffect, context: EffectContext): Promise<void> {
     let isOver = true
     try {
-      await work()
+      await this.#carryOut(effect, context)
     } catch (error) {
       try {
         if (effect.type === 'begin' || effect.type === 'wake' || !context.isWanted) throw error
@@ -131,7 +129,7 @@ export class AgentWorker {
     }
   }
 
-  #carryOut(effect: Exclude<AgentEffect, { type: 'deadline' }>, context: EffectContext): Promise<void> {
+  #carryOut(effect: AgentEffect, context: EffectContext): Promise<void> {
     switch (effect.type) {
       case 'begin':
         return this.#beginNext(context)
@@ -143,6 +141,8 @@ export class AgentWorker {
         return this.#endInTurn(effect)
       case 'retry':
         return this.#retry(effect.task, context)
+      case 'deadline':
+        return this.#passDeadline(effect.task, context)
     }
   }
 

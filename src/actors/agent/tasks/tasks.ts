@@ -200,16 +200,16 @@ export class AgentTasks {
     if (!this.#life.current) await this.#life.use()
     if (this.#refusal) return this.#replyDespite(this.#refusal, data)
     // A task that was accepted before has to be cancelled, durably.
-    const interest = origin?.interest ?? new Interest()
-    const lose = () => interest.abort(signal?.reason)
+    const interest = origin?.interest ?? (signal && new Interest())
+    const lose = () => interest?.abort(signal?.reason)
     if (signal?.aborted) lose()
-    if (!interest.isWanted && !(await this.#known(taskId)))
+    if (interest?.isWanted === false && !(await this.#known(taskId)))
       throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(interest.reason) })
     if (material.repos) this.materials.set(taskId, material)
     if (origin?.step) this.steps.set(taskId, origin.step)
     this.#agentDoes.start()
     signal?.addEventListener('abort', lose, { once: true })
-    let forget = () => {}
+    let forget: (() => void) | undefined
     const caller = this.#caller(taskId, origin?.step ?? listeners)
     const hold = holdFor(approval)
     try {
@@ -217,7 +217,7 @@ export class AgentTasks {
       accepted()
       // Of a new task, only the hold that it begins with is not told by itself.
       if (before !== undefined || hold) this.#reviewHold(taskId)
-      forget = interest.whenAborted(() => {
+      forget = interest?.whenAborted(() => {
         this.cancel(taskId, String(interest.reason)).catch(() => {})
       })
       const past =
@@ -227,7 +227,7 @@ export class AgentTasks {
       return await this.#reply(past ?? (await caller.outcome()))
     } finally {
       caller.leave()
-      forget()
+      forget?.()
       signal?.removeEventListener('abort', lose)
       this.materials.delete(taskId)
       this.steps.delete(taskId)
