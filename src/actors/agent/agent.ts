@@ -77,7 +77,6 @@ export class Agent implements AgentRef {
     this.#loadedAt = environment.clock.now()
     this.#isElsewhere = environment.store.forReading === true || !environment.owns(id)
     this.#life.woken = this.#used
-    this.#life.observe(this.#used)
     // Their callers ask again, here or where the agent lives now.
     this.#life.lost = (error) => this.#tasksHere?.giveUp(error)
   }

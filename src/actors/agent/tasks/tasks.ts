@@ -47,7 +47,7 @@ interface AgentDoes {
   readonly start: () => boolean
   /** Takes a decision by which tasks end. */
   readonly endTasks: (decide: () => Promise<readonly Recorded[]>) => Promise<readonly Recorded[]>
-  /** Called when an ask has ended. */
+  /** Called when an ask or a task has ended. */
   readonly settled: () => void
 }
 
@@ -468,11 +468,11 @@ export class AgentTasks {
       const { taskId, session } = recorded.data
       if (session === 'run') this.#conversations ??= new RunConversations([])
       this.#conversations?.see(recorded)
-      if (typeof taskId === 'string' && endsTask(recorded, taskId))
-        this.channel.tell(taskId, {
-          type: 'ended',
-          outcome: agentFacts.read(recorded) as Identified<TaskOutcome>,
-        })
+      if (typeof taskId === 'string' && endsTask(recorded, taskId)) {
+        const outcome = agentFacts.read(recorded) as Identified<TaskOutcome>
+        this.channel.tell(taskId, { type: 'ended', outcome })
+        this.#agentDoes.settled()
+      }
       if (releasesTask(recorded)) this.channel.tell(String(taskId), { type: 'released' })
     })
   }
