@@ -373,49 +373,45 @@ export class AgentTasks {
     const { correlationId = taskId, causationId = null } = origin ?? {}
     let version = 0
     let refusal: unknown
-    const deciding = this.#life.decide(
-      (snapshot) => {
-        version = this.#life.version
-        try {
-          return this.#acceptance(snapshot, data, hold, call)
-        } catch (error) {
-          refusal = error
-          throw error
-        }
-      },
-      {
-        correlationId,
-        causationId,
-        commitId: this.#commitId(taskId),
-        isNew,
-        ...(call && { consequences: taskId }),
-      },
-    )
-    // A task that was accepted before takes no new place: it is not refused.
-    const [accepted] = await deciding.catch(async (error) => {
-      if (refusal === undefined) return this.#committed(error)
-      const known = await this.#known(taskId)
-      if (known) return [known.accepted]
-      throw refusal
-    })
-    // An append that failed may have reached the log all the same.
-    const isUnheard = accepted !== undefined && accepted.version > this.#life.version
-    if (isUnheard) await this.#life.refresh()
-    const isRepeated = accepted !== undefined && (isUnheard || accepted.version <= version)
-    if (isRepeated && !isSameTask(accepted.data, data)) {
-      throw new TaskConflictError({ agent: this.#agent, taskId })
+    const decision = (snapshot: AgentSnapshot) => {
+      version = this.#life.version
+      try {
+        return this.#acceptance(snapshot, data, hold, call)
+      } catch (error) {
+        refusal = error
+        throw error
+      }
     }
-    return isRepeated ? accepted.version : undefined
+    let accepted: Recorded | undefined
+    try {
+      const commitId = this.#commitId(taskId)
+      const because = { correlationId, causationId, commitId, isNew, ...(call && { consequences: taskId }) }
+      accepted = (await this.#life.decide(decision, because))[0]
+    } catch (error) {
+      if (refusal === undefined) accepted = await this.#committed(error)
+      else {
+        // A task that was accepted before takes no new place: it is not refused.
+        accepted = (await this.#known(taskId))?.accepted
+        if (!accepted) throw refusal
+      }
+    }
+    if (!accepted) return undefined
+    // An append that failed may have reached the log all the same.
+    const isUnheard = accepted.version > this.#life.version
+    if (isUnheard) await this.#life.refresh()
+    const isRepeated = isUnheard || accepted.version <= version
+    if (!isRepeated) return undefined
+    if (!isSameTask(accepted.data, data)) throw new TaskConflictError({ agent: this.#agent, taskId })
+    return accepted.version
   }
 
-  /** The facts of the commit that had the same id: the same task may have been asked with another hold, or by another run. */
-  async #committed(error: unknown): Promise<Recorded[]> {
+  /** The first fact of the commit that had the same id: the same task may have been asked with another hold, or by another run. */
+  async #committed(error: unknown): Promise<Recorded | undefined> {
     if (!(error instanceof CommitConflict)) throw error
     const { position } = error
-    const recorded: Recorded[] = []
     for await (const fact of this.#environment.store.readAll({ after: position - 1, to: position }))
-      recorded.push(fact)
-    return recorded
+      return fact
+    return undefined
   }
 
   /** The reply to an ask of this process; undefined if there is none, or if it was refused. */
