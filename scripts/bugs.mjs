@@ -19,8 +19,8 @@ export const BUGS = [
   {
     bug: 'a decision on a tool call is forgotten',
     file: `${AGENT}/tasks/deferral.ts`,
-    from: 'if (!deferred?.decided) return undefined',
-    to: 'if (!deferred?.decided || deferred.tool !== ASK_HUMAN) return undefined',
+    from: 'if (!decided) return undefined',
+    to: 'if (!decided || tool !== ASK_HUMAN) return undefined',
   },
   {
     bug: 'another task begins in the middle of a turn',

@@ -1143,8 +1143,8 @@ export const MUTATIONS = [
     [
       'a failed call is taken back when the next one begins',
       'src/actors/agent/call-files.ts',
-      'continues ? undefined : await takeBack(of)',
-      'undefined',
+      'const fact = await takeBack(of)\n      if (!fact) return {',
+      'const fact = undefined\n      if (!fact) return {',
     ],
   ),
   ...breaking(
@@ -2140,8 +2140,8 @@ export const MUTATIONS = [
   ...breaking('A task id identifies one task', { [AGENT]: ['cannot be used for another task'] }, [
     'another task under a known id gets the old reply',
     'src/actors/agent/tasks/tasks.ts',
-    'if (isRepeated && !isSameTask(accepted.data, data)) {',
-    'if (isRepeated && taskId.length === 0) {',
+    'if (!isSameTask(accepted.data, data)) throw',
+    'if (taskId.length === 0) throw',
   ]),
   ...breaking(
     'One task at a time, in the order asked',

@@ -104,7 +104,7 @@ import type { TeamDesk } from './team/desk.ts'
 import type { WorkflowReference } from './workflows/pattern.ts'
 import { agentDirectories } from './workspaces/directories.ts'
 import { inputLimits } from './workspaces/inputs/limits.ts'
-import { thisPlace } from './workspaces/place.ts'
+import { placeFinder } from './workspaces/place.ts'
 
 /**
  * A team of agents and its log: the way in to everything else. One process at a time has a base directory open.
@@ -328,7 +328,7 @@ export class Orchestrator implements AsyncDisposable {
     const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
     return {
       baseDir,
-      place: () => thisPlace(baseDir),
+      place: placeFinder(baseDir),
       clock,
       logger,
       isShared: options.placement !== undefined,

@@ -29,7 +29,7 @@ import { callFailure, costSoFar, resultOf, spendingOf } from './process/call-end
 import { callProcesses } from './process/list.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process/runner.ts'
 import { sweepBase } from './process/termination.ts'
-import { formatVersion, programLocator } from './program.ts'
+import { formatVersion, type Program, programLocator } from './program.ts'
 import { recoverCall } from './recovery.ts'
 import type { AgentRunner, Call } from './runner.ts'
 import { leftSecrets } from './servers.ts'
@@ -75,8 +75,6 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
 
   const sources = () => ({ inherited: process.env, added })
   const cautionOf = cautionsOnce()
-  /** By the ids of the calls: what their servers were given. */
-  const secretsOfCalls = new Map<string, Concealment>()
 
   /** Everything that happens before the process is spawned. */
   async function prepare(call: Call, signal: AbortSignal): Promise<PreparedCall> {
@@ -85,15 +83,30 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     await clearTemporaryFiles(call).catch((error: unknown) =>
       logger.warn({ callId: call.callId, error }, 'could not remove the temporary files of earlier calls'),
     )
-    const serverSecrets = await writeCallFiles(call, process.env)
-    const concealed = concealment(serverSecrets)
-    secretsOfCalls.set(call.callId, concealed)
-    call.team?.conceal?.(concealed)
+    try {
+      return await prepareWith(program, await writeCallFiles(call, process.env), call, signal)
+    } catch (error) {
+      if (call.settings.mcpServers) await removeSecrets(call)
+      throw error
+    }
+  }
+
+  /** @param serverSecrets What its servers were given. */
+  async function prepareWith(
+    program: Program,
+    serverSecrets: readonly string[],
+    call: Call,
+    signal: AbortSignal,
+  ): Promise<PreparedCall> {
+    const concealed = serverSecrets.length > 0 ? concealment(serverSecrets) : undefined
+    if (concealed) call.team?.conceal?.(concealed)
     const sessions = new Sessions(call.directories.home)
     const plan = launchPlan(call, { program, ...sources(), origin: await sessions.originToFork(call) })
     const costBefore = continuesItself(call) ? await costSoFar(call, sessions) : undefined
     const redact = redactor({
-      secrets: [...plan.secrets, ...serverSecrets],
+      get secrets() {
+        return [...plan.secrets(), ...serverSecrets]
+      },
       prompts: [call.prompt, call.settings.systemPrompt],
     })
     const { read, facts, streamed } = streamParser(redact, concealed)
@@ -141,21 +154,12 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
         await prune(call, sessions)
         return { messages: [...(isSessionKept ? [] : [missingTranscript(call)]), { type: 'result', result }] }
       },
+      ...(call.settings.mcpServers && { forget: () => removeSecrets(call, concealed) }),
     }
   }
 
-  /** Their secrets are on the disk only as long as the call. */
-  const withoutServerFiles = (inner: AgentRunner['start']): AgentRunner['start'] =>
-    async function* started(call, options) {
-      try {
-        yield* inner(call, options)
-      } finally {
-        if (call.settings.mcpServers) await removeSecrets(call, secretsOfCalls.get(call.callId))
-        secretsOfCalls.delete(call.callId)
-      }
-    }
-
-  const removeSecrets = async (call: Call, secrets: Concealment | undefined) => {
+  /** The secrets of MCP servers are on the disk only as long as the call. */
+  const removeSecrets = async (call: Call, secrets?: Concealment) => {
     const warn = (problem: string) => (error: unknown) => logger.warn({ callId: call.callId, error }, problem)
     if (secrets)
       await concealFiles(call, secrets).catch(
@@ -174,7 +178,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     name: options.simulated ? 'simulated' : 'claude',
     capacity: { calls: maxProcesses, starts: maxStarts },
     account: () => accountOf(sources()),
-    start: withoutServerFiles(withContinuations(start)),
+    start: withContinuations(start),
     async recover(call, { process: identity, signal }) {
       // The agent may have lost its servers since, and this process may have other variables.
       const left = await leftSecrets(call.directories.home)

@@ -40,7 +40,7 @@ export interface PlanOptions extends LoginSources {
 
 export interface CallPlan extends LaunchPlan {
   /** Values that must not be printed. */
-  readonly secrets: readonly string[]
+  secrets(): readonly string[]
   readonly isLoginFixed: boolean
 }
 
@@ -105,7 +105,7 @@ export function launchPlan(call: Call, { program, inherited, added, origin }: Pl
   return {
     ...launch,
     ...(call.resumes ? heldBack : { preamble: PREAMBLE }),
-    secrets: [...secretsOf(environment), ...(call.team ? [call.team.token] : [])],
+    secrets: () => [...secretsOf(environment), ...(call.team ? [call.team.token] : [])],
     isLoginFixed: isLoginFixed(environment),
     directory: workspace,
     home,

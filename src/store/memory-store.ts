@@ -58,6 +58,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
   const write = (group: AppendGroup): readonly Recorded[] => {
     const first = log.length + 1
     const at = instant(clock.now())
+    const written: Recorded[] = []
     for (const { stream, facts, commitId, summary } of group) {
       if (facts.length === 0) continue
       const { positions, summary: before } = streams.get(stream) ?? { positions: [], summary: null }
@@ -67,12 +68,13 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
         const [position, version] = [log.length + 1, positions.length + 1]
         const stamp: FactStamp = { storeId, position, stream, version, at, epoch: 1 }
         log.push(() => recordedFact(stamp, fact))
+        written.push(recordedFact(stamp, fact, fact.copy))
         positions.push(position)
       }
       streams.set(stream, { positions, summary: summary ?? before })
     }
     watermark.advance(log.length)
-    return recordedAt(first, log.length)
+    return written
   }
 
   const appendAll = async (appends: readonly StreamAppend[]) => {

@@ -1,5 +1,5 @@
 /** Creates and removes the directories of an agent, without following a link out of them. */
-import type { Stats } from 'node:fs'
+import { lstatSync, type Stats } from 'node:fs'
 import { chmod, lstat, mkdir, rmdir } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { isDiskFull, systemFailure } from '../events/errors/phrases.ts'
@@ -66,7 +66,8 @@ export async function removeDirectories(directories: AgentDirectories, baseDir?:
 
 /** Removes an entry of a directory of ours, whatever an agent has made of it. A missing one is fine. */
 export async function removeFrom(directory: string, name: string): Promise<void> {
-  if ((await lstatIfThere(join(directory, name))) === null) return
+  // A link to nothing is there as well.
+  if (lstatSync(join(directory, name), { throwIfNoEntry: false }) === undefined) return
   await using parent = await openNamedDirectory(directory, systemAddressing)
   await removeEntry(parent, name)
 }

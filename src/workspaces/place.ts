@@ -45,6 +45,15 @@ export function thisPlace(baseDir: string, environment: Environment = process.en
 
 const NOWHERE: Place = { machine: null, home: null }
 
+/** Finds that place out when it is first asked for, and again until it is known. */
+export function placeFinder(baseDir: string): () => Place {
+  let place = NOWHERE
+  return () => {
+    if (place.machine === null || place.home === null) place = thisPlace(baseDir)
+    return place
+  }
+}
+
 /** Whether what was started there has left nothing here. What an older log does not tell counts as here. */
 export const isElsewhere = ({ machine, home }: Partial<Place>, here: Place): boolean =>
   (machine ?? here.machine) !== here.machine || (home ?? here.home) !== here.home

@@ -76,9 +76,7 @@ export class Agent implements AgentRef {
     this.#used = () => void (this.#life.closed || used(this))
     this.#loadedAt = environment.clock.now()
     this.#isElsewhere = environment.store.forReading === true || !environment.owns(id)
-    this.#supervision.observe(this.#life)
     this.#life.woken = this.#used
-    this.#life.observe(this.#used)
     // Their callers ask again, here or where the agent lives now.
     this.#life.lost = (error) => this.#tasksHere?.giveUp(error)
   }
@@ -433,7 +431,7 @@ export class Agent implements AgentRef {
    * tasks resume in the same session chain. Throws AlreadySupervisedError and whatever loading throws.
    */
   async runUnder(supervisor: string): Promise<SupervisedAgent<Agent>> {
-    const { child, hasEnded } = this.#supervision.begin(this, supervisor)
+    const { child, hasEnded } = this.#supervision.begin(this, this.#life, supervisor)
     try {
       if (hasEnded) await this.#life.reload({ atOnce: this.#supervision.wasKilled, insists: true })
       await this.#life.decide(({ value }) =>

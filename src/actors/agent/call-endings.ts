@@ -14,6 +14,7 @@ import type { CallFiles, LeftFiles, SavedAfter } from './call-files.ts'
 import { callEnded, taskBroken } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
 import { usedInCall } from './mailbox/unread.ts'
+import type { Moving } from './moving/moving.ts'
 import {
   type AgentContext,
   type CallOfTask,
@@ -77,7 +78,9 @@ export class CallEndings {
   async conclude(effect: CallOfTask, ending: CallEnding, admitted: Admitted): Promise<RecoveryOutcome> {
     const news = newsOf(ending, this.#circumstances())
     let isTold = false
-    const left = this.#files.areKept ? await this.#files.left(effect, ending) : NOTHING_LEFT
+    // After an answer, or a tool call that a person has to decide, the task continues with what was done.
+    const isUndone = ending.type === 'CallFailed' || ending.type === 'CallOutcomeUnknown'
+    const left = isUndone && this.#files.areKept ? await this.#files.left(effect) : NOTHING_LEFT
     return this.#record(async () => {
       const telling = news && !isTold ? admitted.told(news) : undefined
       if (telling) await telling
@@ -133,7 +136,8 @@ export class CallEndings {
         : NOTHING_SAVED
       // Who gets the answer finds its commit.
       if (saved) await this.#files.commit(task, call, saved)
-      const stored = await this.#stored(task, call, problem)
+      const { moving } = this.#environment
+      const stored = moving ? await this.#stored(moving, task, call, problem) : []
       try {
         const recorded = await this.#recordAnswer(task, succeeded, stored)
         if (recorded.length === 0) await this.#keepLate({ task, call }, ending, admitted)
@@ -179,9 +183,10 @@ export class CallEndings {
     const { tool, toolUseId } = ending.deferred
     const setup = defined({ setup: ending.setup })
     const input = await this.#asked.bodies.keep(JSON.stringify(ending.deferred.input ?? {}))
-    const isMoving = this.#files.areKept && this.#environment.moving
-    const { problem } = isMoving ? await this.#files.saveAfter(task, callId) : NOTHING_SAVED
-    const stored = await this.#stored(task, call, problem)
+    const { moving } = this.#environment
+    const isSaved = moving && this.#files.areKept
+    const { problem } = isSaved ? await this.#files.saveAfter(task, callId) : NOTHING_SAVED
+    const stored = moving ? await this.#stored(moving, task, call, problem) : []
     const decide = ({ current, config }: AgentContext): readonly AgentFact[] => {
       if (current?.call?.callId !== callId) return []
       // The next call has to start as well.
@@ -200,17 +205,16 @@ export class CallEndings {
   }
 
   /**
-   * What another machine needs to continue from this call; nothing outside of a cluster.
+   * What another machine needs to continue from this call.
    *
    * @param unsaved Why its files could not be saved, if they could not.
    */
-  async #stored(
+  #stored(
+    moving: Moving,
     task: CurrentTask,
     { sessionId, parentSessionId }: OpenCall,
     unsaved: string | undefined,
   ): Promise<readonly AgentFact[]> {
-    const { moving } = this.#environment
-    if (!moving) return []
     const { context } = this.#actor.snapshot
     const parent = task.deferred?.sessionId ?? parentSessionId
     const news = {

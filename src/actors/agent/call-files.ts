@@ -57,6 +57,8 @@ export interface SavedAfter {
 export interface CallFiles {
   /** Whether its files are kept: otherwise there is nothing to do. */
   readonly areKept: boolean
+  /** Whether there is anything to do before a call: mostly no file is there, and none has to come back. */
+  areToPrepare(): boolean
   /** Whether there is nothing to save before a call. */
   isEmpty(): boolean
   /** What an earlier call that did not end well has left is taken back. Returns the call's ending if that fails. */
@@ -67,9 +69,9 @@ export interface CallFiles {
   saveAfter(task: QueuedTask, callId: string): Promise<SavedAfter>
   /**
    * Brings the files back to before a call that did not end well, at once: what is changed later is not its work. If
-   * that fails, the next call begins with it. A deferred one continues with what it has done.
+   * that fails, the next call begins with it.
    */
-  left(of: CallOfTask, ending: CallEnding): Promise<LeftFiles>
+  left(of: CallOfTask): Promise<LeftFiles>
   /** The same if its task has ended without it. A call that is still open in the log will be recovered. */
   abandon(of: CallOfTask): Promise<void>
   /** Commits them to the agent's branch. */
@@ -210,6 +212,12 @@ export function callFiles(
       return keptNow() !== undefined
     },
 
+    areToPrepare() {
+      const found = keptNow()
+      const { before = NO_FILES } = actor.snapshot.context.files ?? {}
+      return found !== undefined && (before !== NO_FILES || !found.files.isEmpty(found.place))
+    },
+
     isEmpty() {
       const found = keptNow()
       return found?.files.isEmpty(found.place) ?? false
@@ -251,7 +259,7 @@ export function callFiles(
 
     async saveAfter(task, callId) {
       const found = keptNow()
-      if (!found) return {}
+      if (!found || found.files.isEmpty(found.place)) return {}
       const { taskId } = task
       try {
         const saved = await found.files.save(found.place, `after call ${callId}`)
@@ -271,9 +279,8 @@ export function callFiles(
       }
     },
 
-    async left(of, ending) {
-      const continues = ending.type === 'CallSucceeded' || ending.type === 'CallDeferred'
-      const fact = continues ? undefined : await takeBack(of)
+    async left(of) {
+      const fact = await takeBack(of)
       if (!fact) return { facts: [], said: {} }
       return fact.data.from === fact.data.to
         ? { facts: [], said: { untouched: true } }

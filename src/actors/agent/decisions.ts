@@ -58,8 +58,9 @@ export function agentEffects(snapshot: AgentSnapshot): readonly AgentEffect[] {
 }
 
 function effectsOfTasks({ value, context }: AgentSnapshot): readonly AgentEffect[] {
-  const { current, queue } = context
+  const { current, queue, unread = [] } = context
   if (value === 'idle' || value === 'error') {
+    if (queue.length + unread.length === 0) return NOTHING
     const next = withinTurn(queue).find(({ hold }) => hold === undefined)
     if (next) return [{ key: `begin ${next.taskId}`, type: 'begin' }]
     const waking = wakingMessage(context)
@@ -85,6 +86,8 @@ function effectsOfTasks({ value, context }: AgentSnapshot): readonly AgentEffect
   }
   return current.leftMs === null ? [retry, deadline] : [retry]
 }
+
+const NOTHING: readonly AgentEffect[] = []
 
 /** The ids of a call, chosen before it starts so that it can be found after a crash. */
 export interface CallIds {

@@ -40,11 +40,13 @@ export class AgentSupervision {
    */
   begin<A extends Worker>(
     agent: A,
+    life: AgentLife,
     supervisor: string,
   ): { readonly child: SupervisedAgent<A>; readonly hasEnded: boolean } {
     if (this.#supervisor !== null && this.#ending?.exit === undefined)
       throw new AlreadySupervisedError({ agent: agent.id, supervisor: this.#supervisor })
     const hasEnded = this.#ending !== undefined
+    if (!hasEnded) this.#observe(life)
     const ending = new Ending()
     this.#supervisor = supervisor
     this.#ending = ending
@@ -73,7 +75,7 @@ export class AgentSupervision {
   }
 
   /** Its error state, a stop and a removal count as exits. */
-  observe(life: AgentLife): void {
+  #observe(life: AgentLife): void {
     life.observe((_, { value, context }) => {
       if (value === 'error') this.#end({ reason: 'crashed', error: context.failure })
       if (value === 'stopped') this.#end({ reason: 'normal', error: null })

@@ -17,6 +17,7 @@ import { type CallFiles, callFiles } from './call-files.ts'
 import { type AgentEffect, nextCall, nextTask, ready, taskBroken } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
 import { wakingTask } from './mailbox/unread.ts'
+import type { Moving } from './moving/moving.ts'
 import { type ComposedCall, composeCall } from './session/composed-call.ts'
 import type { LeftOut } from './session/conversation.ts'
 import {
@@ -84,10 +85,8 @@ export class AgentWorker {
   }
 
   readonly perform: Perform<AgentEffect> = (effect, context) => {
-    if (effect.type !== 'deadline')
-      return this.#attempt(effect, context, () => this.#carryOut(effect, context))
-    const passed = () => this.#passDeadline(effect.task, context)
-    context.later(this.#deadlineMs(effect.task), () => this.#attempt(effect, context, passed))
+    if (effect.type !== 'deadline') return this.#attempt(effect, context)
+    context.later(this.#deadlineMs(effect.task), () => this.#attempt(effect, context))
     return NOTHING
   }
 
@@ -111,10 +110,10 @@ export class AgentWorker {
   }
 
   /** No failure of an effect leaves a task without an end. */
-  async #attempt(effect: AgentEffect, context: EffectContext, work: () => Promise<void>): Promise<void> {
+  async #attempt(effect: AgentEffect, context: EffectContext): Promise<void> {
     let isOver = true
     try {
-      await work()
+      await this.#carryOut(effect, context)
     } catch (error) {
       try {
         if (effect.type === 'begin' || effect.type === 'wake' || !context.isWanted) throw error
@@ -130,7 +129,7 @@ export class AgentWorker {
     }
   }
 
-  #carryOut(effect: Exclude<AgentEffect, { type: 'deadline' }>, context: EffectContext): Promise<void> {
+  #carryOut(effect: AgentEffect, context: EffectContext): Promise<void> {
     switch (effect.type) {
       case 'begin':
         return this.#beginNext(context)
@@ -142,6 +141,8 @@ export class AgentWorker {
         return this.#endInTurn(effect)
       case 'retry':
         return this.#retry(effect.task, context)
+      case 'deadline':
+        return this.#passDeadline(effect.task, context)
     }
   }
 
@@ -316,10 +317,15 @@ export class AgentWorker {
   }
 
   async #call(effect: CallEffect, signal: AbortSignal, admitted: Admitted): Promise<CallEnding> {
-    const needsPlace = this.#files.areKept || hasMaterial(effect.task.material)
-    const problem =
-      (await this.#arrive(effect)) ?? (needsPlace ? await this.#prepare(effect, signal) : undefined)
-    if (problem) return problem
+    const { moving } = this.#environment
+    if (moving) {
+      const problem = await this.#arrive(moving, effect)
+      if (problem) return problem
+    }
+    if (this.#files.areToPrepare() || hasMaterial(effect.task.material)) {
+      const problem = await this.#prepare(effect, signal)
+      if (problem) return problem
+    }
     const composed = await this.#composed(effect)
     if ('type' in composed) return composed
     if (composed.leftOut) await this.#recordCut(effect, composed.leftOut)
@@ -333,11 +339,10 @@ export class AgentWorker {
   }
 
   /** Brings what the agent has from where it lived before. Returns the call's ending if that fails for now. */
-  async #arrive({ task }: CallEffect): Promise<CallEnding | undefined> {
-    const { moving } = this.#environment
+  async #arrive(moving: Moving, { task }: CallEffect): Promise<CallEnding | undefined> {
     const tell = (message: string) => this.#tell(task, { type: 'warning', message })
     try {
-      await moving?.arrive(this.#agent, this.#actor, tell)
+      await moving.arrive(this.#agent, this.#actor, tell)
       return undefined
     } catch (error) {
       return { type: 'CallFailed', error: unsentErrorData(error) }

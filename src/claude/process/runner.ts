@@ -19,7 +19,14 @@ import type { Call, CallMessage } from '../runner.ts'
 import { OUTPUT_LIMITS, type OutputLimits } from '../stream/line-splitter.ts'
 import { stoppedError } from './call-ending.ts'
 import { tidyOutput } from './call-output.ts'
-import { type CallRun, type CallRunOptions, type OutputReader, type RunEnd, runCall } from './call-run.ts'
+import {
+  type CallRun,
+  type CallRunOptions,
+  type OutputReader,
+  type ProcessMessage,
+  type RunEnd,
+  runCall,
+} from './call-run.ts'
 import type { LaunchPlan } from './launch.ts'
 import { systemProcessTable } from './table.ts'
 
@@ -55,6 +62,8 @@ export interface PreparedCall {
   /** What its agent is warned of as soon as the process runs; null: nothing. */
   caution?(): string | null
   conclude(end: RunEnd): Promise<Conclusion>
+  /** Removes what must not outlive the process. Never rejects. */
+  forget?(): Promise<void>
 }
 
 /** Whether the MCP servers that a call requires have started: without them, nothing is sent. */
@@ -115,7 +124,17 @@ export function processRunner(
   const starts = semaphore(maxStarts)
 
   /** Spawns the process. Its start slot is released on its first output, or after a timeout. */
-  async function launch({ plan, reader }: PreparedCall, signal: AbortSignal): Promise<CallRun> {
+  async function launch(
+    callId: string,
+    { plan, reader }: PreparedCall,
+    signal: AbortSignal,
+  ): Promise<CallRun> {
+    // Only names: values may be secret. The prompt goes to stdin and is in no argument.
+    const names = Object.keys(plan.environment).sort()
+    logger.debug(
+      { callId, path: plan.path, arguments: plan.arguments, environment: names },
+      'starting a process',
+    )
     const releaseSlot = await starts.acquire(signal)
     const cancel = clock.after(START_SLOT_TIMEOUT_MS, releaseSlot)
     const begun = () => {
@@ -130,51 +149,33 @@ export function processRunner(
     }
   }
 
-  async function* perform(call: Call, signal: AbortSignal): AsyncGenerator<CallMessage> {
-    const prepared = await prepare(call, signal)
-    const { path, arguments: given, environment } = prepared.plan
-    const startedAt = clock.now()
-    // Only names: values may be secret. The prompt goes to stdin and is in no argument.
-    const names = Object.keys(environment).sort()
-    logger.debug({ callId: call.callId, path, arguments: given, environment: names }, 'starting a process')
-    const run = await launch(prepared, signal)
-    try {
-      if (run.process.identity !== null) {
-        yield { type: 'process', ...run.process.identity }
-        const caution = prepared.caution?.() ?? null
-        if (caution !== null) yield warned(call, caution)
-      }
-      // Not before: the consumer has recorded the process by the time it asks for the next message.
-      yield* messagesOf(run, prepared)
-      const end = await run.over
-      logger.debug({ callId: call.callId, ...end, durationMs: clock.now() - startedAt }, 'the process ended')
-      const { messages, error } = await prepared.conclude(end)
-      for (const message of messages)
-        yield message.type === 'warning' ? warned(call, message.message) : message
-      if (error) throw error
-    } finally {
-      // The output is kept until the next call: we may be killed before the outcome is recorded.
-      run.stop()
-      const { failure } = await run.over
-      const isTooLarge = failure instanceof OutputTooLargeError
-      await tidyOutput(prepared.plan.output, { redact: prepared.redact, isTooLarge })
-    }
+  /**
+   * Waits for the end of the process, and never rejects. Its output is kept until the next call: we may be killed before the
+   * outcome is recorded.
+   */
+  async function leave(run: CallRun, { plan, redact }: PreparedCall): Promise<void> {
+    run.stop()
+    const { failure } = await run.over
+    const isTooLarge = failure !== null && failure instanceof OutputTooLargeError
+    await tidyOutput(plan.output, { redact, isTooLarge })
   }
 
-  /** Sends the input, once the servers that the call requires have started. Throws McpServerError. */
-  async function* messagesOf(run: CallRun, { check, input }: PreparedCall): AsyncGenerator<CallMessage> {
+  /** Sends the input once the servers that the call requires have started. Throws McpServerError. */
+  async function* withServers(
+    { process, messages }: CallRun,
+    input: string,
+    { question, required }: ServerCheck,
+  ): AsyncGenerator<ProcessMessage> {
     let stopAsking = () => {}
-    if (check) run.process.write(check.question)
-    else run.process.send(input)
+    process.write(question)
     try {
-      for await (const message of run.messages) {
-        if (message.type !== 'servers') yield message
-        else if (check) {
-          const { failed, isStarting } = serversAmong(check.required, message.servers)
-          if (failed !== undefined) throw new McpServerError({ said: failed })
-          if (isStarting) stopAsking = clock.after(SERVER_POLL_MS, () => run.process.write(check.question))
-          else run.process.send(input)
-        }
+      for await (const message of messages) {
+        yield message
+        if (message.type !== 'servers') continue
+        const { failed, isStarting } = serversAmong(required, message.servers)
+        if (failed !== undefined) throw new McpServerError({ said: failed })
+        if (isStarting) stopAsking = clock.after(SERVER_POLL_MS, () => process.write(question))
+        else process.send(input)
       }
     } finally {
       stopAsking()
@@ -192,21 +193,49 @@ export function processRunner(
     logger,
     maxProcesses,
     async *start(call, { signal }) {
+      const { callId } = call
       let release = () => {}
+      let prepared: PreparedCall | undefined
+      let run: CallRun | undefined
       try {
         release = await processes.acquire(signal)
-        yield* perform(call, signal)
+        prepared = await prepare(call, signal)
+        const { input, check, caution, conclude } = prepared
+        const startedAt = clock.now()
+        run = await launch(callId, prepared, signal)
+        if (run.process.identity !== null) {
+          yield { type: 'process', ...run.process.identity }
+          const warning = caution?.() ?? null
+          if (warning !== null) yield warned(call, warning)
+        }
+        // Not before: the consumer has recorded the process by the time it asks for the next message.
+        if (!check) run.process.send(input)
+        for await (const message of check ? withServers(run, input, check) : run.messages)
+          if (message.type !== 'servers') yield message
+        const end = await run.over
+        logger.debug({ callId, ...end, durationMs: clock.now() - startedAt }, 'the process ended')
+        const { messages, error } = await conclude(end)
+        for (const message of messages)
+          yield message.type === 'warning' ? warned(call, message.message) : message
+        if (error) throw error
       } catch (cause) {
-        if (cause instanceof ClaudeExecutionError) throw cause
-        if (signal.aborted) throw stoppedError(signal)
-        if (isDiskFull(cause)) throw new DiskFullError({ said: call.directories.home }, { cause })
-        const said = cause instanceof Error ? cause.message : String(cause)
-        throw new StartupRefusedError({ said }, { cause })
+        throw callError(cause, call, signal)
       } finally {
+        if (prepared && run) await leave(run, prepared)
+        await prepared?.forget?.()
         release()
       }
     },
   }
+}
+
+/** Whatever was thrown as the error of the call. */
+function callError(cause: unknown, { directories }: Call, signal: AbortSignal): ClaudeExecutionError {
+  if (cause instanceof ClaudeExecutionError) return cause
+  if (signal.aborted) return stoppedError(signal)
+  if (isDiskFull(cause)) return new DiskFullError({ said: directories.home }, { cause })
+  const said = cause instanceof Error ? cause.message : String(cause)
+  return new StartupRefusedError({ said }, { cause })
 }
 
 /** How long after one answer the CLI is asked again for servers that are starting. */

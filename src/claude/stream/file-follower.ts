@@ -1,7 +1,7 @@
 /** Reads a file while another process writes it, up to a limit of its size. */
 import { watch } from 'node:fs'
 import { type FileHandle, stat } from 'node:fs/promises'
-import { type Clock, pause } from '../../clock.ts'
+import type { Clock } from '../../clock.ts'
 import { outputTooLarge } from './line-splitter.ts'
 
 export interface FileFollowOptions {
@@ -34,15 +34,19 @@ export async function followFile(
   { clock, onChunk, complete, largest = Number.POSITIVE_INFINITY }: FileFollowOptions,
 ): Promise<void> {
   const buffer = Buffer.allocUnsafe(CHUNK)
-  let change = new AbortController()
-  const wake = () => change.abort()
+  let hasChanged = false
+  let changed = () => {}
+  const wake = () => {
+    hasChanged = true
+    changed()
+  }
   const unwatch = watchFile(path, wake)
   complete.addEventListener('abort', wake)
   try {
     for (let position = 0; ; ) {
       // Checked before the read: what is written in between is found by one more read.
       const isComplete = complete.aborted
-      change = new AbortController()
+      hasChanged = false
       const { bytesRead } = await file.read(buffer, 0, CHUNK, position)
       position += bytesRead
       const isBehind = bytesRead === CHUNK
@@ -50,7 +54,14 @@ export async function followFile(
         throw outputTooLarge('the output', largest)
       if (bytesRead > 0) onChunk(buffer.subarray(0, bytesRead))
       else if (isComplete) return
-      else if (!complete.aborted) await pause(clock, POLL_EVERY_MS, change.signal)
+      else if (!hasChanged) {
+        let cancel = () => {}
+        await new Promise<void>((resolve) => {
+          changed = resolve
+          cancel = clock.after(POLL_EVERY_MS, resolve)
+        })
+        cancel()
+      }
     }
   } finally {
     complete.removeEventListener('abort', wake)

@@ -2,7 +2,7 @@
 
 import { defined } from '../../events/json.ts'
 import type { ServerStatus } from '../../events/options/servers.ts'
-import { type ConcealedPieces, type Concealment, concealment } from '../../events/secrets/concealment.ts'
+import type { ConcealedPieces, Concealment } from '../../events/secrets/concealment.ts'
 import { oneLine, type Redact } from '../../events/secrets/redaction.ts'
 import type { ProcessMessage } from '../process/call-run.ts'
 import type { AccountWindow, CallMessage } from '../runner.ts'
@@ -92,10 +92,10 @@ export const asksForTheRest = (text: string): boolean =>
  * the CLI repeated without streaming), it is taken from the whole message. A subagent's text is never part of the
  * answer. Text of a message that is then repeated is taken back.
  *
- * @param secrets What is known to be secret is in no message.
+ * @param secrets What is known to be secret is in no message. Default: nothing is.
  */
-export function streamParser(redact: Redact, secrets: Concealment = NO_SECRETS): StreamParser {
-  const pieces = secrets.pieces()
+export function streamParser(redact: Redact, secrets?: Concealment): StreamParser {
+  const pieces = secrets?.pieces()
   const streamed = streamedUsage()
   const facts = {
     result: null as UntrustedRecord | null,
@@ -262,9 +262,9 @@ export function streamParser(redact: Redact, secrets: Concealment = NO_SECRETS):
       const type = labelAt(record, 'type') ?? '(none)'
       const reader = Object.hasOwn(readers, type) ? readers[type] : undefined
       if (reader) {
-        const messages = reader(secrets.json(record))
+        const messages = reader(secrets ? secrets.json(record) : record)
         facts.countedBytes += textBytes(messages)
-        return secrets.isEmpty ? messages : withPieces(messages, pieces, type === 'stream_event')
+        return pieces ? withPieces(messages, pieces, type === 'stream_event') : messages
       }
       if (SILENT.has(type)) return []
       facts.countedBytes += Buffer.byteLength(line) + 1
@@ -274,8 +274,6 @@ export function streamParser(redact: Redact, secrets: Concealment = NO_SECRETS):
     },
   }
 }
-
-const NO_SECRETS = concealment([])
 
 /** A secret may be divided among pieces of text. */
 function withPieces(

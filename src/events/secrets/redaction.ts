@@ -162,15 +162,12 @@ const LONGEST_WORD = 1024
  * @example
  * redactor({ secrets: ['hunter2!'] })('the key hunter2! was refused') // 'the key [redacted] was refused'
  */
-export function redactor({ secrets = [], prompts = [] }: Confidential): Redact {
-  const literals: (readonly [string, string])[] = [
-    ...secretForms(secrets).map((form) => [form, HIDDEN] as const),
-    ...prompts
-      .map((prompt) => prompt.trim())
-      .filter((prompt) => prompt.length >= SHORTEST_PROMPT)
-      .flatMap((prompt) => [[prompt, '[prompt]'] as const, [jsonBody(prompt), '[prompt]'] as const]),
-  ]
+export function redactor(confidential: Confidential): Redact {
+  // Made for the first text: most calls end without one.
+  let literals: readonly Literal[] | undefined
   return (text) => {
+    if (text === '') return text
+    literals ??= literalsOf(confidential)
     let clean = beginningOf(text, literals)
     for (const [literal, replacement] of literals) clean = clean.replaceAll(literal, replacement)
     for (const [pattern, replacement] of SECRET_PATTERNS) clean = clean.replace(pattern, replacement)
@@ -178,8 +175,22 @@ export function redactor({ secrets = [], prompts = [] }: Confidential): Redact {
   }
 }
 
+/** A text, and what is put in its place. */
+type Literal = readonly [text: string, replacement: string]
+
+const literalsOf = ({ secrets = [], prompts = [] }: Confidential): readonly Literal[] => [
+  ...secretForms(secrets).map((form): Literal => [form, HIDDEN]),
+  ...prompts
+    .map((prompt) => prompt.trim())
+    .filter((prompt) => prompt.length >= SHORTEST_PROMPT)
+    .flatMap((prompt): Literal[] => [
+      [prompt, '[prompt]'],
+      [jsonBody(prompt), '[prompt]'],
+    ]),
+]
+
 /** As much of a text as is looked at, without a secret or a word that the cut would split. */
-function beginningOf(text: string, literals: readonly (readonly [string, string])[]): string {
+function beginningOf(text: string, literals: readonly Literal[]): string {
   if (text.length <= LONGEST_LOOKED_AT) return text
   let kept = text.slice(0, LONGEST_LOOKED_AT)
   for (const [literal] of literals) kept = kept.slice(0, startOfCut(kept, literal))

@@ -47,7 +47,7 @@ export async function composeCall(
   const prompt = typeof task.prompt === 'string' ? task.prompt : await bodies.read(task.prompt)
   const asked =
     task.textInput === null ? prompt : composePrompt({ prompt, textInput: await bodies.read(task.textInput) })
-  const resumes = await resumedTurn(task, bodies)
+  const resumes = task.deferred && (await resumedTurn(task.deferred, bodies))
   const before =
     !resumes && rebuilt && parentSessionId !== null
       ? await conversationBefore(parentSessionId, sources)

@@ -103,13 +103,12 @@ export function withinTurn<Task extends Pick<DeferringTask, 'deferred'>>(
   return begun.length === 0 ? queue : begun
 }
 
-/** What a person decided of the tool call that the task's next call continues from. */
+/** What a person decided of the tool call that a task's next call continues from; undefined before that. */
 export async function resumedTurn(
-  { deferred }: Pick<DeferringTask, 'deferred'>,
+  { tool, toolUseId, input, decided }: DeferredCall,
   { read }: Bodies,
 ): Promise<ResumedTurn | undefined> {
-  if (!deferred?.decided) return undefined
-  const { tool, toolUseId, input, decided } = deferred
+  if (!decided) return undefined
   const { verdict, input: updated, reason } = decided
   const inputOf = async (body: typeof input) => JSON.parse(await read(body)) as JsonObject
   return defined({

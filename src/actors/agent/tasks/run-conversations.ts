@@ -3,7 +3,7 @@
  * but of several tasks that it asks at once, one may be answered while the next is being accepted.
  */
 import type { Recorded } from '../../../events/envelope.ts'
-import type { AgentContext } from '../state.ts'
+import type { QueuedTask } from '../state.ts'
 import { endsTask } from './known-tasks.ts'
 
 /** Runs beyond these begin to be forgotten, those first that were answered longest ago. */
@@ -15,9 +15,9 @@ export class RunConversations {
   /** The session of the last answer, by run. */
   readonly #sessions = new Map<string, string>()
 
-  /** Learns the tasks that are open when the agent is loaded. */
-  load({ current, queue }: AgentContext): void {
-    for (const task of [...(current ? [current] : []), ...queue]) this.#accept({ ...task })
+  /** @param open The tasks that are open now. */
+  constructor(open: readonly QueuedTask[]) {
+    for (const task of open) this.#accept(task)
   }
 
   see(recorded: Recorded): void {

@@ -47,7 +47,7 @@ interface AgentDoes {
   readonly start: () => boolean
   /** Takes a decision by which tasks end. */
   readonly endTasks: (decide: () => Promise<readonly Recorded[]>) => Promise<readonly Recorded[]>
-  /** Called when an ask has ended. */
+  /** Called when an ask or a task has ended. */
   readonly settled: () => void
 }
 
@@ -72,7 +72,8 @@ export class AgentTasks {
   readonly #environment: AgentEnvironment
   readonly #agentDoes: AgentDoes
   readonly #unobserve: () => void
-  readonly #conversations = new RunConversations()
+  /** None as long as no run asks. */
+  #conversations: RunConversations | undefined
   /** How many tasks are being accepted. */
   #accepting = 0
   /** The asks that have not ended: they may not be in the log yet. */
@@ -199,22 +200,24 @@ export class AgentTasks {
     if (!this.#life.current) await this.#life.use()
     if (this.#refusal) return this.#replyDespite(this.#refusal, data)
     // A task that was accepted before has to be cancelled, durably.
-    const interest = origin?.interest ?? new Interest()
-    const lose = () => interest.abort(signal?.reason)
+    const interest = origin?.interest ?? (signal && new Interest())
+    const lose = () => interest?.abort(signal?.reason)
     if (signal?.aborted) lose()
-    if (!interest.isWanted && !(await this.#known(taskId)))
+    if (interest?.isWanted === false && !(await this.#known(taskId)))
       throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(interest.reason) })
     if (material.repos) this.materials.set(taskId, material)
     if (origin?.step) this.steps.set(taskId, origin.step)
     this.#agentDoes.start()
     signal?.addEventListener('abort', lose, { once: true })
-    let forget = () => {}
+    let forget: (() => void) | undefined
     const caller = this.#caller(taskId, origin?.step ?? listeners)
+    const hold = holdFor(approval)
     try {
-      const before = await this.#accept(data, origin, holdFor(approval), options.taskId === undefined)
+      const before = await this.#accept(data, origin, hold, options.taskId === undefined)
       accepted()
-      this.#reviewHold(taskId)
-      forget = interest.whenAborted(() => {
+      // Of a new task, only the hold that it begins with is not told by itself.
+      if (before !== undefined || hold) this.#reviewHold(taskId)
+      forget = interest?.whenAborted(() => {
         this.cancel(taskId, String(interest.reason)).catch(() => {})
       })
       const past =
@@ -224,7 +227,7 @@ export class AgentTasks {
       return await this.#reply(past ?? (await caller.outcome()))
     } finally {
       caller.leave()
-      forget()
+      forget?.()
       signal?.removeEventListener('abort', lose)
       this.materials.delete(taskId)
       this.steps.delete(taskId)
@@ -353,7 +356,7 @@ export class AgentTasks {
     const { taskId } = data
     const refusal = refusalIn(snapshot, this.#agent, this.#environment.mailbox)
     if (refusal) throw refusal
-    const continues = data.session === 'run' ? this.#conversations.of(data.runId) : undefined
+    const continues = data.session === 'run' ? this.#conversations?.of(data.runId) : undefined
     const accepted = continues === undefined ? data : { ...data, continues }
     const facts: AgentFact[] = [{ type: 'TaskAccepted', data: accepted }]
     if (hold) facts.push({ type: 'TaskHeld', data: { taskId, hold } })
@@ -370,49 +373,45 @@ export class AgentTasks {
     const { correlationId = taskId, causationId = null } = origin ?? {}
     let version = 0
     let refusal: unknown
-    const deciding = this.#life.decide(
-      (snapshot) => {
-        version = this.#life.version
-        try {
-          return this.#acceptance(snapshot, data, hold, call)
-        } catch (error) {
-          refusal = error
-          throw error
-        }
-      },
-      {
-        correlationId,
-        causationId,
-        commitId: this.#commitId(taskId),
-        isNew,
-        ...(call && { consequences: taskId }),
-      },
-    )
-    // A task that was accepted before takes no new place: it is not refused.
-    const [accepted] = await deciding.catch(async (error) => {
-      if (refusal === undefined) return this.#committed(error)
-      const known = await this.#known(taskId)
-      if (known) return [known.accepted]
-      throw refusal
-    })
-    // An append that failed may have reached the log all the same.
-    const isUnheard = accepted !== undefined && accepted.version > this.#life.version
-    if (isUnheard) await this.#life.refresh()
-    const isRepeated = accepted !== undefined && (isUnheard || accepted.version <= version)
-    if (isRepeated && !isSameTask(accepted.data, data)) {
-      throw new TaskConflictError({ agent: this.#agent, taskId })
+    const decision = (snapshot: AgentSnapshot) => {
+      version = this.#life.version
+      try {
+        return this.#acceptance(snapshot, data, hold, call)
+      } catch (error) {
+        refusal = error
+        throw error
+      }
     }
-    return isRepeated ? accepted.version : undefined
+    let accepted: Recorded | undefined
+    try {
+      const commitId = this.#commitId(taskId)
+      const because = { correlationId, causationId, commitId, isNew, ...(call && { consequences: taskId }) }
+      accepted = (await this.#life.decide(decision, because))[0]
+    } catch (error) {
+      if (refusal === undefined) accepted = await this.#committed(error)
+      else {
+        // A task that was accepted before takes no new place: it is not refused.
+        accepted = (await this.#known(taskId))?.accepted
+        if (!accepted) throw refusal
+      }
+    }
+    if (!accepted) return undefined
+    // An append that failed may have reached the log all the same.
+    const isUnheard = accepted.version > this.#life.version
+    if (isUnheard) await this.#life.refresh()
+    const isRepeated = isUnheard || accepted.version <= version
+    if (!isRepeated) return undefined
+    if (!isSameTask(accepted.data, data)) throw new TaskConflictError({ agent: this.#agent, taskId })
+    return accepted.version
   }
 
-  /** The facts of the commit that had the same id: the same task may have been asked with another hold, or by another run. */
-  async #committed(error: unknown): Promise<Recorded[]> {
+  /** The first fact of the commit that had the same id: the same task may have been asked with another hold, or by another run. */
+  async #committed(error: unknown): Promise<Recorded | undefined> {
     if (!(error instanceof CommitConflict)) throw error
     const { position } = error
-    const recorded: Recorded[] = []
     for await (const fact of this.#environment.store.readAll({ after: position - 1, to: position }))
-      recorded.push(fact)
-    return recorded
+      return fact
+    return undefined
   }
 
   /** The reply to an ask of this process; undefined if there is none, or if it was refused. */
@@ -458,15 +457,18 @@ export class AgentTasks {
   }
 
   #observe(): () => void {
-    this.#conversations.load(this.#life.snapshot.context)
+    const { current, queue } = this.#life.snapshot.context
+    const open = current ? [current, ...queue] : queue
+    if (open.some(({ session }) => session === 'run')) this.#conversations = new RunConversations(open)
     return this.#life.observe((recorded) => {
-      this.#conversations.see(recorded)
-      const { taskId } = recorded.data
-      if (typeof taskId === 'string' && endsTask(recorded, taskId))
-        this.channel.tell(taskId, {
-          type: 'ended',
-          outcome: agentFacts.read(recorded) as Identified<TaskOutcome>,
-        })
+      const { taskId, session } = recorded.data
+      if (session === 'run') this.#conversations ??= new RunConversations([])
+      this.#conversations?.see(recorded)
+      if (typeof taskId === 'string' && endsTask(recorded, taskId)) {
+        const outcome = agentFacts.read(recorded) as Identified<TaskOutcome>
+        this.channel.tell(taskId, { type: 'ended', outcome })
+        this.#agentDoes.settled()
+      }
       if (releasesTask(recorded)) this.channel.tell(String(taskId), { type: 'released' })
     })
   }
