@@ -31,19 +31,25 @@ export default defineConfig({
       project({
         name: 'quick',
         include: quick,
+        globalSetup: ['tests/surroundings.ts'],
         setupFiles: ['tests/each-file.ts', 'tests/no-processes.ts'],
       }),
       project({
         name: 'processes',
         include: [...others.keys()].filter((file) => !alone.includes(file)),
         setupFiles: ['tests/each-file.ts'],
-        globalSetup: ['tests/built-package.ts', 'tests/cli/quick-claude.ts', 'tests/postgres/server.ts'],
+        globalSetup: [
+          'tests/surroundings.ts',
+          'tests/built-package.ts',
+          'tests/cli/quick-claude.ts',
+          'tests/postgres/server.ts',
+        ],
       }),
       project({
         name: 'alone',
         include: alone,
         setupFiles: ['tests/each-file.ts'],
-        globalSetup: ['tests/built-package.ts', 'tests/cli/quick-claude.ts'],
+        globalSetup: ['tests/surroundings.ts', 'tests/built-package.ts', 'tests/cli/quick-claude.ts'],
         isolate: true,
       }),
     ],

@@ -73,8 +73,8 @@ export async function bundleCommand({ root, main, folder, constants }) {
 }
 
 /**
- * What every command imports is one chunk, and what most of them read a store with is another: Node takes longer to find a
- * file than to parse what it holds.
+ * What every command imports is one chunk, what most of them read a store with is another, and what they work with a third:
+ * Node takes longer to find a file than to parse what it holds.
  */
 function startGroups(root, main) {
   const cli = dirname(main)
@@ -87,6 +87,7 @@ function startGroups(root, main) {
       join(root, 'remote/live-log.js'),
       join(root, 'actors/agent/list.js'),
     ],
+    working: [join(root, 'orchestrator.js')],
   })
 }
 
