@@ -3943,13 +3943,13 @@ export const MUTATIONS = [
     ],
     [
       'one that is being claimed is not waited for',
-      'src/cluster/claimed-here.ts',
+      'src/cluster/handover/claimed-here.ts',
       'while ([...this.#entries.keys()].some(isOne))',
       'while ([...this.#here].some(isOne))',
     ],
     [
       'one life of an agent ends the next one',
-      'src/cluster/claimed-here.ts',
+      'src/cluster/handover/claimed-here.ts',
       'if (this.#entries.get(address)?.times === 1) await this.depart(address)',
       'await this.depart(address)',
     ],
@@ -3977,7 +3977,7 @@ export const MUTATIONS = [
     ],
     [
       'what comes by new labels loses its claim as its old life ends',
-      'src/cluster/claimed-here.ts',
+      'src/cluster/handover/claimed-here.ts',
       'if (this.#stays.get(id) === stay) {',
       'if (stay) {',
     ],
@@ -4695,8 +4695,8 @@ export const MUTATIONS = [
     [
       'a table is trusted when it is used',
       `${STORE}/opening-check.ts`,
-      'if (spans.some(({ from, to }) => table.smallest <= to && table.largest >= from)) await',
-      'if (spans.length < 0) await',
+      'if (within.length > 0) await',
+      'if (within.length < 0) await',
     ],
   ),
   ...breaking(
