@@ -139,7 +139,8 @@ test('the real claude creates an agent and asks it, as the tools of a server', a
   const flags = ['--mcp-config', config, '--allowedTools', 'mcp__agents']
   const { result, lines } = await runClaude(home, model.environment, 'Ask the oracle.', flags)
   expect(lines.find(({ subtype }) => subtype === 'init')).toMatchObject({
-    mcp_servers: [{ name: 'agents', status: 'connected' }],
+    // On a busy machine it may connect a moment later.
+    mcp_servers: [{ name: 'agents', status: expect.stringMatching(/^(connected|pending)$/) }],
   })
   expect(result).toMatchObject({ result: 'It says so.' })
   expect(JSON.stringify(model.requests.at(-1)?.messages)).toContain('Forty-two.')

@@ -38,6 +38,21 @@ export async function spendUnderKills(
   await budgets.set({ usd: before.usd + usd })
   const wanted = Math.ceil(usd / price) + 2 * ASKED.length
   const { tasks, answered, acknowledged } = handIn(cluster, `spend-${kills}`, wanted)
+  const begunSince = async () => (await cluster.starts()).slice(began)
+  const fewestOf = (begun: readonly Start[]) =>
+    Math.min(
+      ...ASKED.map((agent) => {
+        const own = new Set(tasks.flatMap(({ id, taskId }) => (id === agent ? [taskId] : [])))
+        return begun.filter(({ taskId }) => own.has(taskId)).length
+      }),
+    )
+  // It is used up when no other call fits: what dead workers have reserved holds nobody up.
+  const isUsedUp = async () => {
+    const { remaining, reserved } = await budgets.show()
+    return (remaining.usd ?? 0) < price && reserved.usd === 0
+  }
+  // Those whose worker is killed first come back too late for anything if there is little to spend.
+  while (fewestOf(await begunSince()) === 0 && !(await isUsedUp())) await cluster.pause(100)
   const lost: Start[] = []
   for (let kill = 0; kill < kills; kill++) {
     const victim = await cluster.busy()
@@ -47,16 +62,9 @@ export async function spendUnderKills(
     await victim.exited
     if (kill + 1 < kills) await cluster.complete()
   }
-  // It is used up when no other call fits: what dead workers have reserved holds nobody up.
-  const isUsedUp = async () => {
-    const { remaining, reserved } = await budgets.show()
-    return (remaining.usd ?? 0) < price && reserved.usd === 0
-  }
   while (!(await isUsedUp())) await cluster.pause(100)
-  const begun = (await cluster.starts()).slice(began)
-  const callsOf = (agent: string) =>
-    begun.filter(({ taskId }) => tasks.some((task) => task.id === agent && task.taskId === taskId)).length
-  const fewest = Math.min(...ASKED.map(callsOf))
+  const begun = await begunSince()
+  const fewest = fewestOf(begun)
   const { spent } = await budgets.show()
   await budgets.set({ usd: null })
   await answered
