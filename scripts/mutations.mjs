@@ -1607,6 +1607,34 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A writer of an earlier release appends beside newer ones',
+    {
+      'tests/store/postgres/opening.test.ts': [
+        'A writer of an earlier release, which leaves out nothing and puts notes behind its facts, writes the same records',
+      ],
+    },
+    [
+      'what is behind a fact without a cause is left out',
+      'src/store/postgres/schema.ts',
+      "if afters[fact] <> '' then",
+      'if causes[fact] is not null then',
+    ],
+  ),
+  ...breaking(
+    'Those who wait ask the database together',
+    {
+      'tests/cluster/addresses.test.ts': [
+        'However many asks wait for a worker with labels, a process asks the database four questions a second at most',
+      ],
+    },
+    [
+      'each looks at moments of its own',
+      'src/cluster/labels/addresses.ts',
+      'LOOK_MS - Math.floor(steadyTime(this.#clock) % LOOK_MS)',
+      'LOOK_MS',
+    ],
+  ),
+  ...breaking(
     'A log moves between a directory and a database',
     {
       'tests/store/postgres/care.test.ts': [

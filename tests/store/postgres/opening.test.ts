@@ -69,14 +69,14 @@ test.skipIf(!hasPostgres)(
     const { url, schema } = await place()
     await using store = await postgresStore(url, { schema })
     const begin = ',"type":"Counted","v":1,"at":"2026-11-30T12:00:00.000Z","epoch":1'
-    // Two groups: two facts of one append, the second caused by the first; one fact without a note.
+    // Two groups: two facts of one append, the second caused by the first; and one fact. Each has a note.
     await query(
       url,
       `select ${schema}.append(${store.epoch}, ${store.epoch}, 1, '{agent/a,agent/b}', '{once}', '{1,2}', '{1,2}', '{1,0}',
-         '{0,null}', '{null,null}', '{2,1}', array['{"open":true,"state":"busy"}', null], '{true,false}', '{true,false}',
+         '{0,null}', '{null,null}', '{2,1}', array['{"open":true,"state":"busy"}', '{"open":false,"state":"idle"}'], '{true,false}', '{true,true}',
          e'${begin},"data":{"n":1}}\\x1e${begin},"causationId":"x-\\x1e${begin},"data":{"n":3}}',
          '{null,0,null}',
-         e'\\x1e","data":{"n":2}}\\n{"commitId":"once","count":2,"summary":{"open":true,"state":"busy"}}\\x1e')`,
+         e'\\x1e","data":{"n":2}}\\n{"commitId":"once","count":2,"summary":{"open":true,"state":"busy"}}\\x1e\\n{"summary":{"open":false,"state":"idle"}}')`,
     )
     const facts = await all(store.readAll())
     expect(facts.map(({ stream, version, data }) => [stream, version, data])).toEqual([
