@@ -11,7 +11,7 @@ import * as Stream from 'effect/Stream'
 import type { Residency } from '../actors/agent/moving/moving.ts'
 import type { Placement } from '../actors/agent/moving/placement.ts'
 import type { AgentRunner } from '../claude/runner.ts'
-import { pause, steadyTime, systemClock } from '../clock.ts'
+import { steadyTime, systemClock } from '../clock.ts'
 import { WorkerNameTaken } from '../events/errors/owner.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import { checkId } from '../events/ids.ts'
@@ -31,7 +31,8 @@ import { withClaims } from './handover/claims.ts'
 import { OtherLeases, OwnLease } from './handover/lease.ts'
 import { leased } from './handover/leased.ts'
 import { lifeline } from './handover/lifeline.ts'
-import { BEAT_MS, Presence } from './handover/presence.ts'
+import { takeName } from './handover/names.ts'
+import { Presence } from './handover/presence.ts'
 import { serveHealth } from './health.ts'
 import { Addresses, requiredOf } from './labels/addresses.ts'
 import { groupPlace, labelKey } from './labels/groups.ts'
@@ -47,7 +48,7 @@ import { type LabelPlaces, Residents, type WorkerSystem } from './residents.ts'
 import { type RunningSystem, RunResidents } from './run-residents.ts'
 import { clusterRuns, noDrivers } from './runs.ts'
 import { Waking } from './waking.ts'
-import { type NewWorker, type OtherWorker, WorkerTable } from './worker-table.ts'
+import { WorkerTable } from './worker-table.ts'
 
 interface ClosableSystem extends WorkerSystem, Omit<RunningSystem, 'agent'> {
   readonly failed: Promise<Error>
@@ -70,8 +71,6 @@ interface WorkerClass<System> {
 }
 
 const DRAIN_MS = 15 * 60_000
-/** One that was killed keeps its name until it is certain that it has ended. */
-const NAME_TRIES = 40
 
 /** @throws InvalidInputError, InvalidIdError, WorkerNameTaken, and what opening the store and the base directory can throw */
 export async function openClusterWorker<System extends ClosableSystem>(
@@ -118,7 +117,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
       throw listenError('listen', error, addressText(listen))
     })
     const about = { release, labels, address: addressText(advertise), lifeline: line.address }
-    own.answered(await join(members, { ...me, ...about }, others, logger))
+    own.answered(await takeName({ ...me, ...about }, { members, others, clock: systemClock, logger }))
     groups = await members.groupsServed(labels)
     const { baseDir, runner, maxAgents, limits, agentDefaults, sharedDir = false } = options
     system = await type.open({
@@ -322,25 +321,6 @@ async function addresses({
     })
   return { listen: own, advertise: advertise === undefined ? own : addressFrom('advertise', advertise) }
 }
-
-/** Resolves with when it was said that the worker lives. Throws WorkerNameTaken. */
-async function join(members: WorkerTable, worker: NewWorker, others: OtherLeases, logger: Logger) {
-  let other: OtherWorker | undefined
-  let over: OtherWorker | undefined
-  for (let attempt = 1; attempt <= NAME_TRIES; attempt++) {
-    const saidAt = steadyTime(systemClock)
-    if (await members.join(worker, over)) return saidAt
-    const askedAt = steadyTime(systemClock)
-    other = (await members.others(worker.epoch)).find((each) => each.worker === worker.name)
-    const asked = { askedAt, answeredAt: steadyTime(systemClock) }
-    over = other && others.observe(other.epoch, other.beat, asked) ? other : undefined
-    if (attempt === 1) logger.warn({ worker: worker.name, address: other?.address }, NAME_WAITS)
-    await pause(systemClock, BEAT_MS)
-  }
-  throw new WorkerNameTaken({ worker: worker.name, address: other?.address ?? worker.address })
-}
-
-const NAME_WAITS = 'another worker has this name, so this one waits until that has left'
 
 async function freePort(host: string): Promise<number> {
   const server = createServer()

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import fc from 'fast-check'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
   CUT_OFF_AFTER_MS,
   ENDED_WITHIN_MS,
@@ -12,6 +12,7 @@ import {
 } from '../../src/cluster/handover/lease.ts'
 import { leased } from '../../src/cluster/handover/leased.ts'
 import { Lifelines, lifeline } from '../../src/cluster/handover/lifeline.ts'
+import { takeName } from '../../src/cluster/handover/names.ts'
 import { Presence } from '../../src/cluster/handover/presence.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { repetitions } from '../repetitions.ts'
@@ -300,4 +301,52 @@ test('What ends a connection in the place of a worker is found out when that ans
   await again(() => expect(sockets.length).toBe(1))
   expect([...lifelines.ended, ...lifelines.reached]).toEqual([])
   sockets.pop()?.destroy()
+})
+
+describe('A name that another worker has', () => {
+  const worker = { name: 'one', address: '10.0.0.2:1', epoch: 2 }
+  const holder = { worker: 'one', address: '10.0.0.1:1', epoch: 1, lifeline: '' }
+
+  /** The other one says that it lives whenever it is looked for, or never again. */
+  function naming(isAlive: boolean) {
+    const clock = virtualClock()
+    const warn = vi.fn()
+    let looks = 0
+    const members = {
+      join: async (_: unknown, over?: { readonly epoch: number; readonly beat: string }) =>
+        over !== undefined,
+      others: async () => [{ ...holder, beat: isAlive ? String(looks++) : 'the last' }],
+    }
+    const taking = takeName(worker, { members, others: new OtherLeases(), clock, logger: { warn } })
+    taking.catch(() => {})
+    return { clock, taking, warn }
+  }
+
+  /** A second at a time: what is waited for begins its next wait in between. */
+  async function pass(clock: ReturnType<typeof virtualClock>, seconds: number) {
+    for (let second = 0; second < seconds; second++) await clock.advance(1000)
+  }
+
+  test('is refused as long as that one lives', async () => {
+    const { clock, taking, warn } = naming(true)
+    await pass(clock, 60)
+    await expect(taking).rejects.toMatchObject({
+      _tag: 'WorkerNameTaken',
+      message: expect.stringContaining('A worker at 10.0.0.1:1 has the name "one".'),
+    })
+    expect(warn).toHaveBeenCalledExactlyOnceWith(
+      { worker: 'one', address: '10.0.0.1:1' },
+      'another worker has this name, so this one waits until that has left',
+    )
+  })
+
+  test('is taken once its lease is over', async () => {
+    const { clock, taking } = naming(false)
+    const begun = clock.now()
+    await pass(clock, 60)
+    const said = await taking
+    expect(said).toBeGreaterThanOrEqual(LEASE_MS)
+    expect(said).toBeLessThan(LEASE_MS + 3000)
+    expect(clock.now() - begun).toBe(60_000)
+  })
 })
