@@ -144,6 +144,8 @@ test('of a very long answer, readers get the beginning, and how long it is', asy
   const task = agent.ask('x')
   const half = 'x'.repeat(600 * 1024)
   text(half)
+  // An answer that is complete before it is read is in the log.
+  await until(() => draft.text === half)
   text(half)
   say('end')
   await task

@@ -74,6 +74,6 @@ test.runIf(hasTmux)(
     await terminal.type(`${process.execPath} ${MAIN} inbox; echo "exit $?"`)
     await terminal.shows(/1 entry in the inbox/)
     await writeFile(join(folder, '.claude-agents', 'head'), 'damaged')
-    await terminal.shows(/its head is corrupted(.|\n)*exit [1-9]/)
+    await terminal.shows(/its\s+head\s+is\s+corrupted(.|\n)*exit [1-9]/)
   },
 )
