@@ -56,7 +56,7 @@ export default defineConfig({
     reporters: ['default', './tests/evidence.ts'],
     // What has been transformed is kept in node_modules: one project takes it from another, and a run from the one before.
     experimental: { fsModuleCache: true },
-    // On two cores: half of them wait for a process, a disk or a delay most of the time.
-    maxWorkers: 4,
+    // On two cores: more than half of them wait for a process, a disk or a delay most of the time.
+    maxWorkers: 5,
   },
 })
