@@ -110,8 +110,12 @@ export class Residents extends ClaimedHere {
     }
     if (group === EVERYWHERE && LIMBO_COMMANDS.includes(method) && (await this.#isNowhere(id))) {
       await inTurn(async () => {
+        if (this.has(id)) return
+        const required = await this.#places.required(id)
+        if (required?.before) await this.#freed(address, required.before)
+        if (!this.isOurs(address)) return
         this.#groups.set(id, group)
-        if (!this.has(id)) await this.claim(id)
+        await this.claim(id)
       })
       this.assertHere(id)
       return id

@@ -238,6 +238,7 @@ export class WorkerTable {
       'required',
       `select stream, summary from ${this.#database.schema}.streams where stream = any ($1::text[])`,
       [agents.map((agent) => streamName('agent', agent))],
+      BESIDE_MS,
     )
     return new Map(
       rows.flatMap(({ stream, summary }) => {
@@ -262,6 +263,7 @@ export class WorkerTable {
          select from ${this.#table} as worker
          where ${IS_THERE} and string_to_array(worker.labels, ',') @> string_to_array(served.labels, ','))`,
       [keys],
+      BESIDE_MS,
     )
     return new Map(rows.map(({ labels, number }) => [labels, groupName(number)]))
   }

@@ -63,6 +63,34 @@ test('A claim that failed leaves nothing to wait for', async () => {
   await residents.without(() => true)
 })
 
+test('What cannot come to life after it was claimed gives its claim back, so that another worker can have it', async () => {
+  const { residents, system, tokens } = residentsOf(async (token) => token)
+  system.releaseAgent = () => Promise.reject(new Error('it cannot be read'))
+  await expect(residents.enter('writer')).rejects.toThrow('it cannot be read')
+  expect([[...tokens], residents.has('writer')]).toEqual([[], false])
+  await residents.without(() => true)
+})
+
+test('An agent whose labels no worker has any more is taken for a command once those that had it have let go of it', async () => {
+  const asked: unknown[] = []
+  let letGo = () => {}
+  const { residents, tokens } = residentsOf(async (token) => token, {
+    required: async () => ({ now: ['gqu'], before: ['cpu'] }),
+    isNowhere: async () => true,
+    letGo: (agent, requires) => {
+      asked.push([agent, requires])
+      return new Promise((resolve) => (letGo = resolve))
+    },
+  })
+  await residents.enter('writer')
+  const commanded = residents.command('writer', JSON.stringify({ method: 'held', args: [] }))
+  for (let turns = 0; turns < 5; turns++) await turn()
+  expect([asked, [...tokens]]).toEqual([[['writer', ['cpu']]], []])
+  letGo()
+  await commanded
+  expect([...tokens.keys()]).toEqual(['agent/writer'])
+})
+
 test('However an agent is built once more before its last life here has ended, it lives here as long as any is left, with its newest claim, unless that was lost', async () => {
   const step = fc.constantFrom('enter', 'leave', 'lose', 'regain')
   await fc.assert(

@@ -152,8 +152,14 @@ export abstract class ClaimedHere {
     if (!(await this.#log.take(this.streamOf(id), () => this.isOurs(address)))) return
     this.#here.add(id)
     this.#lost.delete(id)
-    // What was read of it here before.
-    await this.release(id)
+    try {
+      // What was read of it here before.
+      await this.release(id)
+    } catch (error) {
+      // Nobody else could have it as long as this worker lives.
+      await this.letGo(id).catch(() => {})
+      throw error
+    }
   }
 
   protected async letGo(id: string): Promise<void> {

@@ -5,6 +5,7 @@
 import { type RequiredLabels, requiredLabels } from '../../actors/agent/list.ts'
 import { type Clock, pause, steadyTime, systemClock } from '../../clock.ts'
 import { NoWorkerError } from '../../events/errors/owner.ts'
+import { StoreUnavailable } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
 import type { Logger } from '../../logger.ts'
@@ -16,6 +17,7 @@ import { addressIn, EVERYWHERE, labelKey } from './groups.ts'
 
 /** How often it is asked whether a worker has the labels: by all of a process at the same moments, so that they ask together. */
 const LOOK_MS = 1000
+const TRIES = 10
 
 export interface AddressedRequest {
   readonly agent: string
@@ -51,8 +53,8 @@ export class Addresses {
     this.#environment = environment
     this.#clock = environment.clock ?? systemClock
     const { members } = environment
-    this.#required = askedTogether((agents) => members.required(agents))
-    this.#groups = askedTogether((keys) => members.groupsOf(keys))
+    this.#required = askedTogether((agents) => this.#patiently(() => members.required(agents)))
+    this.#groups = askedTogether((keys) => this.#patiently(() => members.groupsOf(keys)))
   }
 
   /**
@@ -102,6 +104,17 @@ export class Addresses {
 
   async #groupOf(labels: readonly string[]): Promise<string | undefined> {
     return labels.length === 0 ? EVERYWHERE : this.#groups.push(labelKey(labels))
+  }
+
+  /** Each question gives up soon, because heartbeats wait behind it. A database may be away for a moment. */
+  async #patiently<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    for (let attempt = 1; ; attempt++)
+      try {
+        return await ask()
+      } catch (error) {
+        if (attempt === TRIES || !(error instanceof StoreUnavailable)) throw error
+        await pause(this.#clock, LOOK_MS)
+      }
   }
 
   #nextLook(signal: AbortSignal): Promise<void> {
