@@ -1,7 +1,6 @@
 /** Whatever is in place of what was named, the public API rejects with errors of its own, and never with one of the language. */
 import { execFileSync } from 'node:child_process'
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { loadConfig } from '../src/entry-points/config.ts'
@@ -22,6 +21,7 @@ import { ClaudeAgentError } from '../src/events/errors/base.ts'
 import { Orchestrator } from '../src/orchestrator.ts'
 import { levelStore } from '../src/store/level/store.ts'
 import { scriptedRunner } from '../src/testing/scripted-runner.ts'
+import { socketAt } from './socket-at.ts'
 import { temporaryDirectory } from './store/temporary.ts'
 
 const open = (baseDir: string) => Orchestrator.open({ baseDir, runner: scriptedRunner() })
@@ -60,10 +60,7 @@ const PLACES: Readonly<Record<string, (path: string) => unknown>> = {
   'a directory': (path) => mkdir(path),
   'a directory with something': (path) => mkdir(join(path, 'x'), { recursive: true }),
   'a pipe': (path) => execFileSync('mkfifo', [path]),
-  'a socket': async (path) => {
-    const server = createServer().listen(path)
-    onTestFinished(() => void server.close())
-  },
+  'a socket': socketAt,
   'a dangling link': (path) => symlink('/nowhere/at/all', path),
   'a link to itself': (path) => symlink(path, path),
 }

@@ -1,9 +1,8 @@
 /** A pipe, a directory or a socket in place of a file of a store or of the configuration is an error that names it; nothing hangs. */
 import { execFileSync } from 'node:child_process'
 import { cp, mkdir, readdir, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join, relative } from 'node:path'
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { loadConfig } from '../../../src/config/configuration.ts'
 import { ClaudeAgentError } from '../../../src/events/errors/base.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
@@ -14,16 +13,14 @@ import { verifyStore } from '../../../src/store/care/verification.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { few } from '../../repetitions.ts'
+import { socketAt } from '../../socket-at.ts'
 import { countedTo } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
 const KINDS: Readonly<Record<string, (path: string) => unknown>> = {
   pipe: (path) => execFileSync('mkfifo', [path]),
   directory: (path) => mkdir(path),
-  socket: async (path) => {
-    const server = createServer().listen(path)
-    onTestFinished(() => void server.close())
-  },
+  socket: socketAt,
 }
 
 let original: string
