@@ -17,6 +17,7 @@ import {
   type EntityKind,
   type EntityRun,
   LET_GO,
+  LIMBO_COMMANDS,
   WORKER_COMMANDS,
 } from './requests.ts'
 
@@ -34,13 +35,13 @@ export interface Transport {
 
 export class ClusterClient {
   readonly #transport: Transport
-  readonly #addresses: Pick<Addresses, 'of' | 'gone' | 'before'>
+  readonly #addresses: Pick<Addresses, 'of' | 'gone' | 'before' | 'isNowhere'>
   readonly #clock: Clock
   readonly #closing = new AbortController()
 
   constructor(
     transport: Transport,
-    addresses: Pick<Addresses, 'of' | 'gone' | 'before'>,
+    addresses: Pick<Addresses, 'of' | 'gone' | 'before' | 'isNowhere'>,
     clock: Clock = systemClock,
   ) {
     this.#transport = transport
@@ -55,13 +56,18 @@ export class ClusterClient {
   }
 
   /** Calls a method of an agent where it lives, or one of the orchestrator there that makes or ends it. */
-  command(
+  async command(
     agent: string,
     method: string,
     args: readonly unknown[],
     requires?: readonly string[],
   ): Promise<unknown> {
     const request = commandText(method, args)
+    // Otherwise whoever takes it waits until its work has ended where it lives.
+    if (LIMBO_COMMANDS.includes(method) && (await this.#addresses.isNowhere(agent).catch(() => false))) {
+      const line = await this.#whereItWas(agent, request)
+      if (line) return line.result
+    }
     const answer = this.#result(
       this.#toAgent({ agent, method, requires }, async (address, signal) => [
         await this.#transport.command('agent', address, request, signal),

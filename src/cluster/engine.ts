@@ -53,8 +53,7 @@ const ENGINE_TABLES = 'claude_agents.cluster'
 const ENGINE_CONNECTIONS = 4
 /**
  * How long a worker that is not heard of keeps its agents, while its connections last. Locks are renewed, and each operation
- * on them has to end, within a third of that. So others get its agents after two thirds at the earliest: by then it has ended
- * its calls.
+ * on them has to end, within a third of that. Others that get its agents wait for its lease (`handover/lease.ts`).
  */
 const LOCK_EXPIRY_MS = 2 * CUT_OFF_AFTER_MS
 

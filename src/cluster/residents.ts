@@ -104,18 +104,23 @@ export class Residents extends ClaimedHere {
     const inTurn = (arrive: () => Promise<void>) =>
       this.inTurn(address, async () => (this.isOurs(address) ? arrive() : undefined))
     if (!isHere()) await inTurn(async () => (isHere() ? undefined : this.arrive(address)))
-    if (isHere() && (ENDING_COMMANDS.includes(method) || (await this.#belongsHere(place)))) {
+    const isInLimbo = async () => LIMBO_COMMANDS.includes(method) && (await this.#isNowhere(id))
+    const canAsk = async () =>
+      ENDING_COMMANDS.includes(method) || (await this.#belongsHere(place)) || (await isInLimbo())
+    if (isHere() && (await canAsk())) {
       this.assertHere(id)
       return id
     }
-    if (group === EVERYWHERE && LIMBO_COMMANDS.includes(method) && (await this.#isNowhere(id))) {
+    if (group === EVERYWHERE && (await isInLimbo())) {
       await inTurn(async () => {
         if (this.has(id)) return
-        const required = await this.#places.required(id)
-        if (required?.before) await this.#freed(address, required.before)
-        if (!this.isOurs(address)) return
-        this.#groups.set(id, group)
-        await this.claim(id)
+        const { before = [] } = (await this.#places.required(id)) ?? {}
+        // What required nothing lived here.
+        if (before.length > 0) await this.#freed(address, before)
+        if (this.isOurs(address)) {
+          this.#groups.set(id, group)
+          await this.claim(id)
+        }
       })
       this.assertHere(id)
       return id
@@ -172,6 +177,8 @@ export class Residents extends ClaimedHere {
         throw new InvalidInputError({ what: method, problem: 'it is not a command of an agent' })
       const target = isOfSystem ? this.#system : await this.#system.agent(id)
       const result = await callCommand(target, method, args)
+      // Another one of its name may require other labels.
+      if (method === 'removeAgent') await this.inTurn(address, () => this.depart(address))
       return JSON.stringify({ result: isData(result) ? (result ?? null) : null })
     } catch (error) {
       return JSON.stringify(errorLine(error))

@@ -14,8 +14,8 @@ export interface Beyond {
 }
 
 /**
- * - The engine lets go of a shard without waiting for what it is just bringing to life in it. That would claim what another
- *   worker has by then, and end its calls.
+ * - The engine lets go of a shard without waiting for what it is just bringing to life in it. That would ask for what another
+ *   worker has by then, and wait for it in vain.
  * - It lets go of many shards at once, over one connection, and gives that up, with all of its locks, if one of them takes too
  *   long. One after the other, each has its time.
  * - It finds out that a worker is gone by asking it for some seconds, from one of the workers. If that was the one, it takes

@@ -253,10 +253,13 @@ export async function openClusterWorker<System extends ClosableSystem>(
     client.close()
     await runtime.dispose()
     await waking.stop()
-    await system.close()
-    await presence.stop()
-    await leave()
-    await health?.[Symbol.asyncDispose]()
+    try {
+      await system.close()
+    } finally {
+      await presence.stop()
+      await leave()
+      await health?.[Symbol.asyncDispose]()
+    }
   }
   if (healthAt)
     try {

@@ -2,7 +2,6 @@
 import { expect, test } from 'vitest'
 import { pause } from '../../src/clock.ts'
 import { Addresses } from '../../src/cluster/labels/addresses.ts'
-import { StoreUnavailable } from '../../src/events/errors/store.ts'
 import { type VirtualClock, virtualClock } from '../../src/testing/virtual-clock.ts'
 
 const ANSWER_MS = 5
@@ -87,20 +86,4 @@ test('That no worker has the labels any more is noticed, but not while the datab
   isAway = false
   await clock.advance(1100)
   await gone
-})
-
-test('A database that is away for a moment holds a request up, and does not fail it', async () => {
-  const clock = virtualClock()
-  const { members } = table(clock)
-  let questions = 0
-  const required = async (agents: readonly string[]) => {
-    if (++questions < 3) throw new StoreUnavailable({ path: 'db', problem: 'it does not answer' })
-    return members.required(agents)
-  }
-  const addresses = new Addresses({ members: { ...members, required }, logger: { warn() {} }, clock })
-  const { signal } = new AbortController()
-  const asked = addresses.of({ agent: 'a', method: 'ask', signal }, false)
-  for (let second = 0; second < 4; second++) await clock.advance(1000)
-  expect(await asked).toEqual({ address: 'a', requires: [] })
-  expect(questions).toBe(3)
 })

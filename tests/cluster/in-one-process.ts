@@ -21,6 +21,7 @@ const noLabels = {
   of: async ({ agent }: { readonly agent: string }) => ({ address: agent, requires: [] }),
   gone: () => new Promise<void>(() => {}),
   before: async () => [],
+  isNowhere: async () => false,
 }
 
 export const everywhere: LabelPlaces = {

@@ -137,6 +137,33 @@ describe.skipIf(!hasPostgres)('Agents that require labels', { timeout: 240_000 }
     for (const { child } of [one, gpu]) child.kill('SIGKILL')
   })
 
+  test('wait for nobody that still has what they were: a wrong label is put right while they work, and a name is used again', async () => {
+    const cluster = await startCluster()
+    const workers = [await cluster.worker('one', '600'), await cluster.worker('gpu', '600', GPU)]
+    const team = await cluster.client()
+    // By these ids, what they are asked by other labels is for another worker.
+    const ids = ['c0', 'c5']
+    const made = (id: string, requires: readonly string[]) =>
+      team.createAgent({ id, systemPrompt: 'You help.', requires })
+    const asked = await Promise.all(
+      ids.map(async (id) => {
+        const agent = await made(id, ['gpu'])
+        return { agent, end: expect(agent.ask('x', { taskId: 't1' })).rejects.toThrow('not now') }
+      }),
+    )
+    await cluster.started(ids.length)
+    const ends = asked.map(async ({ agent, end }) => {
+      await agent.edit({ requires: ['gqu'] })
+      await (await (await cluster.client()).agent(agent.id)).edit({ requires: ['eu'] })
+      await agent.cancel('t1', 'not now')
+      await end
+      await team.removeAgent(agent.id, { force: true })
+      return made(agent.id, [])
+    })
+    expect((await Promise.all(ends)).map(({ id }) => id)).toEqual(ids)
+    for (const { child } of workers) child.kill('SIGKILL')
+  })
+
   test('share numbers of groups while workers serve them; one label too many is refused with what to do', async () => {
     const cluster = await startCluster()
     await cluster.client()

@@ -201,10 +201,15 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
 
   /** Evicts an idle actor from memory: the next use loads it again. Its state stays, as the last one that is known. */
   rest(): void {
-    if (!this.isIdle) return
-    this.#rested = this.#actor?.folded
-    void this.#actor?.close()
+    const actor = this.#actor
+    if (!actor || !this.isIdle) return
+    const folded = actor.folded
+    this.#rested = folded
     this.#actor = undefined
+    void actor.close().then(() => {
+      // It may have saved a snapshot, which the next one need not save again.
+      if (this.#rested === folded) this.#rested = actor.folded
+    })
   }
 
   /** See {@link EventSourcedActor.close}. */

@@ -31,6 +31,8 @@ export async function lifeline(epoch: number, host: string, advertised = host): 
   })
   server.listen(0, host).unref()
   await once(server, 'listening')
+  // One that could not be accepted is held again later.
+  server.on('error', () => {})
   const { port } = server.address() as AddressInfo
   return {
     address: addressText({ host: advertised, port }),

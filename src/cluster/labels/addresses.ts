@@ -5,7 +5,6 @@
 import { type RequiredLabels, requiredLabels } from '../../actors/agent/list.ts'
 import { type Clock, pause, steadyTime, systemClock } from '../../clock.ts'
 import { NoWorkerError } from '../../events/errors/owner.ts'
-import { StoreUnavailable } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
 import type { Logger } from '../../logger.ts'
@@ -17,7 +16,6 @@ import { addressIn, EVERYWHERE, labelKey } from './groups.ts'
 
 /** How often it is asked whether a worker has the labels: by all of a process at the same moments, so that they ask together. */
 const LOOK_MS = 1000
-const TRIES = 10
 
 export interface AddressedRequest {
   readonly agent: string
@@ -53,8 +51,8 @@ export class Addresses {
     this.#environment = environment
     this.#clock = environment.clock ?? systemClock
     const { members } = environment
-    this.#required = askedTogether((agents) => this.#patiently(() => members.required(agents)))
-    this.#groups = askedTogether((keys) => this.#patiently(() => members.groupsOf(keys)))
+    this.#required = askedTogether((agents) => members.required(agents))
+    this.#groups = askedTogether((keys) => members.groupsOf(keys))
   }
 
   /**
@@ -94,6 +92,12 @@ export class Addresses {
     }
   }
 
+  /** Whether no worker has the labels that an agent requires now. */
+  async isNowhere(agent: string): Promise<boolean> {
+    const required = await this.#required.push(agent)
+    return required !== undefined && (await this.#groupOf(required.now)) === undefined
+  }
+
   /** Where an agent may still live whose labels have changed: by those that it required before. */
   async before(agent: string): Promise<readonly string[]> {
     const { before } = (await this.#required.push(agent)) ?? {}
@@ -104,17 +108,6 @@ export class Addresses {
 
   async #groupOf(labels: readonly string[]): Promise<string | undefined> {
     return labels.length === 0 ? EVERYWHERE : this.#groups.push(labelKey(labels))
-  }
-
-  /** Each question gives up soon, because heartbeats wait behind it. A database may be away for a moment. */
-  async #patiently<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
-    for (let attempt = 1; ; attempt++)
-      try {
-        return await ask()
-      } catch (error) {
-        if (attempt === TRIES || !(error instanceof StoreUnavailable)) throw error
-        await pause(this.#clock, LOOK_MS)
-      }
   }
 
   #nextLook(signal: AbortSignal): Promise<void> {

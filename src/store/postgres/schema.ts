@@ -172,16 +172,21 @@ const FUNCTIONS: Migration = (s) => `
     held text;
     other record;
   begin
-    perform from ${s}.store where owner = owning for update;
-    if not found then return null; end if;
-    select token into held from ${s}.claims where stream = name;
-    if held is distinct from over_token and split_part(held, '.', 1) <> split_part(new_token, '.', 1) then
-      select worker.name, worker.epoch, extract(epoch from worker.seen)::text as beat into other from ${s}.workers as worker
-        where worker.epoch = split_part(held, '.', 1)::bigint and worker.seen > now() - interval '${SURELY_OVER}';
-      if found then
-        return json_build_object('token', held, 'worker', other.name, 'epoch', other.epoch, 'beat', other.beat);
+    -- Who has to wait has looked without the lock, in whose way all appends would be.
+    for is_locked in 0..1 loop
+      if is_locked = 1 then
+        perform from ${s}.store where owner = owning for update;
+        if not found then return null; end if;
       end if;
-    end if;
+      select token into held from ${s}.claims where stream = name;
+      if held is distinct from over_token and split_part(held, '.', 1) <> split_part(new_token, '.', 1) then
+        select worker.name, worker.epoch, extract(epoch from worker.seen)::text as beat into other from ${s}.workers as worker
+          where worker.epoch = split_part(held, '.', 1)::bigint and worker.seen > now() - interval '${SURELY_OVER}';
+        if found then
+          return json_build_object('token', held, 'worker', other.name, 'epoch', other.epoch, 'beat', other.beat);
+        end if;
+      end if;
+    end loop;
     return case when ${s}.claim(owning, name, new_token) then '' end;
   end $function$;
 
@@ -211,8 +216,11 @@ const FUNCTIONS: Migration = (s) => `
     causes int[],
     joined_afters text
   ) returns text language plpgsql
-    -- The size of a batch is no reason to plan its statements again.
+    -- The size of a batch is no reason to plan its statements again, nor do plans that were made for small tables read large
+    -- ones as a whole.
     set plan_cache_mode = force_generic_plan
+    set enable_hashjoin = off
+    set enable_mergejoin = off
   as $function$
   declare
     log ${s}.store%rowtype;
