@@ -63,7 +63,7 @@ export class ClusterClient {
     requires?: readonly string[],
   ): Promise<unknown> {
     const request = commandText(method, args)
-    // Otherwise whoever takes it waits until its work has ended where it lives.
+    // Otherwise the worker that takes it waits until its work has ended where it lives.
     if (LIMBO_COMMANDS.includes(method) && (await this.#addresses.isNowhere(agent).catch(() => false))) {
       const line = await this.#whereItWas(agent, request)
       if (line) return line.result
