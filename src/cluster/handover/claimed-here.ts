@@ -149,10 +149,10 @@ export abstract class ClaimedHere {
     this.#stays.get(id)?.abort()
     this.#stays.set(id, new AbortController())
     const address = this.addressOf(id)
+    if (!(await this.#log.take(this.streamOf(id), () => this.isOurs(address)))) return
+    this.#here.add(id)
+    this.#lost.delete(id)
     try {
-      if (!(await this.#log.take(this.streamOf(id), () => this.isOurs(address)))) return
-      this.#here.add(id)
-      this.#lost.delete(id)
       // What was read of it here before.
       await this.release(id)
     } catch (error) {
