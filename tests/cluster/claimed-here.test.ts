@@ -71,6 +71,20 @@ test('What cannot come to life after it was claimed gives its claim back, so tha
   await residents.without(() => true)
 })
 
+test('What was lost and could not be claimed again is claimed later: nobody else looks after it', async () => {
+  let isAway = false
+  const { residents } = residentsOf((token) =>
+    isAway ? Promise.reject(new Error('no database')) : Promise.resolve(token),
+  )
+  await residents.enter('writer')
+  await residents.lose()
+  isAway = true
+  await expect(residents.regain(0)).rejects.toThrow('no database')
+  isAway = false
+  await residents.regain(0)
+  expect(residents.has('writer')).toBe(true)
+})
+
 test('An agent whose labels no worker has any more is taken for a command once those that had it have let go of it', async () => {
   const asked: unknown[] = []
   let letGo = () => {}
