@@ -145,30 +145,26 @@ async function passing<T>(
   return done
 }
 
+/** What a worker gets that wants a stream as long as it takes. */
+const taken = ({ clock, own, way }: Pick<ReturnType<typeof taking>, 'clock' | 'own' | 'way'>) =>
+  passing(
+    clock,
+    own,
+    way.take('agent/a', () => true),
+  )
+
 test('A stream that no worker has is taken at once, and one that is given back as soon as that is seen', async () => {
   const free = taking(['2.1'])
   expect(await free.way.take('agent/a', () => true)).toBe('2.1')
   const { clock, own, way, asked, warned } = taking([1, 2, 3, '2.1'])
-  expect(
-    await passing(
-      clock,
-      own,
-      way.take('agent/a', () => true),
-    ),
-  ).toBe('2.1')
+  expect(await taken({ clock, own, way })).toBe('2.1')
   expect([asked, warned]).toEqual([Array(4).fill(undefined), [{ stream: 'agent/a', worker: 'one' }]])
 })
 
 test('What a worker has that is not heard of is taken when its lease is over, and by its claim: not if it has claimed anew', async () => {
   const { clock, own, way, asked } = taking([1])
   const begin = clock.now()
-  expect(
-    await passing(
-      clock,
-      own,
-      way.take('agent/a', () => true),
-    ),
-  ).toBe('2.1')
+  expect(await taken({ clock, own, way })).toBe('2.1')
   expect([clock.now() - begin >= LEASE_MS, asked.at(-1)]).toEqual([true, '1.1'])
   expect(asked.slice(0, -1).every((over) => over === undefined)).toBe(true)
 })
