@@ -253,11 +253,14 @@ export async function openClusterWorker<System extends ClosableSystem>(
     client.close()
     await runtime.dispose()
     await waking.stop()
+    let hasEnded = false
     try {
       await system.close()
+      hasEnded = true
     } finally {
       await presence.stop()
-      await leave()
+      // What did not end well may still be at work, so others wait until the lease is over.
+      await (hasEnded ? leave() : members.close())
       await health?.[Symbol.asyncDispose]()
     }
   }

@@ -210,7 +210,7 @@ export class InspectedFiles {
   /** Where the snapshots of an agent are: here, or in a copy of what the database has of one that lives on another machine. */
   async #snapshotsOf(stream: string, here: SnapshotReader): Promise<SnapshotReader> {
     const track = this.#index.track(stream)
-    if (track?.actorKind !== 'agent' || track.damage) return here
+    if (!track?.files?.isStored || track.damage) return here
     const state = await this.#stateAt({ stream, position: Number.POSITIVE_INFINITY })
     const context = state?.context as Partial<AgentContext> | undefined
     if (!context?.stored) return here

@@ -16,6 +16,12 @@ export class FilesTrack {
   /** Whether there are snapshots. */
   #isSaved = false
   #isBegun = false
+  #isStored = false
+
+  /** Whether a worker of a cluster has left them for other machines. */
+  get isStored(): boolean {
+    return this.#isStored
+  }
 
   add({ type, data, position }: Recorded): void {
     if (type === 'AgentCreated') {
@@ -27,6 +33,7 @@ export class FilesTrack {
       this.#hasBefore = (data as Data<typeof type>).empty === true
       if (this.#hasBefore) this.#begin(position, NO_FILES)
     }
+    if (type === 'AgentStored') this.#isStored = true
     if (type === 'FilesSaved' || type === 'FilesRestored') this.#isSaved = true
     if (type === 'FilesSaved') {
       const { when, commit } = data as Data<typeof type>
