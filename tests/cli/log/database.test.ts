@@ -49,20 +49,20 @@ describe.skipIf(!hasPostgres)('--database', () => {
     const attached = await works('attach', `task/${taskId}`)
     expect(attached.map(({ type }) => type)).toContain('CallSucceeded')
     // They wait for what comes, and end when they are asked to.
-    const watching = start('--json', 'attach', 'agent/a')
-    let watched = ''
-    watching.stdout.on('data', (text) => {
-      watched += text
+    const following = [start('--json', 'attach', 'agent/a'), start('tail', '--lines', '1')].map((command) => {
+      const told = { text: '' }
+      command.stdout.on('data', (text) => {
+        told.text += text
+      })
+      return { command, told }
     })
-    await once(watching.stdout, 'data')
-    const following = start('tail', '--lines', '1')
-    await once(following.stdout, 'data')
+    const hasTold = (what: RegExp) =>
+      vi.waitFor(() => following.map(({ told }) => expect(told.text).toMatch(what)), { timeout: 30_000 })
+    await hasTold(/./)
     await working.append('agent/a', [{ type: 'AgentReset', v: 1, data: {} }])
-    const [told] = await once(following.stdout, 'data')
-    expect(String(told)).toContain('AgentReset')
-    await vi.waitFor(() => expect(watched).toContain('AgentReset'), { timeout: 30_000 })
-    for (const left of [following, watching]) left.kill('SIGINT')
-    for (const left of [following, watching]) expect(await left).toMatchObject({ exitCode: 130 })
+    await hasTold(/AgentReset/)
+    for (const { command } of following) command.kill('SIGINT')
+    for (const { command } of following) expect(await command).toMatchObject({ exitCode: 130 })
     await working[Symbol.asyncDispose]()
     const detached = await run(['--simulate', 'agent', 'ask', 'a', 'hello', '--detach'])
     expect(detached).toMatchObject({
