@@ -33,23 +33,19 @@ export class TableCheck {
 
   /** Checks all that is still to be checked. */
   all(): Promise<FileProblem | null> {
-    return this.#check((blocks) => [blocks])
+    return this.#check((blocks) => blocks)
   }
 
   /** Checks the blocks that LevelDB reads to find these keys, or that there are none. */
   spans(spans: readonly KeySpan[]): Promise<FileProblem | null> {
-    return this.#check((blocks) => spans.map((span) => around(blocks, span)))
+    return this.#check((blocks) => spans.flatMap((span) => around(blocks, span)))
   }
 
-  /** @param wanted Which blocks, in runs of neighbours. */
-  async #check(
-    wanted: (blocks: readonly DataBlock[]) => readonly (readonly DataBlock[])[],
-  ): Promise<FileProblem | null> {
+  /** @param wanted Which blocks; the same one may be named again. */
+  async #check(wanted: (blocks: readonly DataBlock[]) => readonly DataBlock[]): Promise<FileProblem | null> {
     const left = (blocks: readonly DataBlock[]) =>
-      wanted(blocks)
-        .map((run) => run.filter((block) => this.#unchecked?.has(block)))
-        .filter((run) => run.length > 0)
-    if (this.#blocks && left(this.#blocks).length === 0) return null
+      new Set(wanted(blocks).filter((block) => this.#unchecked?.has(block)))
+    if (this.#blocks && left(this.#blocks).size === 0) return null
     const { path: file, entry } = this.#table
     await using table = await TableFile.open(file)
     if (entry && table.size !== entry.size) {
@@ -62,7 +58,7 @@ export class TableCheck {
       this.#blocks = blocks
       this.#unchecked = new Set(blocks)
     }
-    for (const run of left(this.#blocks)) {
+    for (const run of neighbours(this.#blocks, left(this.#blocks))) {
       const [first, last] = [run[0] as DataBlock, run.at(-1) as DataBlock]
       const end = last.offset + last.size + BLOCK_TRAILER
       const content = await table.bytes(first.offset, end - first.offset)
@@ -82,6 +78,20 @@ function around(blocks: readonly DataBlock[], { from, to }: KeySpan): readonly D
   const first = firstWhere(blocks, ({ separator }) => separator >= from)
   const end = firstWhere(blocks, ({ after }) => after > to)
   return blocks.slice(Math.max(0, first - 1), end + 1)
+}
+
+/** Some blocks of a table in runs of those that follow each other, so that each run is read at once. */
+function neighbours(
+  blocks: readonly DataBlock[],
+  some: ReadonlySet<DataBlock>,
+): readonly (readonly DataBlock[])[] {
+  const runs: DataBlock[][] = []
+  for (const [index, block] of blocks.entries()) {
+    if (!some.has(block)) continue
+    if (index > 0 && some.has(blocks[index - 1] as DataBlock)) runs.at(-1)?.push(block)
+    else runs.push([block])
+  }
+  return runs
 }
 
 /** The number of the first block, in the order of their keys, of which this is so; their count if there is none. */

@@ -20,19 +20,21 @@ export interface BlockHandle {
 export class DataBlock implements BlockHandle {
   readonly offset: number
   readonly size: number
-  readonly #separator: Buffer
+  readonly #key: Buffer
   readonly #previous: DataBlock | undefined
+  #separator: string | undefined
 
-  constructor({ offset, size }: BlockHandle, separator: Buffer, previous: DataBlock | undefined) {
+  constructor({ offset, size }: BlockHandle, key: Buffer, previous: DataBlock | undefined) {
     this.offset = offset
     this.size = size
-    this.#separator = separator
+    this.#key = key
     this.#previous = previous
   }
 
-  /** Decoded when it is asked for: a table has hundreds of blocks, and few of them are looked at. */
+  /** Decoded when it is asked for: a table has hundreds of blocks, and few of them are looked at, but those often. */
   get separator(): string {
-    return this.#separator.toString('latin1', 0, Math.max(0, this.#separator.length - INTERNAL_KEY_TRAILER))
+    this.#separator ??= this.#key.toString('latin1', 0, Math.max(0, this.#key.length - INTERNAL_KEY_TRAILER))
+    return this.#separator
   }
 
   get after(): string {

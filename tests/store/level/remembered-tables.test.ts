@@ -48,6 +48,12 @@ const fact = (text: string) => ({
 const tablesOf = async (directory: string) =>
   (await readdir(join(directory, 'log'))).filter((name) => /\.(ldb|sst)$/.test(name))
 
+async function sizeOfTables(directory: string): Promise<number> {
+  const tables = await tablesOf(directory)
+  const sizes = await Promise.all(tables.map(async (name) => (await stat(join(directory, 'log', name))).size))
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
+
 /** Counts the tables that are read from here on, in part or whole. */
 const countingTables = () => {
   const opened = vi.spyOn(TableFile, 'open')
@@ -114,12 +120,25 @@ describe('A store that was closed', () => {
     const read = countingBytes()
     await using store = await levelStore(directory, { clock: virtualClock() })
     for await (const { stream } of store.read('agent/a4711')) expect(stream).toBe('agent/a4711')
-    const sizes = (await tablesOf(directory)).map(
-      async (name) => (await stat(join(directory, 'log', name))).size,
-    )
-    const all = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+    const all = await sizeOfTables(directory)
     expect(all).toBeGreaterThan(10_000_000)
     expect(read()).toBeLessThan(all / 20)
+  })
+
+  test('reads each block of a table once, however many of its keys are asked for', async () => {
+    const directory = await temporaryDirectory()
+    {
+      await using store = await levelStore(directory)
+      const facts = Array.from({ length: 1000 }, () => fact(randomBytes(250).toString('hex')))
+      await store.append('agent/a', facts)
+    }
+    await (await levelStore(directory))[Symbol.asyncDispose]()
+    const read = countingBytes()
+    await using store = await levelStore(directory, { clock: virtualClock() })
+    let facts = 0
+    for await (const { stream } of store.read('agent/a')) facts += Number(stream === 'agent/a')
+    expect(facts).toBe(1000)
+    expect(read()).toBeLessThanOrEqual(await sizeOfTables(directory))
   })
 
   test('reads all of them if what was remembered is thrown away', async () => {
