@@ -250,11 +250,13 @@ describe('The stream of the inbox', () => {
     })()
     const subscribed: string[][] = []
     const subscription = orchestrator.inbox().subscribe((entries) => subscribed.push(ids(entries)))
-    await until(() => seen.length === 1)
+    // Each is told what the inbox is now, and nothing of what it was meanwhile.
+    const haveSeen = (lists: number) => until(() => seen.length === lists && subscribed.length === lists)
+    await haveSeen(1)
     await askHeld(orchestrator, 'writer', 't1')
-    await until(() => seen.length === 2)
+    await haveSeen(2)
     await orchestrator.inbox.approve('task:writer:t1')
-    await until(() => seen.length === 3 && subscribed.length === 3)
+    await haveSeen(3)
     subscription.unsubscribe()
     expect(seen).toEqual([[], ['task:writer:t1'], []])
     expect(subscribed).toEqual(seen)
