@@ -24,14 +24,19 @@ const COUNTER = join(import.meta.dirname, 'fixtures/stdio-server.mjs')
 const KEY = 'hunter2-of/the counter'
 const TOKEN = 't0ken-of-the-web'
 
-/** A server over HTTP that has a tool for those who send the token. */
-async function webServer() {
+/**
+ * A server over HTTP that has a tool for those who send the token.
+ *
+ * @param looking What is done before the tool answers.
+ */
+async function webServer(looking: () => Promise<void>) {
   const authorized: boolean[] = []
   const handler = createMcpHandler(() => {
     const server = new McpServer({ name: 'web', version: '1.0.0' })
-    server.registerTool('look', { description: 'Looks.' }, async () => ({
-      content: [{ type: 'text', text: 'http looked' }],
-    }))
+    server.registerTool('look', { description: 'Looks.' }, async () => {
+      await looking()
+      return { content: [{ type: 'text', text: 'http looked' }] }
+    })
     return server
   })
   const server = createServer(async (request, response) => {
@@ -107,7 +112,12 @@ async function filesBelow(directory: string): Promise<string> {
 }
 
 test('an agent uses the tools of a stdio and of an http server, and their secrets are nowhere but there', async () => {
-  const web = await webServer()
+  const lines: string[] = []
+  const web = await webServer(async () => {
+    // Some of them end at once.
+    for (const { pid } of await callProcesses(baseDir))
+      lines.push(await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => ''))
+  })
   const file = join((await testAgent()).baseDir, 'authorization')
   await writeFile(file, `Bearer ${TOKEN}\n`)
   const { agent, said, facts, baseDir } = await equipped(
@@ -121,19 +131,9 @@ test('an agent uses the tools of a stdio and of an http server, and their secret
     gone: { command: '/nowhere/to/be/found' },
   }
   await agent.edit({ mcpServers: served })
-  const asked = agent.ask('go')
-  for await (const message of asked)
-    if (message.type === 'init') {
-      // Some of them end at once.
-      const lines = await Promise.all(
-        (await callProcesses(baseDir)).map(({ pid }) =>
-          readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => ''),
-        ),
-      )
-      expect(lines.join()).toContain('mcp.json')
-      expect(lines.join()).not.toMatch(secrets)
-    }
-  const { text: answer } = await asked
+  const { text: answer } = await agent.ask('go')
+  expect(lines.join()).toContain('mcp.json')
+  expect(lines.join()).not.toMatch(secrets)
   expect(answer).toContain(`stdio counted ${KEY.length}`)
   expect(answer).toContain('http looked')
   expect(new Set(web.authorized)).toEqual(new Set([true]))

@@ -38,10 +38,17 @@ test('a run is running only while a living process executes it, and waits otherw
   expect(await condition(first.orchestrator)).toBe('running')
   await first.orchestrator.close()
 
-  const { orchestrator } = await here.open()
+  let isSeen = false
+  const { orchestrator } = await here.open({
+    async reply() {
+      await until(() => isSeen)
+      return 'done'
+    },
+  })
   expect(await condition(orchestrator)).toBe('waiting')
   const run = orchestrator.runs.resume('r1', sequential(['a', 'b']))
   expect(await condition(orchestrator)).toBe('running')
+  isSeen = true
   await run
   expect(await condition(orchestrator)).toBe('succeeded')
 })
