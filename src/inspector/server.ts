@@ -1,7 +1,7 @@
 /** The inspector's HTTP server: on the loopback address only, for requests with the token. */
 
 import { randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { ClaudeAgentError, describeError } from '../events/errors/base.ts'
 import { PortUnavailableError } from '../events/errors/inspector.ts'
@@ -14,6 +14,9 @@ import { type Asset, pageAssets } from './assets.ts'
 import { cookieWith, HEADERS, refusal } from './guard.ts'
 import { streamGrowth } from './live.ts'
 import { HANDLERS, type Inspected, RequestParameters } from './requests.ts'
+
+// Not imported: see remote/client.ts.
+const { createServer } = process.getBuiltinModule('node:http')
 
 export interface InspectorServer {
   /** Contains the token. */

@@ -10,7 +10,7 @@
  */
 import { once } from 'node:events'
 import { chmod } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -30,6 +30,9 @@ import { type OwnedSystem, OwnerCommands } from './served-commands.ts'
 import { newSocketPath, removeSocket, socketProblem, sweepSockets } from './socket-directory.ts'
 import { packageVersion } from './version.ts'
 import { type Greeting, LineWriter, PROTOCOL, type StopRequest } from './wire.ts'
+
+// Not imported: see remote/client.ts.
+const { createServer } = process.getBuiltinModule('node:http')
 
 /** What an owner serves. */
 export interface Owned {

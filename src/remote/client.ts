@@ -1,6 +1,6 @@
 /** The client of an owner's socket: finds the owner of a store and sends it requests. */
 import { realpath, stat } from 'node:fs/promises'
-import { Agent as Connections, type IncomingMessage, request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   OwnerBusy,
@@ -19,6 +19,9 @@ import { errorFrom, type Greeting, isErrorLine, PROTOCOL } from '../owner/wire.t
 import { directoryIdentity } from '../store/directory.ts'
 import { checkFormat, storePaths } from '../store/level/directory.ts'
 import { type HostProcess, livenessOf } from '../store/process-identity.ts'
+
+// Not imported: that reads its getters as well, and so loads a WebSocket, which takes longer than an empty Node (decision 16).
+const { Agent: Connections, request } = process.getBuiltinModule('node:http')
 
 /** A healthy owner answers in a millisecond; a suspended one never does. */
 const GREETING_MS = 5000

@@ -3,8 +3,15 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
 import { describe, expect, test } from 'vitest'
 import { commandLine, MAIN } from './command.ts'
+
+/** At the end of a process, tells on stderr what it has loaded of undici. */
+const TELLS_WEB_SOCKET = `data:text/javascript,${encodeURIComponent(`process.on('exit', () => {
+  const loaded = process.moduleLoadList.filter((name) => name.includes('undici'))
+  if (loaded.length > 0) process.stderr.write(loaded.join())
+})`)}`
 
 /** The modules in the files of the bundle that a command loads, and how many files these are. */
 async function loaded(...words: string[]) {
@@ -46,5 +53,16 @@ describe('A short command loads only what it needs:', () => {
       /^orchestrator\.js|^claude\/claude-cli|level\/writer|node_modules\/(xstate|yaml|execa|@modelcontextprotocol)\//
     expect(modules.filter((name) => needless.test(name))).toEqual([])
     expect(files.length).toBeLessThanOrEqual(10)
+  })
+
+  test('the command and the library load no WebSocket, which takes longer than an empty Node', async () => {
+    const { run, environment, folder } = await commandLine()
+    await run(['agent', 'create', 'a', 'You help.'])
+    const library = ['index', 'entry-points/testing'].map((name) => join(MAIN, `../../${name}.js`))
+    for (const file of [MAIN, ...library]) {
+      const words = ['--import', TELLS_WEB_SOCKET, file, ...(file === MAIN ? ['agent', 'list'] : [])]
+      const { exitCode, stderr } = await execa(process.execPath, words, { cwd: folder, env: environment })
+      expect({ file, exitCode, stderr }).toEqual({ file, exitCode: 0, stderr: '' })
+    }
   })
 })

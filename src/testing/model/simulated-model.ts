@@ -2,7 +2,7 @@
  * A simulated model: an HTTP server on the loopback address that speaks the Anthropic Messages API and answers from a
  * script, so that the real `claude` runs without network, login or cost.
  */
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { type Clock, systemClock } from '../../clock.ts'
@@ -13,6 +13,9 @@ import { type ModelRequest, parseModelRequest } from './messages-api.ts'
 import { ordinalGate } from './ordinal-gate.ts'
 import { sideReply } from './side-requests.ts'
 import { simulatedFile, simulatedReply } from './simulated-reply.ts'
+
+// Not imported: see remote/client.ts.
+const { createServer } = process.getBuiltinModule('node:http')
 
 /** Chooses the answer to a request. A string is a text answer, undefined the default reply. */
 export type ModelScript = (
