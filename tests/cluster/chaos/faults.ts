@@ -199,7 +199,7 @@ export const FAULTS: readonly Fault[] = [
     isGraceful: false,
     async inject(cluster, random) {
       const { away } = cluster
-      const victim = await cluster.busy(1, ({ isAway }) => isAway)
+      const victim = await cluster.busyAway()
       if (!away) return { inFlight: 0 }
       return cutOff(cluster, victim, random, { ...away, ends: 'while it is cut off' })
     },
