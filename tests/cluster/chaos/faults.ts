@@ -1,4 +1,5 @@
 /** The kinds of faults. Each is done to a cluster under load, and makes good again what it has done. */
+import { isLong } from '../../repetitions.ts'
 import type { ChaosCluster, Worker } from './cluster.ts'
 
 export interface Fault {
@@ -163,7 +164,7 @@ export const FAULTS: readonly Fault[] = [
   {
     key: 'drain',
     name: 'SIGTERM and join with long calls',
-    callSeconds: 5,
+    callSeconds: isLong ? 30 : 5,
     isGraceful: true,
     async inject(cluster, random) {
       const victim = await cluster.busy()
@@ -178,7 +179,8 @@ export const FAULTS: readonly Fault[] = [
   {
     key: 'flap',
     name: 'shards that flap',
-    callSeconds: 1,
+    // Some of them begin in a worker that joins, or end in one that leaves.
+    callSeconds: 10,
     isGraceful: true,
     async inject(cluster, random) {
       let met = 0
