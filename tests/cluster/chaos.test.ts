@@ -13,7 +13,7 @@ import { type ChaosCluster, chaosCluster } from './chaos/cluster.ts'
 import { FAULTS, type Fault } from './chaos/faults.ts'
 import { ASKED, createAll, load, STEPS } from './chaos/load.ts'
 import { whyNoNamespace } from './chaos/namespace.ts'
-import { comeAndGo, spendUnderKills } from './chaos/scenarios.ts'
+import { answersAway, comeAndGo, spendUnderKills } from './chaos/scenarios.ts'
 
 const ROUNDS = repetitions('ROUNDS', { short: 1, long: 20 })
 const SEED = Number(process.env.SEED ?? 1)
@@ -33,6 +33,7 @@ const chosen = FAULTS.filter(({ key }) => isChosen(key) && (isDivided || key !==
 async function round(cluster: ChaosCluster, fault: Fault, number: number) {
   const random = randomNumbers(SEED * 1000 + number)
   await cluster.complete()
+  if (fault.isAway) await answersAway(cluster, `${fault.key}-${number}-before`)
   await cluster.calls(fault.callSeconds)
   const { answered, acknowledged, tasks } = load(cluster.team, `${fault.key}-${number}`)
   answered.catch(() => {})

@@ -99,33 +99,11 @@ export async function chaosCluster({ size = 3, isDivided = false, environment = 
     ends.push(() => orchestrator.close())
     return orchestrator
   }
-  /** Resolves with the first of these workers in which a call runs; with undefined if there is none for long. */
-  const seen = async (
-    which: (worker: Worker) => boolean,
-    patienceMs: number,
-  ): Promise<Worker | undefined> => {
-    for (const until = performance.now() + patienceMs; performance.now() < until; await pause(50))
-      for (const worker of workers.filter(which)) if ((await running(worker)).length > 0) return worker
-    return undefined
-  }
-  /** Resolves with the first of the workers in which a call runs. */
-  const busy = async (): Promise<Worker> => {
-    const worker = await seen(() => true, PATIENCE_MS)
-    if (!worker) throw new Error('no worker has a call')
-    return worker
-  }
-  /** The same for those in the namespace. Which agents live in a worker depends on its address, so others join there. */
-  const busyAway = async (): Promise<Worker> => {
-    for (;;) {
-      const worker = await seen(({ isAway }) => isAway, PATIENCE_MS / 4)
-      if (worker) return worker
-      const idle = workers.filter(({ isAway }) => isAway)
-      await joinOne(true)
-      for (const { child, exited } of idle) {
-        child.kill('SIGTERM')
-        await exited
-      }
-    }
+  /** Resolves with the first of the workers in which at least so many calls run. */
+  const busy = async (least = 1, which: (worker: Worker) => boolean = () => true): Promise<Worker> => {
+    for (const until = performance.now() + PATIENCE_MS; performance.now() < until; await pause(50))
+      for (const worker of workers.filter(which)) if ((await running(worker)).length >= least) return worker
+    throw new Error('no worker has a call')
   }
   await calls(1)
   await complete()
@@ -133,7 +111,7 @@ export async function chaosCluster({ size = 3, isDivided = false, environment = 
   await Auditor.watchClaims(url)
   const auditor = new Auditor(team.store, url, startsFile)
   return {
-    ...{ url, server, away, workers, team, auditor, calls, starts, running, busy, busyAway, complete },
+    ...{ url, server, away, workers, team, auditor, calls, starts, running, busy, complete },
     join: joinOne,
     close,
     /** Ends the connections of all processes. */

@@ -10,6 +10,8 @@ export interface Fault {
   readonly callSeconds: number
   /** Whether no call may begin twice. Otherwise each may that was in flight, once. */
   readonly isGraceful: boolean
+  /** Whether it is done to the worker in a network namespace, which therefore needs an agent. */
+  readonly isAway?: boolean
   /** @param random A number below another one. */
   readonly inject: (cluster: ChaosCluster, random: (below: number) => number) => Promise<Harm>
 }
@@ -199,9 +201,10 @@ export const FAULTS: readonly Fault[] = [
     name: 'the link to a network namespace cut',
     callSeconds: ENDLESS,
     isGraceful: false,
+    isAway: true,
     async inject(cluster, random) {
       const { away } = cluster
-      const victim = await cluster.busyAway()
+      const victim = await cluster.busy(1, ({ isAway }) => isAway)
       if (!away) return { inFlight: 0 }
       return cutOff(cluster, victim, random, { ...away, ends: 'while it is cut off' })
     },

@@ -20,6 +20,31 @@ function handIn({ team }: ChaosCluster, name: string, count: number) {
 }
 
 /**
+ * Asks all agents until one has answered in the network namespace. Which of them live in a worker depends on its address, so
+ * others join there if it takes long.
+ */
+export async function answersAway(cluster: ChaosCluster, name: string): Promise<void> {
+  await cluster.calls(0)
+  for (let time = 1; ; time++) {
+    const away = cluster.workers.filter(({ isAway }) => isAway)
+    const { tasks, answered, acknowledged } = handIn(cluster, `${name}-${time}`, ASKED.length)
+    await answered
+    const { findings } = await cluster.auditor.judge(acknowledged)
+    if (findings.length > 0) throw new Error(findings.join('\n'))
+    const asked = new Set(tasks.map(({ taskId }) => taskId))
+    const here = (await cluster.starts()).filter(({ taskId }) => asked.has(taskId))
+    if (here.some(({ worker }) => away.some((one) => one.name === worker))) return
+    await cluster.pause(1000)
+    if (time % 20 !== 0) continue
+    await cluster.join(true)
+    for (const { child, exited } of away) {
+      child.kill('SIGTERM')
+      await exited
+    }
+  }
+}
+
+/**
  * A budget that is used up while workers are killed. Returns also how many calls the agent began that began the fewest.
  *
  * @param usd More than was spent before.
