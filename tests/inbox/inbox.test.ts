@@ -43,7 +43,7 @@ describe('The inbox', () => {
     await orchestrator.createAgent(writer)
     await askHeld(orchestrator, 'writer', 't1', 'it goes out')
     const at = new Date(here.clock.now()).toISOString()
-    here.clock.advance(1000)
+    await here.clock.advance(1000)
     const entries = await orchestrator.inbox()
     expect(entries).toEqual([
       {
@@ -212,7 +212,7 @@ test('whatever is asked, decided and restarted: the inbox has what waits, under 
       const waiting: string[] = []
       let asked = 0
       for (const one of steps) {
-        here.clock.advance(1)
+        await here.clock.advance(1)
         if (one.does === 'ask') {
           asked += 1
           await askHeld(orchestrator, one.agent, `t${asked}`)

@@ -163,7 +163,7 @@ describe('The tools of the MCP server', () => {
     const waited = call('wait', { id: taskId })
     const agent = await orchestrator.agent('echo')
     await until(() => agent.snapshot.context.current?.call != null)
-    here.clock.advance(1000)
+    await here.clock.advance(1000)
     expect(await waited).toMatchObject({ text: 'done', data: { status: 'answered' } })
     expect(await call('cancel', { id: taskId })).toMatchObject({ data: { cancelled: false } })
   })
@@ -294,7 +294,7 @@ describe('The tools of the MCP server', () => {
     for (let open = 32; open > 0; open--) {
       await until(() => agent.snapshot.context.current?.call != null)
       const { taskId } = agent.snapshot.context.current ?? {}
-      here.clock.advance(1000)
+      await here.clock.advance(1000)
       await until(() => agent.snapshot.context.current?.taskId !== taskId)
     }
     expect((await Promise.all(calls.slice(0, 32))).every(({ text }) => text === 'done')).toBe(true)
