@@ -2,6 +2,8 @@
 import { afterAll, vi } from 'vitest'
 import { endFile, nothingSpins } from './end-of-file.ts'
 
+if (process.env.SLOW_DISK) await import('./slow-disk.ts')
+
 afterAll(async () => {
   vi.unstubAllEnvs()
   await endFile()
