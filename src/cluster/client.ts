@@ -9,7 +9,7 @@ import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import { AGENT_COMMANDS } from '../owner/commands.ts'
 import { errorFrom, isErrorLine } from '../owner/wire.ts'
 import { askElsewhere, remoteAccept, type TaskLine, type TaskWay } from '../remote/ask.ts'
-import type { AddressedRequest, Addresses } from './labels/addresses.ts'
+import type { Addressed, AddressedRequest, Addresses } from './labels/addresses.ts'
 import {
   ENDING_COMMANDS,
   type EntityAsk,
@@ -65,8 +65,8 @@ export class ClusterClient {
     const request = commandText(method, args)
     // Otherwise the worker that takes it waits until its work has ended where it lives.
     if (LIMBO_COMMANDS.includes(method) && (await this.#addresses.isNowhere(agent).catch(() => false))) {
-      const line = await this.#whereItWas(agent, request)
-      if (line) return line.result
+      const done = await this.#whereItWas(agent, request)
+      if (done) return done.result
     }
     const answer = this.#result(
       this.#toAgent({ agent, method, requires }, async (address, signal) => [
@@ -75,21 +75,33 @@ export class ClusterClient {
     )
     if (!ENDING_COMMANDS.includes(method)) return answer
     // Where it belongs it may be only once the call that this would end has ended.
-    const before = this.#whereItWas(agent, request).then((line) => (line ? line.result : answer))
+    const before = this.#whereItWas(agent, request).then((done) => (done ? done.result : answer))
     return Promise.race([answer, before])
   }
 
-  /** What an agent answers that lives where it belonged before; undefined if it does not. Never rejects. */
+  /** What an agent answers that lives where it belonged before; undefined if it does not. Throws what it refuses. */
   async #whereItWas(agent: string, request: string): Promise<{ readonly result: unknown } | undefined> {
+    for (const addressed of await this.#addresses.before(agent).catch(() => [])) {
+      const line = await this.#answer(addressed, request)
+      if (line === undefined) continue
+      if (!isErrorLine(line)) return line as { readonly result: unknown }
+      if (!MOVED.has(line.error.tag)) throw errorFrom(line)
+    }
+    return undefined
+  }
+
+  /** What one address answers to a command; undefined if it does not. */
+  async #answer(addressed: Addressed, request: string): Promise<unknown> {
+    let attempt: Attempt | undefined
     try {
-      for (const address of await this.#addresses.before(agent)) {
-        const line = JSON.parse(
-          await this.#transport.command('agent', address, request, this.#closing.signal),
-        ) as { readonly result: unknown }
-        if (!isErrorLine(line)) return line
-      }
+      attempt = await this.#sent(addressed, async (address, signal) => [
+        await this.#transport.command('agent', address, request, signal),
+      ])
+      for await (const text of left(attempt)) return JSON.parse(text)
     } catch {
-      // Nor does it answer there.
+      // It is not there.
+    } finally {
+      attempt?.end?.()
     }
     return undefined
   }
@@ -138,28 +150,35 @@ export class ClusterClient {
     request: Omit<AddressedRequest, 'signal'>,
     send: (address: string, signal: AbortSignal) => Promise<Texts>,
   ): AsyncGenerator<unknown> {
-    const closing = this.#closing.signal
+    const signal = this.#closing.signal
     return this.#tried(async (isFirst) => {
-      const { address, requires } = await this.#addresses
-        .of({ ...request, signal: closing }, isFirst)
-        .catch((error) => {
-          throw error instanceof NoWorkerError ? new Told(error) : error
-        })
-      if (requires.length === 0) return { texts: await send(address, closing) }
-      const leaving = new AbortController()
-      const gone = this.#addresses.gone(requires, leaving.signal)
-      try {
-        const sent = send(address, AbortSignal.any([closing, leaving.signal]))
-        const texts = await Promise.race([sent, gone])
-        if (texts) return { texts, gone, end: () => leaving.abort() }
-        // No worker answers it.
-        sent.catch(() => {})
-        throw new Error('no worker has the labels any more')
-      } catch (error) {
-        leaving.abort()
-        throw error
-      }
+      const addressed = await this.#addresses.of({ ...request, signal }, isFirst).catch((error) => {
+        throw error instanceof NoWorkerError ? new Told(error) : error
+      })
+      return this.#sent(addressed, send)
     })
+  }
+
+  /** Fails when no worker answers there any more. */
+  async #sent(
+    { address, requires }: Addressed,
+    send: (address: string, signal: AbortSignal) => Promise<Texts>,
+  ): Promise<Attempt> {
+    const closing = this.#closing.signal
+    if (requires.length === 0) return { texts: await send(address, closing) }
+    const leaving = new AbortController()
+    const gone = this.#addresses.gone(requires, leaving.signal)
+    try {
+      const sent = send(address, AbortSignal.any([closing, leaving.signal]))
+      const texts = await Promise.race([sent, gone])
+      if (texts) return { texts, gone, end: () => leaving.abort() }
+      // No worker answers it.
+      sent.catch(() => {})
+      throw new Error('no worker has the labels any more')
+    } catch (error) {
+      leaving.abort()
+      throw error
+    }
   }
 
   async *#tried(send: (isFirst: boolean) => Promise<Attempt>): AsyncGenerator<unknown> {

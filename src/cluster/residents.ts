@@ -67,7 +67,7 @@ export class Residents extends ClaimedHere {
     const { group, id } = groupPlace(address)
     const required = await this.#places.required(id)
     if (required && this.#places.groupOf(required.now) !== group) return
-    if (required?.before) await this.#freed(address, required.before)
+    if (required) await this.#freed(address, required.before)
     // Another worker may have claimed it by then.
     if (!this.isOurs(address)) return
     this.#groups.set(id, group)
@@ -75,10 +75,11 @@ export class Residents extends ClaimedHere {
   }
 
   /** Resolves when what has had it by other labels has let go of it, or has had its time, or it is not for this worker any more. */
-  async #freed(address: string, before: readonly string[]): Promise<void> {
+  async #freed(address: string, before: RequiredLabels['before']): Promise<void> {
+    if (before.length === 0) return
     const { group, id } = groupPlace(address)
-    // As long as no worker had those labels, it has lived where anything can.
-    const places = group === EVERYWHERE || before.length === 0 ? [before] : [before, []]
+    // As long as no worker had those labels, it has lived where anything can, unless that is here.
+    const places = [...before.filter(({ length }) => length > 0), ...(group === EVERYWHERE ? [] : [[]])]
     const freed = Promise.all(places.map((requires) => this.#places.letGo(id, requires))).then(() => true)
     freed.catch(() => {})
     for (let left = this.#drainMs; this.isOurs(address) && left > 0; left -= LOOK_MS)
@@ -115,8 +116,7 @@ export class Residents extends ClaimedHere {
       await inTurn(async () => {
         if (this.has(id)) return
         const { before = [] } = (await this.#places.required(id)) ?? {}
-        // What required nothing lived here.
-        if (before.length > 0) await this.#freed(address, before)
+        await this.#freed(address, before)
         if (this.isOurs(address)) {
           this.#groups.set(id, group)
           await this.claim(id)

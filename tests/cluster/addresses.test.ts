@@ -20,7 +20,10 @@ function table(clock: VirtualClock) {
   }
   const members = {
     required: (agents: readonly string[]) =>
-      answer('required', () => new Map(agents.map((agent) => [agent, { now: requires.get(agent) ?? [] }]))),
+      answer(
+        'required',
+        () => new Map(agents.map((agent) => [agent, { now: requires.get(agent) ?? [], before: [] }])),
+      ),
     groupsOf: (keys: readonly string[]) =>
       answer(
         'groups',

@@ -89,7 +89,7 @@ test('An agent whose labels no worker has any more is taken for a command once t
   const asked: unknown[] = []
   let letGo = () => {}
   const { residents, tokens } = residentsOf(async (token) => token, {
-    required: async () => ({ now: ['gqu'], before: ['cpu'] }),
+    required: async () => ({ now: ['gqu'], before: [['cpu']] }),
     isNowhere: async () => true,
     letGo: (agent, requires) => {
       asked.push([agent, requires])
@@ -173,15 +173,20 @@ test('What fails to end leaves all the same', async () => {
 
 describe('An agent whose labels have changed', () => {
   const GPU = 'labels-01'
-  const changed = (before: readonly string[]) => ({
+  const changed = (before: readonly (readonly string[])[]) => ({
     required: async () => ({ now: ['gpu'], before }),
     groupOf: () => GPU,
   })
 
   test('is let go of by what has had it, and where it lived while no worker had its labels', async () => {
     for (const [before, expected] of [
-      [['gqu'], [['gqu'], []]],
-      [[], [[]]],
+      [[['gqu']], [['gqu'], []]],
+      [[[]], [[]]],
+      [
+        [['gqu'], [], ['cpu']],
+        [['gqu'], ['cpu'], []],
+      ],
+      [[], []],
     ] as const) {
       const asked: (readonly string[])[] = []
       const letGo = async (_: string, requires: readonly string[]) => void asked.push(requires)
@@ -197,7 +202,7 @@ describe('An agent whose labels have changed', () => {
       isOurs = false
       return new Promise<void>(() => {})
     }
-    const { residents, claims } = residentsOf(async (token) => token, { ...changed(['cpu']), letGo })
+    const { residents, claims } = residentsOf(async (token) => token, { ...changed([['cpu']]), letGo })
     await residents.enter(`${GPU}/writer`, () => isOurs)
     expect([claims(), residents.has('writer')]).toEqual([0, false])
     await residents.leave(`${GPU}/writer`)

@@ -1,7 +1,7 @@
 /** Agents that require labels, in workers as real processes with a real PostgreSQL; and the groups of shards that labels make. */
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { changes } from '../../src/actors/agent/state.ts'
+import { type AgentContext, changes } from '../../src/actors/agent/state.ts'
 import { hasAll, labelKey, MOST_GROUPS, servedSets } from '../../src/cluster/labels/groups.ts'
 import { CLUSTER_PROTOCOL, WorkerTable } from '../../src/cluster/worker-table.ts'
 import { labelSet, MOST_LABELS } from '../../src/events/options/labels.ts'
@@ -25,11 +25,19 @@ test('A worker serves the group of an agent if and only if it has all labels tha
 })
 
 test('That an agent requires other labels than before is known, whatever these are called', () => {
-  const edited = (before: readonly string[] | undefined, requires: readonly string[] | undefined) =>
-    changes.AgentConfigured({ config: { requires: before } } as never, { config: { requires } } as never, '')
-  expect(edited(undefined, ['undefined'])).toMatchObject({ requiredBefore: [] })
-  expect(edited(['undefined'], undefined)).toMatchObject({ requiredBefore: ['undefined'] })
-  expect(edited(undefined, undefined)).not.toHaveProperty('requiredBefore')
+  /** What is known after it required these, one after the other. */
+  const before = (...sets: readonly (readonly string[] | undefined)[]) => {
+    let context = { config: {} } as AgentContext
+    for (const requires of sets)
+      context = { ...context, ...changes.AgentConfigured(context, { config: { requires } } as never, '') }
+    return context.requiredBefore
+  }
+  expect(before(['undefined'])).toEqual([[]])
+  expect(before(['undefined'], undefined)).toEqual([['undefined']])
+  expect(before(undefined, undefined)).toBeUndefined()
+  expect(before(['gpu'], ['gqu'], ['gpu2'])).toEqual([['gqu'], ['gpu'], []])
+  expect(before(['gpu'], ['gqu'], ['gpu'])).toEqual([['gqu'], []])
+  expect(before(...Array.from({ length: 20 }, (_, at) => [`gpu${at}`]))?.length).toBe(8)
 })
 
 describe.skipIf(!hasPostgres)('Agents that require labels', { timeout: 240_000 }, () => {
@@ -161,6 +169,34 @@ describe.skipIf(!hasPostgres)('Agents that require labels', { timeout: 240_000 }
       return made(agent.id, [])
     })
     expect((await Promise.all(ends)).map(({ id }) => id)).toEqual(ids)
+    for (const { child } of workers) child.kill('SIGKILL')
+  })
+
+  test('work to the end where they are, however often their labels are corrected meanwhile, and then move', async () => {
+    const cluster = await startCluster()
+    const BIG = { options: { labels: ['big'] } }
+    const workers = [await cluster.worker('big', '4', BIG), await cluster.worker('gpu', '4', GPU)]
+    const team = await cluster.client()
+    const labels = ['eu', 'big']
+    const asked = await Promise.all(
+      labels.map(async (label, index) => {
+        const agent = await team.createAgent({
+          id: `a${index}`,
+          systemPrompt: 'You help.',
+          requires: ['gpu'],
+        })
+        return { label, agent, reply: Promise.resolve(agent.ask('x', { taskId: 't1' })) }
+      }),
+    )
+    await cluster.started(labels.length)
+    const moves = asked.map(async ({ label, agent, reply }) => {
+      for (const requires of [['gqu'], [label]]) await agent.edit({ requires })
+      expect((await reply).text).toBe('fine')
+      await agent.ask('y', { taskId: 't2' })
+      return placeOf(cluster.url, agent.id)
+    })
+    expect(await Promise.all(moves)).toEqual(['gpu', 'big'])
+    expect((await audit(team, cluster, 4)).extra).toBe(0)
     for (const { child } of workers) child.kill('SIGKILL')
   })
 

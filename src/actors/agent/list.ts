@@ -35,7 +35,8 @@ export interface AgentInfo {
 /** The labels by which an agent is placed, now and before they changed; undefined if there is no such agent. */
 export interface RequiredLabels {
   readonly now: readonly string[]
-  readonly before?: readonly string[]
+  /** The sets before that, the last one first. */
+  readonly before: readonly (readonly string[])[]
 }
 
 export function requiredLabels(summary: StreamSummary | null): RequiredLabels | undefined {
@@ -43,7 +44,7 @@ export function requiredLabels(summary: StreamSummary | null): RequiredLabels | 
   const { requires, requiredBefore } = summary?.info ?? {}
   return {
     now: labelsIn(requires),
-    ...(requiredBefore === undefined ? {} : { before: labelsIn(requiredBefore) }),
+    before: Array.isArray(requiredBefore) ? requiredBefore.map(labelsIn) : [],
   }
 }
 

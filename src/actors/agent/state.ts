@@ -125,8 +125,8 @@ export interface AgentContext {
   readonly files?: SavedState | undefined
   /** Where it lives, and what is in the store for another machine. Absent outside of a cluster. */
   readonly stored?: StoredState | undefined
-  /** The labels that it required before those of now: what has it by these lets go of it first. Absent if they never changed. */
-  readonly requiredBefore?: readonly string[]
+  /** The sets of labels that it required before that of now, the last one first: what has it by one of these lets go of it first. Absent if they never changed. */
+  readonly requiredBefore?: readonly (readonly string[])[]
 }
 
 /** What is known of an agent's files. */
@@ -156,6 +156,19 @@ export const absent: AgentContext = {
 type DataOf<T extends AgentFact['type']> = Extract<AgentFact, { type: T }>['data']
 type Change = Partial<AgentContext>
 
+/** As many as people correct before it has moved once. */
+const LAST_LABELS = 8
+
+/** Sets of labels, each once, without the one of now. */
+function lastLabels(
+  sets: readonly (readonly string[])[],
+  now: readonly string[],
+): readonly (readonly string[])[] {
+  const byKey = new Map(sets.map((set) => [String(set), set]))
+  byKey.delete(String(now))
+  return [...byKey.values()].slice(0, LAST_LABELS)
+}
+
 /** How each fact changes the context, once the machine has accepted it. */
 export const changes: {
   readonly [T in AgentFact['type']]: (context: AgentContext, data: DataOf<T>, id: string) => Change
@@ -168,11 +181,11 @@ export const changes: {
     session: forkedFrom?.sessionId ?? null,
   }),
   // What was saved of a private workspace is nothing that a worktree begins from.
-  AgentConfigured: ({ config: before, files }, { config }) => ({
+  AgentConfigured: ({ config: before, files, requiredBefore = [] }, { config }) => ({
     config,
     ...(files && config.workspace && !before?.workspace && { files: undefined }),
     ...(String(before?.requires ?? []) !== String(config.requires ?? []) && {
-      requiredBefore: before?.requires ?? [],
+      requiredBefore: lastLabels([before?.requires ?? [], ...requiredBefore], config.requires ?? []),
     }),
   }),
   TaskAccepted: ({ queue }, task, cause) => ({ queue: [...queue, { cause, ...task }] }),

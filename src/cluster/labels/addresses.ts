@@ -99,11 +99,16 @@ export class Addresses {
   }
 
   /** Where an agent may still live whose labels have changed: by those that it required before. */
-  async before(agent: string): Promise<readonly string[]> {
-    const { before } = (await this.#required.push(agent)) ?? {}
-    if (before === undefined) return []
-    const groups = await Promise.all([this.#groupOf(before), EVERYWHERE])
-    return [...new Set(groups)].flatMap((group) => (group === undefined ? [] : [addressIn(group, agent)]))
+  async before(agent: string): Promise<readonly Addressed[]> {
+    const { before = [] } = (await this.#required.push(agent)) ?? {}
+    if (before.length === 0) return []
+    // As long as no worker had them, it has lived where anything can.
+    const sets = [...before.filter(({ length }) => length > 0), []]
+    const groups = await Promise.all(sets.map((labels) => this.#groupOf(labels)))
+    return sets.flatMap((requires, at) => {
+      const group = groups[at]
+      return group === undefined ? [] : [{ address: addressIn(group, agent), requires }]
+    })
   }
 
   async #groupOf(labels: readonly string[]): Promise<string | undefined> {
