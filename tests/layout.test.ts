@@ -174,6 +174,13 @@ describe('the layout', () => {
     expect(missing).toEqual([])
   })
 
+  test('node:http is imported by the cluster alone: see decision 16', () => {
+    const importing = files.filter((file) =>
+      /^import (?!type\b)[^']*'node:http'/m.test(texts.get(file) ?? ''),
+    )
+    expect(importing.filter((file) => !file.startsWith('cluster/'))).toEqual([])
+  })
+
   test('a library is used only where it belongs, and effect never by its root', () => {
     const wrong = files.flatMap((file) =>
       importsOf(file)

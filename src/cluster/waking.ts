@@ -18,8 +18,8 @@ import type { RunResidents } from './run-residents.ts'
 interface WakingEnvironment {
   readonly store: EventStore
   readonly client: ClusterClient
-  readonly residents: Pick<Residents, 'regain'>
-  readonly runs: Pick<RunResidents, 'regain' | 'waiting'>
+  readonly residents: Pick<Residents, 'lostFor' | 'regain'>
+  readonly runs: Pick<RunResidents, 'lostFor' | 'regain' | 'waiting'>
   readonly duties: Pick<WorkerDuties, 'tendSchedules' | 'tendTopics'>
   /** The group of shards of those that require these labels; undefined if this worker does not serve it. */
   readonly groupOf: (requires: readonly string[]) => string | undefined
@@ -34,7 +34,7 @@ const LOOKED_AT_AGAIN_MS = 60_000
 export class Waking {
   readonly #environment: WakingEnvironment
   readonly #unreadable: UnreadableStreams
-  /** The requests that keep what has work here, by stream. */
+  /** What is under way to keep something here, each by a name of its own. */
   readonly #kept = new Set<string>()
   /** The runs that only the program that has started them can execute, and those that wait: when to look at each again. */
   readonly #left = new Map<string, number>()
@@ -65,8 +65,7 @@ export class Waking {
 
   async #wake(): Promise<void> {
     const { store, duties, isMine } = this.#environment
-    // One of them may have to wait for another worker.
-    this.#keep('regain', () => this.#regain())
+    this.#regain()
     for await (const { stream, version, summary } of store.streams({ prefix: 'agent/', open: true })) {
       if (this.#isOver) return
       this.#wakeAgent({ stream, version }, requiredLabels(summary)?.now ?? [])
@@ -110,19 +109,26 @@ export class Waking {
   }
 
   /** The engine says that they are here, and nothing else has had them for long. */
-  async #regain(): Promise<void> {
+  #regain(): void {
     const { residents, runs, logger } = this.#environment
-    await Promise.all([residents, runs].map((here) => here.regain(CUT_OFF_AFTER_MS))).catch((error) =>
-      logger.warn({ error }, 'what was lost here could not be claimed again'),
-    )
+    for (const [what, here] of Object.entries({ agent: residents, run: runs }))
+      // Each by itself: one may have to wait for another worker.
+      for (const id of here.lostFor(CUT_OFF_AFTER_MS))
+        this.#keep(`lost ${what} ${id}`, () =>
+          here
+            .regain(id)
+            .catch((error) =>
+              logger.warn({ [what]: id, error }, 'what was lost here could not be claimed again'),
+            ),
+        )
   }
 
-  #keep(stream: string, request: () => Promise<unknown>): void {
-    if (this.#kept.has(stream)) return
-    this.#kept.add(stream)
+  #keep(name: string, request: () => Promise<unknown>): void {
+    if (this.#kept.has(name)) return
+    this.#kept.add(name)
     void request()
       .catch(() => {})
-      .finally(() => this.#kept.delete(stream))
+      .finally(() => this.#kept.delete(name))
   }
 }
 

@@ -251,15 +251,15 @@ export async function openClusterWorker<System extends ClosableSystem>(
     waking.end()
     await duties.tendSchedules(() => false).catch(() => {})
     client.close()
-    await runtime.dispose()
-    await waking.stop()
     let hasEnded = false
     try {
+      await runtime.dispose()
+      await waking.stop()
       await system.close()
       hasEnded = true
     } finally {
       await presence.stop()
-      // What did not end well may still be at work, so others wait until the lease is over.
+      // What did not end well may still be at work: others wait until the lease is over, or this process has ended.
       await (hasEnded ? leave() : members.close())
       await health?.[Symbol.asyncDispose]()
     }

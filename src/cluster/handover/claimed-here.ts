@@ -82,15 +82,18 @@ export abstract class ClaimedHere {
     })
   }
 
-  /** Claims those again that were lost at least so long ago, and are for this worker. */
-  async regain(ms: number): Promise<void> {
-    const regained = this.#lostFor(ms).map((id) => {
-      const address = this.addressOf(id)
-      return this.inTurn(address, () =>
-        this.#lost.has(id) && this.isOurs(address) ? this.arrive(address) : NOTHING,
-      )
-    })
-    await Promise.all(regained)
+  /** Those that were lost at least so many milliseconds ago. */
+  lostFor(ms: number): readonly string[] {
+    const before = steadyTime(systemClock) - ms
+    return [...this.#lost].flatMap(([id, at]) => (at <= before ? [id] : []))
+  }
+
+  /** Claims one of them again, if it is for this worker. */
+  regain(id: string): Promise<void> {
+    const address = this.addressOf(id)
+    return this.inTurn(address, () =>
+      this.#lost.has(id) && this.isOurs(address) ? this.arrive(address) : NOTHING,
+    )
   }
 
   /** Resolves when none of these lives here, nor is about to. */
@@ -183,11 +186,6 @@ export abstract class ClaimedHere {
     if (entry && entry.times > 1) this.#entries.set(address, { ...entry, times: entry.times - 1 })
     else this.#entries.delete(address)
     for (const wake of this.#leavings.splice(0)) wake()
-  }
-
-  #lostFor(ms: number): readonly string[] {
-    const before = steadyTime(systemClock) - ms
-    return [...this.#lost].flatMap(([id, at]) => (at <= before ? [id] : []))
   }
 
   protected inTurn(address: string, work: () => Promise<void>): Promise<void> {

@@ -3,11 +3,11 @@ import { type Clock, pause, steadyTime } from '../../clock.ts'
 import { WorkerNameTaken } from '../../events/errors/owner.ts'
 import type { Logger } from '../../logger.ts'
 import type { NewWorker, OtherWorker, WorkerTable } from '../worker-table.ts'
-import type { OtherLeases } from './lease.ts'
+import { LEASE_MS, type OtherLeases } from './lease.ts'
 import { BEAT_MS } from './presence.ts'
 
 /** For longer than a lease: one that was killed keeps its name until it is certain that it has ended. */
-const TRIES = 40
+const TRIES = Math.ceil((1.6 * LEASE_MS) / BEAT_MS)
 
 interface Naming {
   readonly members: Pick<WorkerTable, 'join' | 'others'>

@@ -26,7 +26,7 @@ export class FilesTrack {
   add({ type, data, position }: Recorded): void {
     if (type === 'AgentCreated') {
       // Another agent may have had the id before.
-      this.#hasBefore = this.#isSaved = this.#isBegun = false
+      this.#hasBefore = this.#isSaved = this.#isBegun = this.#isStored = false
       this.#begin(position, (data as Data<typeof type>).config?.workspace?.commit)
     }
     if (type === 'CallStarted') {

@@ -132,10 +132,11 @@ const MIGRATIONS: readonly Migration[] = [
   `,
   // Where the others see its process end; empty for one of before there was that.
   (s) => `alter table ${s}.workers add column lifeline text not null default '';`,
+  () => FUNCTIONS_ONLY,
 ]
 
-/** Made again with each version. Those of an earlier one may be in use, so what they are called with stays. */
-const FUNCTIONS: Migration = (s) => `
+/** Made again with each version: a change of theirs needs one. Those of an earlier one may be in use, so what they are called with stays. */
+export const FUNCTIONS: Migration = (s) => `
   -- Makes a writer, with a number that no other one has had.
   create or replace function ${s}.open_writer(is_alone boolean) returns bigint language plpgsql as $function$
   declare
