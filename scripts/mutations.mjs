@@ -3983,6 +3983,25 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'An agent whose labels were corrected is reached where it lives',
+    {
+      'tests/cluster/client.test.ts': ['refused there'],
+      'tests/cluster/labels.test.ts': ['whatever these are called'],
+    },
+    [
+      'only the last labels are known by which it may live',
+      'src/actors/agent/state.ts',
+      '[before?.requires ?? [], ...requiredBefore]',
+      '[before?.requires ?? []]',
+    ],
+    [
+      'what is refused where it lives is done elsewhere',
+      'src/cluster/client.ts',
+      'if (!MOVED.has(line.error.tag)) throw errorFrom(line)',
+      '',
+    ],
+  ),
+  ...breaking(
     'What fails, or changes its labels, leaves a worker that claims nothing of others',
     { 'tests/cluster/claimed-here.test.ts': ['all the same', 'whose labels have changed', 'keeps no other'] },
     [
@@ -3994,8 +4013,8 @@ export const MUTATIONS = [
     [
       'what has lived without its labels is not let go of',
       'src/cluster/residents.ts',
-      '? [before] : [before, []]',
-      '? [before] : [before]',
+      '...(group === EVERYWHERE ? [] : [[]])]',
+      ']',
     ],
     [
       'it is claimed although it is for another worker by then',

@@ -111,8 +111,8 @@ export class Waking {
   /** The engine says that they are here, and nothing else has had them for long. */
   #regain(): void {
     const { residents, runs, logger } = this.#environment
+    // Each by itself: one may have to wait for another worker.
     for (const [what, here] of Object.entries({ agent: residents, run: runs }))
-      // Each by itself: one may have to wait for another worker.
       for (const id of here.lostFor(CUT_OFF_AFTER_MS))
         this.#keep(`lost ${what} ${id}`, () =>
           here

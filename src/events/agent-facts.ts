@@ -1,4 +1,4 @@
-/** Everything that can happen to an agent. */
+/** Everything that can happen to an agent; its messages are in options/message.ts, and its moves in options/moving.ts. */
 import * as Schema from 'effect/Schema'
 import { type FactOf, fact, factCatalog } from './catalog.ts'
 import type { Recorded } from './envelope.ts'

@@ -25,7 +25,8 @@ export interface EventStore extends AsyncDisposable {
   /** Appends to several streams all of the facts or none, each checked as if those before it were written. If any commit
    * id is known, it is a repetition: a {@link CommitConflict} unless the whole group was written as it is. */
   appendAll(appends: readonly StreamAppend[]): Promise<readonly (readonly Recorded[])[]>
-  /** Fences other writers: to this stream, only appends with this token are written. Claim before reading. */
+  /** Fences other writers: to this stream, only appends with this token are written. Claim before reading. In a
+   * cluster, a worker waits for the one that has it: `claimAfter` of `PostgresStore`. */
   claim?(stream: string): Promise<string>
   /** The facts of a stream. An unknown stream has none. */
   read(stream: string, options?: ReadOptions): AsyncIterable<Recorded>

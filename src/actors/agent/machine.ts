@@ -58,7 +58,7 @@ const fold = agent.assign(({ context, event }) => {
   return change(context, event.data, event.id)
 })
 
-/** How a call ended may become known long after its task has. */
+/** How a call ended, and what became of its files, may be known long after its task has ended. */
 const late = {
   LateAnswerRecorded: { guard: 'isNotOpenCall', actions: fold },
   LateCostRecorded: { guard: 'isNotOpenCall', actions: fold },

@@ -26,9 +26,10 @@ export class RunningEffects<E extends Effect> {
   readonly #logger: Logger
   readonly #stream: string
   readonly #failed: (error: unknown) => void
-  readonly #running = new Map<string, RunningEffect>()
-  /** Unwanted effects included, until they have ended. */
-  readonly #ending = new Set<RunningEffect>()
+  /** Also those that have ended, by key. */
+  readonly #wanted = new Map<string, RunningEffect>()
+  /** Also those that are wanted no more, until they have ended. */
+  readonly #inProgress = new Set<RunningEffect>()
 
   /** @param failed Called when an effect failed permanently; it is not retried. */
   constructor(
@@ -46,41 +47,41 @@ export class RunningEffects<E extends Effect> {
 
   /** Starts what is missing and aborts what is unwanted. An effect that has ended is not started again while it stays wanted. */
   reconcile(effects: readonly E[], resumed: boolean): void {
-    const isNew = this.#running.size === 0 || effects.length === 0
-    const wanted = isNew ? NONE : new Set(effects.map(({ key }) => key))
-    for (const [key, running] of this.#running) {
+    const keepsNone = this.#wanted.size === 0 || effects.length === 0
+    const wanted = keepsNone ? NONE : new Set(effects.map(({ key }) => key))
+    for (const [key, running] of this.#wanted) {
       if (wanted.has(key)) continue
-      this.#running.delete(key)
+      this.#wanted.delete(key)
       running.abort(NOT_WANTED)
     }
     for (const effect of effects) {
       const { key } = effect
-      if (this.#running.has(key)) continue
+      if (this.#wanted.has(key)) continue
       const running = new RunningEffect(this, this.#clock, key, resumed)
-      this.#running.set(key, running)
+      this.#wanted.set(key, running)
       this.carryOut(running, () => this.#perform(effect, running))
     }
   }
 
   /** Forgets an effect, so that the next `reconcile` starts it again: something outside the state has changed. */
   again(key: string): void {
-    this.#running.get(key)?.abort(NOT_WANTED)
-    this.#running.delete(key)
+    this.#wanted.get(key)?.abort(NOT_WANTED)
+    this.#wanted.delete(key)
   }
 
   /** Whether any has not ended. */
   get isRunning(): boolean {
-    return this.#ending.size > 0
+    return this.#inProgress.size > 0
   }
 
   /** Resolves when the effects that run now have ended. */
   async quiet(): Promise<void> {
-    await Promise.all([...this.#ending].map(({ ended }) => ended))
+    await Promise.all([...this.#inProgress].map(({ ended }) => ended))
   }
 
   /** Aborts all. */
   abort(): void {
-    for (const running of this.#running.values()) running.abort(NOT_WANTED)
+    for (const running of this.#wanted.values()) running.abort(NOT_WANTED)
   }
 
   /** Aborts all and waits for them to end. */
@@ -91,7 +92,7 @@ export class RunningEffects<E extends Effect> {
 
   /** Does the work of an effect. */
   carryOut(running: RunningEffect, work: () => Promise<void>): void {
-    this.#ending.add(running)
+    this.#inProgress.add(running)
     running.ended = this.#carriedOut(running, work)
   }
 
@@ -106,7 +107,7 @@ export class RunningEffects<E extends Effect> {
       this.#report(running, error, false)
       this.#failed(error)
     } finally {
-      this.#ending.delete(running)
+      this.#inProgress.delete(running)
     }
   }
 

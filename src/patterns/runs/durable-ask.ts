@@ -1,7 +1,7 @@
 /**
  * The `ask` of a durable run: answered from the log, or asked of an agent and recorded.
  *
- * A1. A step is scheduled in the log before its agent is asked; its task id follows from the run, the step and the try, so
+ * A1. A step is scheduled in the log before its agent has its task, or together with it; its task id follows from the run, the step and the try, so
  *     a step that a crash interrupted continues as the same task.
  * A2. Recorded answers are handed over before anything is awaited, and a real ask begins a microtask later: when a race
  *     is resumed, the winner is known before a loser has begun.
@@ -233,7 +233,7 @@ export class DurableAsk {
     return this.#context.land(worker, { ...land, runId, requestId: `${runId}.${stepKey}` }, signal)
   }
 
-  /** Schedules the step, asks its worker, and records the outcome. */
+  /** Has its worker schedule the step with the task, and records the outcome. */
   async #attempt(step: AttemptedStep, before: RecordedStep | undefined): Promise<Reply> {
     const { stepKey, worker, interest } = step
     const { actor, runId } = this.#context

@@ -97,7 +97,7 @@ export type RunSnapshot = SnapshotFrom<typeof runMachine>
 /** The status of a run. */
 export type RunStatus = RunSnapshot['value']
 
-/** A run has no effects: its workflow is code, or built from data, and `Runs` executes it. */
+/** A run has no effects: its workflow is code, or built from data, and a `Run` executes it. */
 export const runKind = defineKind<typeof runMachine, Effect>('run', runMachine, {
   facts: runFacts,
   effects: () => [],
