@@ -3985,8 +3985,7 @@ export const MUTATIONS = [
   ...breaking(
     'An agent whose labels were corrected is reached where it lives',
     {
-      'tests/cluster/client.test.ts': ['refused there'],
-      'tests/cluster/labels.test.ts': ['whatever these are called'],
+      'tests/cluster/client.test.ts': ['refused there', 'whatever these are called'],
     },
     [
       'only the last labels are known by which it may live',

@@ -1,5 +1,6 @@
 /** How a client reaches an agent whose labels have changed. */
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { type AgentContext, changes } from '../../src/actors/agent/state.ts'
 import { ClusterClient, type Transport } from '../../src/cluster/client.ts'
 import { TaskNotHeldError } from '../../src/events/errors/hold.ts'
 import { Fenced } from '../../src/events/errors/store.ts'
@@ -36,6 +37,22 @@ function clientIn({ isNowhere, answers, gone = [] }: World) {
   onTestFinished(() => client.close())
   return { client, asked }
 }
+
+test('That an agent requires other labels than before is known, whatever these are called', () => {
+  /** What is known after it required these, one after the other. */
+  const before = (...sets: readonly (readonly string[] | undefined)[]) => {
+    let context = { config: {} } as AgentContext
+    for (const requires of sets)
+      context = { ...context, ...changes.AgentConfigured(context, { config: { requires } } as never, '') }
+    return context.requiredBefore
+  }
+  expect(before(['undefined'])).toEqual([[]])
+  expect(before(['undefined'], undefined)).toEqual([['undefined']])
+  expect(before(undefined, undefined)).toBeUndefined()
+  expect(before(['gpu'], ['gqu'], ['gpu2'])).toEqual([['gqu'], ['gpu'], []])
+  expect(before(['gpu'], ['gqu'], ['gpu'])).toEqual([['gqu'], []])
+  expect(before(...Array.from({ length: 20 }, (_, at) => [`gpu${at}`]))?.length).toBe(8)
+})
 
 describe('What changes or ends an agent whose labels no worker has', () => {
   test('is done where it still lives', async () => {

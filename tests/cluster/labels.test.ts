@@ -1,7 +1,6 @@
 /** Agents that require labels, in workers as real processes with a real PostgreSQL; and the groups of shards that labels make. */
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { type AgentContext, changes } from '../../src/actors/agent/state.ts'
 import { hasAll, labelKey, MOST_GROUPS, servedSets } from '../../src/cluster/labels/groups.ts'
 import { CLUSTER_PROTOCOL, WorkerTable } from '../../src/cluster/worker-table.ts'
 import { labelSet, MOST_LABELS } from '../../src/events/options/labels.ts'
@@ -22,22 +21,6 @@ test('A worker serves the group of an agent if and only if it has all labels tha
       expect(labelKey([...requires, ...requires])).toBe(labelSet(requires).join(','))
     }),
   )
-})
-
-test('That an agent requires other labels than before is known, whatever these are called', () => {
-  /** What is known after it required these, one after the other. */
-  const before = (...sets: readonly (readonly string[] | undefined)[]) => {
-    let context = { config: {} } as AgentContext
-    for (const requires of sets)
-      context = { ...context, ...changes.AgentConfigured(context, { config: { requires } } as never, '') }
-    return context.requiredBefore
-  }
-  expect(before(['undefined'])).toEqual([[]])
-  expect(before(['undefined'], undefined)).toEqual([['undefined']])
-  expect(before(undefined, undefined)).toBeUndefined()
-  expect(before(['gpu'], ['gqu'], ['gpu2'])).toEqual([['gqu'], ['gpu'], []])
-  expect(before(['gpu'], ['gqu'], ['gpu'])).toEqual([['gqu'], []])
-  expect(before(...Array.from({ length: 20 }, (_, at) => [`gpu${at}`]))?.length).toBe(8)
 })
 
 describe.skipIf(!hasPostgres)('Agents that require labels', { timeout: 240_000 }, () => {
