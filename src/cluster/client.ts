@@ -5,6 +5,7 @@ import type { AskOptions } from '../actors/agent/tasks/ask-options.ts'
 import type { DraftChange } from '../actors/agent/tasks/channel.ts'
 import { type Clock, pause, systemClock } from '../clock.ts'
 import { NoWorkerError } from '../events/errors/owner.ts'
+import { TaskCancelledError } from '../events/errors/task.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import { AGENT_COMMANDS } from '../owner/commands.ts'
 import { errorFrom, isErrorLine } from '../owner/wire.ts'
@@ -123,12 +124,23 @@ export class ClusterClient {
     )
   }
 
-  /** Each line that is told of a task, from the beginning again if its agent moves. */
-  ask(agent: string, request: EntityAsk, requires?: readonly string[]): AsyncGenerator<unknown> {
+  /**
+   * Each line that is told of a task, from the beginning again if its agent moves.
+   *
+   * @param waiting Whether it waits for a worker, which no task is lost by.
+   */
+  ask(
+    agent: string,
+    request: EntityAsk,
+    requires?: readonly string[],
+    waiting: { readonly signal: AbortSignal; sent(): void } | undefined = undefined,
+  ): AsyncGenerator<unknown> {
     const text = JSON.stringify(request)
-    return this.#toAgent({ agent, method: 'ask', requires }, (address) =>
-      this.#transport.ask('agent', address, text),
-    )
+    const signal = waiting && AbortSignal.any([this.#closing.signal, waiting.signal])
+    return this.#toAgent({ agent, method: 'ask', requires, signal }, (address) => {
+      waiting?.sent()
+      return this.#transport.ask('agent', address, text)
+    })
   }
 
   /** The same of a run. */
@@ -147,14 +159,17 @@ export class ClusterClient {
   }
 
   #toAgent(
-    request: Omit<AddressedRequest, 'signal'>,
+    {
+      signal = this.#closing.signal,
+      ...request
+    }: Omit<AddressedRequest, 'signal'> & { signal?: AbortSignal | undefined },
     send: (address: string, signal: AbortSignal) => Promise<Texts>,
   ): AsyncGenerator<unknown> {
-    const signal = this.#closing.signal
     return this.#tried(async (isFirst) => {
       const addressed = await this.#addresses.of({ ...request, signal }, isFirst).catch((error) => {
-        throw error instanceof NoWorkerError ? new Told(error) : error
+        throw error instanceof NoWorkerError || signal.aborted ? new Told(error) : error
       })
+      if (signal.aborted) throw new Told(new ClosedError({ what: 'cluster' }))
       return this.#sent(addressed, send)
     })
   }
@@ -274,17 +289,33 @@ const clusterWay = (
 ): TaskWay => ({
   async *lines({ request: { taskId, task, options }, signal, interest }) {
     let isOver = false
+    let isSent = false
+    const waiting = new AbortController()
+    const reason = () => String(signal?.reason ?? interest?.reason)
     const lose = async () => {
       // Until the agent has accepted the task, there is nothing to cancel.
-      const reason = String(signal?.reason ?? interest?.reason)
-      while (!isOver && !(await client.command(agent, 'cancel', [taskId, reason], requires)))
+      while (!isOver && !(await client.command(agent, 'cancel', [taskId, reason()], requires)))
         await pause(systemClock, AGAIN_MS)
     }
-    const abort = () => void lose().catch(() => {})
+    const abort = () => {
+      // No worker has heard of it.
+      if (isSent) void lose().catch(() => {})
+      else waiting.abort()
+    }
     signal?.addEventListener('abort', abort, { once: true })
     const forget = interest?.whenAborted(abort)
     try {
-      yield* client.ask(agent, { taskId, task, options }, requires) as AsyncGenerator<TaskLine>
+      const sent = () => {
+        isSent = true
+      }
+      const request = { taskId, task, options }
+      yield* client.ask(agent, request, requires, {
+        signal: waiting.signal,
+        sent,
+      }) as AsyncGenerator<TaskLine>
+    } catch (error) {
+      if (!waiting.signal.aborted) throw error
+      throw new TaskCancelledError({ agent, taskId, reason: reason() })
     } finally {
       isOver = true
       signal?.removeEventListener('abort', abort)

@@ -1,9 +1,12 @@
 /** How a client reaches an agent whose labels have changed. */
+import { once } from 'node:events'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type AgentContext, changes } from '../../src/actors/agent/state.ts'
-import { ClusterClient, type Transport } from '../../src/cluster/client.ts'
+import { ClusterClient, clusterPlacement, type Transport } from '../../src/cluster/client.ts'
+import type { Addresses } from '../../src/cluster/labels/addresses.ts'
 import { TaskNotHeldError } from '../../src/events/errors/hold.ts'
 import { Fenced } from '../../src/events/errors/store.ts'
+import { ClosedError } from '../../src/events/errors/usage.ts'
 import { errorLine } from '../../src/owner/wire.ts'
 
 const GPU = { address: 'labels-01/a', requires: ['gpu'] }
@@ -82,4 +85,50 @@ describe('What changes or ends an agent whose labels no worker has', () => {
 test('A cancellation is heard where an agent works, while what it belongs to now waits for that', async () => {
   const { client } = clientIn({ isNowhere: false, answers: { [GPU.address]: '{"result":true}' } })
   expect(await client.command('a', 'cancel', ['t1', 'not now'])).toBe(true)
+})
+
+describe('A task that nobody wants any more', () => {
+  const asked = (answer: Addresses['of']) => {
+    const sent: string[] = []
+    const transport = {
+      command: async () => '{"result":false}',
+      async ask(_: string, address: string) {
+        sent.push(address)
+        return new ReadableStream<string>()
+      },
+    }
+    const client = new ClusterClient(transport as unknown as Transport, {
+      ...{
+        of: answer,
+        gone: () => new Promise(() => {}),
+        before: async () => [],
+        isNowhere: async () => true,
+      },
+    })
+    onTestFinished(() => client.close())
+    const wanted = new AbortController()
+    const handle = clusterPlacement(client).call(
+      'a',
+      'ask',
+      ['x', { taskId: 't1', signal: wanted.signal }],
+      [],
+    )
+    return { sent, wanted, reply: Promise.resolve(handle as PromiseLike<unknown>) }
+  }
+
+  test.each([
+    [
+      'waits for a worker with its labels',
+      ({ signal }) => once(signal, 'abort').then(() => Promise.reject(new ClosedError({ what: 'cluster' }))),
+    ],
+    ['is about to be sent', async () => ANYWHERE],
+  ] satisfies [string, Addresses['of']][])('is cancelled at once while it %s', async (_, answer) => {
+    const { sent, wanted, reply } = asked(answer)
+    wanted.abort('interrupted')
+    await expect(reply).rejects.toMatchObject({
+      _tag: 'TaskCancelledError',
+      message: expect.stringContaining('interrupted'),
+    })
+    expect(sent).toEqual([])
+  })
 })

@@ -179,7 +179,15 @@ describe.skipIf(!hasPostgres)('Agents that require labels', { timeout: 240_000 }
       return placeOf(cluster.url, agent.id)
     })
     expect(await Promise.all(moves)).toEqual(['gpu', 'big'])
-    expect((await audit(team, cluster, 4)).extra).toBe(0)
+    // Nor is one waited for that has nothing to do, wherever it goes.
+    const idle = ['i0', 'i1', 'i2'].map(async (id) => {
+      const agent = await team.createAgent({ id, systemPrompt: 'You help.', requires: ['gpu'] })
+      await agent.ask('x', { taskId: 't1' })
+      for (const requires of [['gqu'], null]) await agent.edit({ requires })
+      return (await agent.ask('y', { taskId: 't2' })).text
+    })
+    expect(await Promise.all(idle)).toEqual(['fine', 'fine', 'fine'])
+    expect((await audit(team, cluster, 10)).extra).toBe(0)
     for (const { child } of workers) child.kill('SIGKILL')
   })
 

@@ -43,19 +43,27 @@ export function listRuns(globals: GlobalOptions) {
       table(
         terminal,
         columns,
-        runs.map(({ runId, name, status, reason, topic, startedAt, durationMs, steps, done, costUsd }) => [
-          runId,
-          [COLOURS[status], status === 'waiting' ? `${status}: ${reason}` : status],
-          cut(topic, LONGEST_TOPIC),
-          startedAt === null ? '-' : ago(systemClock.now() - Date.parse(startedAt)),
-          duration(durationMs),
-          dollars(costUsd),
-          stepCount(done, steps),
-          name,
-        ]),
+        runs.map(
+          ({ runId, name, status, reason, topic, startedAt, durationMs, steps, done, costUsd, driver }) => [
+            runId,
+            [COLOURS[status], conditionOf({ status, reason, driver })],
+            cut(topic, LONGEST_TOPIC),
+            startedAt === null ? '-' : ago(systemClock.now() - Date.parse(startedAt)),
+            duration(durationMs),
+            dollars(costUsd),
+            stepCount(done, steps),
+            name,
+          ],
+        ),
       ),
     )
   })
+}
+
+/** Its status, with why it waits, or the worker that executes it. */
+function conditionOf({ status, reason, driver }: Pick<RunInfo, 'status' | 'reason' | 'driver'>): string {
+  if (status === 'waiting') return `${status}: ${reason}`
+  return typeof driver === 'string' ? `${status} in ${inert(driver)}` : status
 }
 
 /** How many of its steps were answered. One that failed is a step as well. */
@@ -113,7 +121,7 @@ function printRun(
   shown: readonly (readonly string[])[],
 ): void {
   const { runId, name, status, topic, startedAt, durationMs, costUsd, taken, finalOutput } = run
-  const state = terminal.style(COLOURS[status], status)
+  const state = terminal.style(COLOURS[status], conditionOf(run))
   const figures = [stepsInWords(taken), duration(durationMs), dollars(costUsd)].join('  ')
   terminal.line(`run ${runId}  ${inert(name)}  ${state}  ${figures}`)
   if (startedAt !== null) terminal.row(terminal.style('dim', `${startedAt}  ${inert(topic)}`.trimEnd()))

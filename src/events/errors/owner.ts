@@ -1,6 +1,6 @@
 /** What can go wrong between processes: an owner that has a store open and one that works through it, or the workers of a cluster. */
 import { defineError } from './builder.ts'
-import { didYouMean, quoted } from './phrases.ts'
+import { didYouMean, quoted, shellWord } from './phrases.ts'
 
 /** The owner did not do what it was asked to: it has ended, has closed the store, or does not answer. */
 export class OwnerUnavailable extends defineError(
@@ -143,7 +143,7 @@ export class WorkerNameTaken extends defineError(
   'WorkerNameTaken',
   ({ worker, address }: { worker: string; address: string }) => ({
     message: `A worker at ${address} has the name ${quoted(worker, 80)}.`,
-    hint: 'Give this one another name (--name), or end that one: claude-agents cluster drain WORKER',
+    hint: `Give this one another name (--name), or end that one: claude-agents cluster drain ${shellWord(worker)}`,
   }),
 ) {}
 

@@ -19,6 +19,7 @@ const Label = Text.check(Schema.isPattern(ID_PATTERN)).annotate({
 export const Labels = Schema.Array(Label).check(
   Schema.makeFilter((labels) => new Set(labels).size <= MOST_LABELS, {
     problem: `has more than ${MOST_LABELS} labels`,
+    hint: 'Leave some out: one label can stand for several properties of a machine.',
   }),
 )
 
