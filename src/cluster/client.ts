@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events'
 import type { Placement } from '../actors/agent/moving/placement.ts'
 import type { AskOptions } from '../actors/agent/tasks/ask-options.ts'
 import type { DraftChange } from '../actors/agent/tasks/channel.ts'
-import { type Clock, pause, systemClock } from '../clock.ts'
+import { type Clock, inTime, pause, systemClock } from '../clock.ts'
 import { NoWorkerError } from '../events/errors/owner.ts'
 import { TaskCancelledError } from '../events/errors/task.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
@@ -24,6 +24,8 @@ import {
 
 /** Between two tries to reach an agent that moves. */
 const AGAIN_MS = 100
+/** How long it is waited for any worker to hear that a task is not wanted, which none was given yet. */
+const UNHEARD_MS = 5000
 /** The agent has left the worker that was asked: it is somewhere else by now, or will be. */
 const MOVED = new Set(['ClosedError', 'Fenced', 'StoreLockLost'])
 
@@ -127,7 +129,7 @@ export class ClusterClient {
   /**
    * Each line that is told of a task, from the beginning again if its agent moves.
    *
-   * @param waiting Whether it waits for a worker, which no task is lost by.
+   * @param waiting `sent` is called before a worker hears of it. Until then, it fails once the signal aborts.
    */
   ask(
     agent: string,
@@ -293,15 +295,15 @@ const clusterWay = (
     const waiting = new AbortController()
     const reason = () => String(signal?.reason ?? interest?.reason)
     const lose = async () => {
+      const cancel = () => client.command(agent, 'cancel', [taskId, reason()], requires).catch(() => false)
+      let cancelled = cancel()
+      // No worker has heard of the task from here, but one may have from an earlier ask under its id.
+      if (!isSent) await inTime(systemClock, cancelled, UNHEARD_MS, false)
+      if (!isSent) waiting.abort()
       // Until the agent has accepted the task, there is nothing to cancel.
-      while (!isOver && !(await client.command(agent, 'cancel', [taskId, reason()], requires)))
-        await pause(systemClock, AGAIN_MS)
+      for (; !isOver && !(await cancelled); cancelled = cancel()) await pause(systemClock, AGAIN_MS)
     }
-    const abort = () => {
-      // No worker has heard of it.
-      if (isSent) void lose().catch(() => {})
-      else waiting.abort()
-    }
+    const abort = () => void lose()
     signal?.addEventListener('abort', abort, { once: true })
     const forget = interest?.whenAborted(abort)
     try {

@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type AgentContext, changes } from '../../src/actors/agent/state.ts'
 import { ClusterClient, clusterPlacement, type Transport } from '../../src/cluster/client.ts'
-import type { Addresses } from '../../src/cluster/labels/addresses.ts'
 import { TaskNotHeldError } from '../../src/events/errors/hold.ts'
 import { Fenced } from '../../src/events/errors/store.ts'
 import { ClosedError } from '../../src/events/errors/usage.ts'
@@ -12,6 +11,8 @@ import { errorLine } from '../../src/owner/wire.ts'
 const GPU = { address: 'labels-01/a', requires: ['gpu'] }
 const ANYWHERE = { address: 'a', requires: [] }
 const elsewhere = JSON.stringify(errorLine(new Fenced({ stream: 'agent/a' })))
+
+const never = new Promise<never>(() => {})
 
 interface World {
   readonly isNowhere: boolean
@@ -24,7 +25,6 @@ interface World {
 /** A client, and the addresses that it has asked. */
 function clientIn({ isNowhere, answers, gone = [] }: World) {
   const asked: string[] = []
-  const never = new Promise<never>(() => {})
   const transport: Pick<Transport, 'command'> = {
     async command(_, address) {
       asked.push(address)
@@ -87,48 +87,36 @@ test('A cancellation is heard where an agent works, while what it belongs to now
   expect(await client.command('a', 'cancel', ['t1', 'not now'])).toBe(true)
 })
 
-describe('A task that nobody wants any more', () => {
-  const asked = (answer: Addresses['of']) => {
-    const sent: string[] = []
+test.each([true, false])(
+  'A task that nobody wants any more is cancelled while it waits for a worker with its labels, whether one knew it before (%s)',
+  async (isKnown) => {
+    const told: string[] = []
     const transport = {
-      command: async () => '{"result":false}',
-      async ask(_: string, address: string) {
-        sent.push(address)
-        return new ReadableStream<string>()
+      async command(_: string, __: string, request: string) {
+        told.push(JSON.parse(request).method)
+        return JSON.stringify({ result: isKnown })
+      },
+      async ask() {
+        throw new Error('it was sent')
       },
     }
     const client = new ClusterClient(transport as unknown as Transport, {
-      ...{
-        of: answer,
-        gone: () => new Promise(() => {}),
-        before: async () => [],
-        isNowhere: async () => true,
+      async of({ method, signal }) {
+        if (method !== 'ask') return ANYWHERE
+        await once(signal, 'abort')
+        throw new ClosedError({ what: 'cluster' })
       },
+      ...{ gone: () => never, before: async () => [], isNowhere: async () => true },
     })
     onTestFinished(() => client.close())
     const wanted = new AbortController()
-    const handle = clusterPlacement(client).call(
-      'a',
-      'ask',
-      ['x', { taskId: 't1', signal: wanted.signal }],
-      [],
-    )
-    return { sent, wanted, reply: Promise.resolve(handle as PromiseLike<unknown>) }
-  }
-
-  test.each([
-    [
-      'waits for a worker with its labels',
-      ({ signal }) => once(signal, 'abort').then(() => Promise.reject(new ClosedError({ what: 'cluster' }))),
-    ],
-    ['is about to be sent', async () => ANYWHERE],
-  ] satisfies [string, Addresses['of']][])('is cancelled at once while it %s', async (_, answer) => {
-    const { sent, wanted, reply } = asked(answer)
+    const options = { taskId: 't1', signal: wanted.signal }
+    const reply = Promise.resolve(clusterPlacement(client).call('a', 'ask', ['x', options], []))
     wanted.abort('interrupted')
     await expect(reply).rejects.toMatchObject({
       _tag: 'TaskCancelledError',
       message: expect.stringContaining('interrupted'),
     })
-    expect(sent).toEqual([])
-  })
-})
+    expect(told).toEqual(['cancel'])
+  },
+)
