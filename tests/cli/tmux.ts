@@ -7,6 +7,8 @@ import { expect, onTestFinished, vi } from 'vitest'
 
 export const hasTmux = spawnSync('tmux', ['-V']).status === 0
 
+const ignored = () => {}
+
 /** A shell in a terminal of 100 by 24. */
 export async function tmux(folder: string, environment: Readonly<Record<string, string>>, name = 'terminal') {
   const socket = join(folder, name)
@@ -14,7 +16,8 @@ export async function tmux(folder: string, environment: Readonly<Record<string, 
   const command = (...words: string[]) =>
     execa('tmux', ['-u', '-S', socket, ...words], { cwd: folder, env, extendEnv: false })
   await command('-f', '/dev/null', 'new-session', '-d', '-x', '100', '-y', '24', 'sh')
-  onTestFinished(() => void command('kill-server').catch(() => {}))
+  // Awaited: after this, the folder is removed, and the socket with it.
+  onTestFinished(() => command('kill-server').then(ignored, ignored))
   return {
     type: (text: string) => command('send-keys', `code=$?; clear; ${text}`, 'Enter'),
     /** Types a line into the running program. */
