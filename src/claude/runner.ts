@@ -7,7 +7,10 @@ import type { ServerStatus } from '../events/options/servers.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
 import type { FilesOperations } from '../workspaces/files/operations.ts'
 
-/** One call: one run of an agent's program for a task. Everything in it was decided and logged before it starts, but for the pass to its team. */
+/**
+ * One call: one run of an agent's program for a task. Everything in it was decided and logged before it starts, but for the
+ * pass to its team.
+ */
 export interface Call {
   readonly callId: string
   readonly taskId: string

@@ -102,8 +102,8 @@ export const nextTask = ({ current, queue }: AgentContext, taskId: string): Queu
   current ? (current.taskId === taskId ? current : undefined) : queue.find((one) => one.taskId === taskId)
 
 /**
- * Announces a task's next call: its first one, or a retry that is due. No facts if the task can no longer begin, and its end if what woke the
- * agent was read with another one.
+ * Announces a task's next call: its first one, or a retry that is due. No facts if the task can no longer begin, and its end
+ * if what woke the agent was read with another one.
  *
  * @param waitedMs How long the task waited for admission: its deadline moves by as much.
  */

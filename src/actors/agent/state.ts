@@ -125,7 +125,10 @@ export interface AgentContext {
   readonly files?: SavedState | undefined
   /** Where it lives, and what is in the store for another machine. Absent outside of a cluster. */
   readonly stored?: StoredState | undefined
-  /** The sets of labels that it required before that of now, the last one first: what has it by one of these lets go of it first. Absent if they never changed. */
+  /**
+   * The sets of labels that it required before that of now, the last one first: what has it by one of these lets go of it
+   * first. Absent if they never changed.
+   */
   readonly requiredBefore?: readonly (readonly string[])[]
 }
 

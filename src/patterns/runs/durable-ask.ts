@@ -1,8 +1,8 @@
 /**
  * The `ask` of a durable run: answered from the log, or asked of an agent and recorded.
  *
- * A1. A step is scheduled in the log before its agent has its task, or together with it; its task id follows from the run, the step and the try, so
- *     a step that a crash interrupted continues as the same task.
+ * A1. A step is scheduled in the log before its agent has its task, or together with it; its task id follows from the run,
+ *     the step and the try, so a step that a crash interrupted continues as the same task.
  * A2. Recorded answers are handed over before anything is awaited, and a real ask begins a microtask later: when a race
  *     is resumed, the winner is known before a loser has begun.
  * A3. The outcome of an ask is in the log before the pattern gets it. A step whose task has not ended stays scheduled, and
