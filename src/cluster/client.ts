@@ -295,7 +295,8 @@ const clusterWay = (
     const waiting = new AbortController()
     const reason = () => String(signal?.reason ?? interest?.reason)
     const lose = async () => {
-      const cancel = () => client.command(agent, 'cancel', [taskId, reason()], requires).catch(() => false)
+      // One that fails is told by what is asked as well.
+      const cancel = () => client.command(agent, 'cancel', [taskId, reason()], requires).catch(() => true)
       let cancelled = cancel()
       // No worker has heard of the task from here, but one may have from an earlier ask under its id.
       if (!isSent) await inTime(systemClock, cancelled, UNHEARD_MS, false)
