@@ -30,13 +30,15 @@ export const serverDirectory = (home: string): string => join(home, 'servers')
 export const serverConfiguration = (home: string): string => join(serverDirectory(home), 'mcp.json')
 
 const SECRETS = 'secrets.json'
+/** What the servers of a call were given. It is written before its process is started. */
+export const secretsFile = (home: string): string => join(serverDirectory(home), SECRETS)
 /** In bytes. */
 const LARGEST_SECRETS = 1024 * 1024
 const MOST_SECRETS = 100
 
 /** The secrets of a call whose process has not removed them. */
 export async function leftSecrets(home: string): Promise<readonly string[]> {
-  const text = await readAgentFile(join(serverDirectory(home), SECRETS), LARGEST_SECRETS)
+  const text = await readAgentFile(secretsFile(home), LARGEST_SECRETS)
   try {
     const found: unknown = JSON.parse(text ?? '[]')
     if (!Array.isArray(found)) return []

@@ -60,15 +60,20 @@ async function webServer(looking: () => Promise<void>) {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`, authorized }
 }
 
-const use = (name: string): AnswerBlock => ({ type: 'tool_use', name, input: {} })
+type Use = string | Extract<AnswerBlock, { type: 'tool_use' }>
 
-/** An agent whose model uses these tools first, and all that is said about it. */
-async function equipped(options: Partial<AgentOptions>, ...tools: readonly string[]) {
+const used = (tool: Use): AnswerBlock =>
+  typeof tool === 'string' ? { type: 'tool_use', name: tool, input: {} } : tool
+
+/** An agent whose model first uses tools, those of one list in each turn, and all that is said about it. */
+async function equipped(options: Partial<AgentOptions>, ...turns: readonly (readonly Use[])[]) {
   const model = await simulatedModel({
-    reply: ({ ordinal, messages }) =>
-      ordinal === 1 && tools.length > 0
-        ? { kind: 'message', stopReason: 'tool_use', content: tools.map(use) }
-        : JSON.stringify(messages),
+    reply: ({ ordinal, messages }) => {
+      const tools = turns[ordinal - 1] ?? []
+      return tools.length > 0
+        ? { kind: 'message', stopReason: 'tool_use', content: tools.map(used) }
+        : JSON.stringify(messages)
+    },
   })
   onTestFinished(() => model[Symbol.asyncDispose]())
   vi.stubEnv('COUNTER_TEST_KEY', KEY)
@@ -104,6 +109,16 @@ const counter = (more: object = {}): McpServers => ({
   },
 })
 
+/** The files below a directory that contain a text. */
+async function placesOf(text: string, directory: string): Promise<readonly string[]> {
+  const entries = await readdir(directory, { withFileTypes: true, recursive: true })
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  const found = await Promise.all(
+    files.map(async (file) => ((await readFile(file, 'latin1')).includes(text) ? [file] : [])),
+  )
+  return found.flat()
+}
+
 /** Every file below a directory, as one text. */
 async function filesBelow(directory: string): Promise<string> {
   const entries = await readdir(directory, { withFileTypes: true, recursive: true })
@@ -122,8 +137,7 @@ test('an agent uses the tools of a stdio and of an http server, and their secret
   await writeFile(file, `Bearer ${TOKEN}\n`)
   const { agent, said, facts, baseDir } = await equipped(
     { allowedTools: ['mcp__counter', 'mcp__web__look'], mcpServers: counter() },
-    'mcp__counter__count',
-    'mcp__web__look',
+    ['mcp__counter__count', 'mcp__web__look'],
   )
   const served: McpServers = {
     ...counter(),
@@ -162,7 +176,7 @@ const secrets = new RegExp(`${KEY}|${TOKEN}`)
 test('a secret that a server tells, and that its agent repeats, is in no answer, no fact, no output and no file', async () => {
   const { agent, facts, said, baseDir, model, orchestrator } = await equipped(
     { allowedTools: ['mcp__counter'], mcpServers: counter() },
-    'mcp__counter__tell',
+    ['mcp__counter__tell'],
   )
   const heard: string[] = []
   const asked = agent.ask('go')
@@ -185,6 +199,24 @@ test('a secret that a server tells, and that its agent repeats, is in no answer,
     heard.join(''),
   ]
   for (const place of places) for (const form of forms) expect(place).not.toContain(form)
+})
+
+test('a secret that a server tells a subagent, or in a text that is too long for a conversation, is in no file', async () => {
+  const { agent, baseDir, model } = await equipped(
+    { allowedTools: ['mcp__counter', 'Agent'], mcpServers: counter() },
+    [
+      {
+        ...{ type: 'tool_use', name: 'Agent' },
+        input: { subagent_type: 'general-purpose', description: 'Help', prompt: 'Help with it.' },
+      },
+    ],
+    ['mcp__counter__tell'],
+    [],
+    ['mcp__counter__tell_at_length'],
+  )
+  await agent.ask('go')
+  expect(JSON.stringify(model.requests.at(-1))).toContain('too long')
+  expect(await placesOf(KEY, baseDir)).toEqual([])
 })
 
 test.each<[string, McpServers, string]>([

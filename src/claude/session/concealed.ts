@@ -1,26 +1,47 @@
 /**
- * Takes the secrets of a call out of what it has left: its transcript, from which what a server has said would be sent again
- * with each further call, copied to forks and stored for other machines; and its output.
+ * Takes the secrets of a call out of what it has left in its agent's home: the output; the transcript, from which what a server
+ * has said would be sent again with each further call, copied to forks and stored for other machines; the transcripts of
+ * subagents; results of tools that are too long for a conversation; and what the CLI notes about servers.
  */
 import { randomUUID } from 'node:crypto'
-import { rename, rm } from 'node:fs/promises'
+import { lstat, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Concealment } from '../../events/secrets/concealment.ts'
-import { outputFiles } from '../process/call-output.ts'
-import type { Call } from '../runner.ts'
+import { secretsFile, serverDirectory } from '../servers.ts'
 import { parseRecord } from '../stream/untrusted-json.ts'
 import { copyTranscript } from './branch.ts'
-import { Sessions } from './origin.ts'
-import { eachLine } from './transcripts.ts'
+import { eachLine, entriesIn } from './transcripts.ts'
 
-/** Its process has ended: nothing writes these any more. */
-export async function concealFiles(
-  { callId, sessionId, directories: { home } }: Pick<Call, 'callId' | 'sessionId' | 'directories'>,
-  secrets: Concealment,
-): Promise<void> {
+/** The CLI's own files are at most 7 directories deep. */
+const DEEPEST = 16
+
+/**
+ * Conceals them in every file of a home that was changed since the secrets were written there: which ones the CLI writes
+ * differs from version to version. The call's process has ended, so nothing writes these any more.
+ */
+export async function concealFiles(home: string, secrets: Concealment): Promise<void> {
   if (secrets.isEmpty) return
-  const transcript = await new Sessions(home).transcriptOf(sessionId)
-  for (const path of [transcript?.path, outputFiles(home, callId).stdout])
-    if (path !== undefined) await concealLines(path, secrets)
+  const since = (await changedAt(secretsFile(home))) ?? 0
+  for await (const path of filesBelow(home, serverDirectory(home)))
+    if (((await changedAt(path)) ?? 0) >= since) await concealLines(path, secrets)
+}
+
+/** When a file was last written, renamed or made, in ms; no program can set that. null if it cannot be found out. */
+const changedAt = (path: string) =>
+  lstat(path).then(
+    ({ ctimeMs }) => ctimeMs,
+    () => null,
+  )
+
+/** @param except A directory that is left out. */
+async function* filesBelow(directory: string, except: string, depth = 0): AsyncGenerator<string> {
+  for (const entry of await entriesIn(directory)) {
+    const path = join(directory, entry.name)
+    if (entry.isFile()) yield path
+    // No link is followed.
+    else if (entry.isDirectory() && path !== except && depth < DEEPEST)
+      yield* filesBelow(path, except, depth + 1)
+  }
 }
 
 async function concealLines(path: string, secrets: Concealment): Promise<void> {

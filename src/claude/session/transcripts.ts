@@ -67,7 +67,7 @@ export async function isReadable(path: string): Promise<boolean> {
 }
 
 /** Empty if it is missing, or anything but a directory. */
-async function entriesIn(directory: string): Promise<readonly Dirent[]> {
+export async function entriesIn(directory: string): Promise<readonly Dirent[]> {
   const found: Dirent[] = []
   try {
     for await (const entry of await withDescriptors(() => opendir(directory))) {
