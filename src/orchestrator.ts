@@ -191,8 +191,9 @@ export class Orchestrator implements AsyncDisposable {
       store,
       copies,
       moving:
-        options.residency &&
-        new Moving({ ...surroundings, residency: options.residency, blobs: store.blobs }),
+        store.forReading || (options.placement && !options.residency)
+          ? undefined
+          : new Moving({ ...surroundings, residency: options.residency, blobs: store.blobs }),
       admission,
       team: async (call) => (await this.#openDesk()).admit(call),
       intake: this.#intake,

@@ -136,7 +136,7 @@ export class CallEndings {
         : NOTHING_SAVED
       // Who gets the answer finds its commit.
       if (saved) await this.#files.commit(task, call, saved)
-      const { moving } = this.#environment
+      const moving = this.#moving
       const stored = moving ? await this.#stored(moving, task, call, problem) : []
       try {
         const recorded = await this.#recordAnswer(task, succeeded, stored)
@@ -183,7 +183,7 @@ export class CallEndings {
     const { tool, toolUseId } = ending.deferred
     const setup = defined({ setup: ending.setup })
     const input = await this.#asked.bodies.keep(JSON.stringify(ending.deferred.input ?? {}))
-    const { moving } = this.#environment
+    const moving = this.#moving
     const isSaved = moving && this.#files.areKept
     const { problem } = isSaved ? await this.#files.saveAfter(task, callId) : NOTHING_SAVED
     const stored = moving ? await this.#stored(moving, task, call, problem) : []
@@ -202,6 +202,12 @@ export class CallEndings {
     } catch (error) {
       return await this.#keepUnrecordable({ task, call }, ending, admitted, error)
     }
+  }
+
+  /** Stores what another machine needs; undefined for an agent that never lived in a worker. */
+  get #moving(): Moving | undefined {
+    const { moving } = this.#environment
+    return moving?.stores(this.#actor.snapshot.context) ? moving : undefined
   }
 
   /**

@@ -30,7 +30,7 @@ export interface AgentEnvironment extends ActorEnvironment {
   readonly baseDir: string
   /** Where this process runs. */
   readonly place: () => Place
-  /** In a worker of a cluster: what of agents is stored, and brought. */
+  /** Where agents live: what of those of a cluster is stored, and brought. */
   readonly moving?: Moving | undefined
   /** Elsewhere: the files of agents that live in workers, to be looked at. */
   readonly copies?: StoredCopies | undefined

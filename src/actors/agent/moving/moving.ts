@@ -1,11 +1,12 @@
 /**
  * Agents that move between the workers of a cluster: what another machine needs to continue one is stored beside the log, and
- * laid out where it comes to life.
+ * laid out where it comes to life. Also in a process that works with the log by itself while no worker is there.
  *
  * M1. What is stored of a turn is durable before the turn is recorded, in the same append; or that append says what is not.
  * M2. An agent has come to where it lives (`AgentMoved`) before anything is done with its files or its sessions there.
  * M3. Files and sessions are those of the last turn that was recorded, or the log says that they are lost: never older ones.
  */
+import { hostname } from 'node:os'
 import type { AgentRunner, HomeText } from '../../../claude/runner.ts'
 import { type AgentFact, NO_FILES } from '../../../events/agent-facts.ts'
 import { DiskFullError } from '../../../events/errors/call.ts'
@@ -34,7 +35,8 @@ export interface Residency {
 }
 
 export interface MovingEnvironment {
-  readonly residency: Residency
+  /** Without one, this process is no worker: it stores only agents that have lived in one. */
+  readonly residency?: Residency | undefined
   readonly place: () => Place
   readonly blobs: Blobs
   readonly runner: AgentRunner
@@ -61,6 +63,7 @@ const MOST_SESSIONS = 16
 
 export class Moving {
   readonly #environment: MovingEnvironment
+  readonly #residency: Residency
   /** The arrivals that are going on, by agent. */
   readonly #arriving = new Map<string, Promise<unknown>>()
   /** What was said of agents, so that it is said once. */
@@ -71,16 +74,28 @@ export class Moving {
 
   constructor(environment: MovingEnvironment) {
     this.#environment = environment
+    this.#residency = environment.residency ?? { worker: hostname(), sharedDir: false }
   }
 
   /** Whether other workers may have processes of calls in the base directory. */
   get isShared(): boolean {
-    return this.#environment.residency.sharedDir
+    return this.#residency.sharedDir
   }
 
   get #home(): Home {
-    const { residency, place } = this.#environment
-    return { worker: residency.worker, ...place() }
+    return { worker: this.#residency.worker, ...this.#environment.place() }
+  }
+
+  /** Whether what an agent needs elsewhere is stored. */
+  stores({ stored }: Pick<AgentContext, 'stored'>): boolean {
+    return this.#environment.residency !== undefined || stored !== undefined
+  }
+
+  /** Whether what an agent has stored is to be brought to where this process is. */
+  isElsewhere({ stored }: Pick<AgentContext, 'stored'>): boolean {
+    if (!stored || isSameHome(stored.home, this.#home)) return false
+    // Workers that share their directories have stored nothing else.
+    return this.#environment.residency !== undefined || hasTexts(stored)
   }
 
   /**
@@ -89,8 +104,7 @@ export class Moving {
    */
   async arrive(agent: string, actor: MovingAgent, tell: (message: string) => void = () => {}): Promise<void> {
     for (let going = this.#arriving.get(agent); going; going = this.#arriving.get(agent)) await going
-    const { stored } = actor.snapshot.context
-    if (!stored || isSameHome(stored.home, this.#home)) return
+    if (!this.isElsewhere(actor.snapshot.context)) return
     const arriving = this.#arrive(agent, actor, tell)
     this.#arriving.set(
       agent,
@@ -130,7 +144,7 @@ export class Moving {
     agent: string,
     { config, stored, files, forkedFrom }: Pick<ForkPoint, 'config' | 'stored' | 'files' | 'forkedFrom'>,
   ): Promise<void> {
-    if (!stored || isSameHome(stored.home, this.#home)) return
+    if (!stored || !this.isElsewhere({ stored })) return
     // It begins a branch of its own.
     const { branch: _, ...own } = stored.files ?? { packs: [] }
     const context = {
@@ -146,8 +160,8 @@ export class Moving {
   }
 
   async #bringFiles(agent: string, { stored, files, config }: Brings): Promise<Brought> {
-    const { residency, runner, directories, blobs } = this.#environment
-    if (residency.sharedDir || !runner.files) return 'kept'
+    const { runner, directories, blobs } = this.#environment
+    if (this.isShared || !runner.files) return 'kept'
     const { commit: newest, branch, packs = [], shallow } = stored?.files ?? {}
     const commit = (stored?.isBehind ? files?.commit : newest) ?? files?.commit ?? NO_FILES
     const place = { agent, workspace: config?.workspace, directories: directories(agent), last: commit }
@@ -160,9 +174,9 @@ export class Moving {
   }
 
   async #bringSessions(agent: string, { stored, session }: Brings): Promise<Brought> {
-    const { residency, runner, directories, blobs } = this.#environment
+    const { runner, directories, blobs } = this.#environment
     const { homes } = runner
-    if (residency.sharedDir || !homes) return 'kept'
+    if (this.isShared || !homes) return 'kept'
     const read = (texts: readonly StoredText[] = []): Promise<readonly HomeText[]> =>
       Promise.all(texts.map(async ({ name, parts }) => ({ name, text: await textOf(blobs, parts) })))
     const sessions = await read(stored?.sessions)
@@ -182,10 +196,11 @@ export class Moving {
     { commit, unsaved, session }: News,
     tell: (message: string) => void = () => {},
   ): Promise<readonly AgentFact[]> {
+    if (!this.stores({ stored })) return []
     const home = this.#home
     const isHere = stored !== undefined && isSameHome(stored.home, home)
-    const { residency, runner } = this.#environment
-    if (residency.sharedDir) return isHere ? [] : [{ type: 'AgentStored', data: { home } }]
+    const { runner } = this.#environment
+    if (this.isShared) return isHere ? [] : [{ type: 'AgentStored', data: { home } }]
     const problems: string[] = []
     const { workspace } = config ?? {}
     const place = { agent, workspace, directories: this.#environment.directories(agent), last: commit }
@@ -315,6 +330,9 @@ export function lostInWords({
 }
 
 const problemIn = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+const hasTexts = ({ files, sessions, notes }: NonNullable<Brings['stored']>): boolean =>
+  files !== undefined || sessions !== undefined || notes !== undefined
 
 /** Whether two places are one. Where it is not known, the worker decides. */
 const isSameHome = (one: Home, other: Home): boolean =>

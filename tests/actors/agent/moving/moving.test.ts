@@ -1,7 +1,7 @@
 /** An agent comes to life on another machine: with its files, their history, and its sessions. With real git. */
 import { mkdtempSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { AgentRunner, Call } from '../../../../src/claude/runner.ts'
@@ -60,12 +60,12 @@ function machines(
   const runner = disturb({ ...scripted, ...operations, homes: homeOperations })
   /** Until the next one is there. */
   let last: Orchestrator | undefined
-  const at = async (name: string, sharedDir = false) => {
+  const at = async (name: string, sharedDir = false, isWorker = true) => {
     await last?.close()
     const store = { ...change(kept), [Symbol.asyncDispose]: async () => {} }
     const orchestrator = await Orchestrator.open({
       ...{ store, runner, serve: false, baseDir: join(folder, sharedDir ? 'shared' : name) },
-      residency: { worker: name, sharedDir },
+      ...(isWorker && { residency: { worker: name, sharedDir } }),
     })
     last = orchestrator
     return orchestrator
@@ -107,6 +107,36 @@ test('its files, their history and its session are there where it comes to life:
   expect(await ask(three, 'd')).toBe('a | a b c d')
   await (await three.agent('dev')).files.undo({ to: 3 })
   expect(await ask(await at('one'), 'e')).toBe('a b c | a b c d e')
+})
+
+test('a process that is no worker has them as well, and what it does is not lost on the workers', async () => {
+  const { at, ask, kept } = machines()
+  const one = await at('one')
+  await one.createAgent(ROLE)
+  await ask(one, 'a')
+  const alone = await at('laptop', false, false)
+  expect(await ask(alone, 'b')).toBe('a | a b')
+  expect(await ask(await at('one'), 'c')).toBe('a b | a b c')
+  expect((await movesOf(await at('laptop', false, false))).map(({ to }) => to.worker)).toEqual([
+    hostname(),
+    'one',
+  ])
+  // An agent that never lived in a worker costs nothing more.
+  await (await at('laptop', false, false)).createAgent({ ...ROLE, id: 'other' })
+  await ask(await at('laptop', false, false), 'a', 'other')
+  const types = []
+  for await (const { type } of kept.read('agent/other')) types.push(type)
+  expect(types).not.toContain('AgentStored')
+})
+
+test('where workers share their directories, a process that is no worker brings nothing', async () => {
+  const { at, ask } = machines()
+  const one = await at('one', true)
+  await one.createAgent(ROLE)
+  await ask(one, 'a')
+  const alone = await at('laptop', true, false)
+  await ask(alone, 'b')
+  expect(await movesOf(alone)).toEqual([])
 })
 
 test('back on a machine that has older files, and some that no turn has left, it has those of its last turn only', async () => {
