@@ -206,6 +206,7 @@ export const MUTATIONS = [
     {
       'tests/claude/servers.test.ts': [
         'a secret that a server tells, and that its agent repeats, is in no answer, no fact, no output and no file',
+        'a secret that a server tells a subagent, or in a text that is too long for a conversation, is in no file',
       ],
     },
     [
@@ -217,8 +218,14 @@ export const MUTATIONS = [
     [
       'a transcript keeps it',
       'src/claude/claude-cli.ts',
-      'await concealFiles(call, secrets)',
+      'await concealFiles(call.directories.home, secrets)',
       'await Promise.resolve(secrets)',
+    ],
+    [
+      'a subagent keeps it',
+      'src/claude/session/concealed.ts',
+      'yield* filesBelow(path, except, depth + 1)',
+      'if (depth < 3) yield* filesBelow(path, except, depth + 1)',
     ],
   ),
   ...breaking(
@@ -3923,6 +3930,27 @@ export const MUTATIONS = [
       'src/cluster/run-residents.ts',
       'filter(([id]) => this.has(id))',
       'filter(([id]) => this.has(id) && !this.#system.duties.isActive(id))',
+    ],
+  ),
+  ...breaking(
+    'A process that is no worker loses nothing of agents that lived in one',
+    {
+      'tests/actors/agent/moving/moving.test.ts': [
+        'a process that is no worker has them as well, and what it does is not lost on the workers',
+        'where workers share their directories, a process that is no worker brings nothing',
+      ],
+    },
+    [
+      'it stores nothing',
+      'src/actors/agent/moving/moving.ts',
+      'residency !== undefined || stored !== undefined',
+      'residency !== undefined',
+    ],
+    [
+      'it takes what is in a shared directory for what it has to bring',
+      'src/actors/agent/moving/moving.ts',
+      'residency !== undefined || hasTexts(stored)',
+      'residency !== undefined || stored !== undefined',
     ],
   ),
   ...breaking(

@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { AgentRunner, Call } from '../../../../src/claude/runner.ts'
 import { transcriptFolder } from '../../../../src/claude/session/branch.ts'
 import { homeOperations } from '../../../../src/claude/session/home-texts.ts'
@@ -130,10 +130,14 @@ test('a process that is no worker has them as well, and what it does is not lost
 })
 
 test('where workers share their directories, a process that is no worker brings nothing', async () => {
-  const { at, ask } = machines()
+  const { at, ask, folder } = machines()
   const one = await at('one', true)
   await one.createAgent(ROLE)
   await ask(one, 'a')
+  await one.close()
+  // Another machine.
+  vi.stubEnv('XDG_STATE_HOME', folder)
+  onTestFinished(() => void vi.unstubAllEnvs())
   const alone = await at('laptop', true, false)
   await ask(alone, 'b')
   expect(await movesOf(alone)).toEqual([])
