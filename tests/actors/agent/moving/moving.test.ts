@@ -117,10 +117,8 @@ test('a process that is no worker has them as well, and what it does is not lost
   const alone = await at('laptop', false, false)
   expect(await ask(alone, 'b')).toBe('a | a b')
   expect(await ask(await at('one'), 'c')).toBe('a b | a b c')
-  expect((await movesOf(await at('laptop', false, false))).map(({ to }) => to.worker)).toEqual([
-    hostname(),
-    'one',
-  ])
+  const moves = await movesOf(await at('laptop', false, false))
+  expect(moves).toMatchObject([{ to: { worker: hostname() } }, { to: { worker: 'one' } }])
   // An agent that never lived in a worker costs nothing more.
   await (await at('laptop', false, false)).createAgent({ ...ROLE, id: 'other' })
   await ask(await at('laptop', false, false), 'a', 'other')
