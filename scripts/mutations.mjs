@@ -4556,7 +4556,7 @@ export const MUTATIONS = [
     { [PRUNING]: ['a branch at an earlier turn begins with the cost of the transcript that it forked'] },
     [
       'it begins with the cost of the whole conversation',
-      'src/claude/session/pruning.ts',
+      'src/claude/session/sessions.ts',
       'origin === null || origin.at === null ? {} : {',
       "origin === null || origin.at !== '' ? {} : {",
     ],
@@ -4566,7 +4566,7 @@ export const MUTATIONS = [
     { [PRUNING]: ['an answered call reads its own transcript and the one before it'] },
     [
       'all transcripts are read',
-      'src/claude/session/pruning.ts',
+      'src/claude/session/sessions.ts',
       '...others.filter(({ sessionId }) => sessionId === before)',
       '...others.filter(({ sessionId }) => sessionId !== before || before)',
     ],

@@ -40,7 +40,45 @@ import { oneLine, type Redact } from '../events/secrets/redaction.ts'
 import type { AccountWindow } from './runner.ts'
 import { limitOf, resetIn } from './stream/account-limit.ts'
 import type { StreamFacts } from './stream/parser.ts'
-import { isAnswer, type ResultEnding } from './stream/result-record.ts'
+import { listAt, numberAt, stringAt, type UntrustedRecord } from './stream/untrusted-json.ts'
+
+/** The fields that say how the call ended. */
+export interface ResultEnding {
+  readonly subtype: string
+  readonly isError: boolean
+  /** The beginning of the answer, or of the text of an error; null in records of type error_*. */
+  readonly text: string | null
+  readonly errors: readonly string[]
+  readonly status: number | null
+  readonly stopReason: string | null
+  readonly terminalReason: string | null
+  readonly startupFailure: string | null
+  readonly hasStructuredOutput: boolean
+}
+
+/** What an error says stands at its beginning. */
+const LONGEST_ERROR = 4096
+const MOST_ERRORS = 10
+
+export function endingOf(result: UntrustedRecord): ResultEnding {
+  return {
+    subtype: stringAt(result, 'subtype') ?? '',
+    isError: result.is_error === true,
+    text: stringAt(result, 'result')?.slice(0, LONGEST_ERROR) ?? null,
+    errors: listAt(result, 'errors')
+      .slice(0, MOST_ERRORS)
+      .flatMap((error) => (typeof error === 'string' ? [error.slice(0, LONGEST_ERROR)] : [])),
+    status: numberAt(result, 'api_error_status'),
+    stopReason: stringAt(result, 'stop_reason'),
+    terminalReason: stringAt(result, 'terminal_reason'),
+    startupFailure: stringAt(result, 'startup_failure_reason'),
+    hasStructuredOutput: result.structured_output !== undefined,
+  }
+}
+
+/** `subtype: "success"` alone means nothing: errors of the service carry it too. */
+export const isAnswer = (ending: ResultEnding): boolean =>
+  ending.subtype === 'success' && !ending.isError && ending.text !== null
 
 /** Everything known about a call that has ended. */
 export interface Evidence {

@@ -13,23 +13,16 @@ import { type Concealment, concealment } from '../events/secrets/concealment.ts'
 import { redactor, secretsOf } from '../events/secrets/redaction.ts'
 import { prepareDirectories } from '../workspaces/lifecycle.ts'
 import { directoryOperations } from '../workspaces/operations.ts'
-import { cautionsOnce } from './cautions.ts'
+import { cautionFor } from './arguments.ts'
 import { hopeless } from './classification.ts'
-import {
-  clearTemporaryFiles,
-  inputOf,
-  launchPlan,
-  removeServerFiles,
-  serverCheck,
-  writeCallFiles,
-} from './launch-plan.ts'
-import { accountOf } from './login/account.ts'
+import { clearTemporaryFiles, launchPlan, removeServerFiles, writeCallFiles } from './launch-plan.ts'
+import { accountOf } from './login.ts'
 import { continuesItself, withContinuations } from './paused-turn.ts'
-import { callFailure, costSoFar, resultOf, spendingOf } from './process/call-ending.ts'
+import { callFailure, costSoFar, deferredIn, resultOf, spendingOf } from './process/call-ending.ts'
 import { callProcesses } from './process/list.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process/runner.ts'
 import { sweepBase } from './process/termination.ts'
-import { formatVersion, type Program, programLocator } from './program.ts'
+import { formatVersion, programLocator } from './program.ts'
 import { recoverCall } from './recovery.ts'
 import type { AgentRunner, Call } from './runner.ts'
 import { leftSecrets } from './servers.ts'
@@ -37,10 +30,8 @@ import { adoptSession, takeSession } from './session/adoption.ts'
 import { branchSession } from './session/branch.ts'
 import { concealFiles } from './session/concealed.ts'
 import { homeOperations } from './session/home-texts.ts'
-import { Sessions } from './session/origin.ts'
-import { pruneTranscripts } from './session/pruning.ts'
+import { pruneTranscripts, Sessions } from './session/sessions.ts'
 import { longRecord, streamParser } from './stream/parser.ts'
-import { deferredIn } from './stream/result-record.ts'
 
 /** Options of `claudeCli`. */
 export interface ClaudeCliOptions extends ProcessOptions {
@@ -74,47 +65,38 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
   )
 
   const sources = () => ({ inherited: process.env, added })
-  const cautionOf = cautionsOnce()
+  /** The cautions that were given, each with the home of its agent. */
+  const cautioned = new Set<string>()
 
   /** Everything that happens before the process is spawned. */
   async function prepare(call: Call, signal: AbortSignal): Promise<PreparedCall> {
+    const { callId, directories, settings } = call
     const program = await locate()
-    await prepareDirectories(call.directories)
+    await prepareDirectories(directories)
     await clearTemporaryFiles(call).catch((error: unknown) =>
-      logger.warn({ callId: call.callId, error }, 'could not remove the temporary files of earlier calls'),
+      logger.warn({ callId, error }, 'could not remove the temporary files of earlier calls'),
     )
-    try {
-      return await prepareWith(program, await writeCallFiles(call, process.env), call, signal)
-    } catch (error) {
-      if (call.settings.mcpServers) await removeSecrets(call)
-      throw error
-    }
-  }
-
-  /** @param serverSecrets What its servers were given. */
-  async function prepareWith(
-    program: Program,
-    serverSecrets: readonly string[],
-    call: Call,
-    signal: AbortSignal,
-  ): Promise<PreparedCall> {
-    const concealed = serverSecrets.length > 0 ? concealment(serverSecrets) : undefined
-    if (concealed) call.team?.conceal?.(concealed)
-    const sessions = new Sessions(call.directories.home)
+    const sessions = new Sessions(directories.home)
     const plan = launchPlan(call, { program, ...sources(), origin: await sessions.originToFork(call) })
     const costBefore = continuesItself(call) ? await costSoFar(call, sessions) : undefined
+    const serverSecrets = await writeCallFiles(call, plan, process.env).catch(async (error: unknown) => {
+      if (call.settings.mcpServers) await removeSecrets(call)
+      throw error
+    })
+    const concealed = serverSecrets.length > 0 ? concealment(serverSecrets) : undefined
+    if (concealed) call.team?.conceal?.(concealed)
     const redact = redactor({
       get secrets() {
         return [...plan.secrets(), ...serverSecrets]
       },
-      prompts: [call.prompt, call.settings.systemPrompt],
+      prompts: [call.prompt, settings.systemPrompt],
     })
     const { read, facts, streamed } = streamParser(redact, concealed)
     return {
       plan,
       redact,
-      input: inputOf(call),
-      check: serverCheck(call),
+      input: plan.input,
+      check: plan.check,
       reader: {
         read: (lines) => lines.flatMap(read),
         longRecords: longRecord,
@@ -122,39 +104,44 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
         hasResult: () => facts.result !== null,
         hopeless: () => hopeless(facts, plan.isLoginFixed),
       },
-      caution: () => cautionOf(call),
+      caution() {
+        const caution = cautionFor(call)
+        const given = `${directories.home} ${caution}`
+        if (caution === null || cautioned.has(given)) return null
+        cautioned.add(given)
+        return caution
+      },
       async conclude(end) {
-        logger.debug({ callId: call.callId, unknown: [...facts.unknown] }, 'unknown message types')
-        const deferred = facts.result === null ? undefined : deferredIn(facts.result)
-        if (deferred) {
-          const sessions = new Sessions(call.directories.home)
+        logger.debug({ callId, unknown: [...facts.unknown] }, 'unknown message types')
+        // As they are now: the call has added its own.
+        const sessions = new Sessions(directories.home)
+        const deferred = facts.result ? deferredIn(facts.result) : undefined
+        const error = deferred
+          ? null
+          : await callFailure(end, {
+              plan,
+              facts,
+              redact,
+              signal,
+              clock: context.clock,
+              structuredOutputRequested: settings.outputSchema !== undefined,
+            })
+        if (deferred || error || facts.result === null) {
           const spent = await spendingOf(call, { facts, streamed, costBefore, sessions })
           return {
             messages: [
               ...(spent ? [{ type: 'spent', ...spent } as const] : []),
-              { type: 'deferred', ...deferred },
+              ...(deferred ? [{ type: 'deferred', ...deferred } as const] : []),
             ],
+            ...(error && { error }),
           }
-        }
-        const error = await callFailure(end, {
-          plan,
-          facts,
-          redact,
-          signal,
-          clock: context.clock,
-          structuredOutputRequested: call.settings.outputSchema !== undefined,
-        })
-        const sessions = new Sessions(call.directories.home)
-        if (error || facts.result === null) {
-          const spent = await spendingOf(call, { facts, streamed, costBefore, sessions })
-          return { messages: spent ? [{ type: 'spent', ...spent }] : [], ...(error && { error }) }
         }
         const ended = await resultOf(call, facts.result, { facts, redact, costBefore, sessions })
         const { result, isSessionKept } = ended
         await prune(call, sessions)
         return { messages: [...(isSessionKept ? [] : [missingTranscript(call)]), { type: 'result', result }] }
       },
-      ...(call.settings.mcpServers && { forget: () => removeSecrets(call, concealed) }),
+      ...(settings.mcpServers && { forget: () => removeSecrets(call, concealed) }),
     }
   }
 

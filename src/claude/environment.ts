@@ -12,7 +12,7 @@ import { HOME_MARKER } from '../workspaces/directories.ts'
 import { authorVariables } from '../workspaces/files/git.ts'
 import { absoluteEntries } from '../workspaces/inputs/git-command.ts'
 import { grantsShell } from './arguments.ts'
-import { loginVariables, type Variables, variablesOf } from './login/account.ts'
+import { loginVariables, type Variables, variablesOf } from './login.ts'
 import { knowsFileMentions, type Version } from './program.ts'
 import type { CallSettings } from './runner.ts'
 

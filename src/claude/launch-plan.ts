@@ -21,15 +21,14 @@ import {
 } from './asking/plan.ts'
 import { askingProgram } from './asking/programs.ts'
 import { callEnvironment, type Environment, temporaryDirectory } from './environment.ts'
-import { isLoginFixed, isOn, type LoginSources, type Variables } from './login/account.ts'
-import { hideLogin } from './login/hidden.ts'
+import { hideLogin, isLoginFixed, isOn, type LoginSources, type Variables } from './login.ts'
 import { outputFiles } from './process/call-output.ts'
-import type { LaunchPlan } from './process/launch.ts'
+import type { LaunchPlan } from './process/call-run.ts'
 import type { ServerCheck } from './process/runner.ts'
 import type { Program } from './program.ts'
-import type { Call } from './runner.ts'
+import type { Call, TeamPass } from './runner.ts'
 import { serverConfiguration, serverDirectory, serverFiles } from './servers.ts'
-import type { SessionOrigin } from './session/origin.ts'
+import type { SessionOrigin } from './session/sessions.ts'
 
 export interface PlanOptions extends LoginSources {
   readonly program: Program
@@ -39,6 +38,12 @@ export interface PlanOptions extends LoginSources {
 }
 
 export interface CallPlan extends LaunchPlan {
+  /** What is sent once the start is durable, and the servers are there. */
+  readonly input: string
+  /** Asks the CLI what became of its servers; null if the call requires none. */
+  readonly check: ServerCheck | null
+  /** The texts that the arguments refer to, by the paths of their files. Those of the servers are written apart. */
+  readonly files: Readonly<Record<string, string>>
   /** Values that must not be printed. */
   secrets(): readonly string[]
   readonly isLoginFixed: boolean
@@ -58,43 +63,22 @@ const PREAMBLE = '\n'
 const HOLD_BACK = 'IFS= read -r go && [ "$go" = go ] && exec "$@" </dev/null'
 const GO = 'go\n'
 
-/** What is sent to a call once its start is durable, and its servers are there. */
-export const inputOf = (call: Call): string => {
-  if (call.resumes) return GO
-  const content = `${PREAMBLE}${call.prompt}`
-  return requiredServers(call).length === 0
-    ? call.prompt
-    : asLine({ type: 'user', message: { role: 'user', content }, client_composed: true })
-}
-
-const asLine = (message: JsonObject) => `${JSON.stringify(message)}\n`
-
-/** The servers without which nothing is sent. A turn that resumes is one that they had let begin. */
-const requiredServers = ({ resumes, settings: { mcpServers = {} } }: Call): readonly string[] =>
-  resumes ? [] : Object.keys(mcpServers).filter((name) => mcpServers[name]?.required)
-
-/** Asks the CLI what became of its servers; null if the call requires none. */
-export const serverCheck = (call: Call): ServerCheck | null => {
-  const required = requiredServers(call)
-  if (required.length === 0) return null
-  const question = { type: 'control_request', request_id: 'servers', request: { subtype: 'mcp_status' } }
-  return { question: asLine(question), required }
-}
-
 /** The launch plan of a call. {@link writeCallFiles} writes the files that it refers to. */
 export function launchPlan(call: Call, { program, inherited, added, origin }: PlanOptions): CallPlan {
   const { home, workspace } = call.directories
   const { settings } = call
   const { path, version } = program
   const environment = callEnvironment({ ...call, home, version, inherited, added })
-  const asking = askingPlanOf(call) ?? undefined
-  const asksFirst = requiredServers(call).length > 0
+  const output = outputFiles(home, call.callId)
+  // The file that says that a tool call waits is beside the output of its call, and is removed with it.
+  const asking = askingPlan(call, `${output.stdout}.waiting`)
+  const check = serverCheck(call)
   const given = claudeArguments(call, {
     version,
     origin,
-    asksFirst,
+    asksFirst: check !== null,
     servers: settings.mcpServers && serverConfiguration(home),
-    asking: asking && askingArguments(call, asking),
+    asking: asking ? askingArguments(call, asking) : undefined,
     team: call.team && teamServer(home, askingProgram('team')),
     project: settings.project ? projectIn(workspace) : undefined,
     systemPromptFile: settings.systemPrompt === '' ? null : systemPromptFile(home),
@@ -104,14 +88,38 @@ export function launchPlan(call: Call, { program, inherited, added, origin }: Pl
   const heldBack = { path: '/bin/sh', arguments: ['-c', HOLD_BACK, 'sh', path, ...launch.arguments] }
   return {
     ...launch,
-    ...(call.resumes ? heldBack : { preamble: PREAMBLE }),
+    ...(call.resumes ? { ...heldBack, input: GO } : { preamble: PREAMBLE, input: inputOf(call, check) }),
+    check,
+    files: {
+      [systemPromptFile(home)]: settings.systemPrompt,
+      ...(asking && { [askingFile(home)]: JSON.stringify(asking) }),
+      ...(call.team && { [teamFile(home)]: teamPass(call.team) }),
+    },
     secrets: () => [...secretsOf(environment), ...(call.team ? [call.team.token] : [])],
     isLoginFixed: isLoginFixed(environment),
     directory: workspace,
     home,
-    output: outputFiles(home, call.callId),
+    output,
   }
 }
+
+/** A turn that resumes asks for none: its servers had let it begin. */
+function serverCheck({ resumes, settings: { mcpServers = {} } }: Call): ServerCheck | null {
+  const required = Object.keys(mcpServers).filter((name) => mcpServers[name]?.required)
+  if (resumes || required.length === 0) return null
+  const question = { type: 'control_request', request_id: 'servers', request: { subtype: 'mcp_status' } }
+  return { question: asLine(question), required }
+}
+
+/** What is asked before the prompt makes that a message. */
+function inputOf({ prompt }: Call, check: ServerCheck | null): string {
+  const message = { role: 'user', content: `${PREAMBLE}${prompt}` }
+  return check === null ? prompt : asLine({ type: 'user', message, client_composed: true })
+}
+
+const asLine = (message: JsonObject) => `${JSON.stringify(message)}\n`
+
+const teamPass = ({ socket, token }: TeamPass) => JSON.stringify({ socket, token })
 
 /** The project whose own settings count. */
 export const projectIn = (workspace: string) => ({
@@ -133,10 +141,6 @@ export async function clearTemporaryFiles({ directories }: Call): Promise<void> 
   await removeFrom(dirname(path), basename(path))
 }
 
-/** The file that says that a tool call waits is beside the output of its call, and is removed with it. */
-const askingPlanOf = (call: Call) =>
-  askingPlan(call, `${outputFiles(call.directories.home, call.callId).stdout}.waiting`)
-
 const askingArguments = (call: Call, plan: AskingPlan) => ({
   settings: askingSettings(call.directories.home, plan, askingProgram('hook')),
   server: hasQuestions(call) ? personServer(askingProgram('person')) : null,
@@ -146,16 +150,14 @@ const askingArguments = (call: Call, plan: AskingPlan) => ({
  * Writes what the plan's arguments refer to: the system prompt, what the hook knows, how the team is reached, and the servers.
  * Returns the secrets of these. Throws McpSecretError.
  */
-export async function writeCallFiles(call: Call, environment: Variables): Promise<readonly string[]> {
-  const { home } = call.directories
-  await writeOwnFile(systemPromptFile(home), call.settings.systemPrompt)
-  const asking = askingPlanOf(call)
-  if (asking) await writeOwnFile(askingFile(home), JSON.stringify(asking))
-  if (call.team) {
-    const { socket, token } = call.team
-    await writeOwnFile(teamFile(home), JSON.stringify({ socket, token }))
-  }
+export async function writeCallFiles(
+  call: Call,
+  plan: Pick<CallPlan, 'files'>,
+  environment: Variables,
+): Promise<readonly string[]> {
+  for (const [path, text] of Object.entries(plan.files)) await writeOwnFile(path, text)
   if (!call.settings.mcpServers) return []
+  const { home } = call.directories
   await removeServerFiles(call)
   const { files, secrets } = await serverFiles(call.settings.mcpServers, home, environment)
   await mkdir(serverDirectory(home), { mode: 0o700 })

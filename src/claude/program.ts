@@ -121,20 +121,17 @@ export const onPath = (name: string, path = ''): string[] =>
  * The native program of an installed package. The package's own `bin` is a stub if npm was not allowed to run install
  * scripts, so the package for this platform is resolved directly.
  */
-function installed(from: readonly string[]): string[] {
+function* installed(from: readonly string[]) {
   const names = platformPackages(process.platform, process.arch, usesMusl())
-  return from.flatMap((start) => {
+  const program = process.platform === 'win32' ? 'claude.exe' : 'claude'
+  for (const start of from) {
     const wrapper = resolved(start, '@anthropic-ai/claude-code/package.json')
-    const locations = wrapper === null ? [start] : [wrapper, start]
-    return locations.flatMap((location) =>
-      names.flatMap((name) => {
+    for (const location of wrapper === null ? [start] : [wrapper, start])
+      for (const name of names) {
         const manifest = resolved(location, `${name}/package.json`)
-        return manifest === null
-          ? []
-          : [join(dirname(manifest), process.platform === 'win32' ? 'claude.exe' : 'claude')]
-      }),
-    )
-  })
+        if (manifest !== null) yield join(dirname(manifest), program)
+      }
+  }
 }
 
 /** The packages that hold the program for a platform, likeliest first. */

@@ -5,19 +5,36 @@ import { defined } from '../events/json.ts'
 import type { Concealment } from '../events/secrets/concealment.ts'
 import { redactor } from '../events/secrets/redaction.ts'
 import { eachChunk } from '../workspaces/agent-file.ts'
-import { classify, hopeless } from './classification.ts'
+import { classify, endingOf, hopeless } from './classification.ts'
 import { CALL_MARKER } from './environment.ts'
-import { resultOf, spendingOf } from './process/call-ending.ts'
+import { deferredIn, resultOf, spendingOf } from './process/call-ending.ts'
 import { lastOutputAt, outputFiles, readStderr } from './process/call-output.ts'
 import { isRunning } from './process/table.ts'
 import { sweepCall, type TerminationContext, terminate, waitForEnd } from './process/termination.ts'
-import type { Call, ProcessIdentity, Recovered } from './runner.ts'
-import { Sessions } from './session/origin.ts'
-import { answerReader } from './session/transcript-reading.ts'
-import { eachLine, isReadable } from './session/transcripts.ts'
+import { recordable } from './recordable.ts'
+import type { Call, CallResult, ProcessIdentity, Recovered, Usage } from './runner.ts'
+import { Sessions, type TurnStart } from './session/sessions.ts'
+import {
+  costReader,
+  isLastOfAnswer,
+  isMessage,
+  isPrompt,
+  isReadable,
+  type LineReader,
+  readTranscript,
+  timeOf,
+} from './session/transcripts.ts'
 import { lineSplitter, OUTPUT_LIMITS, type OutputLimits } from './stream/line-splitter.ts'
-import { longRecord, type StreamParser, streamParser } from './stream/parser.ts'
-import { deferredIn, endingOf } from './stream/result-record.ts'
+import { asksForTheRest, longRecord, type StreamParser, streamParser } from './stream/parser.ts'
+import {
+  labelAt,
+  parseRecord,
+  recordAt,
+  recordsAt,
+  stringAt,
+  type UntrustedRecord,
+} from './stream/untrusted-json.ts'
+import { addUsage, estimatedCost, NO_USAGE, usageOf } from './usage.ts'
 
 export interface RecoveryContext extends TerminationContext {
   readonly limits: OutputLimits
@@ -114,8 +131,7 @@ async function readOutcome(call: Call, { limits, secrets, concealed }: RecoveryC
   if (!own || !(await isReadable(own.path)))
     return isBegun(call, facts) || own ? unanswered() : { outcome: 'unsent' }
   const answer = answerReader(call.resumes ? null : call.prompt, await sessions.turnStart(call, own.path))
-  await eachLine(own.path, answer.add)
-  const result = answer.result()
+  const result = await readTranscript(own.path, answer)
   if (result === null) return unanswered()
   return { outcome: 'answered', result: { ...result, text: concealed.text(result.text) } }
 }
@@ -147,4 +163,102 @@ async function readOutput(path: string, parser: StreamParser, limits: OutputLimi
     if (!(error instanceof OutputTooLargeError)) throw error
   }
   return parser
+}
+
+/**
+ * The transcript's answer to this prompt, or of a turn that resumed without one (`null`); null if there is none.
+ *
+ * A killed call leaves a prompt without an answer, or ends in a tool use. The CLI's own lines (API errors, "No
+ * response requested.") look like answers but are not. Neither is what a subagent said. A prompt that is a mere
+ * prefix of ours was cut off when we died while sending it: its answer is to a different task. A line cut off by a
+ * crash is skipped.
+ *
+ * The duration is from prompt to answer. The cost is what the transcript records; 2.1.197 records none, so it is
+ * estimated by the tokens.
+ */
+export function answerReader(
+  prompt: string | null,
+  { before, costBefore }: TurnStart,
+): LineReader<CallResult | null> {
+  const cost = costReader()
+  let asked: { readonly prompt: string; readonly at: number } | null = null
+  let last: UntrustedRecord | null = null
+  /** What was said before a cut, and whether the next message goes on from there. */
+  let begun = ''
+  let goesOn = false
+  let latest: UntrustedRecord | null = null
+  const texts = new Map<string | null, string>()
+  const usage = new Map<string | number, Usage>()
+
+  const addAssistant = (line: UntrustedRecord) => {
+    const message = recordAt(line, 'message')
+    const id = labelAt(message, 'id')
+    const before = labelAt(recordAt(latest, 'message'), 'id')
+    if (latest !== null && before !== id) {
+      begun = goesOn ? begun + (texts.get(before) ?? '') : ''
+      goesOn = false
+    }
+    latest = line
+    // Newer versions also write what they tell the model.
+    if (stringAt(message, 'stop_reason') === 'max_tokens') goesOn = true
+    // Each block of a message has a line of its own; the answer is the last one with text.
+    for (const block of recordsAt(message, 'content')) {
+      const text = stringAt(block, 'type') === 'text' ? stringAt(block, 'text') : null
+      if (text !== null) texts.set(id, text)
+    }
+    // Every line of a message repeats the usage of the whole message.
+    usage.set(id ?? usage.size, usageOf(recordAt(message, 'usage')))
+  }
+
+  return {
+    add(text) {
+      cost.add(text)
+      const line = parseRecord(text)
+      const uuid = stringAt(line, 'uuid')
+      if (line === null || uuid === null || before.has(uuid) || line.isSidechain === true) return
+      if (asked === null && (prompt === null || isPrompt(line)))
+        asked = { prompt: promptText(line), at: timeOf(line) }
+      if (isMessage(line)) last = line
+      if (stringAt(line, 'type') === 'assistant') addAssistant(line)
+      // What a resumed turn is told first continues nothing that it has said.
+      else if (line.isMeta === true && latest !== null) goesOn = asksForTheRest(promptText(line))
+    },
+    result() {
+      if (asked === null || isCutOff(asked.prompt, prompt) || last === null || !isLastOfAnswer(last))
+        return null
+      const message = recordAt(last, 'message')
+      const text = texts.get(labelAt(message, 'id'))
+      if (text === undefined) return null
+      const used = [...usage.values()].reduce(addUsage, NO_USAGE)
+      const recorded = cost.result()
+      const model = stringAt(message, 'model')
+      return recordable({
+        text: begun + text,
+        costUsd: recorded === null ? estimatedCost(model, used) : recorded - costBefore,
+        ...(recorded === null ? { estimated: true } : {}),
+        usage: used,
+        durationMs: timeOf(last) - asked.at,
+        turns: null,
+        model,
+        stopReason: stringAt(message, 'stop_reason') ?? undefined,
+        permissionDenials: [],
+      })
+    },
+  }
+}
+
+function promptText(line: UntrustedRecord): string {
+  const message = recordAt(line, 'message')
+  return (
+    stringAt(message, 'content') ??
+    recordsAt(message, 'content')
+      .map((block) => stringAt(block, 'text') ?? '')
+      .join('')
+  )
+}
+
+function isCutOff(written: string, prompt: string | null): boolean {
+  if (prompt === null) return false
+  const [kept, whole] = [written.trim(), prompt.trim()]
+  return kept.length < whole.length && whole.startsWith(kept)
 }

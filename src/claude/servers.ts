@@ -13,7 +13,7 @@ import {
 import { isSecretName } from '../events/secrets/redaction.ts'
 import { openPlainFile } from '../store/directory.ts'
 import { readAgentFile } from '../workspaces/agent-file.ts'
-import type { Variables } from './login/account.ts'
+import type { Variables } from './login.ts'
 
 /** The configuration of a call's servers, as the CLI takes it. */
 export interface ServerFiles {

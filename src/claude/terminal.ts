@@ -12,12 +12,11 @@ import { removeFrom } from '../workspaces/lifecycle.ts'
 import { terminalArguments } from './arguments.ts'
 import { configDirectory, type Environment, terminalEnvironment } from './environment.ts'
 import { isKeyVisible, projectIn, systemPromptFile, writeOwnFile } from './launch-plan.ts'
-import { hideLogin } from './login/hidden.ts'
-import { withSecret } from './process/launch.ts'
+import { hideLogin, withSecret } from './login.ts'
 import { programLocator } from './program.ts'
 import type { CallSettings } from './runner.ts'
 import { branchSession } from './session/branch.ts'
-import { Sessions } from './session/origin.ts'
+import { Sessions } from './session/sessions.ts'
 
 export interface TerminalOptions {
   readonly agent: string

@@ -1,7 +1,6 @@
 /** One piece of evidence at a time: a test for each row of the classification. */
 import { expect, test } from 'vitest'
-import { CLASSIFICATION, classify, type Evidence } from '../../src/claude/classification.ts'
-import { endingOf } from '../../src/claude/stream/result-record.ts'
+import { CLASSIFICATION, classify, type Evidence, endingOf } from '../../src/claude/classification.ts'
 import { redactor } from '../../src/events/secrets/redaction.ts'
 
 const NOTHING: Evidence = {

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
 import { launchPlan, writeCallFiles } from '../../src/claude/launch-plan.ts'
-import { type LaunchPlan, withSecret } from '../../src/claude/process/launch.ts'
+import { withSecret } from '../../src/claude/login.ts'
+import type { LaunchPlan } from '../../src/claude/process/call-run.ts'
 import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import type { Call, ProcessIdentity } from '../../src/claude/runner.ts'
 import { prepareDirectories } from '../../src/workspaces/lifecycle.ts'
@@ -28,10 +29,10 @@ export async function ownedCall(
   prompt: string | null = call.prompt,
 ): Promise<OwnedCall> {
   await prepareDirectories(call.directories)
-  await writeCallFiles(call, {})
   await mkdir(call.directories.workspace, { recursive: true })
   const program = { path: REAL_CLAUDE, version: [2, 1, 197] as const }
   const plan = launchPlan(call, { program, inherited: process.env, added: environment })
+  await writeCallFiles(call, plan, {})
   const owner = spawn(process.execPath, [join(import.meta.dirname, 'fixtures/owner.mjs')], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })

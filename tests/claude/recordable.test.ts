@@ -1,11 +1,11 @@
 /** What a call reports is made safe to record before it reaches the log, on every way in. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { callResult } from '../../src/claude/process/call-ending.ts'
 import { recordable } from '../../src/claude/recordable.ts'
+import { answerReader } from '../../src/claude/recovery.ts'
 import type { AgentRunner, CallResult } from '../../src/claude/runner.ts'
-import { answerReader } from '../../src/claude/session/transcript-reading.ts'
 import { streamParser } from '../../src/claude/stream/parser.ts'
-import { callResult } from '../../src/claude/stream/result-record.ts'
 import { agentFacts } from '../../src/events/agent-facts.ts'
 import { CallStalledError, OverloadedError } from '../../src/events/errors/call.ts'
 import { errorData } from '../../src/events/errors/recorded.ts'

@@ -220,7 +220,7 @@ test.each([
     const docs = { command: 'docs', env: { WORD: '${WORD}' } }
     const call = callOf('What is the word?', { settings: { mcpServers: { docs } } })
     await prepareDirectories(directories)
-    await writeCallFiles(call, { WORD: 'hunter2-xyz' })
+    await writeCallFiles(call, { files: {} }, { WORD: 'hunter2-xyz' })
     const { stdout } = outputFiles(directories.home, call.callId)
     await mkdir(dirname(stdout), { recursive: true })
     await writeFile(stdout, `${JSON.stringify({ type: 'result', total_cost_usd: 1, ...ended })}\n`)

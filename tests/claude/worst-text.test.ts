@@ -1,8 +1,8 @@
 /** The worst that a child can say, in every place where we read it: the work is bounded by us, not by its length. */
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { classify } from '../../src/claude/classification.ts'
+import { classify, endingOf } from '../../src/claude/classification.ts'
+import { callResult } from '../../src/claude/process/call-ending.ts'
 import { streamParser } from '../../src/claude/stream/parser.ts'
-import { callResult, endingOf } from '../../src/claude/stream/result-record.ts'
 import { oneLine, redactor } from '../../src/events/secrets/redaction.ts'
 import { cloneFailure } from '../../src/workspaces/inputs/clone-failure.ts'
 

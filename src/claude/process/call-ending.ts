@@ -2,18 +2,27 @@
 import { existsSync } from 'node:fs'
 import type { Clock } from '../../clock.ts'
 import { CallCancelledError, CallTimeoutError, ClaudeExecutionError } from '../../events/errors/call.ts'
-import { defined } from '../../events/json.ts'
-import type { Redact } from '../../events/secrets/redaction.ts'
-import { classify } from '../classification.ts'
+import { defined, type JsonObject } from '../../events/json.ts'
+import { oneLine, type Redact } from '../../events/secrets/redaction.ts'
+import { classify, endingOf, isAnswer } from '../classification.ts'
 import { unwrapper } from '../output-schema.ts'
-import type { Call, CallResult, CallSpending } from '../runner.ts'
-import type { Sessions } from '../session/origin.ts'
+import { MOST_DENIALS, recordable } from '../recordable.ts'
+import type { Call, CallResult, CallSpending, DeferredTool } from '../runner.ts'
+import type { Sessions } from '../session/sessions.ts'
 import type { StreamFacts, StreamParser } from '../stream/parser.ts'
-import { callResult, endingOf, isAnswer, reportedSpending } from '../stream/result-record.ts'
-import type { UntrustedRecord } from '../stream/untrusted-json.ts'
+import {
+  jsonText,
+  labelAt,
+  listAt,
+  numberAt,
+  recordAt,
+  recordsIn,
+  stringAt,
+  type UntrustedRecord,
+} from '../stream/untrusted-json.ts'
+import { estimatedCost, NO_USAGE, usageOf } from '../usage.ts'
 import { hasNoRoom, readStderr } from './call-output.ts'
-import type { RunEnd } from './call-run.ts'
-import type { LaunchPlan } from './launch.ts'
+import type { LaunchPlan, RunEnd } from './call-run.ts'
 
 export interface EndContext {
   readonly plan: LaunchPlan
@@ -64,6 +73,15 @@ export function stoppedError(signal: AbortSignal): ClaudeExecutionError {
     : new CallCancelledError({}, { cause: reason })
 }
 
+/** The tool call at which the call ended, for a person to decide; undefined if it ended otherwise. */
+export function deferredIn(result: UntrustedRecord): DeferredTool | undefined {
+  const deferred = recordAt(result, 'deferred_tool_use')
+  const [toolUseId, tool] = [stringAt(deferred, 'id'), stringAt(deferred, 'name')]
+  if (stringAt(result, 'stop_reason') !== 'tool_deferred' || toolUseId === null || tool === null)
+    return undefined
+  return { tool, toolUseId, input: (recordAt(deferred, 'input') ?? {}) as JsonObject }
+}
+
 /** The cost that a call's own session has recorded so far. */
 export async function costSoFar(call: Call, sessions: Sessions): Promise<number> {
   const own = await sessions.transcriptOf(call.sessionId)
@@ -108,4 +126,51 @@ export async function spendingOf(
   const isTold =
     reported && (reported.costUsd > 0 || Object.values(reported.usage).some((tokens) => tokens > 0))
   return isTold ? reported : (streamed.spending(call.prompt) ?? reported ?? undefined)
+}
+
+/**
+ * What the call cost by its result, without `costBefore`, the part of the recorded cost that belongs to earlier calls;
+ * undefined if the result does not tell. A result without a price is estimated by its tokens.
+ */
+export function reportedSpending(
+  result: UntrustedRecord,
+  model: string | null,
+  costBefore: number,
+): CallSpending | undefined {
+  const total = numberAt(result, 'total_cost_usd')
+  const reported = recordAt(result, 'usage')
+  if (total === null && reported === null) return undefined
+  const usage = usageOf(reported)
+  if (total === null) return { costUsd: estimatedCost(model, usage), usage, estimated: true }
+  return { costUsd: Math.max(0, total - costBefore), usage }
+}
+
+/** The result of an answered call. `costBefore` is the part of the recorded cost that belongs to earlier calls. */
+export function callResult(
+  result: UntrustedRecord,
+  facts: StreamFacts,
+  context: {
+    readonly costBefore: number
+    readonly redact: Redact
+    /** Takes the answer out of the structured output. */
+    readonly unwrap?: (output: unknown) => unknown
+  },
+): CallResult {
+  const { structured_output: given } = result
+  const output = context.unwrap ? context.unwrap(given) : given
+  return recordable({
+    // Structured output comes in a field of its own, apart from the prose around it.
+    text: jsonText(output) ?? facts.begun + (stringAt(result, 'result') ?? ''),
+    ...(reportedSpending(result, facts.model, context.costBefore) ?? { costUsd: 0, usage: NO_USAGE }),
+    durationMs: numberAt(result, 'duration_ms') ?? 0,
+    turns: numberAt(result, 'num_turns'),
+    model: facts.model,
+    stopReason: stringAt(result, 'stop_reason') ?? undefined,
+    permissionDenials: recordsIn(listAt(result, 'permission_denials').slice(0, MOST_DENIALS)).map(
+      (denial) => ({
+        tool: labelAt(denial, 'tool_name') ?? '',
+        input: oneLine(context.redact(jsonText(denial.tool_input ?? null) ?? ''), 1000),
+      }),
+    ),
+  })
 }

@@ -1,19 +1,20 @@
 /**
- * The files in the agent's home that a call's process writes to.
+ * The files in the agent's home that a call's process writes to: created for it, read while it writes, and tidied.
  *
  * Not pipes: 2.1.197 exits before it has written all of a long answer if a pipe is read too slowly (measured: 3 to 5
  * of 8.6 MB arrived), a leftover tool keeps a pipe open, and whatever a call prints after we are killed would be
  * lost. A file can be read by our next process.
  */
 import { randomFillSync } from 'node:crypto'
-import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
+import { constants, watch } from 'node:fs'
+import { type FileHandle, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import type { Clock } from '../../clock.ts'
 import { isDiskFull } from '../../events/errors/phrases.ts'
 import type { Redact } from '../../events/secrets/redaction.ts'
 import { openAgentFile } from '../../workspaces/agent-file.ts'
-import { withDescriptors } from '../../workspaces/descriptors.ts'
 import { removeFrom } from '../../workspaces/lifecycle.ts'
+import { outputTooLarge } from '../stream/line-splitter.ts'
 
 export interface OutputFiles {
   readonly stdout: string
@@ -21,11 +22,10 @@ export interface OutputFiles {
 }
 
 const CALLS = 'calls'
-const callsDirectory = (home: string) => join(home, CALLS)
 
 export function outputFiles(home: string, callId: string): OutputFiles {
   // Call ids are ours, but they are read from a log: no id may lead out of the directory.
-  const name = join(callsDirectory(home), callId.replace(/[^\w-]/g, '_'))
+  const name = join(home, CALLS, callId.replace(/[^\w-]/g, '_'))
   return { stdout: `${name}.stdout`, stderr: `${name}.stderr` }
 }
 
@@ -44,13 +44,10 @@ export interface OpenOutput {
  * Creates both files for a process to write to, and deletes those of the agent's earlier calls. An agent runs one
  * call at a time, so those are settled.
  */
-export const openOutput = (home: string, files: OutputFiles): Promise<OpenOutput> =>
-  withDescriptors(() => openBoth(home, files))
-
-async function openBoth(home: string, files: OutputFiles): Promise<OpenOutput> {
+export async function openOutput(home: string, files: OutputFiles): Promise<OpenOutput> {
   // What cannot be removed does no harm: each call has names of its own.
   await removeFrom(home, CALLS).catch(() => {})
-  await mkdir(callsDirectory(home), { recursive: true, mode: 0o700 })
+  await mkdir(join(home, CALLS), { recursive: true, mode: 0o700 })
   const stdout = await open(files.stdout, 'wx', 0o600)
   const opened = [stdout]
   try {
@@ -67,7 +64,7 @@ async function openBoth(home: string, files: OutputFiles): Promise<OpenOutput> {
   }
 }
 
-/** In bytes: less than a call writes. */
+/** In bytes: less than a call writes. It is written as so many copies of one block. */
 const ROOM = 2 ** 20
 const BLOCK = 2 ** 16
 
@@ -79,9 +76,11 @@ async function claimRoom(file: FileHandle): Promise<void> {
   const { size } = await file.stat()
   // A file system that compresses would find room for zeros.
   const block = randomFillSync(Buffer.allocUnsafe(BLOCK))
+  const blocks = Array<Buffer>(ROOM / BLOCK).fill(block)
   try {
+    // A disk that fills up takes a part of it first.
     for (let written = 0; written < ROOM; )
-      written += (await file.write(block, 0, BLOCK, size + written)).bytesWritten
+      written += (await file.writev(blocks, size + written)).bytesWritten
   } finally {
     await file.truncate(size)
   }
@@ -101,6 +100,98 @@ export async function hasNoRoom({ stderr }: OutputFiles): Promise<boolean> {
   }
 }
 
+export interface FileFollowOptions {
+  readonly clock: Clock
+  /**
+   * Receives what was written, in order. The bytes are valid until it returns. If it throws, following ends with that
+   * error.
+   */
+  readonly onChunk: (chunk: Uint8Array) => void
+  /** Aborts when no more will be written: the rest is then read, and following ends. */
+  readonly complete: AbortSignal
+  /** How many bytes the file may have, even if it is written faster than it is read. Beyond it, an OutputTooLargeError. */
+  readonly largest?: number
+}
+
+const CHUNK = 256 * 1024
+
+/** The system reports changes; on file systems that do not (some network and container ones), we poll. */
+const POLL_EVERY_MS = 250
+
+/** A file that is open, and its path, which is only watched for changes. */
+export interface FollowedFile {
+  readonly file: FileHandle
+  readonly path: string
+}
+
+/** Follows the file from its start. Resolves when the file is complete and has been read to its end. */
+export async function followFile(
+  { file, path }: FollowedFile,
+  { clock, onChunk, complete, largest = Number.POSITIVE_INFINITY }: FileFollowOptions,
+): Promise<void> {
+  const buffer = Buffer.allocUnsafe(CHUNK)
+  let hasChanged = false
+  let changed = () => {}
+  const wake = () => {
+    hasChanged = true
+    changed()
+  }
+  const unwatch = watchFile(path, wake)
+  complete.addEventListener('abort', wake)
+  try {
+    for (let position = 0; ; ) {
+      // Checked before the read: what is written in between is found by one more read.
+      const isComplete = complete.aborted
+      hasChanged = false
+      const { bytesRead } = await file.read(buffer, 0, CHUNK, position)
+      position += bytesRead
+      const isBehind = bytesRead === CHUNK
+      if ((isBehind ? (await file.stat()).size : position) > largest)
+        throw outputTooLarge('the output', largest)
+      if (bytesRead > 0) onChunk(buffer.subarray(0, bytesRead))
+      else if (isComplete) return
+      else if (!hasChanged) {
+        let cancel = () => {}
+        await new Promise<void>((resolve) => {
+          changed = resolve
+          cancel = clock.after(POLL_EVERY_MS, resolve)
+        })
+        cancel()
+      }
+    }
+  } finally {
+    complete.removeEventListener('abort', wake)
+    unwatch()
+  }
+}
+
+/** Calls `exceeded` once a file that is not read is larger than `bytes`. Returns what ends that. */
+export function limitSize(path: string, bytes: number, exceeded: () => void): () => void {
+  let isChecking = false
+  return watchFile(path, () => {
+    if (isChecking) return
+    isChecking = true
+    stat(path)
+      .then(({ size }) => size > bytes && exceeded())
+      // The file is gone, so it grows no more.
+      .catch(() => {})
+      .finally(() => {
+        isChecking = false
+      })
+  })
+}
+
+/** A system that cannot watch, or has run out of watches, is no reason to fail. */
+function watchFile(path: string, changed: () => void): () => void {
+  try {
+    const watcher = watch(path, { persistent: false }, changed)
+    watcher.on('error', () => watcher.close())
+    return () => watcher.close()
+  } catch {
+    return () => {}
+  }
+}
+
 const TAIL = 16 * 1024
 const HEAD = 64 * 1024
 
@@ -108,7 +199,7 @@ const HEAD = 64 * 1024
 export const readStderr = async (files: OutputFiles): Promise<string> => (await readTail(files)).text
 
 async function readTail({ stderr }: OutputFiles): Promise<Part> {
-  const tail = await readPart(stderr, (size) => Math.max(0, size - TAIL), TAIL)
+  const tail = await readPart(stderr, TAIL, 'end')
   if (tail.isAll) return tail
   // Drop the first, partial line: half a key would not be recognized and redacted.
   const line = tail.text.indexOf('\n')
@@ -132,7 +223,7 @@ export async function tidyOutput(
   const { text, isAll } = await readTail(files)
   const kept = redact(text)
   if (!isAll || kept !== text) await replace(files.stderr, kept)
-  if (isTooLarge) await replace(files.stdout, (await readPart(files.stdout, () => 0, HEAD)).text)
+  if (isTooLarge) await replace(files.stdout, (await readPart(files.stdout, HEAD, 'beginning')).text)
 }
 
 interface Part {
@@ -141,15 +232,19 @@ interface Part {
   readonly isAll: boolean
 }
 
-async function readPart(path: string, start: (size: number) => number, length: number): Promise<Part> {
+/** Empty if it cannot be read. */
+async function readPart(path: string, length: number, which: 'beginning' | 'end'): Promise<Part> {
   try {
-    await using file = await openAgentFile(path, Number.POSITIVE_INFINITY)
+    const file = await openAgentFile(path, Number.POSITIVE_INFINITY)
     if (file === null) return NO_PART
-    const { size } = await file.stat()
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(size, length)), {
-      position: start(size),
-    })
-    return { text: buffer.toString('utf8', 0, bytesRead), isAll: bytesRead === size }
+    try {
+      const { size } = await file.stat()
+      const position = which === 'end' ? Math.max(0, size - length) : 0
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(size, length)), { position })
+      return { text: buffer.toString('utf8', 0, bytesRead), isAll: bytesRead === size }
+    } finally {
+      await file.close()
+    }
   } catch {
     return NO_PART
   }

@@ -1,4 +1,4 @@
-/** Runs one call's process from start to end: follows its output, enforces its limits, and reaps what it leaves. */
+/** Runs one call's process from start to end: spawns it, follows its output, enforces its limits, and reaps what it leaves. */
 import type { FileHandle } from 'node:fs/promises'
 import { type Clock, steadyTime } from '../../clock.ts'
 import {
@@ -8,11 +8,13 @@ import {
   CliCrashedError,
   OutputTooLargeError,
 } from '../../events/errors/call.ts'
+import { codeOf } from '../../events/errors/phrases.ts'
 import { duration } from '../../events/figures.ts'
 import type { ServerStatus } from '../../events/options/servers.ts'
+import { spawnWhenPossible, type Waiting, withDescriptors } from '../../workspaces/descriptors.ts'
 import { CALL_MARKER } from '../environment.ts'
-import type { CallMessage } from '../runner.ts'
-import { followFile, limitSize } from '../stream/file-follower.ts'
+import { withSecret } from '../login.ts'
+import type { CallMessage, ProcessIdentity } from '../runner.ts'
 import {
   type LongRecord,
   lineSplitter,
@@ -20,9 +22,47 @@ import {
   type OutputLimits,
   outputTooLarge,
 } from '../stream/line-splitter.ts'
-import type { OutputFiles } from './call-output.ts'
-import { type CallProcess, type LaunchPlan, type ProcessExit, startProcess } from './launch.ts'
+import { followFile, limitSize, type OpenOutput, type OutputFiles, openOutput } from './call-output.ts'
+import type { ProcessTable } from './table.ts'
 import { sweepCall, type TerminationContext, terminate } from './termination.ts'
+
+/** Everything that determines what is spawned, as data that can be inspected. */
+export interface LaunchPlan {
+  readonly path: string
+  readonly arguments: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+  /** Passed through a descriptor: it appears in neither the environment nor the arguments. */
+  readonly secret?: string
+  readonly directory: string
+  /** The agent's home, where the output goes. */
+  readonly home: string
+  readonly output: OutputFiles
+  /** Written to stdin right after the spawn, before the start is recorded. */
+  readonly preamble?: string
+}
+
+/** How a process ended; `spawnError` if it never started. */
+export interface ProcessExit {
+  readonly exitCode: number | null
+  readonly signal: string | null
+  readonly spawnError: string | null
+}
+
+export interface CallProcess {
+  /** null if it could not be spawned: `exit` says why. */
+  readonly identity: ProcessIdentity | null
+  /** For reading what it prints; its reader closes it. */
+  readonly printed: FileHandle
+  /** Resolves when the process has ended. Never rejects. */
+  readonly exit: Promise<ProcessExit>
+  hasEnded(): boolean
+  /** Writes to stdin. */
+  write(text: string): void
+  /** Writes the prompt to stdin and closes it. */
+  send(prompt: string): void
+  /** Sends SIGKILL. */
+  kill(): void
+}
 
 export interface CallRun {
   readonly process: CallProcess
@@ -84,13 +124,16 @@ export async function runCall(
   onBegun: () => void,
 ): Promise<CallRun> {
   const { clock, idleMs, callTimeoutMs } = context
-  const queue = messageQueue<ProcessMessage>()
   const written = new AbortController()
   const timers = new Set<() => void>()
   let failure: ClaudeExecutionError | null = null
   let isStopping = false
   let isAnswered = false
   let activeAt = steadyTime(clock)
+  /** Messages that the consumer has not taken. Their number has no limit: reading never waits for it. */
+  const arrived: ProcessMessage[] = []
+  let isOver = false
+  let wake = () => {}
   let stop = () => {}
   const stopped = new Promise<void>((resolve) => {
     stop = () => {
@@ -130,12 +173,12 @@ export async function runCall(
     complete: written.signal,
     reader,
     fail,
-    onOutput() {
+    onOutput(lines) {
       activeAt = steadyTime(clock)
       onBegun()
-    },
-    onLines(lines) {
-      queue.push(reader.read(lines))
+      if (lines.length === 0) return
+      for (const message of reader.read(lines)) arrived.push(message)
+      wake()
       if (reader.hasResult()) {
         if (isAnswered || isStopping) return
         isAnswered = true
@@ -152,36 +195,116 @@ export async function runCall(
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()
 
-  const end = async (): Promise<RunEnd> => {
-    await Promise.race([process.exit, stopped])
-    if (process.identity !== null && !process.hasEnded()) {
-      const graceMs = failure instanceof OutputTooLargeError ? 0 : context.graceMs
-      await terminate(process.identity, { ...context, graceMs }, process.exit)
+  async function* messages() {
+    while (true) {
+      for (const message of arrived.splice(0)) yield message
+      if (arrived.length > 0) continue
+      if (isOver) return
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
     }
-    await sweepCall(plan.environment[CALL_MARKER] ?? '', context, process.identity)
-    written.abort()
-    await listening
-    // A process that survives SIGKILL (the system hangs) must not hang us.
-    const exit = process.hasEnded() ? await process.exit : UNENDED
-    return { ...exit, failure }
   }
 
-  const over = end()
-    .catch((cause: unknown) => {
+  const end = async (): Promise<RunEnd> => {
+    try {
+      await Promise.race([process.exit, stopped])
+      if (process.identity !== null && !process.hasEnded()) {
+        const graceMs = failure instanceof OutputTooLargeError ? 0 : context.graceMs
+        await terminate(process.identity, { ...context, graceMs }, process.exit)
+      }
+      await sweepCall(plan.environment[CALL_MARKER] ?? '', context, process.identity)
+      written.abort()
+      await listening
+      // A process that survives SIGKILL (the system hangs) must not hang us.
+      const exit = process.hasEnded() ? await process.exit : UNENDED
+      return { ...exit, failure }
+    } catch (cause) {
       const crash = new CliCrashedError({ said: `its exit cannot be observed: ${cause}` }, { cause })
       return { ...UNENDED, failure: failure ?? crash }
-    })
-    .finally(() => {
+    } finally {
       signal.removeEventListener('abort', stop)
       stop()
       written.abort()
       onBegun()
-      queue.end()
-    })
-  return { process, messages: queue, over, stop }
+      isOver = true
+      wake()
+    }
+  }
+  return { process, messages: messages(), over: end(), stop }
 }
 
 const UNENDED: ProcessExit = { exitCode: null, signal: 'SIGKILL', spawnError: null }
+
+/**
+ * Spawns the process in a session of its own, so that it survives us: a Ctrl-C in the terminal is ours to handle, and
+ * a call that is being paid for should finish even if we are killed.
+ */
+async function startProcess(plan: LaunchPlan, table: ProcessTable, waiting: Waiting): Promise<CallProcess> {
+  const output = await withDescriptors(() => openOutput(plan.home, plan.output))
+  try {
+    return await spawnInto(output, plan, table, waiting)
+  } catch (error) {
+    await output.printed.close()
+    throw error
+  } finally {
+    await Promise.all([output.stdout.close(), output.stderr.close()])
+  }
+}
+
+async function spawnInto(
+  output: OpenOutput,
+  plan: LaunchPlan,
+  table: ProcessTable,
+  waiting: Waiting,
+): Promise<CallProcess> {
+  const { path, arguments: given, written } = await withSecret(plan, plan.secret)
+  // Any descriptor works; execa's types allow only some.
+  const [stdout, stderr] = [output.stdout.fd as 3, output.stderr.fd as 3]
+  // Imported on demand: commands that spawn nothing start faster.
+  const { execa } = await withDescriptors(() => import('execa'), waiting)
+  const start = () =>
+    execa(path, given, {
+      cwd: plan.directory,
+      env: plan.environment,
+      extendEnv: false,
+      preferLocal: false,
+      stdio: written === undefined ? ['pipe', stdout, stderr] : ['pipe', stdout, stderr, written],
+      buffer: false,
+      reject: false,
+      cleanup: false,
+      detached: true,
+      forceKillAfterDelay: false,
+      windowsHide: true,
+    })
+  const { child } = await spawnWhenPossible(start, waiting)
+  // A process that exits early closes its stdin; its exit code says more than the write error.
+  child.stdin.on('error', () => {})
+  if (plan.preamble !== undefined) child.stdin.write(plan.preamble)
+
+  let hasEnded = false
+  // Only the promise: execa 10 has no events. With stdin as the only pipe, it waits for nothing else.
+  const exit = child.then(({ exitCode = null, signal = null, cause }): ProcessExit => {
+    hasEnded = true
+    child.stdin.destroy()
+    return { exitCode, signal, spawnError: child.pid === undefined ? codeOf(cause) || String(cause) : null }
+  })
+  return {
+    identity: child.pid === undefined ? null : await identityOf(child.pid, table),
+    printed: output.printed,
+    exit,
+    hasEnded: () => hasEnded,
+    write: (text) => void child.stdin.write(text),
+    send: (prompt) => child.stdin.end(prompt),
+    kill: () => void child.kill('SIGKILL'),
+  }
+}
+
+async function identityOf(pid: number, table: ProcessTable): Promise<ProcessIdentity> {
+  // The process runs: whatever is wrong with the table must not lose it.
+  const entry = await table.entry(pid).catch(() => null)
+  return { pid, startTime: entry?.startTime ?? null }
+}
 
 interface OutputFollowing {
   readonly clock: Clock
@@ -189,9 +312,8 @@ interface OutputFollowing {
   /** Aborts when no more output will be written. */
   readonly complete: AbortSignal
   readonly reader: OutputReader
-  /** Called when anything was printed, even if it is half a line or one to be skipped. */
-  readonly onOutput: () => void
-  readonly onLines: (lines: readonly string[]) => void
+  /** Called with the lines that were completed when anything was printed: none if it was half a line, or one to be skipped. */
+  readonly onOutput: (lines: readonly string[]) => void
   /** Called when the output exceeds its limits or cannot be read. */
   readonly fail: (error: ClaudeExecutionError) => void
 }
@@ -200,7 +322,7 @@ interface OutputFollowing {
 async function followOutput(
   printed: FileHandle,
   output: OutputFiles,
-  { clock, limits, complete, reader, onOutput, onLines, fail }: OutputFollowing,
+  { clock, limits, complete, reader, onOutput, fail }: OutputFollowing,
 ): Promise<void> {
   const { callBytes, diskBytes = OUTPUT_LIMITS.diskBytes } = limits
   const lines = lineSplitter(limits, reader.longRecords)
@@ -212,14 +334,11 @@ async function followOutput(
   })
   const take = (found: readonly string[]) => {
     if (excess !== null) throw excess
-    if (found.length > 0) onLines(found)
+    onOutput(found)
     const counted = reader.counted ? lines.counted + reader.counted() : 0
     if (counted > callBytes) throw outputTooLarge('the output', callBytes)
   }
-  const onChunk = (chunk: Uint8Array) => {
-    onOutput()
-    take(lines.push(chunk))
-  }
+  const onChunk = (chunk: Uint8Array) => take(lines.push(chunk))
   try {
     const largest = reader.counted ? diskBytes : callBytes
     await followFile({ file: printed, path: output.stdout }, { clock, complete, largest, onChunk })
@@ -230,41 +349,5 @@ async function followOutput(
   } finally {
     unwatch()
     await printed.close()
-  }
-}
-
-/** An unbounded queue between one producer and one consumer: pushing never waits. */
-interface MessageQueue<T> extends AsyncIterable<T> {
-  push(items: readonly T[]): void
-  /** Ends the queue. Items already queued are still delivered. */
-  end(): void
-}
-
-function messageQueue<T>(): MessageQueue<T> {
-  const items: T[] = []
-  let isEnded = false
-  let wake = () => {}
-
-  return {
-    push(added) {
-      if (isEnded) return
-      for (const item of added) items.push(item)
-      wake()
-    },
-    end() {
-      isEnded = true
-      wake()
-    },
-    async *[Symbol.asyncIterator]() {
-      while (true) {
-        const taken = items.splice(0)
-        yield* taken
-        if (items.length > 0) continue
-        if (isEnded) return
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
-      }
-    },
   }
 }

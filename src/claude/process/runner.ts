@@ -22,12 +22,12 @@ import { tidyOutput } from './call-output.ts'
 import {
   type CallRun,
   type CallRunOptions,
+  type LaunchPlan,
   type OutputReader,
   type ProcessMessage,
   type RunEnd,
   runCall,
 } from './call-run.ts'
-import type { LaunchPlan } from './launch.ts'
 import { systemProcessTable } from './table.ts'
 
 /** What limits a runner's processes. */
@@ -267,37 +267,33 @@ export function semaphore(slots: number): Semaphore {
   let free = slots
   const waiting = new Set<() => void>()
 
-  /** A freed slot goes straight to the longest waiter, so that a newcomer cannot overtake it. */
-  const release = () => {
-    const [next] = waiting
-    if (next) next()
-    else free += 1
-  }
-  const slot = () => {
-    let isHeld = true
-    return () => {
-      if (isHeld) release()
-      isHeld = false
-    }
-  }
+  const turn = (signal: AbortSignal) =>
+    new Promise<void>((resolve, reject) => {
+      const settle = (then: () => void) => {
+        waiting.delete(enter)
+        signal.removeEventListener('abort', leave)
+        then()
+      }
+      const enter = () => settle(resolve)
+      const leave = () => settle(() => reject(signal.reason))
+      waiting.add(enter)
+      signal.addEventListener('abort', leave)
+    })
 
   return {
-    acquire: (signal) =>
-      new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(signal.reason)
-        if (free > 0) {
-          free -= 1
-          return resolve(slot())
-        }
-        const settle = (then: () => void) => {
-          waiting.delete(enter)
-          signal.removeEventListener('abort', leave)
-          then()
-        }
-        const enter = () => settle(() => resolve(slot()))
-        const leave = () => settle(() => reject(signal.reason))
-        waiting.add(enter)
-        signal.addEventListener('abort', leave)
-      }),
+    async acquire(signal) {
+      signal.throwIfAborted()
+      if (free > 0) free -= 1
+      else await turn(signal)
+      let isHeld = true
+      return () => {
+        if (!isHeld) return
+        isHeld = false
+        // It goes straight to the longest waiter, so that a newcomer cannot overtake it.
+        const [next] = waiting
+        if (next) next()
+        else free += 1
+      }
+    },
   }
 }

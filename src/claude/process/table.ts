@@ -93,17 +93,23 @@ function statOf(pid: number): ProcessEntry | null {
 /** How many processes are read before other work has its turn. */
 const AT_ONCE = 64
 
+async function readEntries(): Promise<readonly ProcessEntry[]> {
+  const entries: ProcessEntry[] = []
+  let read = 0
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name)
+    // Some of its names are not those of processes.
+    if (!Number.isInteger(pid)) continue
+    if (read > 0 && read % AT_ONCE === 0) await new Promise<void>((resolve) => soon(systemClock, resolve))
+    read += 1
+    const entry = statOf(pid)
+    if (entry !== null) entries.push(entry)
+  }
+  return entries
+}
+
 export const linuxProcessTable: ProcessTable = {
-  async entries() {
-    const names = await withDescriptors(() => readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
-    const entries: ProcessEntry[] = []
-    for (let start = 0; start < names.length; start += AT_ONCE) {
-      if (start > 0) await new Promise<void>((resolve) => soon(systemClock, resolve))
-      const some = names.slice(start, start + AT_ONCE)
-      entries.push(...(await withDescriptors(() => some.flatMap((name) => statOf(Number(name)) ?? []))))
-    }
-    return entries
-  },
+  entries: () => withDescriptors(readEntries),
   entry: (pid) => withDescriptors(() => statOf(pid)),
   async environment(pid) {
     // Of a process that hangs, the system may keep us waiting for it.

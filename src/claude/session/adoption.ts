@@ -6,24 +6,23 @@ import { systemProblem } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import { isSessionId } from '../arguments.ts'
-import type { Variables } from '../login/account.ts'
+import type { Variables } from '../login.ts'
 import type { SessionFile, TakenSession, TakenTurns, Usage } from '../runner.ts'
 import { parseRecord, recordAt, stringAt } from '../stream/untrusted-json.ts'
 import { addUsage, estimatedCost, NO_USAGE, usageOf } from '../usage.ts'
 import { copyTranscript, transcriptFolder } from './branch.ts'
-import { Sessions } from './origin.ts'
-import { hasAnswer } from './pruning.ts'
+import { hasAnswer, Sessions, type TurnStart } from './sessions.ts'
 import {
   costReader,
   isMessage,
   isPrompt,
   isSaid,
+  LARGEST_TRANSCRIPT,
   type LineReader,
+  readTranscript,
   type TranscriptEnd,
-  type TurnStart,
   timeOf,
-} from './transcript-reading.ts'
-import { eachLine, LARGEST_TRANSCRIPT } from './transcripts.ts'
+} from './transcripts.ts'
 
 /**
  * The transcript of a session, or one in a file. A session is looked for where Claude Code keeps those of this user. Throws
@@ -71,9 +70,9 @@ async function readSession(path: string): Promise<SessionFile> {
   if (!found.isFile()) throw refused(found.isDirectory() ? 'it is a directory' : 'it is not a file')
   if (found.size > LARGEST_TRANSCRIPT)
     throw refused(`it is larger than ${LARGEST_TRANSCRIPT / 2 ** 20} MiB, the most that can be adopted`)
-  const reader = sessionReader()
-  if (!(await eachLine(path, reader.add))) throw refused('it cannot be read', 'Check its permissions.')
-  const { sessionId, turns, isWhole } = reader.result()
+  const read = await readTranscript(path, sessionReader())
+  if (read === null) throw refused('it cannot be read', 'Check its permissions.')
+  const { sessionId, turns, isWhole } = read
   const name = basename(path, '.jsonl')
   const id = isSessionId(name) ? name : sessionId
   if (sessionId === null || id === null) throw refused('it is not a transcript of Claude Code')
@@ -168,10 +167,8 @@ export async function takeSession(
   to: AgentDirectories,
 ): Promise<TakenTurns> {
   const start = await new Sessions(to.home).turnStart({ sessionId, parentSessionId }, path)
-  const talk = talkReader(start)
-  if (!(await eachLine(path, talk.add)))
-    throw new InvalidInputError({ what: path, problem: 'it cannot be read' })
-  const said = talk.result()
+  const said = await readTranscript(path, talkReader(start))
+  if (said === null) throw new InvalidInputError({ what: path, problem: 'it cannot be read' })
   if (said.turns > 0) await adoptSession({ path, sessionId }, to)
   return said
 }

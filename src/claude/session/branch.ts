@@ -3,9 +3,8 @@ import { mkdir, open, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import { configDirectory } from '../environment.ts'
-import { type SessionOrigin, Sessions } from './origin.ts'
-import { containedReader, containsLine } from './transcript-reading.ts'
-import { eachLine } from './transcripts.ts'
+import { type SessionOrigin, Sessions } from './sessions.ts'
+import { containedReader, containsLine, eachLine } from './transcripts.ts'
 
 /** A call answered meanwhile may remove the transcript; by then, another one contains its history. */
 const TRIES = 3

@@ -8,7 +8,7 @@ import { prepareDirectories, removeFrom } from '../../workspaces/lifecycle.ts'
 import { isSessionId } from '../arguments.ts'
 import type { HomeOperations, HomeText } from '../runner.ts'
 import { transcriptFolder } from './branch.ts'
-import { ANSWERS_NAME, Sessions } from './origin.ts'
+import { ANSWERS_NAME, Sessions } from './sessions.ts'
 import { isReadable } from './transcripts.ts'
 
 /** In bytes. The log has what was said in a larger one. */

@@ -1,8 +1,7 @@
 /** Which tools the turn of a session used, and what these said, as far as a transcript still tells. */
 import { parseRecord, recordAt, recordsAt, stringAt, type UntrustedRecord } from '../stream/untrusted-json.ts'
-import { Sessions } from './origin.ts'
-import { containsLine, isPrompt } from './transcript-reading.ts'
-import { eachLine } from './transcripts.ts'
+import { Sessions } from './sessions.ts'
+import { containsLine, eachLine, isPrompt } from './transcripts.ts'
 
 export interface ToolUse {
   readonly tool: string

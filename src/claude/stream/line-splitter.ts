@@ -56,6 +56,7 @@ export function lineSplitter(
   let long: LongLine | null = null
   let counted = 0
 
+  const isBegun = () => line.length > 0 || long !== null
   const count = (bytes: number) => {
     counted += bytes
     if (counted > callBytes) throw outputTooLarge('the output', callBytes)
@@ -75,7 +76,7 @@ export function lineSplitter(
   }
   /** The finished line; none if it was skipped. */
   const take = (): string[] => {
-    const taken = long?.isSkipped ? [] : [line.text()]
+    const taken = long?.isSkipped ? [] : [line.bytes().toString()]
     line.clear()
     long = null
     return taken
@@ -87,17 +88,22 @@ export function lineSplitter(
     },
     push(chunk) {
       if (longRecords === undefined) count(chunk.length)
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
       const lines: string[] = []
       let start = 0
-      for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, start)) {
-        keep(chunk.subarray(start, end))
-        lines.push(...take())
+      for (let end = bytes.indexOf(LINE_FEED); end !== -1; end = bytes.indexOf(LINE_FEED, start)) {
+        // Most lines come whole: nothing of them has to be kept.
+        if (!isBegun() && end - start <= lineBytes) lines.push(bytes.toString('utf8', start, end))
+        else {
+          keep(bytes.subarray(start, end))
+          lines.push(...take())
+        }
         start = end + 1
       }
-      keep(chunk.subarray(start))
+      if (start < bytes.length) keep(bytes.subarray(start))
       return lines
     },
-    end: () => (line.length > 0 || long !== null ? take() : []),
+    end: () => (isBegun() ? take() : []),
   }
 }
 
@@ -156,7 +162,6 @@ function growingBuffer() {
       return length
     },
     bytes,
-    text: () => buffer.toString('utf8', 0, length),
     add(piece: Uint8Array) {
       if (length + piece.length > buffer.length) {
         const larger = Buffer.allocUnsafe(Math.max(SMALLEST_BUFFER, 2 * buffer.length, length + piece.length))

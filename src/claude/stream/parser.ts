@@ -6,9 +6,9 @@ import type { ConcealedPieces, Concealment } from '../../events/secrets/concealm
 import { oneLine, type Redact } from '../../events/secrets/redaction.ts'
 import type { ProcessMessage } from '../process/call-run.ts'
 import type { AccountWindow, CallMessage } from '../runner.ts'
+import { type StreamedUsage, streamedUsage } from '../usage.ts'
 import { windowsOf, withNews } from './account-limit.ts'
 import type { LongRecord } from './line-splitter.ts'
-import { type StreamedUsage, streamedUsage } from './streamed-usage.ts'
 import {
   label,
   labelAt,
@@ -263,7 +263,8 @@ export function streamParser(redact: Redact, secrets?: Concealment): StreamParse
       const reader = Object.hasOwn(readers, type) ? readers[type] : undefined
       if (reader) {
         const messages = reader(secrets ? secrets.json(record) : record)
-        facts.countedBytes += textBytes(messages)
+        for (const message of messages)
+          if (message.type === 'text') facts.countedBytes += Buffer.byteLength(message.text)
         return pieces ? withPieces(messages, pieces, type === 'stream_event') : messages
       }
       if (SILENT.has(type)) return []
@@ -319,9 +320,6 @@ const unreadableLine = (line: string, { unreadable }: Pick<StreamFacts, 'unreada
       ? `claude printed a line that is not JSON: ${line}`
       : `claude printed another line that is not JSON, and further ones are not reported: ${line}`,
 })
-
-const textBytes = (messages: readonly ProcessMessage[]): number =>
-  messages.reduce((sum, message) => sum + (message.type === 'text' ? Buffer.byteLength(message.text) : 0), 0)
 
 function blockMessages(block: UntrustedRecord, isReported: boolean): CallMessage[] {
   const type = stringAt(block, 'type')

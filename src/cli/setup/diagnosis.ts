@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { access, constants, readdir, stat, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { type LoginKind, loginKind } from '../../claude/login/account.ts'
+import { type LoginKind, loginKind } from '../../claude/login.ts'
 import { formatVersion, locateProgram } from '../../claude/program.ts'
 import { requireEngine } from '../../cluster/requirements.ts'
 import { describeError } from '../../events/errors/base.ts'

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { adoptSession, findSession } from '../../../src/claude/session/adoption.ts'
-import { Sessions } from '../../../src/claude/session/origin.ts'
+import { Sessions } from '../../../src/claude/session/sessions.ts'
 import { InvalidInputError } from '../../../src/events/errors/usage.ts'
 import { temporaryDirectory } from '../../store/temporary.ts'
 

@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { configDirectory } from '../../../src/claude/environment.ts'
 import type { Call } from '../../../src/claude/runner.ts'
-import { Sessions } from '../../../src/claude/session/origin.ts'
-import { pruneTranscripts } from '../../../src/claude/session/pruning.ts'
+import { pruneTranscripts, Sessions } from '../../../src/claude/session/sessions.ts'
 import { testAgent } from '../calls.ts'
 
 const read: string[] = []

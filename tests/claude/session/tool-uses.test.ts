@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { configDirectory } from '../../../src/claude/environment.ts'
-import { Sessions } from '../../../src/claude/session/origin.ts'
+import { Sessions } from '../../../src/claude/session/sessions.ts'
 import { toolUsesOf } from '../../../src/claude/session/tool-uses.ts'
 import { testAgent } from '../calls.ts'
 

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { callResult } from '../../../src/claude/process/call-ending.ts'
 import type { ProcessMessage } from '../../../src/claude/process/call-run.ts'
 import { lineSplitter } from '../../../src/claude/stream/line-splitter.ts'
 import { streamParser } from '../../../src/claude/stream/parser.ts'
-import { callResult } from '../../../src/claude/stream/result-record.ts'
 
 const same = (text: string) => text
 const captured = (name: string) => readFileSync(join(import.meta.dirname, '../fixtures/streams', name))

@@ -2,15 +2,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import {
-  answerReader,
-  costReader,
-  idReader,
-  type LineReader,
-} from '../../../src/claude/session/transcript-reading.ts'
+import { answerReader } from '../../src/claude/recovery.ts'
+import { costReader, idReader, type LineReader } from '../../src/claude/session/transcripts.ts'
 
 const captured = (name: string) =>
-  readFileSync(join(import.meta.dirname, '../fixtures/transcripts', `${name}.jsonl`), 'utf8')
+  readFileSync(join(import.meta.dirname, 'fixtures/transcripts', `${name}.jsonl`), 'utf8')
 
 function read<Result>(reader: LineReader<Result>, text: string): Result {
   for (const line of text.split('\n')) reader.add(line)

@@ -1,11 +1,12 @@
 /**
  * The login of a call: the variables that identify the user; which account it pays with, by the service's host and a
- * fingerprint of them; of which kind it is, found without reading any secret; and how a process whose HOME is the agent's
- * finds it.
+ * fingerprint of them; how the program gets the key without the agent's commands; of which kind a login is, found without
+ * reading any secret; and how a process whose HOME is the agent's finds it.
  */
 import { hash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { isExecutable } from './program.ts'
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
@@ -106,6 +107,117 @@ function hostOf(url: string): string {
     return new URL(url).host
   } catch {
     return 'unknown'
+  }
+}
+
+/** Where a program finds its secret: a pipe that can be read exactly once. */
+export const SECRET_DESCRIPTOR = 3
+
+interface HidingMethod {
+  readonly variable: string
+  /** The CLI ignores these once `variable` is set, so they are removed as well. */
+  readonly replaces: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+  readonly settings?: Readonly<Record<string, string>>
+  readonly platform?: NodeJS.Platform
+}
+
+/** The first whose variable is set applies. Custom headers and cloud keys cannot be hidden: they stay visible. */
+const METHODS: readonly HidingMethod[] = [
+  {
+    variable: 'ANTHROPIC_API_KEY',
+    replaces: ['CLAUDE_CODE_OAUTH_TOKEN'],
+    environment: { CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR: String(SECRET_DESCRIPTOR) },
+  },
+  {
+    // The CLI has no descriptor for it, but sends what this command prints in the same header (and as x-api-key). It
+    // must ask only once: a second read would find the pipe empty.
+    variable: 'ANTHROPIC_AUTH_TOKEN',
+    replaces: ['CLAUDE_CODE_OAUTH_TOKEN'],
+    environment: { CLAUDE_CODE_API_KEY_HELPER_TTL_MS: String(24 * 60 * 60 * 1000) },
+    settings: { apiKeyHelper: `cat /proc/$PPID/fd/${SECRET_DESCRIPTOR}` },
+    platform: 'linux',
+  },
+  {
+    variable: 'CLAUDE_CODE_OAUTH_TOKEN',
+    replaces: [],
+    environment: { CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR: String(SECRET_DESCRIPTOR) },
+  },
+]
+
+/** What a pipe holds on every system before anyone reads from it. */
+const LONGEST_SECRET = 4096
+
+/** What is spawned, as far as a login concerns it. */
+interface Launch {
+  readonly environment: Readonly<Record<string, string>>
+  readonly arguments: readonly string[]
+}
+
+/**
+ * The same launch with its key hidden; unchanged if there is no key, or the CLI offers no way to hide it. The key is kept out
+ * of the environment, where the agent's commands could read it, and passed through a descriptor: see {@link withSecret}.
+ *
+ * Measured on 2.1.197 and 2.1.330 with a command that reads its own environment, its parent's, and the parent's
+ * descriptors: the CLI reads the key once, and what was read from a pipe is gone.
+ */
+export function hideLogin(
+  launch: Launch,
+  platform: NodeJS.Platform = process.platform,
+): Launch & { readonly secret?: string } {
+  const method = METHODS.find(({ variable }) => launch.environment[variable])
+  const secret = method && launch.environment[method.variable]
+  const canHide = platform !== 'win32' && (method?.platform ?? platform) === platform
+  if (!method || !secret || !canHide || secret.length > LONGEST_SECRET || /[\r\n\0]/.test(secret))
+    return launch
+  const visible = Object.entries(launch.environment).filter(
+    ([name]) => name !== method.variable && !method.replaces.includes(name),
+  )
+  return {
+    environment: { ...Object.fromEntries(visible), ...method.environment },
+    arguments: method.settings ? withSettings(launch.arguments, method.settings) : launch.arguments,
+    secret,
+  }
+}
+
+/** The CLI takes the option once. */
+function withSettings(
+  given: readonly string[],
+  settings: Readonly<Record<string, string>>,
+): readonly string[] {
+  const at = given.indexOf('--settings')
+  if (at < 0) return ['--settings', JSON.stringify(settings), ...given]
+  return given.with(at + 1, JSON.stringify({ ...JSON.parse(given[at + 1] ?? '{}'), ...settings }))
+}
+
+/**
+ * Node's pipes are sockets, which /proc refuses to open, and a file could be read again while the program runs. So a
+ * shell makes a real pipe from a here-document and then execs the program: same process, same pid, and the secret is
+ * on no command line and in no environment.
+ */
+const HAND_OVER = `IFS= read -r secret <&${SECRET_DESCRIPTOR}
+exec ${SECRET_DESCRIPTOR}<<END
+$secret
+END
+unset secret
+exec "$@"`
+
+export interface Command {
+  readonly path: string
+  readonly arguments: readonly string[]
+}
+
+/** What to spawn, and what to write to its descriptor, so that the program finds the secret there. */
+export async function withSecret(
+  { path, arguments: given }: Command,
+  secret: string | undefined,
+): Promise<Command & { readonly written?: Uint8Array }> {
+  // A missing program is not left to the shell, whose error would say less.
+  if (secret === undefined || !(await isExecutable(path))) return { path, arguments: given }
+  return {
+    path: '/bin/sh',
+    arguments: ['-c', HAND_OVER, 'sh', path, ...given],
+    written: new TextEncoder().encode(`${secret}\n`),
   }
 }
 

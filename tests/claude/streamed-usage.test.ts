@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { streamParser } from '../../../src/claude/stream/parser.ts'
-import { reportedSpending } from '../../../src/claude/stream/result-record.ts'
+import { reportedSpending } from '../../src/claude/process/call-ending.ts'
+import { streamParser } from '../../src/claude/stream/parser.ts'
 
 const captured = (name: string) =>
-  readFileSync(join(import.meta.dirname, '../fixtures/streams', name), 'utf8').split('\n')
+  readFileSync(join(import.meta.dirname, 'fixtures/streams', name), 'utf8').split('\n')
 
 function parsed(lines: readonly (string | object)[]) {
   const parser = streamParser((text) => text)

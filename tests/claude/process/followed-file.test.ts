@@ -3,7 +3,7 @@ import { appendFile, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { followFile } from '../../../src/claude/stream/file-follower.ts'
+import { followFile } from '../../../src/claude/process/call-output.ts'
 import { systemClock } from '../../../src/clock.ts'
 
 async function follow() {
