@@ -197,8 +197,8 @@ export const MUTATIONS = [
     [
       'its files stay after the call',
       'src/claude/claude-cli.ts',
-      'if (call.settings.mcpServers) await removeSecrets(',
-      'if (call.callId === "") await removeSecrets(',
+      'forget: () => removeSecrets(call, concealed)',
+      'forget: () => Promise.resolve()',
     ],
   ),
   ...breaking(

@@ -19,7 +19,6 @@ import {
   teamFile,
   teamServer,
 } from './asking/plan.ts'
-import { askingProgram } from './asking/programs.ts'
 import { callEnvironment, type Environment, temporaryDirectory } from './environment.ts'
 import { hideLogin, isLoginFixed, isOn, type LoginSources, type Variables } from './login.ts'
 import { outputFiles } from './process/call-output.ts'
@@ -79,7 +78,7 @@ export function launchPlan(call: Call, { program, inherited, added, origin }: Pl
     asksFirst: check !== null,
     servers: settings.mcpServers && serverConfiguration(home),
     asking: asking ? askingArguments(call, asking) : undefined,
-    team: call.team && teamServer(home, askingProgram('team')),
+    team: call.team && teamServer(home),
     project: settings.project ? projectIn(workspace) : undefined,
     systemPromptFile: settings.systemPrompt === '' ? null : systemPromptFile(home),
   })
@@ -142,8 +141,8 @@ export async function clearTemporaryFiles({ directories }: Call): Promise<void> 
 }
 
 const askingArguments = (call: Call, plan: AskingPlan) => ({
-  settings: askingSettings(call.directories.home, plan, askingProgram('hook')),
-  server: hasQuestions(call) ? personServer(askingProgram('person')) : null,
+  settings: askingSettings(call.directories.home, plan),
+  server: hasQuestions(call) ? personServer() : null,
 })
 
 /**

@@ -112,10 +112,7 @@ const quoted = (output: string) => JSON.stringify(oneLine(output, 120) || 'nothi
 
 /** Where a program of this name would be, by the PATH. */
 export const onPath = (name: string, path = ''): string[] =>
-  path
-    .split(delimiter)
-    .filter((directory) => directory !== '')
-    .map((directory) => resolve(directory, name))
+  path.split(delimiter).flatMap((directory) => (directory === '' ? [] : [resolve(directory, name)]))
 
 /**
  * The native program of an installed package. The package's own `bin` is a stub if npm was not allowed to run install

@@ -119,7 +119,7 @@ describe('A call', () => {
     expect(plan?.rules.approve).toEqual(['Write(src/**)'])
     const alone = askingPlan(call({}, resumes), '/x')
     expect(alone?.rules.approve).toEqual([])
-    expect(JSON.stringify(alone && askingSettings('/h', alone, 'hook.js'))).toContain('^(Write|Edit|')
+    expect(JSON.stringify(alone && askingSettings('/h', alone))).toContain('^(Write|Edit|')
   })
 
   test('is asked about a question by no rule that a person has remembered', () => {

@@ -1,6 +1,10 @@
-/** What the hook of a call knows: which tool calls need a decision, and what was decided. */
+/**
+ * What the hook of a call knows: which tool calls need a decision, and what was decided; and the programs that the CLI starts
+ * to ask a person, or the team.
+ */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { JsonObject } from '../../events/json.ts'
 import { ASK_HUMAN, TEAM_SERVER } from '../../events/options/tools.ts'
 import type { Call, ResumedTurn } from '../runner.ts'
@@ -49,9 +53,9 @@ export const askingFile = (home: string): string => join(home, 'asking.json')
  * The settings by which the CLI asks the hook about each call of these tools. The hash is on the command line, which nothing can
  * change: a plan that was tampered with is refused. The CLI would carry out a call whose hook has crashed, unless that ends with 2.
  */
-export function askingSettings(home: string, plan: AskingPlan, program: string): JsonObject {
+export function askingSettings(home: string, plan: AskingPlan): JsonObject {
   const hash = createHash('sha256').update(JSON.stringify(plan)).digest('hex')
-  const words = [process.execPath, program, askingFile(home), hash]
+  const words = [process.execPath, askingProgram('hook'), askingFile(home), hash]
   const command = `${words.map(quoted).join(' ')} || exit 2`
   const { rules, resumes } = plan
   const asked = toolsNamedBy([...rules.approve, ...(resumes ? [resumes.tool] : [])])
@@ -74,19 +78,32 @@ const ENVIRONMENT = {
 }
 
 /** The server whose only tool asks a person. */
-export const personServer = (program: string): JsonObject => ({
-  mcpServers: { 'claude-agents': { command: process.execPath, args: [program] } },
+export const personServer = (): JsonObject => ({
+  mcpServers: { 'claude-agents': { command: process.execPath, args: [askingProgram('person')] } },
 })
 
 /** The file with which the server of a call reaches the team. */
 export const teamFile = (home: string): string => join(home, 'team.json')
 
 /** The server by which an agent reaches its team. The CLI waits until it is connected. */
-export const teamServer = (home: string, program: string): JsonObject => ({
+export const teamServer = (home: string): JsonObject => ({
   mcpServers: {
-    [TEAM_SERVER]: { command: process.execPath, args: [program, teamFile(home)], alwaysLoad: true },
+    [TEAM_SERVER]: {
+      command: process.execPath,
+      args: [askingProgram('team'), teamFile(home)],
+      alwaysLoad: true,
+    },
   },
 })
+
+/** Node cannot run this TypeScript, so from the sources the built program is started. */
+export const askingProgram = (name: 'hook' | 'person' | 'team') =>
+  fileURLToPath(
+    new URL(
+      import.meta.url.endsWith('.ts') ? `../../../dist/claude/asking/${name}.js` : `./${name}.js`,
+      import.meta.url,
+    ),
+  )
 
 /** A machine under load takes its time; the CLI carries out a call whose hook is late. */
 const HOOK_TIMEOUT_S = 86_400

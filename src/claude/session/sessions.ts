@@ -254,15 +254,15 @@ const LARGEST_ANSWERS = 64 * 2 ** 20
 /** Lines that are incomplete or malformed are skipped: a crash may have cut the last one. */
 async function readAnswers(home: string): Promise<ReadonlyMap<string, SessionAnswer>> {
   const text = (await readAgentFile(join(home, ANSWERS_NAME), LARGEST_ANSWERS)) ?? ''
-  return new Map(
-    text.split('\n').flatMap((entry) => {
-      const record = parseRecord(entry)
-      const [session, line] = [stringAt(record, 'session'), stringAt(record, 'line')]
-      if (session === null || line === null || !isSessionId(line)) return []
-      const costBeforeUsd = numberAt(record, 'costBeforeUsd') ?? undefined
-      return [[session, defined({ line, chainCostUsd: numberAt(record, 'chainCostUsd'), costBeforeUsd })]]
-    }),
-  )
+  const answers = new Map<string, SessionAnswer>()
+  for (const entry of text.split('\n')) {
+    const record = parseRecord(entry)
+    const [session, line] = [stringAt(record, 'session'), stringAt(record, 'line')]
+    if (session === null || line === null || !isSessionId(line)) continue
+    const costBeforeUsd = numberAt(record, 'costBeforeUsd') ?? undefined
+    answers.set(session, defined({ line, chainCostUsd: numberAt(record, 'chainCostUsd'), costBeforeUsd }))
+  }
+  return answers
 }
 
 /** For appending. Whatever an agent has put in its place is removed. */

@@ -79,13 +79,15 @@ test('a start that fails, or stays silent for too long, blocks no other', async 
   const runner = claudeCli({ path: FAKE, maxStarts: 1, clock })
   const stop = new AbortController()
   expect(await collect(runner, first.call('crash'))).toMatchObject({ error: { _tag: 'CliCrashedError' } })
-  const silent = collect(runner, second.call('hang'), {
-    signal: stop.signal,
-    onMessage: async () => {
-      await clock.advance(30_000)
-    },
+  let begun = () => {}
+  const isBegun = new Promise<void>((resolve) => {
+    begun = resolve
   })
-  expect((await collect(runner, third.call('answer'))).result?.text).toBe('fine')
+  const silent = collect(runner, second.call('hang'), { signal: stop.signal, onMessage: () => begun() })
+  await isBegun
+  const other = collect(runner, third.call('answer'))
+  await clock.advance(30_000)
+  expect((await other).result?.text).toBe('fine')
   stop.abort()
   await silent
 })
