@@ -6,7 +6,7 @@ import { dist, median, row, sized, timed, withDirectory } from './kit/measuring.
 
 const { levelStore } = await import(`${dist}/store/level/store.js`)
 const { openLevel } = await import(`${dist}/store/level/database.js`)
-const { recordKey } = await import(`${dist}/store/level/keys.js`)
+const { recordKey } = await import(`${dist}/store/level/entries.js`)
 const { storedTextOf } = await import(`${dist}/store/fact-text.js`)
 
 export const name = 'store'

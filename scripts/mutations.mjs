@@ -1810,7 +1810,7 @@ export const MUTATIONS = [
     { 'tests/store/level/damage.test.ts': ['that was changed is reported as corrupt'] },
     [
       'a hash is not compared',
-      `${STORE}/record.ts`,
+      `${STORE}/entries.ts`,
       'if (sha256(covered + text) !== (seal ?? own))',
       'if (own.length === 0)',
     ],

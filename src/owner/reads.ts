@@ -4,7 +4,7 @@ import { InvalidInputError } from '../events/errors/usage.ts'
 import { defined } from '../events/json.ts'
 import { Counters, metricsText } from '../history/metrics.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
-import { recordValue } from '../store/level/record.ts'
+import { recordValue } from '../store/level/entries.ts'
 import type { Followers } from './followers.ts'
 
 /** A list, in values or as pages of lines; one value, or a text. */

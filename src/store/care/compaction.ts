@@ -14,10 +14,18 @@ import { cutSnapshots } from '../../workspaces/files/snapshots.ts'
 import { blobReferences } from '../blob-reference.ts'
 import { type Database, LogDatabase, openLevel } from '../level/database.ts'
 import { atStore, type StorePaths, storePaths } from '../level/directory.ts'
-import { KEY_PREFIX, numberIn, recordKey, startingWith } from '../level/keys.ts'
+import {
+  type DecodedRecord,
+  encodeReduced,
+  joinText,
+  KEY_PREFIX,
+  numberIn,
+  recordKey,
+  splitText,
+  startingWith,
+} from '../level/entries.ts'
 import { lockStore, type StoreLock } from '../level/lock.ts'
 import { records } from '../level/reader.ts'
-import { type DecodedRecord, encodeReduced, joinText, splitText } from '../level/record.ts'
 import { logSnapshots } from '../level/snapshots.ts'
 import { collectBlobs, type OrphanedBlobs } from './blob-collection.ts'
 import { verifyStore } from './verification.ts'

@@ -9,9 +9,14 @@ import { fileBlobs } from '../file-blobs.ts'
 import type { LogEnd } from '../level/batch-plan.ts'
 import { type LogDatabase, openLevel } from '../level/database.ts'
 import { createLog, storePaths, writeStoreFiles } from '../level/directory.ts'
-import { encodeIndexValue, type LostBodyEntry } from '../level/index-value.ts'
-import { lostBodyKey, recordKey } from '../level/keys.ts'
-import { type CommitNote, genesisHash } from '../level/record.ts'
+import {
+  type CommitNote,
+  encodeIndexValue,
+  genesisHash,
+  type LostBodyEntry,
+  lostBodyKey,
+  recordKey,
+} from '../level/entries.ts'
 import { StreamIndex } from '../level/stream-index.ts'
 import { removeLeftOvers, unfinishedPath } from '../unfinished.ts'
 import { writingError } from './archive/writer.ts'

@@ -9,9 +9,17 @@ import { StoreInUse, UnsupportedFormat } from '../../events/errors/store.ts'
 import { readPlainFile } from '../directory.ts'
 import { readLogDirectory } from '../files/log-directory.ts'
 import { atStore, checkFormat, type StorePaths, storePaths } from '../level/directory.ts'
+import {
+  type CommitEntry,
+  EPOCH_KEY,
+  type EpochEntry,
+  KEY_PREFIX,
+  type LostBodyEntry,
+  nameIn,
+  STORE_KEY,
+  type StoreEntry,
+} from '../level/entries.ts'
 import { type HeadFileContent, readHeadFile } from '../level/head-file.ts'
-import type { CommitEntry, EpochEntry, LostBodyEntry, StoreEntry } from '../level/index-value.ts'
-import { EPOCH_KEY, KEY_PREFIX, nameIn, STORE_KEY } from '../level/keys.ts'
 import { liveOwner, lockExists } from '../level/lock.ts'
 import { checkBlobs } from './verify/blob-check.ts'
 import type { EntrySource } from './verify/entry-source.ts'

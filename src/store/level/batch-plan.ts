@@ -13,9 +13,7 @@ import {
   versionConflict,
 } from '../append-request.ts'
 import { type FactStamp, recordedFact, storedText } from '../fact-text.ts'
-import type { HeadEntry } from './index-value.ts'
-import { recordKey } from './keys.ts'
-import { type CommitNote, encodeRecord } from './record.ts'
+import { type CommitNote, encodeRecord, type HeadEntry, recordKey } from './entries.ts'
 
 /** The last record of the log. */
 export interface LogEnd {

@@ -2,7 +2,7 @@
 import type { Recorded } from '../../events/envelope.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { EventStore, FollowOptions } from '../event-store.ts'
-import type { DecodedRecord } from './record.ts'
+import type { DecodedRecord } from './entries.ts'
 
 export interface ChainedStore extends EventStore {
   readonly forReading: boolean

@@ -14,10 +14,8 @@ import {
   writeWholeFile,
 } from '../directory.ts'
 import { LogDatabase, type OpenDatabase } from './database.ts'
+import { encodeIndexValue, genesisHash, STORE_KEY } from './entries.ts'
 import { type HeadFileContent, headFileText, readHeadFile } from './head-file.ts'
-import { encodeIndexValue } from './index-value.ts'
-import { STORE_KEY } from './keys.ts'
-import { genesisHash } from './record.ts'
 
 /** The format that this version writes, and the newest that it reads. */
 const FORMAT = 1

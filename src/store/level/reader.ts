@@ -8,9 +8,20 @@ import { Following, type Watermark } from '../follow.ts'
 import { chunks, type ReadRange, readRange } from '../read-range.ts'
 import type { ChainedStore, ChainRange } from './chained-store.ts'
 import type { LogDatabase } from './database.ts'
-import { decodeIndexValue, type HeadEntry } from './index-value.ts'
-import { headKey, lostBodyKey, nameIn, numberIn, openKey, recordKey, startingWith } from './keys.ts'
-import { type DecodedRecord, decodeRecord, type RecordSource } from './record.ts'
+import {
+  type DecodedRecord,
+  decodeIndexValue,
+  decodeRecord,
+  type HeadEntry,
+  headKey,
+  lostBodyKey,
+  nameIn,
+  numberIn,
+  openKey,
+  type RecordSource,
+  recordKey,
+  startingWith,
+} from './entries.ts'
 import { logSnapshots } from './snapshots.ts'
 import type { StreamIndex } from './stream-index.ts'
 

@@ -5,27 +5,27 @@ import { CorruptRecord, SequenceGap, StoreDamaged, TailLoss } from '../../events
 import type { LogEnd } from './batch-plan.ts'
 import { LogDatabase, type OpenDatabase } from './database.ts'
 import type { StorePaths } from './directory.ts'
-import { readHeadFile } from './head-file.ts'
 import {
   type CheckpointEntry,
-  type CountsEntry,
-  decodeIndexValue,
-  type EpochEntry,
-  type StoreEntry,
-} from './index-value.ts'
-import {
   COUNTS_KEY,
+  type CountsEntry,
   checkpointKey,
+  type DecodedRecord,
+  decodeIndexValue,
+  decodeRecord,
   EPOCH_KEY,
+  type EpochEntry,
+  genesisHash,
   KEY_PREFIX,
   numberIn,
   recordKey,
   STORE_KEY,
+  type StoreEntry,
   startingWith,
-} from './keys.ts'
+} from './entries.ts'
+import { readHeadFile } from './head-file.ts'
 import { checkBeforeOpening, type UnreadTables } from './opening-check.ts'
 import { records } from './reader.ts'
-import { type DecodedRecord, decodeRecord, genesisHash } from './record.ts'
 import { StreamIndex } from './stream-index.ts'
 
 /** The least that a record takes in LevelDB's log files. */

@@ -1,8 +1,7 @@
 /** Snapshots in the log's own database. Not synced: what a crash loses is folded again. */
 import type { Snapshot, Snapshots } from '../snapshots.ts'
 import type { LogDatabase } from './database.ts'
-import { decodeIndexValue, encodeIndexValue } from './index-value.ts'
-import { KEY_PREFIX, snapshotKey, startingWith } from './keys.ts'
+import { decodeIndexValue, encodeIndexValue, KEY_PREFIX, snapshotKey, startingWith } from './entries.ts'
 
 export function logSnapshots(database: LogDatabase): Snapshots {
   return {

@@ -9,26 +9,24 @@ import type { StreamSummary } from '../event-store.ts'
 import { isThere, kindOfStream } from '../stream-count.ts'
 import type { Batch, LogDatabase } from './database.ts'
 import {
+  COUNTS_KEY,
   type CommitEntry,
+  type CommitNote,
   type CountsEntry,
+  checkpointKey,
+  commitKey,
   decodeIndexValue,
   encodeIndexValue,
   type HeadEntry,
-  type PointersEntry,
-} from './index-value.ts'
-import {
-  COUNTS_KEY,
-  checkpointKey,
-  commitKey,
   headKey,
   KEY_PREFIX,
   nameIn,
   numberIn,
   openKey,
+  type PointersEntry,
   pointersKey,
   startingWith,
-} from './keys.ts'
-import type { CommitNote } from './record.ts'
+} from './entries.ts'
 
 /** How many heads of flushed streams are cached. */
 const CACHED_HEADS = 4096

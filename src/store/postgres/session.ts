@@ -7,7 +7,7 @@ import { inBackground, pause, systemClock } from '../../clock.ts'
 import { StoreInUse, StoreLockLost, StoreNotOpened, UnsupportedFormat } from '../../events/errors/store.ts'
 import { defined } from '../../events/json.ts'
 import type { Watermark } from '../follow.ts'
-import { genesisHash } from '../level/record.ts'
+import { genesisHash } from '../level/entries.ts'
 import type { PostgresConnection, PostgresDatabase } from './database.ts'
 import { migrate, SCHEMA_VERSION, versionOf } from './schema.ts'
 

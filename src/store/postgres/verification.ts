@@ -6,8 +6,7 @@
 import { Findings, type VerifyReport } from '../care/verify/finding.ts'
 import { type BlobUse, RecordCheck } from '../care/verify/record-check.ts'
 import { checkSnapshots } from '../care/verify/snapshot-check.ts'
-import type { CommitEntry } from '../level/index-value.ts'
-import { recordKey } from '../level/keys.ts'
+import { type CommitEntry, recordKey } from '../level/entries.ts'
 import { type DatabaseOptions, type PostgresConnection, PostgresDatabase } from './database.ts'
 import { logRow, requireLog } from './session.ts'
 

@@ -15,7 +15,7 @@ import {
   openKey,
   pointersKey,
   recordKey,
-} from '../../../src/store/level/keys.ts'
+} from '../../../src/store/level/entries.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { repetitions } from '../../repetitions.ts'
 import { contents, counted, tamper } from '../store-kit.ts'

@@ -4,8 +4,14 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from '../../../src/store/level/database.ts'
 import { checkFormat, storePaths } from '../../../src/store/level/directory.ts'
-import { checkpointKey, headKey, pointersKey, recordKey } from '../../../src/store/level/keys.ts'
-import { decodeRecord, encodeRecord } from '../../../src/store/level/record.ts'
+import {
+  checkpointKey,
+  decodeRecord,
+  encodeRecord,
+  headKey,
+  pointersKey,
+  recordKey,
+} from '../../../src/store/level/entries.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { all, contents, counted, tamper } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'

@@ -7,7 +7,7 @@
 import * as Schema from 'effect/Schema'
 import type { Recorded } from '../../../events/envelope.ts'
 import { COMMIT, REF } from '../../../workspaces/files/snapshots.ts'
-import type { CommitNote } from '../../level/record.ts'
+import type { CommitNote } from '../../level/entries.ts'
 
 export const ARCHIVE = 'claude-multi-agent log'
 /** The newest version that is read. */

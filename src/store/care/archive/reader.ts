@@ -9,15 +9,15 @@ import { defined } from '../../../events/json.ts'
 import type { KeptSnapshots } from '../../../workspaces/files/snapshots.ts'
 import { blobReferences, checkBlob } from '../../blob-reference.ts'
 import { parseStored, storedTextOf } from '../../fact-text.ts'
-import { recordKey } from '../../level/keys.ts'
 import {
   type CommitNote,
   encodeRecord,
   encodeReduced,
   genesisHash,
   joinText,
+  recordKey,
   splitText,
-} from '../../level/record.ts'
+} from '../../level/entries.ts'
 import {
   ARCHIVE_VERSION,
   type ArchiveEnd,

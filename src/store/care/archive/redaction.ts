@@ -1,6 +1,6 @@
 /** Redaction: replaces every text in a fact by its length, except those known to be harmless. */
 import { defined, type Json, type JsonObject } from '../../../events/json.ts'
-import type { CommitNote } from '../../level/record.ts'
+import type { CommitNote } from '../../level/entries.ts'
 
 /** Fields with names, timestamps and this program's own terms. A new field is redacted until it is listed here. */
 const HARMLESS = new Set([

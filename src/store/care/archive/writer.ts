@@ -14,7 +14,7 @@ import type { BlobReference } from '../../blobs.ts'
 import { FILE_MODE, isMissing, syncDirectory } from '../../directory.ts'
 import { storedTextOf } from '../../fact-text.ts'
 import type { ChainedStore } from '../../level/chained-store.ts'
-import { type DecodedRecord, genesisHash, joinText } from '../../level/record.ts'
+import { type DecodedRecord, genesisHash, joinText } from '../../level/entries.ts'
 import { removeLeftOvers, unfinishedPath } from '../../unfinished.ts'
 import {
   ARCHIVE,

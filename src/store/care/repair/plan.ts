@@ -5,7 +5,7 @@
  * P2. A stream is kept up to its first lost fact: later ones may not fold, or would give another state (decision 5).
  * P3. An append is kept entirely or not at all.
  */
-import type { CommitEntry } from '../../level/index-value.ts'
+import type { CommitEntry } from '../../level/entries.ts'
 
 /** A fact whose own hash matches, wherever it was found. */
 export interface Candidate {

@@ -10,12 +10,17 @@ import { finished } from 'node:stream/promises'
 import {
   type CommitEntry,
   decodeIndexValue,
+  decodeRecord,
   type HeadEntry,
+  KEY_PREFIX,
+  nameIn,
+  numberIn,
   type PointersEntry,
+  recordKey,
+  STORE_KEY,
   type StoreEntry,
-} from '../../level/index-value.ts'
-import { KEY_PREFIX, nameIn, numberIn, recordKey, STORE_KEY, streamOfPointers } from '../../level/keys.ts'
-import { decodeRecord } from '../../level/record.ts'
+  streamOfPointers,
+} from '../../level/entries.ts'
 import { entriesAfterRepair, entriesInFiles, type SalvagedEntry } from './salvaged-entries.ts'
 import {
   type Knowledge,

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { RepairFailed } from '../../../events/errors/store.ts'
 import { makeDirectory } from '../../directory.ts'
-import type { CommitEntry } from '../../level/index-value.ts'
+import type { CommitEntry } from '../../level/entries.ts'
 import {
   type DamagedRecord,
   LINES_FILE,

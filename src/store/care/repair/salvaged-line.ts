@@ -1,5 +1,5 @@
 /** The output of the salvage process: a line of JSON for each useful entry of a damaged store, and a file of values. */
-import type { CommitEntry } from '../../level/index-value.ts'
+import type { CommitEntry } from '../../level/entries.ts'
 
 /** The location of a value in the file of values. */
 export interface ValueSpan {

@@ -1,11 +1,16 @@
 /** Checks that the index on disk matches the facts up to its last checkpoint. */
 import {
   type CheckpointEntry,
+  checkpointKey,
   decodeIndexValue,
   type HeadEntry,
+  headKey,
+  nameIn,
+  numberIn,
+  openKey,
   type PointersEntry,
-} from '../../level/index-value.ts'
-import { checkpointKey, headKey, nameIn, numberIn, openKey, streamOfPointers } from '../../level/keys.ts'
+  streamOfPointers,
+} from '../../level/entries.ts'
 import { type Findings, range } from './finding.ts'
 import type { StoredEntry } from './merged-entries.ts'
 import type { CheckedStream, RecordCheck } from './record-check.ts'

@@ -3,10 +3,16 @@ import { snapshotsNamed } from '../../../events/agent-facts.ts'
 import { CorruptRecord } from '../../../events/errors/store.ts'
 import { blobReferences } from '../../blob-reference.ts'
 import type { BlobReference } from '../../blobs.ts'
+import {
+  type CommitEntry,
+  commitKey,
+  type DecodedRecord,
+  decodeRecord,
+  genesisHash,
+  numberIn,
+  recordKey,
+} from '../../level/entries.ts'
 import type { HeadFileContent } from '../../level/head-file.ts'
-import type { CommitEntry } from '../../level/index-value.ts'
-import { commitKey, numberIn, recordKey } from '../../level/keys.ts'
-import { type DecodedRecord, decodeRecord, genesisHash } from '../../level/record.ts'
 import { type Findings, range } from './finding.ts'
 import type { StoredEntry } from './merged-entries.ts'
 
