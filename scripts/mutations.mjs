@@ -1516,7 +1516,7 @@ export const MUTATIONS = [
     },
     [
       'an append with a conflict is written nevertheless',
-      `${STORE}/batch-plan.ts`,
+      `${STORE}/writer.ts`,
       "    if (error) return { kind: 'conflict', error }\n",
       '',
     ],
@@ -1677,9 +1677,9 @@ export const MUTATIONS = [
   ),
   ...breaking('A fact names its cause', { [CONTRACT]: ['A store on LevelDB'] }, [
     'a cause of the same append is counted from the beginning of its own stream',
-    `${STORE}/batch-plan.ts`,
-    'placedFact(fact, this.#writer.storeId, first)',
-    'placedFact(fact, this.#writer.storeId, this.#start + this.records.length + 2 - (version - before))',
+    `${STORE}/writer.ts`,
+    'version: ++version, at, epoch }, first)',
+    'version: ++version, at, epoch }, position + 1 - (version - last + facts.length))',
   ]),
   ...breaking(
     'A fact is read as it was appended',
@@ -1687,8 +1687,8 @@ export const MUTATIONS = [
     [
       'data that JSON changes is accepted',
       'src/store/append-request.ts',
-      'throw notWritable(type, data)',
-      'return { data: JSON.stringify(data), copy: data }',
+      'const copy = wholeCopyOf(fact.data)',
+      'const copy = wholeCopyOf(fact.data) ?? JSON.parse(JSON.stringify(fact.data))',
     ],
     [
       'NaN is accepted',
@@ -1722,7 +1722,7 @@ export const MUTATIONS = [
     { [CONTRACT]: ['A store on LevelDB'] },
     [
       'a repeated id is written again',
-      `${STORE}/batch-plan.ts`,
+      `${STORE}/writer.ts`,
       "    if (repetition) return { kind: 'repeated', repetition }\n",
       '',
     ],
@@ -1733,7 +1733,7 @@ export const MUTATIONS = [
     { 'tests/store/level/reopening.test.ts': ['A reopened store has everything'] },
     [
       'commit ids are not kept',
-      `${STORE}/batch-plan.ts`,
+      `${STORE}/entries.ts`,
       'if (commitId === null) return summary',
       "if (commitId !== '') return summary",
     ],
@@ -1743,7 +1743,7 @@ export const MUTATIONS = [
     { 'tests/store/level/model.test.ts': ['on LevelDB, even if the store is reopened in between'] },
     [
       'a version is left out',
-      `${STORE}/batch-plan.ts`,
+      `${STORE}/writer.ts`,
       'this.#versions.set(stream, version)',
       'this.#versions.set(stream, version + 1)',
     ],
@@ -2081,8 +2081,8 @@ export const MUTATIONS = [
     [
       'another file under its name passes',
       `${STORE}/lock.ts`,
-      'const isOwn = () => identityAt(path) === own',
-      'const isOwn = () => identityAt(path) !== undefined',
+      'return found?.ino === ino && found.dev === dev',
+      'return found !== undefined && ino !== dev',
     ],
   ),
   ...breaking(

@@ -77,35 +77,28 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
  *
  * @param since Its time counts from when this aborts.
  */
-export function inTime<T, Late>(
+export async function inTime<T, Late>(
   clock: Clock,
   work: Promise<T>,
   withinMs: number,
   late: Late,
   since?: { whenAborted(begin: () => void): () => void },
 ): Promise<T | Late> {
-  return new Promise((resolve, reject) => {
-    let cancel = () => {}
+  let cancel = () => {}
+  let forget = () => {}
+  const timeUp = new Promise<Late>((resolve) => {
     const begin = () => {
       cancel = clock.after(withinMs, () => resolve(late))
     }
-    if (!since) begin()
-    const forget = since?.whenAborted(begin)
-    const end = () => {
-      cancel()
-      forget?.()
-    }
-    work.then(
-      (value) => {
-        end()
-        resolve(value)
-      },
-      (error) => {
-        end()
-        reject(error)
-      },
-    )
+    if (since) forget = since.whenAborted(begin)
+    else begin()
   })
+  try {
+    return await Promise.race([work, timeUp])
+  } finally {
+    cancel()
+    forget()
+  }
 }
 
 /** The last instant that a date can hold: in the year 275760. */

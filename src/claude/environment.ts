@@ -8,9 +8,8 @@
  */
 import { join } from 'node:path'
 import { isReserved } from '../events/options/servers.ts'
-import { HOME_MARKER } from '../workspaces/directories.ts'
+import { absoluteEntries, HOME_MARKER } from '../workspaces/directories.ts'
 import { authorVariables } from '../workspaces/files/git.ts'
-import { absoluteEntries } from '../workspaces/inputs/git-command.ts'
 import { grantsShell } from './arguments.ts'
 import { loginVariables, type Variables, variablesOf } from './login.ts'
 import { knowsFileMentions, type Version } from './program.ts'

@@ -1,9 +1,9 @@
 /** The port to whatever answers a call: the `claude` process, a script in a test, another program. */
 import type { ClaudeExecutionError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
-import type { Material, PlacedInput } from '../events/material.ts'
 import type { Equipment } from '../events/options/agent.ts'
 import type { ServerStatus } from '../events/options/servers.ts'
+import type { Material, PlacedInput } from '../events/task-input.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
 import type { FilesOperations } from '../workspaces/files/operations.ts'
 

@@ -3,13 +3,12 @@ import * as Schema from 'effect/Schema'
 import { type FactOf, fact, factCatalog } from './catalog.ts'
 import type { Recorded } from './envelope.ts'
 import type { JsonObject } from './json.ts'
-import { Material, PlacedInput } from './material.ts'
 import { AgentConfig } from './options/agent.ts'
 import { MESSAGE_FACTS, messagesReadIfAny } from './options/message.ts'
 import { MOVING_FACTS } from './options/moving.ts'
 import { setup } from './options/servers.ts'
 import { byPerson } from './options/values.ts'
-import { Body } from './task-input.ts'
+import { Body, Material, PlacedInput } from './task-input.ts'
 
 const NullableString = Schema.NullOr(Schema.String)
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))

@@ -78,14 +78,11 @@ export function canonicalText(
   if (typeof value === 'string') return quotedText(value)
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
   if (Array.isArray(value)) return `[${Array.from(value, (item) => textOf(item) ?? 'null').join(',')}]`
-  const names = sorted(Object.keys(value))
-  // JSON writes names that are numbers first, and some objects in their own way.
-  if (!isPlain(value) || names.some(startsWithDigit))
-    return JSON.stringify(value, (_, part: unknown) =>
-      part !== null && typeof part === 'object' && !Array.isArray(part) ? ordered(part) : part,
-    )
+  if (!isPlain(value)) return orderedText(value)
   let text = ''
-  for (const name of names) {
+  for (const name of sorted(Object.keys(value))) {
+    // JSON writes names that are numbers first.
+    if (name >= '0' && name < ':') return orderedText(value)
     const field = textOf(value[name])
     if (field !== undefined) text += `${text === '' ? '' : ','}${quotedText(name)}:${field}`
   }
@@ -103,10 +100,16 @@ function sorted(names: string[]): readonly string[] {
   return names
 }
 
-const isPlain = (value: object): value is Record<string, unknown> =>
-  [Object.prototype, null].includes(Object.getPrototypeOf(value)) && !('toJSON' in value)
+/** Whether JSON writes it field by field, and not in its own way. */
+function isPlain(value: object): value is Record<string, unknown> {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return (prototype === Object.prototype || prototype === null) && !('toJSON' in value)
+}
 
-const startsWithDigit = (name: string): boolean => name >= '0' && name < ':'
+const orderedText = (value: object): string | undefined =>
+  JSON.stringify(value, (_, part: unknown) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part) ? ordered(part) : part,
+  )
 
 function ordered(object: object): object {
   // Without a prototype, so that a field named __proto__ is a field like any other.

@@ -18,8 +18,7 @@ import { MessageChainError } from '../events/errors/actor.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { checkAddress, isAgentAddress } from '../events/ids.ts'
 import { defined } from '../events/json.ts'
-import { checkArgument } from '../events/options/decoding.ts'
-import { type KnownKeys, refuseUnknownKeys } from '../events/options/known-keys.ts'
+import { checkArgument, type KnownKeys, refuseUnknownKeys } from '../events/options/decoding.ts'
 import { type MessageInfo, messagesOf, publicationsOf } from './list.ts'
 import {
   type AgentAnswer,

@@ -5,40 +5,14 @@ import { InvalidFactError } from '../events/errors/fact.ts'
 import { CommitConflict, Fenced, RecordTooLarge, VersionConflict } from '../events/errors/store.ts'
 import { InvalidIdError, InvalidInputError } from '../events/errors/usage.ts'
 import { checkStreamName } from '../events/ids.ts'
-import { isJsonObject, type Json, type JsonObject, textOfJson } from '../events/json.ts'
+import { isJsonObject, type Json, textOfJson } from '../events/json.ts'
 import type { StreamAppend, StreamSummary } from './event-store.ts'
-import { type FactText, factId } from './fact-text.ts'
+import type { RequestedFact } from './fact-text.ts'
 
 /** Larger bodies belong in the blobs. */
 export const DEFAULT_MAX_RECORD_BYTES = 1024 * 1024
 
 const COMMIT_ID = /^[\x21-\x7e]{1,200}$/
-
-/** A fact that is to be appended. Its cause is an id, or the index of an earlier fact of the same group. */
-export interface RequestedFact extends Omit<FactText, 'causationId'> {
-  readonly cause: string | number | null
-  /** The data as a reader gets it. */
-  readonly copy: JsonObject
-}
-
-/** The fact as it is stored. */
-export interface PlacedFact extends FactText {
-  readonly copy: JsonObject
-}
-
-/** The fact as it is stored, once the position of the group's first fact is known. */
-export const placedFact = (
-  { type, v, data, copy, correlationId, cause }: RequestedFact,
-  storeId: string,
-  firstPosition: number,
-): PlacedFact => ({
-  type,
-  v,
-  data,
-  copy,
-  correlationId,
-  causationId: typeof cause === 'number' ? factId(storeId, firstPosition + cause) : cause,
-})
 
 /** What is appended to one stream. */
 export interface AppendRequest {
@@ -103,23 +77,19 @@ function requestedFact(fact: NewFact, earlier: readonly NewFact[], maxRecordByte
     typeof causationId === 'object' && causationId !== null ? earlier.lastIndexOf(causationId) : causationId
   if (cause === -1)
     throw new InvalidFactError({ type, problem: 'its cause is not an earlier fact of the same append' })
-  const { data, copy } = checkedData(fact)
+  if (typeof type !== 'string')
+    throw new InvalidFactError({ type: String(type), problem: 'its type is not a string' })
+  if (!Number.isSafeInteger(v) || v < 1)
+    throw new InvalidFactError({ type, problem: `it has no valid version (${v})` })
+  const copy = wholeCopyOf(fact.data)
+  if (!isJsonObject(copy)) throw notWritable(type, fact.data)
+  const data = textOfJson(copy)
   // UTF-8 takes at most three bytes per UTF-16 unit: only a text that may be too long is measured.
   if (data.length * 3 > maxRecordBytes) {
     const bytes = Buffer.byteLength(data)
     if (bytes > maxRecordBytes) throw new RecordTooLarge({ type, bytes, limit: maxRecordBytes })
   }
   return { type, v, data, copy, correlationId, cause }
-}
-
-function checkedData({ type, v, data }: NewFact): Pick<RequestedFact, 'data' | 'copy'> {
-  if (typeof type !== 'string')
-    throw new InvalidFactError({ type: String(type), problem: 'its type is not a string' })
-  if (!Number.isSafeInteger(v) || v < 1)
-    throw new InvalidFactError({ type, problem: `it has no valid version (${v})` })
-  const copy = wholeCopyOf(data)
-  if (isJsonObject(copy)) return { data: textOfJson(copy), copy }
-  throw notWritable(type, data)
 }
 
 /** What cannot be copied, such as a circle, cannot be written either. */
@@ -246,17 +216,18 @@ export interface Repetition {
 /**
  * undefined if none of the group's commit ids is known.
  *
+ * @param commits What the known ones wrote.
  * @param end The last position of the log.
  */
 export function repetitionIn(
   group: AppendGroup,
-  placeOf: (commitId: string) => CommitPlace | undefined,
+  commits: ReadonlyMap<string, CommitPlace>,
   end: number,
 ): Repetition | undefined {
   let found: Omit<Repetition, 'isWhole'> | undefined
   let index = 0
   for (const { commitId, facts } of group) {
-    const place = commitId === null ? undefined : placeOf(commitId)
+    const place = commitId === null ? undefined : commits.get(commitId)
     if (commitId !== null && place) found ??= { commitId, place, first: place.first - index }
     index += facts.length
   }
@@ -264,7 +235,7 @@ export function repetitionIn(
   const { first } = found
   index = first
   const isWhole = group.every(({ commitId, facts }) => {
-    const place = commitId === null ? undefined : placeOf(commitId)
+    const place = commitId === null ? undefined : commits.get(commitId)
     const isThere = commitId === null || (place?.first === index && place.count === facts.length)
     index += facts.length
     return isThere
@@ -346,7 +317,8 @@ export class Claims {
 
   /** The error for a group that lacks the token of a claimed stream, or has one that is not valid; null if there is none. */
   refusal(group: AppendGroup): Fenced | null {
-    const stale = group.find(({ stream, token }) => token !== (this.#tokens.get(stream) ?? null))
-    return stale ? new Fenced({ stream: stale.stream }) : null
+    for (const { stream, token } of group)
+      if (token !== (this.#tokens.get(stream) ?? null)) return new Fenced({ stream })
+    return null
   }
 }

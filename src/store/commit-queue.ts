@@ -38,19 +38,16 @@ export class CommitQueue<Request, Result> {
   async #run(): Promise<void> {
     await yieldToCallers()
     while (this.#queue.length > 0) {
-      await this.#commitOne(this.#queue.splice(0, LARGEST_GROUP))
+      const group = this.#queue.splice(0, LARGEST_GROUP)
+      try {
+        await this.#commit(group)
+      } catch (error) {
+        // A commit that breaks its contract must not leave its group, and all later ones, pending forever.
+        for (const { reject } of group) reject(error)
+      }
       await yieldToCallers()
     }
     this.#running = null
-  }
-
-  /** A commit that breaks its contract must not leave its group, and all later ones, pending forever. */
-  async #commitOne(group: readonly QueuedRequest<Request, Result>[]): Promise<void> {
-    try {
-      await this.#commit(group)
-    } catch (error) {
-      for (const { reject } of group) reject(error)
-    }
   }
 }
 

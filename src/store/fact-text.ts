@@ -2,13 +2,16 @@
 import type { Recorded } from '../events/envelope.ts'
 import type { JsonObject } from '../events/json.ts'
 
-/** A fact with its data as text, so that the caller is free to change its own objects. */
-export interface FactText {
+/** A fact that is to be appended, with its data as text, so that the caller is free to change its own objects. */
+export interface RequestedFact {
   readonly type: string
   readonly v: number
   readonly data: string
+  /** The data as a reader gets it, in objects that nothing else has. */
+  readonly copy: JsonObject
   readonly correlationId: string | null
-  readonly causationId: string | null
+  /** An id, or the index of an earlier fact of the same group. */
+  readonly cause: string | number | null
 }
 
 /** What the store adds to a fact on append. */
@@ -24,16 +27,18 @@ export interface FactStamp {
 /**
  * A fact as JSON, as the log stores it. The position and the id are omitted: they follow from the record's key. Built
  * by concatenation because this is the hot path and the data is already text.
+ *
+ * @param data As text.
  */
-export const storedText = (stamp: FactStamp, fact: FactText): string =>
-  `{"stream":"${stamp.stream}","version":${stamp.version}${afterVersion(stamp, fact)}` +
+export const storedText = (fact: Omit<Recorded, 'data'>, data: string): string =>
+  `{"stream":"${fact.stream}","version":${fact.version}${afterVersion(fact, fact)}` +
   (fact.causationId === null ? '' : `,"causationId":${JSON.stringify(fact.causationId)}`) +
-  `,"data":${fact.data}}`
+  `,"data":${data}}`
 
 /** Up to the cause. */
 const afterVersion = (
   { at, epoch }: Pick<FactStamp, 'at' | 'epoch'>,
-  { type, v, correlationId }: Pick<FactText, 'type' | 'v' | 'correlationId'>,
+  { type, v, correlationId }: Pick<RequestedFact, 'type' | 'v' | 'correlationId'>,
 ): string =>
   `,"type":${JSON.stringify(type)},"v":${v},"at":"${at}","epoch":${epoch}` +
   (correlationId === null ? '' : `,"correlationId":${JSON.stringify(correlationId)}`)
@@ -44,7 +49,7 @@ const afterVersion = (
  */
 export function unplacedText(
   stamp: Pick<FactStamp, 'storeId' | 'at' | 'epoch'>,
-  fact: Omit<FactText, 'causationId'> & { readonly cause: string | number | null },
+  fact: RequestedFact,
 ): { readonly before: string; readonly cause: number | null; readonly after: string } {
   const { cause, data } = fact
   const before = afterVersion(stamp, fact)
@@ -60,7 +65,7 @@ export function unplacedText(
 
 /** The text of a recorded fact. A fact from another store keeps its id, which names that store. */
 export function storedTextOf(storeId: string, recorded: Recorded): string {
-  const text = storedText({ ...recorded, storeId }, { ...recorded, data: JSON.stringify(recorded.data) })
+  const text = storedText(recorded, JSON.stringify(recorded.data))
   if (recorded.id === factId(storeId, recorded.position)) return text
   return `${text.slice(0, -1)},"id":${JSON.stringify(recorded.id)}}`
 }
@@ -87,25 +92,21 @@ export function parseStored(storeId: string, position: number, text: string): Re
 }
 
 /**
- * The fact as `append` returns it: equal to what a reader gets, and a fresh object.
+ * The fact as `append` returns it: equal to what a reader gets.
  *
- * @param data The same data, in objects that nothing else has.
+ * @param first The position of the first fact of its group.
  */
-export const recordedFact = (
-  stamp: FactStamp,
-  fact: FactText,
-  data = JSON.parse(fact.data) as JsonObject,
-): Recorded => ({
+export const recordedFact = (fact: RequestedFact, stamp: FactStamp, first: number): Recorded => ({
   position: stamp.position,
   stream: stamp.stream,
   version: stamp.version,
   id: factId(stamp.storeId, stamp.position),
   type: fact.type,
   v: fact.v,
-  data,
+  data: fact.copy,
   at: stamp.at,
   correlationId: fact.correlationId,
-  causationId: fact.causationId,
+  causationId: typeof fact.cause === 'number' ? factId(stamp.storeId, first + fact.cause) : fact.cause,
   epoch: stamp.epoch,
 })
 

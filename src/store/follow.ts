@@ -18,7 +18,7 @@ export class Watermark {
 
   advance(position: number): void {
     this.#position = position
-    this.#wake()
+    if (this.#waiting.size > 0) this.#wake()
   }
 
   /** The log is closed: no more facts will come. */

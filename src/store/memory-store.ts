@@ -13,7 +13,6 @@ import {
   commitConflict,
   DEFAULT_MAX_RECORD_BYTES,
   perAppend,
-  placedFact,
   positionsOf,
   repetitionIn,
   versionConflict,
@@ -63,12 +62,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
       if (facts.length === 0) continue
       const { positions, summary: before } = streams.get(stream) ?? { positions: [], summary: null }
       if (commitId !== null) commits.set(commitId, { first: log.length + 1, count: facts.length })
-      for (const requested of facts) {
-        const fact = placedFact(requested, storeId, first)
+      for (const fact of facts) {
         const [position, version] = [log.length + 1, positions.length + 1]
         const stamp: FactStamp = { storeId, position, stream, version, at, epoch: 1 }
-        log.push(() => recordedFact(stamp, fact))
-        written.push(recordedFact(stamp, fact, fact.copy))
+        log.push(() => recordedFact({ ...fact, copy: JSON.parse(fact.data) }, stamp, first))
+        written.push(recordedFact(fact, stamp, first))
         positions.push(position)
       }
       streams.set(stream, { positions, summary: summary ?? before })
@@ -82,7 +80,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
     const group = appendGroup(appends, maxRecordBytes)
     const fenced = claims.refusal(group)
     if (fenced) throw fenced
-    const repetition = repetitionIn(group, (commitId) => commits.get(commitId), log.length)
+    const repetition = repetitionIn(group, commits, log.length)
     if (repetition) {
       const recorded = recordedAt(...positionsOf(repetition, group))
       const committed = recorded.map((fact) => ({ recorded: fact, isReduced: false }))

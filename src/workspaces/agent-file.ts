@@ -17,17 +17,17 @@ export const openForAppending = (path: string, largest: number): Promise<FileHan
   openRegular(path, APPEND, largest)
 
 async function openRegular(path: string, flags: number, largest: number): Promise<FileHandle | null> {
-  const file = await withDescriptors(() => open(path, flags)).catch(nullUnlessLack)
-  if (file === null) return null
+  let file: FileHandle
+  try {
+    file = await withDescriptors(() => open(path, flags))
+  } catch (error) {
+    if (isLack(error)) throw error
+    // Whatever else is wrong is the agent's doing: the file counts as lost.
+    return null
+  }
   const stats = await file.stat().catch(() => null)
   if (stats?.isFile() && stats.size <= largest) return file
   await file.close()
-  return null
-}
-
-/** Whatever else is wrong is the agent's doing: the file counts as lost. */
-function nullUnlessLack(error: unknown): null {
-  if (isLack(error)) throw error
   return null
 }
 
@@ -49,14 +49,18 @@ export async function eachChunk(
   largest: number,
   onChunk: (chunk: Uint8Array) => void | Promise<void>,
 ): Promise<boolean> {
-  await using file = await openAgentFile(path, largest)
+  const file = await openAgentFile(path, largest)
   if (file === null) return false
-  const buffer = Buffer.allocUnsafe(CHUNK)
-  for (let read = 0; read < largest; ) {
-    const { bytesRead } = await file.read(buffer, 0, Math.min(CHUNK, largest - read), null)
-    if (bytesRead === 0) break
-    await onChunk(buffer.subarray(0, bytesRead))
-    read += bytesRead
+  try {
+    const buffer = Buffer.allocUnsafe(CHUNK)
+    for (let read = 0; read < largest; ) {
+      const { bytesRead } = await file.read(buffer, 0, Math.min(CHUNK, largest - read), null)
+      if (bytesRead === 0) break
+      await onChunk(buffer.subarray(0, bytesRead))
+      read += bytesRead
+    }
+    return true
+  } finally {
+    await file.close()
   }
-  return true
 }

@@ -1,5 +1,5 @@
-/** Where the agents of a base directory live: their directories, their snapshots, and the marker that identifies their processes. */
-import { resolve } from 'node:path'
+/** Where the agents of a base directory live: their directories, their snapshots, and what every program in them is given. */
+import { delimiter, isAbsolute, resolve } from 'node:path'
 
 /** Where an agent lives. `home` is outside `workspace`, so that what an agent writes cannot configure its next call. */
 export interface AgentDirectories {
@@ -15,6 +15,10 @@ export interface AgentDirectories {
 
 /** Identifies the agent a process belongs to, so that a sweep never kills processes of another store. */
 export const HOME_MARKER = 'CLAUDE_AGENTS_HOME'
+
+/** A PATH without relative entries, which would lead to programs in the directory that is worked on. */
+export const absoluteEntries = (path: string): string =>
+  path.split(delimiter).filter(isAbsolute).join(delimiter)
 
 /** The folder of a base directory that has a folder for each agent. */
 export const agentsFolder = (baseDir: string): string => resolve(baseDir, 'agents')

@@ -129,12 +129,11 @@ async function refuseLinks(path: string, base: string): Promise<Stats | null> {
 }
 
 const stepsBetween = (base: string, path: string): string[] =>
-  relative(resolve(base), resolve(path))
-    .split(sep)
-    .filter((step) => step !== '')
+  relative(resolve(base), resolve(path)).split(sep).filter(Boolean)
 
 function commonDirectory({ workspace, home }: AgentDirectories): string {
   const [one, other] = [resolve(workspace).split(sep), resolve(home).split(sep)]
-  const different = one.findIndex((step, index) => step !== other[index])
-  return one.slice(0, different === -1 ? one.length - 1 : different).join(sep) || sep
+  let common = 0
+  while (common < one.length - 1 && one[common] === other[common]) common += 1
+  return one.slice(0, common).join(sep) || sep
 }

@@ -1,7 +1,7 @@
 /** The operations on an agent's directories that all runners share, whichever program works in them. */
 
 import { type Clock, systemClock } from '../clock.ts'
-import type { Material, PlacedInput } from '../events/material.ts'
+import type { Material, PlacedInput } from '../events/task-input.ts'
 import type { Logger } from '../logger.ts'
 import type { AgentDirectories } from './directories.ts'
 import { type FilesOperations, filesOperations } from './files/operations.ts'

@@ -5,7 +5,7 @@
  */
 import { durableTimer, instant } from '../../clock.ts'
 import { type AgentFact, type Failure, NO_FILES } from '../../events/agent-facts.ts'
-import { hasMaterial } from '../../events/material.ts'
+import { hasMaterial } from '../../events/task-input.ts'
 import type { Circumstances, Effect } from '../engine/definition.ts'
 import { faultOf, rejectsRequest, retriesAfter, retryDelayMs } from './failure-policy.ts'
 import type { AgentSnapshot } from './machine.ts'

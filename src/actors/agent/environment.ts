@@ -1,7 +1,7 @@
 /** What agents need from the world, and the type of their actor. */
 import type { AgentRunner, Call, TeamPass } from '../../claude/runner.ts'
-import type { Material } from '../../events/material.ts'
 import type { Amount } from '../../events/options/budget.ts'
+import type { Material } from '../../events/task-input.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { PlacingOptions } from '../../workspaces/operations.ts'
 import type { Place } from '../../workspaces/place.ts'

@@ -1,4 +1,4 @@
-/** Decodes options from code and files, and reports mistakes in the project's own words. */
+/** Decodes options from code and files, checks arguments, and reports mistakes in the project's own words. */
 import * as Schema from 'effect/Schema'
 import * as SchemaAST from 'effect/SchemaAST'
 import * as SchemaIssue from 'effect/SchemaIssue'
@@ -253,4 +253,27 @@ export function checkArgument(what: string, value: unknown, kind: keyof typeof A
   if (ARGUMENTS[kind](value)) return
   const problem = value === undefined ? 'is missing' : 'is of another kind'
   throw new InvalidInputError({ what, problem: `it ${problem}, and must be ${kind}` })
+}
+
+/** Every key of a type: the compiler asks for new ones. */
+export type KnownKeys<T> = Readonly<Record<keyof T, true>>
+
+/**
+ * Throws {@link InvalidInputError} for a value of another kind, and for a key that is not known and not undefined. `noun` is what a key
+ * is called.
+ */
+export function refuseUnknownKeys<T extends object>(
+  given: T,
+  known: KnownKeys<T>,
+  { what, noun }: { readonly what: string; readonly noun: string },
+): void {
+  checkArgument(what, given, 'an object')
+  for (const [key, value] of Object.entries(given)) {
+    if (value === undefined || Object.hasOwn(known, key)) continue
+    throw new InvalidInputError({
+      what,
+      problem: `there is no ${noun} ${JSON.stringify(key.slice(0, 40))}`,
+      hint: nameHint(key, Object.keys(known)),
+    })
+  }
 }

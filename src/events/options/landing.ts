@@ -1,7 +1,6 @@
 /** How work lands on a branch: in a request, in a step of a pattern, in a fleet. */
 import { InvalidInputError } from '../errors/usage.ts'
-import { checkArgument } from './decoding.ts'
-import { type KnownKeys, refuseUnknownKeys } from './known-keys.ts'
+import { checkArgument, type KnownKeys, refuseUnknownKeys } from './decoding.ts'
 
 /** How work lands. A type rather than an interface, because it must be JSON. */
 export type StepLanding = {

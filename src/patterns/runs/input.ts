@@ -2,8 +2,7 @@
 import { isSameTask } from '../../actors/agent/retention.ts'
 import type { Bodies } from '../../actors/engine/bodies.ts'
 import { defined, type JsonObject } from '../../events/json.ts'
-import { withoutCredentials } from '../../events/material.ts'
-import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
+import { checkTaskInput, type TaskInput, withoutCredentials } from '../../events/task-input.ts'
 import type { RunContext } from './machine.ts'
 
 type RecordedInput = NonNullable<RunContext['input']>

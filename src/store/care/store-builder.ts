@@ -6,9 +6,9 @@ import { DirectoryNotEmpty } from '../../events/errors/archive.ts'
 import type { BlobReference, Blobs } from '../blobs.ts'
 import { absolutePath, hideFromGit, isMissing, makeDirectory, syncDirectory } from '../directory.ts'
 import { fileBlobs } from '../file-blobs.ts'
-import type { LogEnd } from '../level/batch-plan.ts'
 import { type LogDatabase, openLevel } from '../level/database.ts'
 import { createLog, storePaths, writeStoreFiles } from '../level/directory.ts'
+import type { LogEnd } from '../level/entries.ts'
 import {
   type CommitNote,
   encodeIndexValue,
@@ -144,11 +144,10 @@ class StoreBuilder implements LogBuilder {
 
   async #write(last: boolean): Promise<void> {
     const batch = this.#database.batch()
-    const heads = await this.#index.heads(this.#group.map(({ recorded }) => recorded.stream))
+    const heads = await this.#index.heads(this.#group.map(({ recorded }) => recorded))
     for (const { recorded, note, value } of this.#group) {
-      const { position, stream, version } = recorded
-      batch.put(recordKey(position), value)
-      this.#index.apply({ stream, version, position, note, length: value.length }, heads.get(stream))
+      batch.put(recordKey(recorded.position), value)
+      this.#index.apply({ recorded, note, length: value.length }, heads.get(recorded.stream))
     }
     for (const { sha256, bytes } of this.#lost) {
       const key = lostBodyKey(sha256)

@@ -212,6 +212,13 @@ export function splitText(text: string): { readonly fact: string; readonly note:
 export const joinText = (fact: string, note: CommitNote | null): string =>
   note === null ? fact : `${fact}\n${JSON.stringify(note)}`
 
+/** The note of an append. Most have neither a commit id nor a summary, and need none. */
+export function noteOf({ facts, commitId, summary }: AppendRequest): CommitNote | null {
+  if (commitId === null) return summary === null ? null : { summary }
+  const { length: count } = facts
+  return summary === null ? { commitId, count } : { commitId, count, summary }
+}
+
 /** What `joinText` writes behind the last fact of an append, of what is text already. */
 export function noteLine({ facts, commitId, summary, summaryText }: AppendRequest): string {
   if (commitId === null && summary === null) return ''

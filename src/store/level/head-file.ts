@@ -7,7 +7,7 @@ import type { Clock } from '../../clock.ts'
 import { NotAFileError, StoreDamaged } from '../../events/errors/store.ts'
 import type { Logger } from '../../logger.ts'
 import { isMissing, readPlainFile } from '../directory.ts'
-import type { LogEnd } from './batch-plan.ts'
+import type { LogEnd } from './entries.ts'
 
 /** How long the file on disk may lag behind. It never leads: the log is synced before this file is written. */
 const SYNC_AFTER_MS = 1000

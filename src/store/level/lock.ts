@@ -6,7 +6,7 @@
  * O3. An owner whose file is gone, or is another one, acknowledges nothing more: also if its directory is.
  */
 import { randomUUID } from 'node:crypto'
-import { closeSync, fstatSync, openSync, statSync, writeFileSync } from 'node:fs'
+import { type BigIntStats, closeSync, fstatSync, openSync, statSync, writeFileSync } from 'node:fs'
 import { link, mkdtemp, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreInUse, StoreLockLost } from '../../events/errors/store.ts'
@@ -14,7 +14,6 @@ import {
   alreadyExists,
   directoryIdentity,
   FILE_MODE,
-  identityOf,
   isMissing,
   readPlainFile,
   syncDirectory,
@@ -69,7 +68,8 @@ export async function lockStore(baseDir: string): Promise<StoreLock> {
         await rm(path, { force: true })
         throw error
       })
-      return heldLock(file, { baseDir, identity }, () => {
+      const stats = fstatSync(directory, { bigint: true })
+      return heldLock(file, { baseDir, directory: stats }, () => {
         if (hold !== 'unavailable') hold.release()
         letGo()
       })
@@ -105,16 +105,15 @@ interface LockFile {
 
 function heldLock(
   { path, descriptor }: LockFile,
-  { baseDir, identity }: { readonly baseDir: string; readonly identity: string },
+  { baseDir, directory }: { readonly baseDir: string; readonly directory: BigIntStats },
   letGo: () => void,
 ): StoreLock {
-  const own = identityOf(fstatSync(descriptor, { bigint: true }))
-  const isOwn = () => identityAt(path) === own
+  const own = fstatSync(descriptor, { bigint: true })
   let released: Promise<void> | null = null
   const release = async () => {
     try {
       // Another one would be the lock of another process.
-      if (isOwn()) await rm(path, { force: true })
+      if (leadsTo(path, own)) await rm(path, { force: true })
     } finally {
       closeSync(descriptor)
       letGo()
@@ -122,8 +121,8 @@ function heldLock(
   }
   return {
     check() {
-      if (isOwn()) return
-      throw new StoreLockLost({ path: baseDir, file: identityAt(baseDir) === identity ? path : baseDir })
+      if (leadsTo(path, own)) return
+      throw new StoreLockLost({ path: baseDir, file: leadsTo(baseDir, directory) ? path : baseDir })
     },
     release() {
       released ??= release()
@@ -132,14 +131,14 @@ function heldLock(
   }
 }
 
-/** What is at a path now; undefined if nothing is, or something in place of a directory above it. */
-function identityAt(path: string): string | undefined {
+/** Whether a path leads to this file or directory now: not to another one, nor through something in place of a directory. */
+function leadsTo(path: string, { dev, ino }: BigIntStats): boolean {
   try {
     const found = statSync(path, { bigint: true, throwIfNoEntry: false })
-    return found && identityOf(found)
+    return found?.ino === ino && found.dev === dev
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException
-    if (code === 'ENOTDIR' || code === 'ELOOP') return undefined
+    if (code === 'ENOTDIR' || code === 'ELOOP') return false
     throw error
   }
 }

@@ -94,10 +94,11 @@ interface UnreadTable extends TableOnDisk {
  * since. A table never changes, so only the disk can have damaged one.
  */
 export class UnreadTables implements TableGuard {
+  /** The first damage that was found; null if none was. */
+  damage: StoreDamaged | null = null
   readonly #paths: StorePaths
   readonly #directory: string
   readonly #tables: Set<UnreadTable>
-  #damage: StoreDamaged | null = null
   #isClosed = false
   #cancel = () => {}
 
@@ -142,17 +143,8 @@ export class UnreadTables implements TableGuard {
     return this.#tables.size
   }
 
-  get isDamaged(): boolean {
-    return this.#damage !== null
-  }
-
-  /** Throws {@link StoreDamaged} once a table was found to be damaged. */
-  assertIntact(): void {
-    if (this.#damage) throw this.#damage
-  }
-
   async read(spans: readonly KeySpan[]): Promise<void> {
-    this.assertIntact()
+    if (this.damage) throw this.damage
     for (const table of this.#tables) {
       const within = spans.filter((span) => mayHold(table, span))
       if (within.length > 0) await this.#read(table, (check) => check.spans(within))
@@ -160,7 +152,7 @@ export class UnreadTables implements TableGuard {
   }
 
   async readFrom(end: string, span: KeySpan): Promise<void> {
-    this.assertIntact()
+    if (this.damage) throw this.damage
     const point = { from: end, to: end }
     for (const table of this.#tables)
       if (mayHold(table, point)) await this.#read(table, (check) => check.spans([span]))
@@ -204,14 +196,14 @@ export class UnreadTables implements TableGuard {
   }
 
   async #check(table: UnreadTable, part: (check: TableCheck) => Promise<FileProblem | null>): Promise<void> {
-    this.assertIntact()
+    if (this.damage) throw this.damage
     if (!this.#tables.has(table)) return
     const problem = await part(table.check)
     if (problem) {
       const file = join(this.#paths.log, basename(table.path))
-      this.#damage = new StoreDamaged({ path: this.#paths.base, file, problem: problemText(problem) })
+      this.damage = new StoreDamaged({ path: this.#paths.base, file, problem: problemText(problem) })
       await rm(this.#paths.verified, { force: true })
-      throw this.#damage
+      throw this.damage
     }
     if (!table.check.isDone) return
     this.#tables.delete(table)

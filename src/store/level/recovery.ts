@@ -2,9 +2,9 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CorruptRecord, SequenceGap, StoreDamaged, TailLoss } from '../../events/errors/store.ts'
-import type { LogEnd } from './batch-plan.ts'
 import { LogDatabase, type OpenDatabase } from './database.ts'
 import type { StorePaths } from './directory.ts'
+import type { LogEnd } from './entries.ts'
 import {
   type CheckpointEntry,
   COUNTS_KEY,
@@ -166,11 +166,8 @@ async function checkTail(
 async function replay(database: LogDatabase, index: StreamIndex, from: number, to: number): Promise<void> {
   let group: DecodedRecord[] = []
   const applyGroup = async () => {
-    const heads = await index.heads(group.map(({ recorded }) => recorded.stream))
-    for (const { recorded, note, length } of group) {
-      const { stream, version, position } = recorded
-      index.apply({ stream, version, position, note, length }, heads.get(stream))
-    }
+    const heads = await index.heads(group.map(({ recorded }) => recorded))
+    for (const record of group) index.apply(record, heads.get(record.recorded.stream))
     group = []
   }
   for await (const record of records(database, from, to)) {

@@ -98,7 +98,7 @@ async function openLocked(
     const checkOwner = () => {
       lock.check()
       if (headFile.isGone) throw new StoreLockLost({ path: paths.base, file: paths.head })
-      unread.assertIntact()
+      if (unread.damage) throw unread.damage
     }
     const writer = new LogWriter({
       database,
@@ -146,7 +146,7 @@ async function openLocked(
       } finally {
         await database.close()
         await unread.close()
-        if (!isLost && !unread.isDamaged) await rememberTables(paths)
+        if (!isLost && !unread.damage) await rememberTables(paths)
         await lock.release()
       }
     }

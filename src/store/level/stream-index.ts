@@ -3,6 +3,7 @@
  * memory, and are flushed to disk in bulk. After a crash they are rebuilt from the records after the last checkpoint. So
  * the index costs an append nothing and never disagrees with the log.
  */
+import type { Recorded } from '../../events/envelope.ts'
 import { CorruptRecord, SequenceGap } from '../../events/errors/store.ts'
 import type { AppendRequest } from '../append-request.ts'
 import type { StreamSummary } from '../event-store.ts'
@@ -47,11 +48,9 @@ interface Unflushed {
   readonly wasThere: boolean
 }
 
-/** The fields of a fact that the index needs. */
+/** What the index needs of a record. */
 export interface IndexedFact {
-  readonly stream: string
-  readonly version: number
-  readonly position: number
+  readonly recorded: Pick<Recorded, 'stream' | 'version' | 'position'>
   readonly note: CommitNote | null
   readonly length: number
 }
@@ -62,7 +61,7 @@ export class StreamIndex {
   readonly #commits = new Map<string, CommitEntry>()
   /** In order of last use: the first one is evicted next. */
   readonly #cached = new Map<string, HeadEntry>()
-  /** How many streams of each kind are there; null until they are counted once in an index that does not tell. */
+  /** How many streams of each kind the index on disk has; null until they are counted once in one that does not tell. */
   #counts: Map<string, number> | null
   #counting: Promise<void> | null = null
   #isFlushing = false
@@ -95,7 +94,10 @@ export class StreamIndex {
       })
       await this.#counting
     }
-    return this.#counts?.get(kind) ?? 0
+    let count = this.#counts?.get(kind) ?? 0
+    for (const [stream, unflushed] of this.#unflushed)
+      if (kindOfStream(stream) === kind) count += gained(unflushed)
+    return count
   }
 
   /** A stream's head if it is in memory. */
@@ -136,25 +138,23 @@ export class StreamIndex {
     return found
   }
 
-  /** The heads of these streams, from memory if possible. */
-  async heads(streams: Iterable<string>): Promise<Map<string, HeadEntry>> {
+  /** The heads of the streams that these name, from memory if possible. */
+  async heads(facts: Iterable<{ readonly stream: string }>): Promise<Map<string, HeadEntry>> {
     const heads = new Map<string, HeadEntry>()
-    const missing: string[] = []
-    for (const stream of streams) {
+    const missing = new Set<string>()
+    for (const { stream } of facts) {
       const head = this.cachedHead(stream)
       if (head) heads.set(stream, head)
-      else missing.push(stream)
+      else missing.add(stream)
     }
-    if (missing.length > 0) {
-      await Promise.all(
-        [...new Set(missing)].map(async (stream) => heads.set(stream, await this.#loadHead(stream))),
-      )
-    }
+    if (missing.size > 0)
+      await Promise.all([...missing].map(async (stream) => heads.set(stream, await this.#loadHead(stream))))
     return heads
   }
 
   /** Adds a fact that is now in the log. `head` is the head of its stream, needed if it has no unflushed facts. */
-  apply({ stream, version, position, note, length }: IndexedFact, head: HeadEntry | undefined): void {
+  apply({ recorded, note, length }: IndexedFact, head: HeadEntry | undefined): void {
+    const { stream, version, position } = recorded
     const unflushed = this.#unflushed.get(stream) ?? this.#beginUnflushed(stream, head ?? EMPTY_HEAD)
     if (version !== unflushed.version + 1) {
       throw new SequenceGap({
@@ -169,11 +169,7 @@ export class StreamIndex {
     this.#facts++
     this.#length += length
     if (note === null) return
-    if (note.summary) {
-      if (this.#counts)
-        add(this.#counts, stream, Number(isThere(note.summary)) - Number(isThere(unflushed.summary)))
-      unflushed.summary = note.summary
-    }
+    if (note.summary) unflushed.summary = note.summary
     if (note.commitId !== undefined) {
       const count = note.count ?? 1
       this.#commits.set(note.commitId, { first: position - count + 1, count })
@@ -200,20 +196,25 @@ export class StreamIndex {
   flush(batch: Batch, position: number): void {
     const put = (key: string, content: unknown) => batch.put(key, encodeIndexValue(key, content))
     this.#isFlushing = true
+    const counts = this.#counts && new Map(this.#counts)
     for (const [stream, unflushed] of this.#unflushed) {
       put(pointersKey(stream, unflushed.version), unflushed.positions)
       put(headKey(stream), headOf(unflushed))
       const open = unflushed.summary?.open ?? false
       if (open && !unflushed.listedOpen) put(openKey(stream), true)
       if (!open && unflushed.listedOpen) batch.del(openKey(stream))
+      if (counts) add(counts, stream, gained(unflushed))
     }
     for (const [commitId, entry] of this.#commits) put(commitKey(commitId), entry)
     put(checkpointKey(position), { previous: this.#checkpoint })
-    if (this.#counts) put(COUNTS_KEY, { checkpoint: position, counts: Object.fromEntries(this.#counts) })
+    if (counts) put(COUNTS_KEY, { checkpoint: position, counts: Object.fromEntries(counts) })
   }
 
   flushed(position: number): void {
-    for (const [stream, unflushed] of this.#unflushed) this.#cache(stream, headOf(unflushed))
+    for (const [stream, unflushed] of this.#unflushed) {
+      this.#cache(stream, headOf(unflushed))
+      if (this.#counts) add(this.#counts, stream, gained(unflushed))
+    }
     this.#unflushed.clear()
     this.#commits.clear()
     this.#checkpoint = position
@@ -239,7 +240,7 @@ export class StreamIndex {
     return unflushed
   }
 
-  /** Counts once what is on disk, which no flush changes meanwhile, and then what is not. */
+  /** Counts what is on disk, which no flush changes meanwhile. */
   async #countAll(): Promise<void> {
     const counts = new Map<string, number>()
     for (let isChanged = true, round = 0; isChanged && round < 3; round++) {
@@ -256,8 +257,6 @@ export class StreamIndex {
       // One that had begun before may have ended in between.
       isChanged = checkpoint !== this.#checkpoint || this.#isFlushing
     }
-    for (const [stream, { summary, wasThere }] of this.#unflushed)
-      add(counts, stream, Number(isThere(summary)) - Number(wasThere))
     this.#counts = counts
   }
 
@@ -319,6 +318,9 @@ function add(counts: Map<string, number>, stream: string, difference: number): v
   const kind = kindOfStream(stream)
   counts.set(kind, (counts.get(kind) ?? 0) + difference)
 }
+
+/** How many more streams of its kind are there than the index on disk counts. */
+const gained = ({ summary, wasThere }: Unflushed): number => Number(isThere(summary)) - Number(wasThere)
 
 const headOf = ({ version, summary, positions }: Unflushed): HeadEntry => ({
   version,

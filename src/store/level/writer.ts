@@ -2,32 +2,46 @@
  * The single writer of a log: commits appends in groups, one synced write each, and recovers from failed writes.
  *
  * - `CommitQueue` collects the appends that arrive during a write; the next write commits them together.
- * - `BatchPlan` checks the appends of a group in order, and turns them into the records of one write.
+ * - `BatchPlan`, below, checks these appends in order, and turns them into the records of one write.
  * - `Watermark` is the last position that can be read; followers of the log wait for it to advance.
  * - `HeadFile` keeps the last position in a file beside the log, so that a lost tail is detected.
  * - A checkpoint is the position up to which the index on disk is complete. What follows it is indexed again on opening.
  */
 import { type Clock, instant } from '../../clock.ts'
 import type { Recorded } from '../../events/envelope.ts'
-import { StoreLockLost, StoreReadOnly } from '../../events/errors/store.ts'
+import { type Fenced, StoreLockLost, StoreReadOnly, type VersionConflict } from '../../events/errors/store.ts'
 import type { Logger } from '../../logger.ts'
 import {
   type AppendGroup,
+  type AppendRequest,
   Claims,
+  type CommitPlace,
   type CommittedFact,
   commitConflict,
   positionsOf,
   type Repetition,
+  repetitionIn,
+  versionConflict,
 } from '../append-request.ts'
 import { CommitQueue, type QueuedRequest } from '../commit-queue.ts'
+import { recordedFact, storedText } from '../fact-text.ts'
 import type { Watermark } from '../follow.ts'
-import { BatchPlan, type KnownLog, type LogEnd, type Outcome } from './batch-plan.ts'
 import { type LogDatabase, rootCause } from './database.ts'
-import { EPOCH_KEY, type EpochEntry, encodeIndexValue } from './entries.ts'
+import {
+  EPOCH_KEY,
+  type EpochEntry,
+  encodeIndexValue,
+  encodeRecord,
+  type HeadEntry,
+  type LogEnd,
+  noteLine,
+  noteOf,
+  recordKey,
+} from './entries.ts'
 import type { HeadFile } from './head-file.ts'
 import { records } from './reader.ts'
 import type { RecoveredLog } from './recovery.ts'
-import type { StreamIndex } from './stream-index.ts'
+import type { IndexedFact, StreamIndex } from './stream-index.ts'
 
 type Append = QueuedRequest<AppendGroup, readonly Recorded[]>
 
@@ -132,14 +146,14 @@ export class LogWriter {
       if (plan.records.length > 0) await this.#writeRecords(plan)
       // After the write: every later owner reads it. A repetition is an acknowledgement as well.
       this.#checkOwner()
-      for (const record of plan.records) this.#index.apply(record, heads.get(record.stream))
+      for (const record of plan.records) this.#index.apply(record, heads.get(record.recorded.stream))
     } catch (cause) {
       return rejectAll(intact, this.#fail(cause))
     }
     if (plan.records.length > 0) this.#publish(plan.end)
     for (const [member, outcome] of outcomes.entries()) {
       const append = intact[member]
-      if (outcome.kind === 'written') append?.resolve(plan.recorded(outcome.first, outcome.count))
+      if (outcome.kind === 'written') append?.resolve(outcome.recorded)
       else if (outcome.kind === 'conflict') append?.reject(outcome.error)
       // A repeated commit id writes nothing: the caller gets the facts of the first append, or a conflict if its own differ.
       else append?.resolve(this.#repeated(append.request, outcome.repetition))
@@ -151,10 +165,7 @@ export class LogWriter {
   async #load(appends: readonly Append[]): Promise<KnownLog & { readonly intact: readonly Append[] }> {
     const requests = appends.flatMap(({ request }) => request)
     try {
-      const [heads, commits] = await Promise.all([
-        this.#index.heads(requests.map(({ stream }) => stream)),
-        this.#index.commits(requests),
-      ])
+      const [heads, commits] = await Promise.all([this.#index.heads(requests), this.#index.commits(requests)])
       return { heads, commits, intact: appends }
     } catch (error) {
       if (appends.length === 1) appends[0]?.reject(error)
@@ -258,6 +269,98 @@ export class LogWriter {
     this.#failure = null
     logger.info({ store: baseDir, position: this.#end.position }, 'The store is writable again')
     return null
+  }
+}
+
+/** The heads and commits of the appends' streams and commit ids, before the plan. */
+interface KnownLog {
+  readonly heads: ReadonlyMap<string, HeadEntry>
+  /** The plan adds its own. */
+  readonly commits: Map<string, CommitPlace>
+}
+
+interface WriterIdentity {
+  readonly storeId: string
+  readonly epoch: number
+  /** The time of the plan. */
+  readonly at: string
+}
+
+interface PlannedRecord extends IndexedFact {
+  readonly key: string
+  readonly value: string
+}
+
+/** The result of a group once the plan is written. */
+type Outcome =
+  | { readonly kind: 'written'; readonly recorded: readonly Recorded[] }
+  | { readonly kind: 'conflict'; readonly error: VersionConflict | Fenced }
+  /** A commit id was already written. */
+  | { readonly kind: 'repeated'; readonly repetition: Repetition }
+
+/** The records of one write: groups are checked in order, each against the state that the previous ones leave. */
+class BatchPlan {
+  readonly records: PlannedRecord[] = []
+  readonly #heads: ReadonlyMap<string, HeadEntry>
+  readonly #commits: Map<string, CommitPlace>
+  readonly #writer: WriterIdentity
+  /** The versions that the plan has reached so far. */
+  readonly #versions = new Map<string, number>()
+  #position: number
+  #hash: string
+
+  constructor({ heads, commits }: KnownLog, end: LogEnd, writer: WriterIdentity) {
+    this.#heads = heads
+    this.#commits = commits
+    this.#writer = writer
+    this.#position = end.position
+    this.#hash = end.hash
+  }
+
+  get end(): LogEnd {
+    return { position: this.#position, hash: this.#hash }
+  }
+
+  add(group: AppendGroup): Outcome {
+    const repetition = repetitionIn(group, this.#commits, this.#position)
+    if (repetition) return { kind: 'repeated', repetition }
+    const error = versionConflict(group, (stream) => this.#versionOf(stream))
+    if (error) return { kind: 'conflict', error }
+    const first = this.#position + 1
+    const recorded = group.flatMap((request) => this.#add(request, first))
+    return { kind: 'written', recorded }
+  }
+
+  #versionOf(stream: string): number {
+    return this.#versions.get(stream) ?? this.#heads.get(stream)?.version ?? 0
+  }
+
+  /**
+   * The facts as a reader would get them.
+   *
+   * @param first The position of the group's first fact.
+   */
+  #add(request: AppendRequest, first: number): Recorded[] {
+    const { stream, commitId, facts } = request
+    const { storeId, epoch, at } = this.#writer
+    if (commitId !== null && facts.length > 0)
+      this.#commits.set(commitId, { first: this.#position + 1, count: facts.length })
+    let version = this.#versionOf(stream)
+    const last = version + facts.length
+    const added: Recorded[] = []
+    for (const fact of facts) {
+      const position = ++this.#position
+      const recorded = recordedFact(fact, { storeId, position, stream, version: ++version, at, epoch }, first)
+      const note = version === last ? noteOf(request) : null
+      const text = storedText(recorded, fact.data) + (note === null ? '' : noteLine(request))
+      const key = recordKey(position)
+      const { value, hash } = encodeRecord(key, this.#hash, text)
+      this.#hash = hash
+      this.records.push({ key, value, recorded, note, length: text.length })
+      added.push(recorded)
+    }
+    this.#versions.set(stream, version)
+    return added
   }
 }
 

@@ -11,13 +11,12 @@ import {
   type CommittedFact,
   commitConflict,
   factCount,
-  placedFact,
   positionsOf,
   repetitionIn,
 } from '../append-request.ts'
 import { CommitQueue, type QueuedRequest } from '../commit-queue.ts'
 import { type FactStamp, recordedFact, unplacedText } from '../fact-text.ts'
-import { noteLine } from '../level/batch-plan.ts'
+import { noteLine } from '../level/entries.ts'
 import { isThere } from '../stream-count.ts'
 import type { PostgresDatabase } from './database.ts'
 import { lastPosition, type tableReading } from './reader.ts'
@@ -157,11 +156,9 @@ export class PostgresWriter {
     let position = first
     return group.flatMap(({ stream, facts }, index) => {
       let version = versions[index] ?? 0
-      return facts.map((requested) => {
-        const fact = placedFact(requested, storeId, first)
-        const stamp: FactStamp = { storeId, position: position++, stream, version: ++version, at, epoch }
-        return recordedFact(stamp, fact, fact.copy)
-      })
+      return facts.map((fact) =>
+        recordedFact(fact, { storeId, position: position++, stream, version: ++version, at, epoch }, first),
+      )
     })
   }
 
@@ -192,7 +189,7 @@ export class PostgresWriter {
         { first: Number(first), count },
       ]),
     )
-    const repetition = repetitionIn(group, (id) => places.get(id), await lastPosition(database))
+    const repetition = repetitionIn(group, places, await lastPosition(database))
     if (!repetition) throw new Error('a commit id is known that the log does not have')
     const found: CommittedFact[] = []
     const [first, to] = positionsOf(repetition, group)

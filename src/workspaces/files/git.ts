@@ -13,7 +13,8 @@ import { codeOf } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { GitNotInstalled, WorkspaceError } from '../../events/errors/workspace.ts'
 import { isLack, spawnWhenPossible, withDescriptors } from '../descriptors.ts'
-import { absoluteEntries, UNCONFIGURED } from '../inputs/git-command.ts'
+import { absoluteEntries } from '../directories.ts'
+import { UNCONFIGURED } from '../inputs/git-command.ts'
 
 const SETTINGS = [
   // The bytes as they are, under the names that they have.

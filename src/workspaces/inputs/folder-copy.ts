@@ -2,7 +2,7 @@
 import { createHash, hash } from 'node:crypto'
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open, readlink, symlink } from 'node:fs/promises'
-import type { LeftOutEntry } from '../../events/material.ts'
+import type { LeftOutEntry } from '../../events/task-input.ts'
 import {
   type Directory,
   type EntryName,

@@ -1,8 +1,7 @@
 /** Calls git so that nothing but git itself runs: its arguments and its complete environment, as data. */
 
-import { delimiter, isAbsolute } from 'node:path'
 import type { RepoLocation } from '../../events/repo-url.ts'
-import { HOME_MARKER } from '../directories.ts'
+import { absoluteEntries, HOME_MARKER } from '../directories.ts'
 
 /** Our own environment, or a test's substitute. */
 export type Inherited = Readonly<Record<string, string | undefined>>
@@ -70,10 +69,6 @@ export const inClone = (location: RepoLocation, into: string, command: readonly 
   gitArguments(location, [...repositoryAt(into), ...command])
 
 const repositoryAt = (path: string) => [`--git-dir=${path}/.git`, `--work-tree=${path}`]
-
-/** A PATH without relative entries, which would lead to programs in the directory that is worked on. */
-export const absoluteEntries = (path: string): string =>
-  path.split(delimiter).filter(isAbsolute).join(delimiter)
 
 const ORDINARY = ['TMPDIR', 'USER', 'LOGNAME']
 const NETWORK = [

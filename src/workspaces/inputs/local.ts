@@ -2,7 +2,7 @@
 import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { type InputKind, InputKindError, InputNotFoundError } from '../../events/errors/workspace.ts'
-import type { CheckedMapping, PlacedInput } from '../../events/material.ts'
+import type { CheckedMapping, PlacedInput } from '../../events/task-input.ts'
 import { type Directory, makeChild, openNamedDirectory } from './directory.ts'
 import { type CopyContext, copyContent, READ_FILE } from './file-copy.ts'
 import { about } from './file-problems.ts'

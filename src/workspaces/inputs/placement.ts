@@ -9,8 +9,13 @@ import { basename, dirname, join } from 'node:path/posix'
 import type { Clock } from '../../clock.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { InputChangedError } from '../../events/errors/workspace.ts'
-import type { Material, PlacedInput } from '../../events/material.ts'
-import { type CheckedMaterial, checkMaterial, withoutCredentials } from '../../events/material.ts'
+import {
+  type CheckedMaterial,
+  checkMaterial,
+  type Material,
+  type PlacedInput,
+  withoutCredentials,
+} from '../../events/task-input.ts'
 import { identityOf } from '../../store/directory.ts'
 import type { AgentDirectories } from '../directories.ts'
 import { changesAt, describeChanges } from './changes.ts'

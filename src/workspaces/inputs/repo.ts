@@ -1,6 +1,7 @@
 /** Clones a repository, then copies it into the staging directory without anything that git would execute. */
-import type { CheckedRepo, PlacedInput } from '../../events/material.ts'
+
 import { checkRepoUrl } from '../../events/repo-url.ts'
+import type { CheckedRepo, PlacedInput } from '../../events/task-input.ts'
 import { type Clone, type CloneRequest, cloneRepo } from './clone.ts'
 import { type Directory, makeChild, openChild } from './directory.ts'
 import { type CopyContext, writeNewFile } from './file-copy.ts'

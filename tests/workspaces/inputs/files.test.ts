@@ -8,7 +8,7 @@ import * as Schema from 'effect/Schema'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { InvalidInputError } from '../../../src/events/errors/usage.ts'
 import { InputKindError, InputNotFoundError, WorkspaceError } from '../../../src/events/errors/workspace.ts'
-import { PlacedInput } from '../../../src/events/material.ts'
+import { PlacedInput } from '../../../src/events/task-input.ts'
 import { leftInHome, makeWorld, type World } from './world.ts'
 
 let world: World

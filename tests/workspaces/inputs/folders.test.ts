@@ -16,7 +16,7 @@ import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import { leftOutOf, type PlacedInput } from '../../../src/events/material.ts'
+import { leftOutOf, type PlacedInput } from '../../../src/events/task-input.ts'
 import { makeWorld, type World } from './world.ts'
 
 let world: World

@@ -2,7 +2,7 @@
 import { appendFile, mkdir, readdir, symlink, truncate } from 'node:fs/promises'
 import { beforeEach, expect, test } from 'vitest'
 import { InputTooLargeError, type LimitedBy } from '../../../src/events/errors/workspace.ts'
-import type { Material } from '../../../src/events/material.ts'
+import type { Material } from '../../../src/events/task-input.ts'
 import type { InputLimits } from '../../../src/workspaces/inputs/limits.ts'
 import { makeWorld, type World } from './world.ts'
 

@@ -2,8 +2,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { InvalidInputError } from '../../../src/events/errors/usage.ts'
-import { checkRef } from '../../../src/events/material.ts'
 import { checkRepoUrl, repoName } from '../../../src/events/repo-url.ts'
+import { checkRef } from '../../../src/events/task-input.ts'
 
 test.each([
   ['https://github.com/owner/name', 'https', 'name'],

@@ -3,7 +3,7 @@ import { lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/pro
 import { beforeEach, describe, expect, test } from 'vitest'
 import { InvalidInputError } from '../../../src/events/errors/usage.ts'
 import { CloneError, InputTooLargeError } from '../../../src/events/errors/workspace.ts'
-import type { GitHubRepo } from '../../../src/events/material.ts'
+import type { GitHubRepo } from '../../../src/events/task-input.ts'
 import { emptyRepository, git, literalTree, makeTree, repository } from './git-world.ts'
 import { makeWorld, type World } from './world.ts'
 

@@ -3,7 +3,7 @@ import { resolve, sep } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { InvalidInputError } from '../../../src/events/errors/usage.ts'
-import { checkTarget } from '../../../src/events/material.ts'
+import { checkTarget } from '../../../src/events/task-input.ts'
 
 const check = (target: unknown) => checkTarget(target, 'target')
 

@@ -3,13 +3,13 @@
 import * as Schema from 'effect/Schema'
 import { expect, test } from 'vitest'
 import { InvalidInputError } from '../../../src/events/errors/usage.ts'
-import { withoutCredentials } from '../../../src/events/material.ts'
 import {
   checkTaskInput,
   FileMapping,
   GitHubRepo,
   LARGEST_PROMPT,
   type TaskInput,
+  withoutCredentials,
 } from '../../../src/events/task-input.ts'
 
 const check = (material: Omit<TaskInput, 'prompt'>) => checkTaskInput({ prompt: 'do it', ...material })

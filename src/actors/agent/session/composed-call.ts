@@ -1,9 +1,8 @@
 /** Composes a call from the log: its prompt, its session and its settings. */
 import type { Call, CallSettings } from '../../../claude/runner.ts'
 import { defined } from '../../../events/json.ts'
-import { leftOutOf } from '../../../events/material.ts'
 import { type AgentConfig, equipmentOf } from '../../../events/options/agent.ts'
-import { composePrompt } from '../../../events/task-input.ts'
+import { composePrompt, leftOutOf } from '../../../events/task-input.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import type { AgentDirectories } from '../../../workspaces/directories.ts'
 import type { Bodies } from '../../engine/bodies.ts'

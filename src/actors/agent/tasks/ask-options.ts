@@ -1,7 +1,7 @@
 /** The options of an ask. */
 import type { Hold } from '../../../events/agent-facts.ts'
 import type { JsonObject } from '../../../events/json.ts'
-import { type KnownKeys, refuseUnknownKeys } from '../../../events/options/known-keys.ts'
+import { type KnownKeys, refuseUnknownKeys } from '../../../events/options/decoding.ts'
 import type { Interest } from '../../engine/wish.ts'
 import type { AskingStep, HoldListeners } from './channel.ts'
 

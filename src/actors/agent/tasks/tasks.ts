@@ -8,9 +8,13 @@ import { CommitConflict } from '../../../events/errors/store.ts'
 import { TaskCancelledError, TaskConflictError } from '../../../events/errors/task.ts'
 import { ClosedError } from '../../../events/errors/usage.ts'
 import { checkTaskId } from '../../../events/ids.ts'
-import { withoutCredentials } from '../../../events/material.ts'
 import { checkArgument } from '../../../events/options/decoding.ts'
-import { checkTaskInput, type Material, type TaskInput } from '../../../events/task-input.ts'
+import {
+  checkTaskInput,
+  type Material,
+  type TaskInput,
+  withoutCredentials,
+} from '../../../events/task-input.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import { Interest } from '../../engine/wish.ts'
 import type { CallEnding } from '../call.ts'
