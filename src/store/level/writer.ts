@@ -327,7 +327,8 @@ class BatchPlan {
     const error = versionConflict(group, (stream) => this.#versionOf(stream))
     if (error) return { kind: 'conflict', error }
     const first = this.#position + 1
-    const recorded = group.flatMap((request) => this.#add(request, first))
+    const recorded: Recorded[] = []
+    for (const request of group) this.#add(request, first, recorded)
     return { kind: 'written', recorded }
   }
 
@@ -336,18 +337,16 @@ class BatchPlan {
   }
 
   /**
-   * The facts as a reader would get them.
-   *
    * @param first The position of the group's first fact.
+   * @param added The facts as a reader would get them.
    */
-  #add(request: AppendRequest, first: number): Recorded[] {
+  #add(request: AppendRequest, first: number, added: Recorded[]): void {
     const { stream, commitId, facts } = request
     const { storeId, epoch, at } = this.#writer
     if (commitId !== null && facts.length > 0)
       this.#commits.set(commitId, { first: this.#position + 1, count: facts.length })
     let version = this.#versionOf(stream)
     const last = version + facts.length
-    const added: Recorded[] = []
     for (const fact of facts) {
       const position = ++this.#position
       const recorded = recordedFact(fact, { storeId, position, stream, version: ++version, at, epoch }, first)
@@ -360,7 +359,6 @@ class BatchPlan {
       added.push(recorded)
     }
     this.#versions.set(stream, version)
-    return added
   }
 }
 
