@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Fenced } from '../../../src/events/errors/store.ts'
 import type { EventStore } from '../../../src/store/event-store.ts'
+import { openLevel } from '../../../src/store/level/database.ts'
+import { COUNTS_KEY } from '../../../src/store/level/entries.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { all, contents, counted, countedTo } from '../store-kit.ts'
@@ -27,6 +29,37 @@ test('A reopened store has everything: facts, versions, commit ids, summaries an
   expect(await store.blobs.get(body)).toBe('a long text')
   const [next] = await store.append('agent/a', [counted(4)], { expectedVersion: 3 })
   expect(next).toMatchObject({ position: 4, version: 4 })
+})
+
+test('Actors are counted, indexed on disk or not, and again where an older version has not counted them', async () => {
+  const directory = await temporaryDirectory()
+  const become = (store: EventStore, stream: string, status: string) =>
+    store.append(stream, [counted(1)], { summary: { status, open: false } })
+  {
+    await using store = await levelStore(directory)
+    for (const stream of ['agent/a', 'agent/b', 'agent/c', 'run/a']) await become(store, stream, 'idle')
+    await become(store, 'agent/a', 'absent')
+    expect([await store.count?.('agent'), await store.count?.('run')]).toEqual([2, 1])
+    // More than one checkpoint covers.
+    for (let group = 0; group < 3; group += 1) await store.append('topic/a', countedTo(1024))
+    expect([await store.count?.('agent'), await store.count?.('topic')]).toEqual([2, 0])
+    await become(store, 'agent/b', 'absent')
+    await become(store, 'agent/d', 'idle')
+    await become(store, 'agent/e', 'idle')
+    expect(await store.count?.('agent')).toBe(3)
+  }
+  {
+    await using store = await levelStore(directory)
+    expect([await store.count?.('agent'), await store.count?.('run')]).toEqual([3, 1])
+  }
+  const database = await openLevel(join(directory, 'log'), { createIfMissing: false })
+  expect(await database.get(COUNTS_KEY)).toBeDefined()
+  await database.del(COUNTS_KEY)
+  await database.close()
+  await using store = await levelStore(directory)
+  await become(store, 'agent/f', 'idle')
+  await become(store, 'agent/c', 'absent')
+  expect([await store.count?.('agent'), await store.count?.('run')]).toEqual([3, 1])
 })
 
 test('Each opening that writes gets a larger epoch; one that only reads uses none', async () => {
