@@ -187,13 +187,14 @@ function formatOf(timeZone: string | undefined): Intl.DateTimeFormat {
   }
 }
 
-/** When a clock in the zone shows this time. */
+/** When a clock in the zone shows this time; an hour later if that is in an hour that it skips. */
 function atLocalTime(wanted: LocalTime, zone: string | undefined): number {
   const utc = utcOf(wanted)
+  const shownAt = (instant: number) => utcOf(localTime(instant, zone))
   // An offset is a matter of the instant, which is what is looked for: the second look corrects the first.
-  let at = utc
-  for (let look = 0; look < 2; look += 1) at = utc - (utcOf(localTime(at, zone)) - at)
-  return at
+  const first = utc - (shownAt(utc) - utc)
+  const second = utc - (shownAt(first) - first)
+  return shownAt(second) === utc ? second : Math.max(first, second)
 }
 
 const utcOf = ({ year, month, day, hour, minute }: LocalTime) => Date.UTC(year, month - 1, day, hour, minute)
