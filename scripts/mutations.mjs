@@ -674,7 +674,7 @@ export const MUTATIONS = [
     ],
     [
       'the turn begins anew',
-      'src/actors/agent/session/composed-call.ts',
+      'src/actors/agent/call.ts',
       'parentSessionId: task.deferred?.sessionId ?? (rebuilt ? null : parentSessionId),',
       'parentSessionId: rebuilt ? null : parentSessionId,',
     ],
@@ -2410,7 +2410,7 @@ export const MUTATIONS = [
     { [ACCOUNT_WAITS]: ['is rebuilt: the next call begins a new one with the conversation so far'] },
     [
       'a lost session is begun without its conversation',
-      'src/actors/agent/session/composed-call.ts',
+      'src/actors/agent/call.ts',
       "prompt: `${before?.text ?? ''}${messagesAsText",
       'prompt: `${messagesAsText',
     ],
@@ -4106,8 +4106,8 @@ export const MUTATIONS = [
     [
       'a reader does not follow the log',
       'src/actors/agent/tasks/tasks.ts',
-      '(isHere ? caller.outcome()',
-      "(taskId !== '' ? caller.outcome()",
+      'this.#owner.isStarted ? caller.outcome()',
+      "taskId !== '' ? caller.outcome()",
     ],
   ),
   ...breaking(
@@ -4481,9 +4481,9 @@ export const MUTATIONS = [
     { 'tests/actors/agent/late-answers.test.ts': ['comes while the end of its task is written'] },
     [
       'what is found out while everything closes is not written',
-      'src/actors/agent/worker.ts',
-      '      whileClosing: true,\n',
-      '',
+      'src/actors/agent/call.ts',
+      ', whileClosing: true })',
+      ' })',
     ],
   ),
   ...breaking(

@@ -37,17 +37,17 @@ export type { Logger } from './logger.ts'
 
 export type { Recovery } from './actors/agent/environment.ts'
 export type { AgentInfo } from './actors/agent/list.ts'
-export type { AgentSnapshot, AgentStatus } from './actors/agent/machine.ts'
+export type { AgentSnapshot } from './actors/agent/machine.ts'
 export type { Placement } from './actors/agent/moving/placement.ts'
 export type { RunningProcess } from './actors/agent/processes.ts'
 export type { AgentFilesRef, AgentMailboxRef, AgentMetrics, AgentRef } from './actors/agent/ref.ts'
 export type { AdoptOptions } from './actors/agent/session/adopted.ts'
 export type { SessionLink } from './actors/agent/session/chain.ts'
 export type { ForkOptions } from './actors/agent/session/fork.ts'
+export type { AgentStatus } from './actors/agent/state.ts'
 export type { RemovalOptions, RemovedAgent } from './actors/agent/system.ts'
-export type { AskOptions } from './actors/agent/tasks/ask-options.ts'
+export { type AskOptions, type Reply, TaskHandle } from './actors/agent/tasks/ask.ts'
 export type { DraftChange } from './actors/agent/tasks/channel.ts'
-export { type Reply, TaskHandle } from './actors/agent/tasks/handle.ts'
 export type { AgentConfig, AgentDefaults, AgentOptions, RetryPolicy } from './events/options/agent.ts'
 export type { AgentChanges } from './events/options/agent-changes.ts'
 export type { OnMessage } from './events/options/message.ts'
@@ -164,7 +164,7 @@ export type { ExitReason, SupervisorFact } from './events/supervisor-facts.ts'
 // Actors of your own
 
 export type { Circumstances } from './actors/engine/definition.ts'
-export { assertReplayable } from './actors/engine/replayable.ts'
+export { assertReplayable } from './actors/engine/fold.ts'
 export {
   type ActorMessages,
   type ActorParts,

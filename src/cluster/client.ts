@@ -1,7 +1,7 @@
 /** The way to agents that live in workers: a request is sent to where its agent is, and again when that has moved. */
 import { setMaxListeners } from 'node:events'
 import type { Placement } from '../actors/agent/moving/placement.ts'
-import type { AskOptions } from '../actors/agent/tasks/ask-options.ts'
+import type { AskOptions } from '../actors/agent/tasks/ask.ts'
 import type { DraftChange } from '../actors/agent/tasks/channel.ts'
 import { type Clock, inTime, pause, systemClock } from '../clock.ts'
 import { NoWorkerError } from '../events/errors/owner.ts'

@@ -1,6 +1,7 @@
 /** Folds a whole log in one pass, all streams side by side, in the order of positions. */
-import { type PlainFold, type PlainState, plainFold } from '../actors/engine/compiled-fold.ts'
+
 import type { AnyKind } from '../actors/engine/definition.ts'
+import { type PlainFold, type PlainState, plainFold } from '../actors/engine/fold.ts'
 import { foldFact } from '../actors/engine/history.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { defined } from '../events/json.ts'

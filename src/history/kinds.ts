@@ -1,7 +1,7 @@
 /** The built-in kinds of actors. Reading a log with them loads no worker. */
 import { accountKind } from '../actors/admission/account-machine.ts'
 import { budgetKinds } from '../actors/admission/budget.ts'
-import { agentKind } from '../actors/agent/kind.ts'
+import { agentKind } from '../actors/agent/machine.ts'
 import { type AnyKind, kindIn } from '../actors/engine/definition.ts'
 import { supervisorKind } from '../actors/supervision/machine.ts'
 import { landingKind } from '../landing/machine.ts'

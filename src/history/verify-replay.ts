@@ -1,7 +1,7 @@
 /** Verifies a log by replaying it, and comparing the results with the recorded summaries, state hashes and snapshots. */
 import type { AnyKind } from '../actors/engine/definition.ts'
+import { savedState } from '../actors/engine/fold.ts'
 import { foldName, stateDigest } from '../actors/engine/history.ts'
-import { savedState } from '../actors/engine/replayable.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { describeError } from '../events/errors/base.ts'
 import { canonicalJson, defined, type Json } from '../events/json.ts'

@@ -1,6 +1,6 @@
 /** Facts as the page shows them: as a line in the list, in full, and their long texts in pieces. */
 
-import { plainFold } from '../actors/engine/compiled-fold.ts'
+import { plainFold } from '../actors/engine/fold.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { ClaudeAgentError } from '../events/errors/base.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'

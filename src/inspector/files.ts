@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { StoredCopies } from '../actors/agent/moving/copies.ts'
 import type { AgentContext } from '../actors/agent/state.ts'
-import type { PlainState } from '../actors/engine/compiled-fold.ts'
+import type { PlainState } from '../actors/engine/fold.ts'
 import { Mailbox } from '../actors/engine/mailbox.ts'
 import { systemClock } from '../clock.ts'
 import { agentFacts, NO_FILES } from '../events/agent-facts.ts'

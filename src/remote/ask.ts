@@ -1,8 +1,7 @@
 /** A task that another process works on: what is said and the reply come back from there. */
 import { randomUUID } from 'node:crypto'
-import type { AskOptions } from '../actors/agent/tasks/ask-options.ts'
+import { type AskOptions, type Reply, TaskHandle } from '../actors/agent/tasks/ask.ts'
 import { TaskChannel } from '../actors/agent/tasks/channel.ts'
-import { type Reply, TaskHandle } from '../actors/agent/tasks/handle.ts'
 import type { HeldTask } from '../actors/agent/tasks/held.ts'
 import type { CallMessage } from '../claude/runner.ts'
 import { TaskCancelledError } from '../events/errors/task.ts'
@@ -61,7 +60,7 @@ export function askElsewhere(
     try {
       for await (const line of way.lines({ request, signal, interest })) {
         if ('reply' in line) return line.reply
-        if ('message' in line) channel.tell(taskId, { type: 'message', message: line.message })
+        if ('message' in line) channel.say(taskId, line.message)
         if ('held' in line) callListener(() => listeners.onHeld?.(line.held))
         if ('released' in line) callListener(() => listeners.onReleased?.())
       }

@@ -1,6 +1,6 @@
 /** The invariants of a log after any number of crashes, as checks that throw. */
 import assert from 'node:assert/strict'
-import { agentKind } from '../actors/agent/kind.ts'
+import { agentKind } from '../actors/agent/machine.ts'
 import { endsTask } from '../actors/agent/tasks/known-tasks.ts'
 import { foldStream, recordedState } from '../actors/engine/history.ts'
 import type { Call } from '../claude/runner.ts'

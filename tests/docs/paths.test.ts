@@ -35,8 +35,8 @@ test('The reading path in docs/architecture.md can be read in an afternoon', () 
     ([, file = '']) => file,
   )
   const lines = files.map((file) => read(file).split('\n').length).reduce((sum, count) => sum + count, 0)
-  expect(files.length).toBeGreaterThan(25)
-  expect(lines).toBeLessThan(5300)
+  expect(files.length).toBeGreaterThanOrEqual(25)
+  expect(lines).toBeLessThan(5500)
 })
 
 /** The compiler asks for all of them. */

@@ -167,8 +167,8 @@ export function localAdmission({
       if (!accounts.isKnown(account) || accounts.holdOf(account) || budgets.areSet) return undefined
       const slot = governor.tryEnter({ agent: request.agent, account })
       if (!slot) return undefined
-      // No budget is set, so it awaits nothing.
-      void budgets.reserve(request)
+      // No budget is set, so there is nothing to reserve.
+      budgets.adopt(request)
       return new AdmittedCall(parts, request, account, slot, 0)
     },
     adopt(request) {
@@ -222,8 +222,7 @@ class AdmittedCall implements Admitted {
   }
 
   hear(message: CallMessage): void {
-    if (message.type !== 'process') this.#slot.begun()
-    if (message.type === 'text' || message.type === 'tool') this.#slot.proven()
+    if (message.type !== 'process') this.#slot.heard(message.type === 'text' || message.type === 'tool')
     if (message.type === 'account')
       this.#parts.accounts.report(this.account, recordableWindows(message.windows))
     if (message.type === 'retry' && ACCOUNT_STATUSES.includes(message.status))

@@ -72,7 +72,7 @@ export interface BudgetKeeper {
    * reports the end of the call by `settle`; its cost is then read from the log.
    */
   reserve(request: CallRequest): Promise<BudgetHold | undefined>
-  /** A call that an earlier process began continues in this one. */
+  /** A call begins for which nothing is to be reserved, or continues that an earlier process began. */
   adopt(request: CallRequest): void
   /** Reserves this cost in every budget that it counts against, whether or not there is room: it is spent. */
   charge(request: CallRequest, cost: Amount): Promise<void>

@@ -27,11 +27,12 @@ export interface Caller {
 
 /** The slot of an admitted call. */
 export interface CallSlot {
-  /** The process has produced its first output: another may start. */
-  begun(): void
+  /**
+   * Its process has said something: another may start. Part of an answer proves that the account has let the call through, as
+   * does a silence that is long enough.
+   */
+  heard(isAnswer: boolean): void
   answered(): void
-  /** The account has let the call through: its answer has begun. */
-  proven(): void
   /** The account refused the call or asked it to wait. */
   refused(retryAfterMs: number): void
   /** The call has ended. Idempotent. */
@@ -74,8 +75,8 @@ export class Governor {
 
   /** A slot if one is free and no call waits; undefined otherwise. */
   tryEnter(caller: Caller): CallSlot | undefined {
-    const isFree = this.#queue.isEmpty && this.#machineHasRoom() && this.#accountHasRoom(caller, this.#now())
-    return isFree ? this.adopt(caller) : undefined
+    if (!this.#queue.isEmpty || !this.#machineHasRoom()) return undefined
+    return hasRoom(this.#account(caller.account), steadyTime(this.#clock)) ? this.adopt(caller) : undefined
   }
 
   /** Waits for a slot. Rejects with the signal's reason if that aborts first. */
@@ -105,30 +106,40 @@ export class Governor {
     this.#change(account, entered)
     const { era } = this.#account(account)
     this.#inFlight += 1
-    const begun = this.#start()
+    this.#starting += 1
     let isIn = true
-    let cancelProof = () => {}
+    let isStarting = true
+    let cancelStart: (() => void) | undefined
+    let cancelProof: (() => void) | undefined
+    const begun = () => {
+      if (!isStarting) return
+      isStarting = false
+      cancelStart?.()
+      this.#starting -= 1
+      this.#admit()
+    }
     const prove = () => {
-      cancelProof()
       if (this.#account(account).isProven) return
       this.#change(account, proven)
       this.#admit()
     }
+    if (this.#limits.processStarts < Number.POSITIVE_INFINITY)
+      cancelStart = this.#clock.after(STARTS_WITHIN_MS, begun)
     return {
-      begun: () => {
+      heard: (isAnswer) => {
         begun()
-        if (isIn && !this.#account(account).isProven) {
-          cancelProof()
-          cancelProof = this.#clock.after(REFUSES_WITHIN_MS, prove)
-        }
+        const { isProven } = this.#account(account)
+        if (isAnswer || !isProven) cancelProof?.()
+        if (isProven) return
+        if (isAnswer) prove()
+        else if (isIn) cancelProof = this.#clock.after(REFUSES_WITHIN_MS, prove)
       },
       answered: () => this.#change(account, answered),
-      proven: prove,
       refused: (retryAfterMs) => this.#refuse(account, era, retryAfterMs),
       leave: () => {
         if (!isIn) return
         isIn = false
-        cancelProof()
+        cancelProof?.()
         this.#inFlight -= 1
         this.#change(account, left)
         begun()
@@ -149,7 +160,7 @@ export class Governor {
 
   /** No call of this account begins within this time, and then a few go first. */
   close(account: string, waitMs: number): void {
-    this.#change(account, (limit) => closed(limit, this.#now() + waitMs))
+    this.#change(account, (limit) => closed(limit, steadyTime(this.#clock) + waitMs))
     this.#admit()
   }
 
@@ -159,33 +170,12 @@ export class Governor {
     this.#admit()
   }
 
-  /** The machine's clock may be set while calls wait. */
-  #now(): number {
-    return steadyTime(this.#clock)
-  }
-
-  #start(): () => void {
-    this.#starting += 1
-    let isStarting = true
-    let cancel = () => {}
-    const begun = () => {
-      if (!isStarting) return
-      isStarting = false
-      cancel()
-      this.#starting -= 1
-      this.#admit()
-    }
-    if (this.#limits.processStarts < Number.POSITIVE_INFINITY)
-      cancel = this.#clock.after(STARTS_WITHIN_MS, begun)
-    return begun
-  }
-
   #refuse(account: string, era: number, retryAfterMs: number): void {
     const before = this.#account(account)
-    this.#change(account, (limit) => refused(limit, { now: this.#now(), era, retryAfterMs }))
+    this.#change(account, (limit) => refused(limit, { now: steadyTime(this.#clock), era, retryAfterMs }))
     const { limit, openAt, era: now } = this.#account(account)
     if (now === before.era) return
-    const pauseMs = Math.max(0, openAt - this.#now())
+    const pauseMs = Math.max(0, openAt - steadyTime(this.#clock))
     this.#logger.warn(
       { account, callsInFlight: limit, pauseMs },
       'the account is limited: fewer calls at once',
@@ -206,20 +196,15 @@ export class Governor {
     return this.#inFlight < callsInFlight && this.#starting < processStarts
   }
 
-  /** Whether the account can take one more call. */
-  #accountHasRoom({ account }: Caller, now: number): boolean {
-    return hasRoom(this.#account(account), now)
-  }
-
   /** Admits every waiting call that fits, and again when an account's pause ends. */
   #admit(): void {
     if (this.#queue.isEmpty) {
       this.#cancelWake?.()
       return
     }
-    const now = this.#now()
+    const now = steadyTime(this.#clock)
     while (this.#machineHasRoom()) {
-      const next = this.#queue.take((waiting) => this.#accountHasRoom(waiting, now))
+      const next = this.#queue.take(({ account }) => hasRoom(this.#account(account), now))
       if (!next) break
       next.enter()
     }

@@ -24,17 +24,16 @@ import type { RecoveryOutcome } from './call.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney, wakingKey } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AgentLife } from './environment.ts'
 import { AgentFiles } from './files.ts'
-import { agentKind } from './kind.ts'
-import type { AgentSnapshot, AgentStatus } from './machine.ts'
+import { type AgentSnapshot, agentKind } from './machine.ts'
 import { AgentMailbox, type SendOptions, type SentMessage } from './mailbox/mailbox.ts'
 import { wakingMessage } from './mailbox/unread.ts'
 import type { AgentMetrics, AgentRef } from './ref.ts'
 import { type SessionLink, sessionLinks } from './session/chain.ts'
+import { type AgentStatus, totalTokens } from './state.ts'
 import { AgentSupervision, type SupervisedAgent } from './supervision.ts'
-import type { AskOptions } from './tasks/ask-options.ts'
+import type { AskOptions, Reply, TaskHandle } from './tasks/ask.ts'
 import type { DraftChange, HoldListeners } from './tasks/channel.ts'
 import { heldAt } from './tasks/deferral.ts'
-import type { Reply, TaskHandle } from './tasks/handle.ts'
 import {
   approveTask,
   decideTool,
@@ -48,7 +47,6 @@ import {
 } from './tasks/held.ts'
 import type { TaskSpending } from './tasks/known-tasks.ts'
 import { AgentTasks } from './tasks/tasks.ts'
-import { totalTokens } from './totals.ts'
 import { AgentWorker } from './worker.ts'
 
 /** An agent that lives in this process. */
@@ -56,7 +54,8 @@ export class Agent implements AgentRef {
   readonly id: string
   readonly #life: AgentLife
   readonly #environment: AgentEnvironment
-  readonly #used: () => void
+  /** It is in memory, and was used just now. */
+  readonly used: () => void
   /** The tasks of this process; none while the agent rests. */
   #tasksHere: AgentTasks | undefined
   readonly #loadedAt: number
@@ -66,17 +65,16 @@ export class Agent implements AgentRef {
   readonly #isElsewhere: boolean
   /** Whether a user has its machine: it may be subscribed to. */
   #isWatched = false
-  #stopReviews = () => {}
 
   private constructor(id: string, environment: AgentEnvironment, used: (agent: Agent) => void) {
     this.id = id
     this.#life = new Life(agentKind, id, environment)
     this.#environment = environment
     // A handle that a user still holds of a removed agent is none of those in use.
-    this.#used = () => void (this.#life.closed || used(this))
+    this.used = () => void (this.#life.closed || used(this))
     this.#loadedAt = environment.clock.now()
     this.#isElsewhere = environment.store.forReading === true || !environment.owns(id)
-    this.#life.woken = this.#used
+    this.#life.woken = this.used
     // Their callers ask again, here or where the agent lives now.
     this.#life.lost = (error) => this.#tasksHere?.giveUp(error)
   }
@@ -128,7 +126,7 @@ export class Agent implements AgentRef {
   /** Loads it unless it is in memory. */
   async use(): Promise<void> {
     await this.#life.use()
-    this.#used()
+    this.used()
   }
 
   /** Folds its facts afresh if another process has written some. */
@@ -140,7 +138,6 @@ export class Agent implements AgentRef {
   rest(): void {
     this.#tasksHere?.leave()
     this.#tasksHere = undefined
-    this.#stopReviews()
     this.#life.rest()
   }
 
@@ -459,42 +456,29 @@ export class Agent implements AgentRef {
     this.#tasks.refuse(reason)
   }
 
+  /** Held tasks may begin when there is money again. */
+  review(): void {
+    if (this.snapshot.context.queue.some(isHeldForMoney)) this.#life.again(BEGIN_HELD)
+  }
+
   /** Stops without recording anything: a running call is terminated, and settled when the store is next opened. */
   async close(): Promise<void> {
-    this.#stopReviews()
     this.#tasksHere?.close()
     await this.#life.close()
   }
 
   get #tasks(): AgentTasks {
-    this.#tasksHere ??= new AgentTasks(this.id, this.#life, this.#environment, {
-      start: () => {
-        this.start()
-        return this.#started
-      },
-      endTasks: (decide) => this.endTasks(decide),
-      settled: this.#used,
-    })
+    this.#tasksHere ??= new AgentTasks(this.id, this.#life, this.#environment, this)
     return this.#tasksHere
   }
 
   #work(): void {
     const perform = (actor: AgentActor) => {
-      this.#review()
       const worker = new AgentWorker(this.id, actor, this.#environment, this.#tasks)
       this.#tasks.worker = worker
       return worker.perform
     }
     this.#life.start(perform, (error) => this.#supervision.crash(error))
-  }
-
-  /** Held tasks may begin when there is money again. */
-  #review(): void {
-    this.#stopReviews()
-    const review = () => {
-      if (this.snapshot.context.queue.some(isHeldForMoney)) this.#life.again(BEGIN_HELD)
-    }
-    this.#stopReviews = this.#environment.admission.changes(review)
   }
 
   /** Reports tasks that an earlier process left without a call in flight: they need no recovery and simply resume. */

@@ -7,41 +7,26 @@ import { type ErrorData, errorData } from '../../events/errors/recorded.ts'
 import { defined } from '../../events/json.ts'
 import { amountOf, type RecordedSpending, recordedSpending } from '../../events/spending.ts'
 import type { Body } from '../../events/task-input.ts'
-import type { Admitted } from '../admission/admission.ts'
+import type { AccountNews, Admitted } from '../admission/admission.ts'
 import { mayPass } from '../engine/wish.ts'
-import type { Answered, CallEnding, RecoveryOutcome } from './call.ts'
+import { type Answered, type CallEnding, decideOn, type RecoveryOutcome } from './call.ts'
 import type { CallFiles, LeftFiles, SavedAfter } from './call-files.ts'
-import { callEnded, taskBroken } from './decisions.ts'
+import { callEnded, deadlineLeftMs, taskBroken } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
+import type { AgentSnapshot } from './machine.ts'
 import { usedInCall } from './mailbox/unread.ts'
 import type { Moving } from './moving/moving.ts'
-import {
-  type AgentContext,
-  type CallOfTask,
-  type CurrentTask,
-  isAbandoned,
-  type OpenCall,
-  type QueuedTask,
-} from './state.ts'
+import { type CallOfTask, type CurrentTask, isAbandoned, type OpenCall, type QueuedTask } from './state.ts'
 import { toolHold } from './tasks/deferral.ts'
 import { type LateEnding, recordLateEnding } from './tasks/late-answers.ts'
-import { deadlineLeftMs, leftAfterRefusal, newsOf, waitInWords } from './waits.ts'
+import { leftAfterRefusal, newsOf, waitInWords } from './waits.ts'
 
+const ANSWERED: AccountNews = { said: 'answered' }
 const NOTHING_LEFT: LeftFiles = { facts: [], said: {} }
 const NOTHING_SAVED: SavedAfter = {}
 const NOTHING_SPENT: RecordedSpending = { costUsd: 0, usage: NO_USAGE }
 
 type AnswerFact = Extract<AgentFact, { type: 'CallSucceeded' }>
-
-/** What an agent's worker does for it. */
-interface WorkerDoes {
-  readonly decide: (
-    task: Pick<QueuedTask, 'taskId' | 'cause'>,
-    decision: (context: AgentContext) => readonly AgentFact[],
-  ) => Promise<readonly Recorded[]>
-  /** Tells those who listen to the task. */
-  readonly warn: (task: QueuedTask, message: string) => void
-}
 
 export class CallEndings {
   readonly #agent: string
@@ -49,7 +34,6 @@ export class CallEndings {
   readonly #environment: AgentEnvironment
   readonly #asked: AskedTasks
   readonly #files: CallFiles
-  readonly #workerDoes: WorkerDoes
   /** The record of how the last call ended, which waits for room on a full disk. */
   #lastRecord: Promise<unknown> | undefined
 
@@ -59,14 +43,12 @@ export class CallEndings {
     environment: AgentEnvironment,
     asked: AskedTasks,
     files: CallFiles,
-    workerDoes: WorkerDoes,
   ) {
     this.#agent = agent
     this.#actor = actor
     this.#environment = environment
     this.#asked = asked
     this.#files = files
-    this.#workerDoes = workerDoes
   }
 
   /** Resolves when the last ending is recorded, or could not be. */
@@ -76,11 +58,11 @@ export class CallEndings {
 
   /** Records what the ending says about the account, then the ending: one record, so that no deadline comes between. */
   async conclude(effect: CallOfTask, ending: CallEnding, admitted: Admitted): Promise<RecoveryOutcome> {
-    const news = newsOf(ending, this.#circumstances())
-    let isTold = false
     // After an answer, or a tool call that a person has to decide, the task continues with what was done.
     const isUndone = ending.type === 'CallFailed' || ending.type === 'CallOutcomeUnknown'
-    const left = isUndone && this.#files.areKept ? await this.#files.left(effect) : NOTHING_LEFT
+    const news = isUndone ? newsOf(ending.error, this.#circumstances()) : ANSWERED
+    const left = isUndone ? await this.#files.left(effect) : NOTHING_LEFT
+    let isTold = false
     return this.#record(async () => {
       const telling = news && !isTold ? admitted.told(news) : undefined
       if (telling) await telling
@@ -131,9 +113,8 @@ export class CallEndings {
       const said = ending.result.text
       const text = bodies.isShort(said) ? said : await bodies.keep(said)
       const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
-      const { saved, problem } = this.#files.areKept
-        ? await this.#files.saveAfter(task, callId)
-        : NOTHING_SAVED
+      const saving = this.#files.saveAfter({ task, call })
+      const { saved, problem } = saving ? await saving : NOTHING_SAVED
       // Who gets the answer finds its commit.
       if (saved) await this.#files.commit(task, call, saved)
       const moving = this.#moving
@@ -155,7 +136,7 @@ export class CallEndings {
         : { type: ending.type, data: { taskId, callId, ...spent, ...left.said } }
     let recorded: readonly Recorded[]
     try {
-      recorded = await this.#workerDoes.decide(task, (context) =>
+      recorded = await decideOn(this.#actor, task, ({ context }) =>
         context.current?.call?.callId === callId
           ? left.facts.concat(callEnded(context, ended, error, this.#circumstances()))
           : [],
@@ -166,7 +147,7 @@ export class CallEndings {
     if (recorded.length === 0) await this.#keepLate({ task, call }, ending, admitted)
     const retry = recorded.find(({ type }) => type === 'RetryScheduled')
     const warning = waitInWords(error, admitted.account, retry?.data)
-    if (warning) this.#workerDoes.warn(task, warning)
+    if (warning) this.#warn(task, warning)
     if (retry) return 'retried'
     return ending.type === 'CallFailed' ? 'failed' : 'unknown'
   }
@@ -184,10 +165,10 @@ export class CallEndings {
     const setup = defined({ setup: ending.setup })
     const input = await this.#asked.bodies.keep(JSON.stringify(ending.deferred.input ?? {}))
     const moving = this.#moving
-    const isSaved = moving && this.#files.areKept
-    const { problem } = isSaved ? await this.#files.saveAfter(task, callId) : NOTHING_SAVED
+    const saving = moving && this.#files.saveAfter({ task, call })
+    const { problem } = saving ? await saving : NOTHING_SAVED
     const stored = moving ? await this.#stored(moving, task, call, problem) : []
-    const decide = ({ current, config }: AgentContext): readonly AgentFact[] => {
+    const decision = ({ context: { current, config } }: AgentSnapshot): readonly AgentFact[] => {
       if (current?.call?.callId !== callId) return []
       // The next call has to start as well.
       const leftMs = leftAfterRefusal(call, deadlineLeftMs(current, config, this.#circumstances().now))
@@ -195,7 +176,7 @@ export class CallEndings {
       return [{ type: 'CallDeferred', data }, ...stored]
     }
     try {
-      const recorded = await this.#workerDoes.decide(task, decide)
+      const recorded = await decideOn(this.#actor, task, decision)
       if (recorded.length === 0) await this.#keepLate({ task, call }, ending, admitted)
       else this.#asked.channel.tell(taskId, { type: 'held', hold: toolHold({ callId, tool, input }) })
       return 'deferred'
@@ -227,7 +208,7 @@ export class CallEndings {
       ...{ commit: context.files?.commit, unsaved },
       session: { sessionId, parentSessionId: parent },
     }
-    return moving.store(this.#agent, context, news, (message) => this.#workerDoes.warn(task, message))
+    return moving.store(this.#agent, context, news, (message) => this.#warn(task, message))
   }
 
   /** Records an answer, in one append with that of the step that waits for it. */
@@ -238,22 +219,22 @@ export class CallEndings {
   ): Promise<readonly Recorded[]> {
     const { taskId, callId } = succeeded.data
     // The answer is the first: a step refers to it by its version.
-    const answering = ({ current }: AgentContext): readonly AgentFact[] =>
+    const answering = ({ context: { current } }: AgentSnapshot): readonly AgentFact[] =>
       current?.call?.callId === callId
         ? [{ ...succeeded, data: { ...succeeded.data, ...usedInCall(current) } }, ...stored]
         : []
     const step = this.#asked.steps.get(taskId)
     // The answer of a step tells the cost of all calls of its task: of earlier ones, only the log knows.
-    if (!step || task.attempt > 1) return this.#workerDoes.decide(task, answering)
+    if (!step || task.attempt > 1) return decideOn(this.#actor, task, answering)
     const origin = { correlationId: taskId, causationId: task.cause, isFirst: true }
-    const part = this.#actor.join(({ context }) => answering(context), origin)
+    const part = this.#actor.join(answering, origin)
     try {
       await step.succeed(part, succeeded.data)
       return await part.recorded
     } catch (error) {
       if (mayPass(error)) throw error
       // The run cannot record it now: the agent's own fact is enough for the next execution of the run.
-      return this.#workerDoes.decide(task, answering)
+      return decideOn(this.#actor, task, answering)
     }
   }
 
@@ -269,7 +250,7 @@ export class CallEndings {
     const { callId } = call
     const { leftOpen } = this.#asked
     // The end of its task may be on its way to the log.
-    await this.#workerDoes.decide(task, () => [])
+    await decideOn(this.#actor, task, () => [])
     const { context } = this.#actor.snapshot
     if (!isAbandoned(context, callId)) {
       if (ending && context.current?.call?.callId === callId) leftOpen.set(callId, ending)
@@ -311,6 +292,11 @@ export class CallEndings {
     await this.breakTask(task.taskId, error)
     await this.#keepLate({ task, call }, ending, admitted)
     return 'failed'
+  }
+
+  /** Tells those who listen to the task. */
+  #warn({ taskId }: QueuedTask, message: string): void {
+    this.#asked.channel.say(taskId, { type: 'warning', message })
   }
 
   #circumstances() {

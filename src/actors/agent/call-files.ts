@@ -3,41 +3,21 @@
  * snapshot; after an answer of an agent on a repository, its changes are a commit on its branch. Only that agent depends on
  * git: without it, the files of the others are not kept.
  */
-import type { AgentRunner } from '../../claude/runner.ts'
 import { type AgentFact, NO_FILES } from '../../events/agent-facts.ts'
-import type { Recorded } from '../../events/envelope.ts'
 import { unsentErrorData } from '../../events/errors/recorded.ts'
 import { GitNotInstalled, SnapshotMissing } from '../../events/errors/workspace.ts'
 import type { MESSAGE_PARTS } from '../../events/options/agent.ts'
-import type { Logger } from '../../logger.ts'
-import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { SavedFiles } from '../../workspaces/files/file-history.ts'
 import type { FilesOperations, RestoredFiles } from '../../workspaces/files/operations.ts'
 import type { FilesPlace } from '../../workspaces/files/place.ts'
-import type { Bodies } from '../engine/bodies.ts'
-import type { CallEnding } from './call.ts'
-import type { AgentActor } from './environment.ts'
+import { type CallEnding, decideOn, recordInCall } from './call.ts'
+import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
 import { filesRestored, type ProjectInfo, projectOf } from './files.ts'
-import type { Moving } from './moving/moving.ts'
-import type { AgentContext, CallOfTask, OpenCall, QueuedTask } from './state.ts'
+import type { CallOfTask, OpenCall, QueuedTask } from './state.ts'
 
 interface KeptFiles {
   readonly files: FilesOperations
   readonly place: FilesPlace
-}
-
-interface CallFilesEnvironment {
-  readonly runner: AgentRunner
-  readonly logger: Logger
-  readonly directories: AgentDirectories
-  readonly bodies: Bodies
-  readonly moving?: Moving | undefined
-  /** Tells those who listen to the task, and the log if this is news to it. */
-  readonly warn: (task: QueuedTask, message: string, isNews?: boolean) => void
-  readonly decide: (
-    task: QueuedTask,
-    decision: (context: AgentContext) => readonly AgentFact[],
-  ) => Promise<readonly Recorded[]>
 }
 
 /** What an ended call has left of the files: facts that come before its ending, and what that says of them. */
@@ -55,8 +35,6 @@ export interface SavedAfter {
 }
 
 export interface CallFiles {
-  /** Whether its files are kept: otherwise there is nothing to do. */
-  readonly areKept: boolean
   /** Whether there is anything to do before a call: mostly no file is there, and none has to come back. */
   areToPrepare(): boolean
   /** Whether there is nothing to save before a call. */
@@ -65,8 +43,11 @@ export interface CallFiles {
   begin(of: CallOfTask): Promise<CallEnding | undefined>
   /** Saves the files that the call begins from. Returns the call's ending if that fails. */
   saveBefore(of: CallOfTask): Promise<CallEnding | undefined>
-  /** Saves the files that an answered call left. Returns why that failed, if it did: the answer is recorded without them. */
-  saveAfter(task: QueuedTask, callId: string): Promise<SavedAfter>
+  /**
+   * Saves the files that an answered call left; undefined if there are none. Returns why that failed, if it did: the answer is
+   * recorded without them.
+   */
+  saveAfter(of: CallOfTask): Promise<SavedAfter> | undefined
   /**
    * Brings the files back to before a call that did not end well, at once: what is changed later is not its work. If
    * that fails, the next call begins with it.
@@ -87,12 +68,13 @@ const untrusted = new WeakMap<FilesOperations, Set<string>>()
 export function callFiles(
   agent: string,
   actor: AgentActor,
-  { runner, logger, directories, bodies, moving, decide, warn }: CallFilesEnvironment,
+  { runner, logger, directories, moving }: AgentEnvironment,
+  { bodies, channel }: Pick<AskedTasks, 'bodies' | 'channel'>,
 ): CallFiles {
   const { files } = runner
   const place: FilesPlace = {
     agent,
-    directories,
+    directories: directories(agent),
     get workspace() {
       return actor.snapshot.context.config?.workspace
     },
@@ -107,6 +89,12 @@ export function callFiles(
   const kept = files && { files, place }
   /** Undefined if there is nothing to do. */
   const keptNow = () => (actor.snapshot.context.config ? kept : undefined)
+
+  /** Tells those who listen to the task, and the log if this is news to it. */
+  function warn({ taskId }: QueuedTask, message: string, isNews = true): void {
+    if (isNews) logger.warn({ agent, taskId }, message)
+    channel.say(taskId, { type: 'warning', message })
+  }
 
   /** Whether the files of its past are not here: that is said in the log before the call begins. */
   let isLost = false
@@ -127,17 +115,15 @@ export function callFiles(
 
   /** Does it in the open call, where it is recorded. */
   async function inCall(
-    { task, call: { callId } }: CallOfTask,
+    of: CallOfTask,
     work: (
       given: KeptFiles & { readonly write: (...facts: AgentFact[]) => Promise<unknown> },
     ) => Promise<unknown>,
   ): Promise<CallEnding | undefined> {
     const found = keptNow()
     if (!found) return undefined
-    const write = (...facts: AgentFact[]) =>
-      decide(task, ({ current }) => (current?.call?.callId === callId ? facts : []))
     try {
-      await work({ ...found, write })
+      await work({ ...found, write: (...facts) => recordInCall(actor, of, ...facts) })
       return undefined
     } catch (error) {
       if (isDoneWithout(found, error)) return undefined
@@ -207,11 +193,26 @@ export function callFiles(
     }
   }
 
-  return {
-    get areKept() {
-      return keptNow() !== undefined
-    },
+  async function savedAfter(found: KeptFiles, of: CallOfTask): Promise<SavedAfter> {
+    const { task, call } = of
+    const { taskId } = task
+    const { callId } = call
+    try {
+      const saved = await found.files.save(found.place, `after call ${callId}`)
+      if (saved.commit === NO_FILES) return {}
+      tellLeft(task, saved)
+      await recordInCall(actor, of, { type: 'FilesSaved', data: { taskId, callId, when: 'after', ...saved } })
+      return { saved }
+    } catch (error) {
+      if (isDoneWithout(found, error)) return {}
+      const said = 'the files after its answer could not be saved'
+      const problem = error instanceof Error ? error.message : String(error)
+      warn(task, `${said}, and the next call saves them: ${problem}`)
+      return { problem: `${said}: ${problem}` }
+    }
+  }
 
+  return {
     areToPrepare() {
       const found = keptNow()
       const { before = NO_FILES } = actor.snapshot.context.files ?? {}
@@ -257,26 +258,9 @@ export function callFiles(
         await write({ type: 'FilesSaved', data }, ...(stored ?? []))
       }),
 
-    async saveAfter(task, callId) {
+    saveAfter(of) {
       const found = keptNow()
-      if (!found || found.files.isEmpty(found.place)) return {}
-      const { taskId } = task
-      try {
-        const saved = await found.files.save(found.place, `after call ${callId}`)
-        if (saved.commit === NO_FILES) return {}
-        tellLeft(task, saved)
-        const data = { taskId, callId, when: 'after', ...saved } as const
-        await decide(task, ({ current }) =>
-          current?.call?.callId === callId ? [{ type: 'FilesSaved', data }] : [],
-        )
-        return { saved }
-      } catch (error) {
-        if (isDoneWithout(found, error)) return {}
-        const said = 'the files after its answer could not be saved'
-        const problem = error instanceof Error ? error.message : String(error)
-        warn(task, `${said}, and the next call saves them: ${problem}`)
-        return { problem: `${said}: ${problem}` }
-      }
+      return found && !found.files.isEmpty(found.place) ? savedAfter(found, of) : undefined
     },
 
     async left(of) {
@@ -290,7 +274,7 @@ export function callFiles(
     async abandon(of) {
       if (actor.snapshot.context.current?.call?.callId === of.call.callId) return
       const fact = await takeBack(of)
-      if (fact) await decide(of.task, () => [fact])
+      if (fact) await decideOn(actor, of.task, () => [fact])
     },
 
     async commit(task, { sessionId }, saved) {
@@ -306,7 +290,7 @@ export function callFiles(
         const message = `${text}\n\nAgent: ${agent}\nTask: ${taskId}\n${run}Session: ${sessionId}\n`
         const commit = await found.files.commit(found.place, saved, message)
         if (commit === null) return
-        await decide(task, () => [
+        await decideOn(actor, task, () => [
           { type: 'FilesCommitted', data: { taskId, commit, branch: workspace.branch } },
         ])
       } catch (error) {

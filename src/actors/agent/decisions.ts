@@ -3,16 +3,16 @@
  * else decides: `failure-policy.ts` about retries, `tasks/tasks.ts` about accepting a task, `tasks/held.ts` about approving
  * one, and `agent.ts` and `system.ts` about the agent itself.
  */
-import { durableTimer, instant } from '../../clock.ts'
+import { durableTimer, instant, waitLeft } from '../../clock.ts'
 import { type AgentFact, type Failure, NO_FILES } from '../../events/agent-facts.ts'
+import type { AgentConfig } from '../../events/options/agent.ts'
 import { hasMaterial } from '../../events/task-input.ts'
 import type { Circumstances, Effect } from '../engine/definition.ts'
 import { faultOf, rejectsRequest, retriesAfter, retryDelayMs } from './failure-policy.ts'
-import type { AgentSnapshot } from './machine.ts'
 import { isWoken, namesOf, readableMessages, readBy, wakingMessage } from './mailbox/unread.ts'
-import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
+import type { AgentContext, AgentState, CurrentTask, OpenCall, QueuedTask } from './state.ts'
 import { withinTurn } from './tasks/deferral.ts'
-import { deadlineLeftMs, leftAfterRefusal, limitLeftMs, retryAfterMs } from './waits.ts'
+import { leftAfterRefusal, limitLeftMs, retryAfterMs } from './waits.ts'
 
 /** What runs while an agent is in a state. */
 export type AgentEffect = Effect &
@@ -46,7 +46,7 @@ export function ready({ queue: all }: AgentContext): readonly QueuedTask[] {
   return upTo.filter(({ hold }) => hold?.reason !== 'approval')
 }
 
-export function agentEffects(snapshot: AgentSnapshot): readonly AgentEffect[] {
+export function agentEffects(snapshot: AgentState): readonly AgentEffect[] {
   const { abandoned = [] } = snapshot.context
   const effects = effectsOfTasks(snapshot)
   if (abandoned.length === 0) return effects
@@ -57,7 +57,7 @@ export function agentEffects(snapshot: AgentSnapshot): readonly AgentEffect[] {
   ]
 }
 
-function effectsOfTasks({ value, context }: AgentSnapshot): readonly AgentEffect[] {
+function effectsOfTasks({ value, context }: AgentState): readonly AgentEffect[] {
   const { current, queue, unread = [] } = context
   if (value === 'idle' || value === 'error') {
     if (queue.length + unread.length === 0) return NOTHING
@@ -88,6 +88,13 @@ function effectsOfTasks({ value, context }: AgentSnapshot): readonly AgentEffect
 }
 
 const NOTHING: readonly AgentEffect[] = []
+
+/** How much time a task has until its deadline, in ms: never more than it had when its call or its wait began. */
+export const deadlineLeftMs = (
+  { deadlineAt, deadlineInMs, call }: CurrentTask,
+  config: Pick<AgentConfig, 'timeoutMs'> | null,
+  now: number,
+): number => waitLeft(deadlineAt, call?.leftMs ?? deadlineInMs ?? config?.timeoutMs ?? 0, now)
 
 /** The ids of a call, chosen before it starts so that it can be found after a crash. */
 export interface CallIds {

@@ -2,9 +2,8 @@
 import type { JsonObject } from '../../events/json.ts'
 import type { EventStore, StreamSummary, StreamsOptions } from '../../store/event-store.ts'
 import { isThere } from '../../store/stream-count.ts'
-import type { AgentSnapshot, AgentStatus } from './machine.ts'
 import { wakingMessage } from './mailbox/unread.ts'
-import { totalTokens } from './totals.ts'
+import { type AgentState, type AgentStatus, totalTokens } from './state.ts'
 
 /** An agent in a list. */
 export interface AgentInfo {
@@ -50,7 +49,7 @@ export function requiredLabels(summary: StreamSummary | null): RequiredLabels | 
 
 const labelsIn = (value: unknown) => (Array.isArray(value) ? value.map(String) : [])
 
-export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary {
+export function summarizeAgent({ value, context }: AgentState): StreamSummary {
   const { current, queue, totals, session, deadLetters, abandoned = [], unread = [] } = context
   const { config, requiredBefore } = context
   const heldMessages = unread.filter((message) => message.held).length

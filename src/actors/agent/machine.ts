@@ -1,8 +1,14 @@
-/** An agent's whole life as one pure state machine. Its events are the log's facts. */
+/** An agent's whole life as one pure state machine, whose events are the log's facts; and that machine as a kind of actor. */
 import { type SnapshotFrom, setup } from 'xstate'
-import type { AgentFact } from '../../events/agent-facts.ts'
+import { type AgentFact, agentFacts } from '../../events/agent-facts.ts'
 import type { Identified } from '../../events/envelope.ts'
-import { type AgentContext, absent, changes, isAbandoned } from './state.ts'
+import { defineKind } from '../engine/definition.ts'
+import { type AgentEffect, agentEffects } from './decisions.ts'
+import { summarizeAgent } from './list.ts'
+import { MAILBOX_FOLD } from './mailbox/unread.ts'
+import { MOVING_FOLD } from './moving/stored.ts'
+import { type AgentContext, absent, changes, isAbandoned, TOTALS_FOLD } from './state.ts'
+import { DEFERRAL_FOLD } from './tasks/deferral.ts'
 
 const agent = setup({
   types: {} as { context: AgentContext; events: Identified<AgentFact> },
@@ -200,5 +206,15 @@ export const agentMachine = agent.createMachine({
 
 /** A state of an agent: `value` is its status, `context` holds the rest. */
 export type AgentSnapshot = SnapshotFrom<typeof agentMachine>
-/** What an agent is doing. */
-export type AgentStatus = AgentSnapshot['value']
+
+/** The agent as a kind of actor: enough to fold and replay one, without the worker that runs its effects. */
+export const agentKind = defineKind<typeof agentMachine, AgentEffect>(
+  'agent',
+  agentMachine,
+  {
+    ...{ facts: agentFacts, effects: agentEffects, summarize: summarizeAgent },
+    // Unread messages have those by which they came.
+    holdsFactIds: ({ context: { unread = [] } }) => unread.length > 0,
+  },
+  [changes, TOTALS_FOLD, DEFERRAL_FOLD, MAILBOX_FOLD, MOVING_FOLD],
+)

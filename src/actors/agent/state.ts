@@ -8,11 +8,11 @@ import {
 } from '../../events/agent-facts.ts'
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
+import { spendingIn } from '../../events/spending.ts'
 import type { Body, Material, PlacedInput } from '../../events/task-input.ts'
 import { givenBack, readBy, received, released, taken, type Unread } from './mailbox/unread.ts'
 import { behindAt, movedTo, type StoredState, storedAt } from './moving/stored.ts'
 import { type DeferredCall, decidedIn, deferredAt, fromBefore } from './tasks/deferral.ts'
-import { type AgentTotals, type CallCost, isFree, lastCostIn, withSpending } from './totals.ts'
 
 /** A task in the queue. */
 export interface QueuedTask {
@@ -97,6 +97,39 @@ export interface CallOfTask {
   readonly call: OpenCall
 }
 
+/**
+ * What an agent's calls have cost, added up. What not every log has is absent while it is 0, so that states keep the hashes
+ * that old logs recorded.
+ */
+export interface AgentTotals {
+  /** Answered calls. */
+  readonly interactions: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly costUsd: number
+  /** What budgets count beyond input and output: tokens written to the cache, and a share of those read from it. */
+  readonly cacheTokens?: number
+  /** Calls without an answer that cost something. */
+  readonly unanswered?: number
+  /** The part of the cost that is an estimate. */
+  readonly estimatedUsd?: number
+}
+
+/** The cost of a call. */
+export interface CallCost {
+  readonly usd: number
+  readonly tokens: number
+}
+
+/** What an agent is doing. */
+export type AgentStatus = 'absent' | 'idle' | 'busy' | 'retry' | 'held' | 'error' | 'stopped'
+
+/** A state of the agent's machine: {@link AgentContext}, and what it is doing. */
+export interface AgentState {
+  readonly value: AgentStatus
+  readonly context: AgentContext
+}
+
 export interface AgentContext {
   readonly config: AgentConfig | null
   readonly queue: readonly QueuedTask[]
@@ -155,6 +188,10 @@ export const absent: AgentContext = {
   deadLetters: 0,
   failure: null,
 }
+
+/** The tokens of all calls, as budgets count them. */
+export const totalTokens = ({ inputTokens, outputTokens, cacheTokens = 0 }: AgentTotals): number =>
+  inputTokens + outputTokens + cacheTokens
 
 type DataOf<T extends AgentFact['type']> = Extract<AgentFact, { type: T }>['data']
 type Change = Partial<AgentContext>
@@ -441,3 +478,41 @@ function endCall({ current, totals, lastCost, files, abandoned }: AgentContext, 
   if (isFree(data)) return ended
   return { ...ended, totals: withSpending(totals, data, 1), lastCost: lastCostIn(data) ?? lastCost }
 }
+
+/**
+ * The totals with what the call that a fact ends has cost.
+ *
+ * @param unanswered How many calls without an answer that adds.
+ */
+export function withSpending(totals: AgentTotals, data: object, unanswered = 0): AgentTotals {
+  const spending = spendingIn({ data })
+  if (!spending) return totals
+  const { costUsd, usage, tokens, estimated } = spending
+  const { inputTokens, outputTokens } = usage
+  const seldom = {
+    cacheTokens: (totals.cacheTokens ?? 0) + tokens - inputTokens - outputTokens,
+    unanswered: (totals.unanswered ?? 0) + unanswered,
+    estimatedUsd: (totals.estimatedUsd ?? 0) + (estimated ? costUsd : 0),
+  }
+  return {
+    interactions: totals.interactions,
+    inputTokens: totals.inputTokens + inputTokens,
+    outputTokens: totals.outputTokens + outputTokens,
+    costUsd: totals.costUsd + costUsd,
+    ...Object.fromEntries(Object.entries(seldom).filter(([, amount]) => amount !== 0)),
+  }
+}
+
+/** What a call cost, unless it was cut off and says nothing about the next one. */
+export function lastCostIn(data: object): CallCost | undefined {
+  const spending = spendingIn({ data })
+  return spending && !spending.estimated ? { usd: spending.costUsd, tokens: spending.tokens } : undefined
+}
+
+export function isFree(data: object): boolean {
+  const spending = spendingIn({ data })
+  return !spending || (spending.costUsd === 0 && spending.tokens === 0)
+}
+
+/** Decides the state, so it is part of the kind's fingerprint. */
+export const TOTALS_FOLD = { spendingIn, withSpending, lastCostIn, isFree }

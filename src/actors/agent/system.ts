@@ -42,9 +42,8 @@ import { Agent } from './agent.ts'
 import { cancelTasks } from './decisions.ts'
 import type { AgentEnvironment } from './environment.ts'
 import { filesRestored } from './files.ts'
-import { agentKind } from './kind.ts'
 import { AGENT_STREAMS, type AgentInfo, agentIdOf, agentInfos, listedAgents } from './list.ts'
-import type { AgentSnapshot } from './machine.ts'
+import { type AgentSnapshot, agentKind } from './machine.ts'
 import { heldMessages } from './mailbox/unread.ts'
 import { AgentElsewhere, localPlacement, type Placement } from './moving/placement.ts'
 import { callIn, type KnownCall, type RunningProcess, runningProcesses } from './processes.ts'
@@ -97,6 +96,7 @@ export class AgentSystem {
   readonly #defaults: AgentDefaults
   readonly #here: Registry<Agent>
   readonly #placement: Placement
+  readonly #stopReviews: () => void
   #count: number | undefined
   #sweeping: Promise<void> | undefined
   #isSwept = false
@@ -118,6 +118,9 @@ export class AgentSystem {
     }
     const used = (agent: Agent) => this.#here.used(agent.id, agent)
     this.#here = new Registry((id) => Agent.load(id, this.#environment, used), environment.clock, residence)
+    this.#stopReviews = environment.admission.changes(() => {
+      for (const agent of this.#here.present()) agent.review()
+    })
     this.#placement = placement
     this.#maxAgents = maxAgents
     this.#defaults = defaults
@@ -327,6 +330,7 @@ export class AgentSystem {
   /** Closes the agents in memory and terminates the processes they leave behind. */
   async close(): Promise<void> {
     this.#here.close()
+    this.#stopReviews()
     const closed = async () => Promise.all((await this.#here.known()).map((agent) => agent.close()))
     // First, as a removal may wait for what an agent cannot write now; then those that were created meanwhile.
     await closed()

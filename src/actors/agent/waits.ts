@@ -8,16 +8,8 @@ import type { AgentConfig } from '../../events/options/agent.ts'
 import { type AccountNews, type Admission, LONG_WAIT_MS } from '../admission/admission.ts'
 import type { Circumstances } from '../engine/definition.ts'
 import type { EffectContext } from '../engine/effects.ts'
-import type { CallEnding } from './call.ts'
 import { faultOf } from './failure-policy.ts'
 import type { CurrentTask, OpenCall } from './state.ts'
-
-/** How much time a task has until its deadline, in ms: never more than it had when its call or its wait began. */
-export const deadlineLeftMs = (
-  { deadlineAt, deadlineInMs, call }: CurrentTask,
-  config: Pick<AgentConfig, 'timeoutMs'> | null,
-  now: number,
-): number => waitLeft(deadlineAt, call?.leftMs ?? deadlineInMs ?? config?.timeoutMs ?? 0, now)
 
 /** The limit that a deadline enforces, in words. */
 export const workLimit = (agent: string, config: Pick<AgentConfig, 'timeoutMs'> | null): string =>
@@ -97,10 +89,8 @@ export async function waitToRetry(
   stop()
 }
 
-/** What the ending of a call says about its account; undefined if nothing. */
-export function newsOf(ending: CallEnding, circumstances: Circumstances): AccountNews | undefined {
-  if (ending.type === 'CallSucceeded' || ending.type === 'CallDeferred') return { said: 'answered' }
-  const { error } = ending
+/** What a failed call says about its account; undefined if nothing. */
+export function newsOf(error: Failure, circumstances: Circumstances): AccountNews | undefined {
   const fault = faultOf(error)
   if (fault === 'payment') return { said: 'cannot pay', why: error.message }
   if (fault !== 'account') return undefined

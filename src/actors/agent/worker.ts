@@ -2,7 +2,6 @@
 import type { CallMessage } from '../../claude/runner.ts'
 import { inTime } from '../../clock.ts'
 import type { AgentFact } from '../../events/agent-facts.ts'
-import type { Recorded } from '../../events/envelope.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { CallTimeoutError } from '../../events/errors/call.ts'
 import { callErrorData, unsentErrorData } from '../../events/errors/recorded.ts'
@@ -11,14 +10,21 @@ import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { Admitted, Held } from '../admission/admission.ts'
 import type { EffectContext, Perform } from '../engine/effects.ts'
 import { type Interest, mayPass, Wish } from '../engine/wish.ts'
-import { type CallEnding, carryOutCall, recoverAnnouncedCall } from './call.ts'
+import {
+  type CallEnding,
+  type ComposedCall,
+  carryOutCall,
+  composeCall,
+  decideOn,
+  recordInCall,
+  recoverAnnouncedCall,
+} from './call.ts'
 import { CallEndings } from './call-endings.ts'
 import { type CallFiles, callFiles } from './call-files.ts'
-import { type AgentEffect, nextCall, nextTask, ready, taskBroken } from './decisions.ts'
+import { type AgentEffect, deadlineLeftMs, nextCall, nextTask, ready, taskBroken } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
 import { wakingTask } from './mailbox/unread.ts'
 import type { Moving } from './moving/moving.ts'
-import { type ComposedCall, composeCall } from './session/composed-call.ts'
 import type { LeftOut } from './session/conversation.ts'
 import {
   type AgentContext,
@@ -29,7 +35,7 @@ import {
   type QueuedTask,
 } from './state.ts'
 import { holdForMoney } from './tasks/held.ts'
-import { deadlineLeftMs, waitToRetry, workLimit } from './waits.ts'
+import { waitToRetry, workLimit } from './waits.ts'
 
 /** How long a runner may take to end a call that is no longer wanted, in ms. `claude` is killed within 15 s. */
 const DEAF_AFTER_MS = 20_000
@@ -72,16 +78,8 @@ export class AgentWorker {
     this.#environment = environment
     this.#asked = asked
     this.#directories = environment.directories(agent)
-    const { runner, logger, moving } = environment
-    this.#files = callFiles(agent, actor, {
-      ...{ runner, logger, moving, bodies: asked.bodies, directories: this.#directories },
-      decide: (task, decision) => this.#decide(task, decision),
-      warn: (task, message, isNews) => this.#caution(task, message, isNews),
-    })
-    this.#endings = new CallEndings(agent, actor, environment, asked, this.#files, {
-      decide: (task, decision) => this.#decide(task, decision),
-      warn: (task, message) => this.#tell(task, { type: 'warning', message }),
-    })
+    this.#files = callFiles(agent, actor, environment, asked)
+    this.#endings = new CallEndings(agent, actor, environment, asked, this.#files)
   }
 
   readonly perform: Perform<AgentEffect> = (effect, context) => {
@@ -170,8 +168,8 @@ export class AgentWorker {
     const { newId, session, intake } = this.#environment
     const taskId = newId()
     if (intake.isOpen)
-      await this.#decide({ taskId, cause }, (state) =>
-        this.#asked.isLeaving ? [] : wakingTask(state, { taskId, session }),
+      await decideOn(this.#actor, { taskId, cause }, ({ context }) =>
+        this.#asked.isLeaving ? [] : wakingTask(context, { taskId, session }),
       )
   }
 
@@ -189,7 +187,7 @@ export class AgentWorker {
     await this.#endings.recorded()
     await this.#lastAdmission
     if (!context.isWanted) return
-    await this.#decide(task, (state) => {
+    await decideOn(this.#actor, task, ({ context: state }) => {
       if (state.current?.taskId !== task.taskId) return []
       const said = workLimit(this.#agent, state.config)
       return taskBroken(state, task.taskId, callErrorData(new CallTimeoutError({ said })))
@@ -234,13 +232,13 @@ export class AgentWorker {
     if (!admitted) return
     if (isHeld(admitted)) {
       const { hold } = admitted
-      await this.#decide(task, (state) => holdForMoney(state, taskId, hold))
+      await decideOn(this.#actor, task, ({ context: state }) => holdForMoney(state, taskId, hold))
       this.#asked.channel.tell(taskId, { type: 'held', hold })
       return
     }
     this.#announced.set(ids.callId, admitted)
     try {
-      await this.#decide(task, (state) =>
+      await decideOn(this.#actor, task, ({ context: state }) =>
         this.#asked.cancelling.has(taskId)
           ? []
           : nextCall(state, nextTask(state, taskId), ids, { now: clock.now() }, admitted.waitedMs),
@@ -286,8 +284,7 @@ export class AgentWorker {
       if (!isSwept()) await swept()
       const isDone = context.resumed && (await this.#isRecovered(effect, context, admitted))
       if (!isDone && context.isWanted) await this.#run(effect, context, admitted)
-      if (!context.isWanted && this.#files.areKept && !this.#leftAlone.has(effect.call.callId))
-        await this.#files.abandon(effect)
+      if (!context.isWanted && !this.#leftAlone.has(effect.call.callId)) await this.#files.abandon(effect)
     } finally {
       admitted.leave()
       if (this.#lastCall === ended) this.#lastCall = undefined
@@ -329,9 +326,14 @@ export class AgentWorker {
     const composed = await this.#composed(effect)
     if ('type' in composed) return composed
     if (composed.leftOut) await this.#recordCut(effect, composed.leftOut)
-    const hear = (message: CallMessage) => this.#hear(effect, message, admitted)
     const { runner, team } = this.#environment
     const { call } = composed
+    const hear = (message: CallMessage) => {
+      admitted.hear(message)
+      if (message.type === 'process') return this.#recordProcess(effect, message)
+      if (message.type !== 'account') this.#asked.channel.say(call.taskId, message)
+      return undefined
+    }
     if (!call.settings.team) return carryOutCall(runner, call, signal, hear)
     const { end, ...pass } = await team(call)
     signal.addEventListener('abort', end, { once: true })
@@ -340,7 +342,7 @@ export class AgentWorker {
 
   /** Brings what the agent has from where it lived before. Returns the call's ending if that fails for now. */
   async #arrive(moving: Moving, { task }: CallEffect): Promise<CallEnding | undefined> {
-    const tell = (message: string) => this.#tell(task, { type: 'warning', message })
+    const tell = (message: string) => this.#asked.channel.say(task.taskId, { type: 'warning', message })
     try {
       await moving.arrive(this.#agent, this.#actor, tell)
       return undefined
@@ -359,16 +361,15 @@ export class AgentWorker {
   }
 
   /** Leaves a call alone whose runner does not heed its signal. What it still says is kept. */
-  #ended<Ending extends CallEnding | undefined>(
+  async #ended<Ending extends CallEnding | undefined>(
     effect: CallOfTask,
     interest: Pick<Interest, 'whenAborted'>,
     call: Promise<Ending>,
     admitted: Admitted,
   ): Promise<Ending | typeof DEAF> {
-    return inTime(this.#environment.clock, call, DEAF_AFTER_MS, DEAF, interest).then((ending) => {
-      if (ending === DEAF) this.#leaveAlone(effect, call, admitted)
-      return ending
-    })
+    const ending = await inTime(this.#environment.clock, call, DEAF_AFTER_MS, DEAF, interest)
+    if (ending === DEAF) this.#leaveAlone(effect, call, admitted)
+    return ending
   }
 
   #leaveAlone(effect: CallOfTask, call: Promise<CallEnding | undefined>, admitted: Admitted): void {
@@ -452,8 +453,15 @@ export class AgentWorker {
     } catch (error) {
       return { type: 'CallFailed', error: unsentErrorData(error) }
     }
-    await this.#decideInCall({ task, call }, { type: 'InputsPlaced', data: { taskId, callId, inputs } })
-    const tell = (message: string) => this.#caution(task, message)
+    await recordInCall(
+      this.#actor,
+      { task, call },
+      { type: 'InputsPlaced', data: { taskId, callId, inputs } },
+    )
+    const tell = (message: string) => {
+      this.#warn(task, message)
+      this.#asked.channel.say(taskId, { type: 'warning', message })
+    }
     for (const input of inputs) {
       const { target, kept } = input
       if (kept !== undefined) tell(`${target} was replaced; the agent's work is in ${kept}`)
@@ -492,32 +500,14 @@ export class AgentWorker {
 
   async #recordCut({ task, call }: CallEffect, leftOut: LeftOut): Promise<void> {
     const data = { taskId: task.taskId, callId: call.callId, ...leftOut }
-    await this.#decideInCall({ task, call }, { type: 'ConversationCut', data })
-  }
-
-  /** Handles a message of the running call. */
-  #hear({ task, call }: CallEffect, message: CallMessage, admitted: Admitted): Promise<void> | undefined {
-    admitted.hear(message)
-    if (message.type === 'process') return this.#recordProcess({ task, call }, message)
-    if (message.type !== 'account') this.#tell(task, message)
-    return undefined
+    await recordInCall(this.#actor, { task, call }, { type: 'ConversationCut', data })
   }
 
   async #recordProcess({ task, call }: CallOfTask, message: ProcessMessage): Promise<void> {
     const { pid, startTime } = message
     const data = { taskId: task.taskId, callId: call.callId, pid, startTime, ...this.#environment.place() }
-    await this.#decideInCall({ task, call }, { type: 'ProcessStarted', data })
-    this.#tell(task, message)
-  }
-
-  #tell({ taskId }: QueuedTask, message: CallMessage): void {
-    this.#asked.channel.tell(taskId, { type: 'message', message })
-  }
-
-  /** Warns in the log, if it is news to it, and tells those who listen to the task. */
-  #caution(task: QueuedTask, message: string, isNews = true): void {
-    if (isNews) this.#warn(task, message)
-    this.#tell(task, { type: 'warning', message })
+    await recordInCall(this.#actor, { task, call }, { type: 'ProcessStarted', data })
+    this.#asked.channel.say(task.taskId, message)
   }
 
   #warn({ taskId }: QueuedTask, message: string, details: object = {}): void {
@@ -527,24 +517,7 @@ export class AgentWorker {
   /** What an earlier call of the task said does not count: the next one says it again. */
   #takeBack(task: QueuedTask): void {
     const characters = this.#asked.channel.toldOf(task.taskId)
-    if (characters > 0) this.#tell(task, { type: 'retract', characters })
-  }
-
-  /** What an effect has found out is written down while its actor closes, too: it may have cost something. */
-  #decide(
-    { taskId, cause }: Pick<QueuedTask, 'taskId' | 'cause'>,
-    decision: (context: AgentContext) => readonly AgentFact[],
-  ): Promise<readonly Recorded[]> {
-    return this.#actor.decide(({ context }) => decision(context), {
-      correlationId: taskId,
-      causationId: cause,
-      whileClosing: true,
-    })
-  }
-
-  /** Records a fact of a call, unless that is over. */
-  #decideInCall({ task, call }: CallOfTask, fact: AgentFact): Promise<readonly Recorded[]> {
-    return this.#decide(task, ({ current }) => (current?.call?.callId === call.callId ? [fact] : []))
+    if (characters > 0) this.#asked.channel.say(task.taskId, { type: 'retract', characters })
   }
 }
 

@@ -28,10 +28,10 @@ import type { Logger } from '../../logger.ts'
 import type { EventStore, StreamAppend } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
 import { type Perform, RunningEffects } from './effects.ts'
+import { savedState } from './fold.ts'
 import { type FoldedActor, foldStream, recordedState } from './history.ts'
 import { type Inspection, type LiveMachine, liveMachine } from './live-machine.ts'
 import { Part } from './part.ts'
-import { savedState } from './replayable.ts'
 import { insist, mayPass, Wish } from './wish.ts'
 
 /** What an actor needs from the world. */
@@ -188,7 +188,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
 
   /** What it was folded to, for another one to continue from. */
   get folded(): FoldedActor<M> {
-    return { snapshot: this.snapshot, version: this.#version, savedVersion: this.#savedVersion }
+    return { snapshot: this.#snapshot, version: this.#version, savedVersion: this.#savedVersion }
   }
 
   /** Whether it decides nothing now, and no effect runs. */
@@ -245,8 +245,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
       version: () => this.#version,
       take: (cause) => {
         this.#assertOpen(origin)
-        const facts = this.#drafts(decision(this.snapshot), origin, cause)
-        return this.#appendOf(facts, origin, this.#foresee(this.snapshot, facts))
+        const facts = this.#drafts(decision(this.#snapshot), origin, cause)
+        return this.#appendOf(facts, origin, this.#foresee(this.#snapshot, facts))
       },
       see: (recorded) => this.#see(recorded),
       fail: (error) => this.#loseBy(error),
@@ -367,7 +367,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     const drafts: NewFact[] = []
     const decided: Decided<M>[] = []
     const joined: Joined[] = []
-    let foreseen = this.snapshot
+    let foreseen = this.#snapshot
     for (const waiting of turn) {
       const { decision, origin, part } = waiting
       try {
@@ -397,7 +397,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
         error,
       )
     }
-    this.#nextLater()
+    if (this.#waiting.length === 0) this.#next()
+    else this.#nextLater()
   }
 
   /** Decisions whose append has failed are taken again, each alone: one that is invalid must not fail the others. */
@@ -529,7 +530,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
       if (version > this.#version) this.#fold(one)
     }
     this.#reconcile(false)
-    this.#saveFrom(this.#definition.factsBetweenSnapshots?.(this.snapshot) ?? FACTS_BETWEEN_SNAPSHOTS)
+    this.#saveFrom(this.#definition.factsBetweenSnapshots?.(this.#snapshot) ?? FACTS_BETWEEN_SNAPSHOTS)
   }
 
   #fold(recorded: Recorded): void {
@@ -538,13 +539,13 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     this.#version = recorded.version
     this.#lastId = recorded.id
     this.#machine?.send(fact as never)
-    for (const observer of this.#owner?.observers ?? []) callListener(observer, recorded, this.snapshot)
+    for (const observer of this.#owner?.observers ?? []) callListener(observer, recorded, this.#snapshot)
   }
 
   #reconcile(resumed: boolean): void {
     if (this.#closed || this.#halted || !this.#effects) return
     try {
-      this.#effects.reconcile(this.#definition.effects(this.snapshot), resumed)
+      this.#effects.reconcile(this.#definition.effects(this.#snapshot), resumed)
     } catch (error) {
       // The facts are durable: their caller must not see this as a failed decision.
       this.#environment.logger.error({ stream: this.stream, error }, 'the effects could not be computed')
@@ -568,7 +569,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
         version,
         factId,
         fingerprint,
-        state: savedState(this.snapshot),
+        state: savedState(this.#snapshot),
       })
     } catch (error) {
       logger.warn({ stream: this.stream, error }, 'a snapshot could not be saved')

@@ -3,8 +3,7 @@ import { hash } from 'node:crypto'
 import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
 import type { FactCatalog } from '../../events/catalog.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
-import { type LiveFold, liveFold } from './compiled-fold.ts'
-import { type Fold, hasHistoryStates, replayable } from './replayable.ts'
+import { type Fold, hasHistoryStates, type LiveFold, liveFold, replayable } from './fold.ts'
 
 /** Something that should run while the actor is in a state. The key is its identity: the same key is started once. */
 export interface Effect {

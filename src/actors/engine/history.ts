@@ -6,8 +6,8 @@ import type { Fact, Recorded } from '../../events/envelope.ts'
 import { UnreadableFactError } from '../../events/errors/fact.ts'
 import { canonicalText, type Json } from '../../events/json.ts'
 import type { EventStore, ReadOptions, StreamSummary } from '../../store/event-store.ts'
-import { type PlainState, plainFold } from './compiled-fold.ts'
 import type { ActorDefinition, Effect } from './definition.ts'
+import { type PlainState, plainFold } from './fold.ts'
 
 /** One fact, with the state before and after it. */
 export interface ReplayStep<M extends AnyStateMachine> {
@@ -75,7 +75,7 @@ export async function history<M extends AnyStateMachine, E extends Effect>(
 
 /**
  * Replays a stream, or a range of it, step by step, folded by XState itself. All other folds use the tables of
- * `compiled-fold.ts`; a property test checks that both lead to the same states. Runs no effects and needs no clock.
+ * `fold.ts`; a property test checks that both lead to the same states. Runs no effects and needs no clock.
  */
 export async function* replaySteps<M extends AnyStateMachine, E extends Effect>(
   kind: ActorDefinition<M, E>,
@@ -145,11 +145,10 @@ const DIGITS = 16
 export const foldName = (fingerprint: string) => fingerprint.slice(0, DIGITS)
 
 /** A hash of the whole state: of its canonical JSON. */
-export const stateDigest = (state: object) =>
-  hash('sha256', textOfState(state) as string, 'base64url').slice(0, DIGITS)
-
-const textOfState = (state: object) =>
-  canonicalText(plainStateOf(state), (part) => canonicalText(part, knownText))
+export function stateDigest(state: object): string {
+  const text = canonicalText(plainStateOf(state), (part) => canonicalText(part, knownText))
+  return hash('sha256', text as string, 'base64url').slice(0, DIGITS)
+}
 
 /** Assigns are pure: a part that one state takes over from another is the same text, such as an agent's configuration. */
 function knownText(part: unknown): string | undefined {

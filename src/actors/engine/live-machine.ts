@@ -12,7 +12,7 @@ import {
 } from 'xstate'
 import { defined } from '../../events/json.ts'
 import { callListener } from '../../events/listener.ts'
-import type { Fold } from './replayable.ts'
+import type { Fold } from './fold.ts'
 
 /** Receives XState's inspection events: a function or an observer. */
 export type Inspection = NonNullable<ActorOptions<AnyActorLogic>['inspect']>

@@ -67,6 +67,11 @@ export class Registry<T extends Resident> {
     return this.#living.get(id)
   }
 
+  /** Those in memory now. */
+  present(): Iterable<T> {
+    return this.#living.values()
+  }
+
   /** Those in memory, once they are loaded. */
   async living(): Promise<readonly T[]> {
     await Promise.allSettled(this.#loading.values())
@@ -154,8 +159,9 @@ export class Registry<T extends Resident> {
   }
 
   #watch(): void {
+    if (this.#stopTimer) return
     const [oldest] = this.#used.values()
-    if (this.#stopTimer || oldest === undefined) return
+    if (oldest === undefined) return
     const { quietMs } = this.#residence
     const leftMs = oldest + quietMs - steadyTime(this.#clock)
     this.#stopTimer = inBackground(this.#clock, Math.max(1, leftMs), () => {

@@ -106,9 +106,9 @@ export class Wish extends Interest {
   }
 
   /** Calls `fire` after this many ms, or `aborted` once it is aborted before. */
-  after(delayMs: number, fire: () => void, aborted: () => void = () => {}): void {
+  after(delayMs: number, fire: () => void, aborted?: () => void): void {
     if (!this.isWanted) {
-      aborted()
+      aborted?.()
       return
     }
     const cancel = this.#clock.after(delayMs, () => {
@@ -117,7 +117,7 @@ export class Wish extends Interest {
     })
     const forget = this.whenAborted(() => {
       cancel()
-      aborted()
+      aborted?.()
     })
   }
 }

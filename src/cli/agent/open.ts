@@ -1,7 +1,7 @@
 /** `agent open`: `claude` itself in this terminal, on a fork of an agent's session. */
 import type { Command } from 'commander'
+import { callSettings } from '../../actors/agent/call.ts'
 import type { AgentRef } from '../../actors/agent/ref.ts'
-import { callSettings } from '../../actors/agent/session/composed-call.ts'
 import type { TerminalOptions } from '../../claude/terminal.ts'
 import { AgentBusyError } from '../../events/errors/agent.ts'
 import { shellWord } from '../../events/errors/phrases.ts'

@@ -1,7 +1,7 @@
 /** `agent held | approve | reject`: tasks that wait for approval, for room in a budget, or for their account. */
 
 import type { Command } from 'commander'
-import type { Reply } from '../../actors/agent/tasks/handle.ts'
+import type { Reply } from '../../actors/agent/tasks/ask.ts'
 import type { HeldTask } from '../../actors/agent/tasks/held.ts'
 import { describeError } from '../../events/errors/base.ts'
 import { TaskHeldError, TaskNotHeldError } from '../../events/errors/hold.ts'

@@ -1,6 +1,6 @@
 /** `inbox`: everything that waits for a person, and the person's decisions. */
 import type { Command } from 'commander'
-import type { Reply } from '../../actors/agent/tasks/handle.ts'
+import type { Reply } from '../../actors/agent/tasks/ask.ts'
 import { InboxEntryNotFoundError } from '../../events/errors/hold.ts'
 import { defined, type JsonObject } from '../../events/json.ts'
 import { continuesTurn, type InboxEntry, placeOfEntry } from '../../inbox/entry.ts'

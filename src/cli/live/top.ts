@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { AccountInfo } from '../../actors/admission/accounts.ts'
 import type { AgentInfo } from '../../actors/agent/list.ts'
-import type { AgentStatus } from '../../actors/agent/machine.ts'
+import type { AgentStatus } from '../../actors/agent/state.ts'
 import { dollarsSpent, plural } from '../../events/figures.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { accountLine } from '../account/commands.ts'

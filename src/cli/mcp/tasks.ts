@@ -1,7 +1,7 @@
 /** The tools for work: an agent is asked, a task or a run is awaited, or cancelled. */
 import { randomUUID } from 'node:crypto'
 import * as Schema from 'effect/Schema'
-import type { Reply } from '../../actors/agent/tasks/handle.ts'
+import type { Reply } from '../../actors/agent/tasks/ask.ts'
 import type { HeldTask } from '../../actors/agent/tasks/held.ts'
 import { holdsTask } from '../../actors/agent/tasks/known-tasks.ts'
 import type { CallMessage } from '../../claude/runner.ts'

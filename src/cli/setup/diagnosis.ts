@@ -278,7 +278,7 @@ async function repositoryAgents(baseDir: string): Promise<readonly RepositoryAge
   const [{ openLog }, { foldStream }, { agentKind }] = await Promise.all([
     import('../../remote/live-log.ts'),
     import('../../actors/engine/history.ts'),
-    import('../../actors/agent/kind.ts'),
+    import('../../actors/agent/machine.ts'),
   ])
   const { store } = await openLog(baseDir)
   try {

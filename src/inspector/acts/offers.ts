@@ -1,7 +1,7 @@
 /** What can be done about an entry of the inbox, an agent or a run as it is now. Pure, except that an agent's log is read. */
 import type { BudgetInfo } from '../../actors/admission/budget-scope.ts'
 import type { AgentContext } from '../../actors/agent/state.ts'
-import type { PlainState } from '../../actors/engine/compiled-fold.ts'
+import type { PlainState } from '../../actors/engine/fold.ts'
 import { agentFacts } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { jsonEscape, visible, withoutHidden } from '../../events/hidden-characters.ts'

@@ -11,13 +11,13 @@
  *
  * What the neighbours add: `hand-over.ts` hands answers to the pattern, in a loop; `step-key.ts` names a step by its content;
  * `step-attempt.ts` records one try of it; `workers.ts` assigns the agent that answers it, or a copy from a pool;
- * `step-causes.ts` says which answers led to an ask; `rememberFact` and `factOf` (in `handle.ts` of the agent's tasks) link a
+ * `step-causes.ts` says which answers led to an ask; `rememberFact` and `factOf` (in `ask.ts` of the agent's tasks) link a
  * reply or an error to the fact that recorded it; `abandoned-steps.ts` cancels the steps that no ask claims any more.
  */
 import { Observable } from 'rxjs'
 import type { AgentRef } from '../../actors/agent/ref.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
-import { factOf, type Reply, rememberFact } from '../../actors/agent/tasks/handle.ts'
+import { factOf, type Reply, rememberFact } from '../../actors/agent/tasks/ask.ts'
 import { Interest } from '../../actors/engine/wish.ts'
 import type { Clock } from '../../clock.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'

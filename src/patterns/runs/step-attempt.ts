@@ -1,7 +1,7 @@
 /** One try of a step: what is recorded and told of it. */
 import type { AgentRef } from '../../actors/agent/ref.ts'
+import { factOf, type Reply, rememberFact } from '../../actors/agent/tasks/ask.ts'
 import type { AnswerData, AskingStep } from '../../actors/agent/tasks/channel.ts'
-import { factOf, type Reply, rememberFact } from '../../actors/agent/tasks/handle.ts'
 import { taskSpending } from '../../actors/agent/tasks/known-tasks.ts'
 import type { Bodies } from '../../actors/engine/bodies.ts'
 import type { Part } from '../../actors/engine/part.ts'

@@ -63,7 +63,7 @@ describe('the governor', () => {
     for (const agent of ['a', 'b', 'c']) void enter(agent)
     await clock.advance(0)
     expect(entered).toEqual(['a'])
-    places.get('a')?.begun()
+    places.get('a')?.heard(false)
     await clock.advance(0)
     expect(entered).toEqual(['a', 'b'])
     await clock.advance(30_000)

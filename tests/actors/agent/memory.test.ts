@@ -1,7 +1,7 @@
 /** The agents in memory: only those that are used, and those only as long as something needs them. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { agentKind } from '../../../src/actors/agent/kind.ts'
+import { agentKind } from '../../../src/actors/agent/machine.ts'
 import type { AgentRef } from '../../../src/actors/agent/ref.ts'
 import { foldAt } from '../../../src/actors/engine/fold-at.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'

@@ -2,16 +2,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type AnyStateMachine, and, type EventObject, setup } from 'xstate'
-import { agentKind } from '../../../src/actors/agent/kind.ts'
-import { agentMachine } from '../../../src/actors/agent/machine.ts'
+import { agentKind, agentMachine } from '../../../src/actors/agent/machine.ts'
 import {
   compiledFold,
   interpretedFold,
   liveFold,
   type PlainFold,
   plainFold,
-} from '../../../src/actors/engine/compiled-fold.ts'
-import { replayable } from '../../../src/actors/engine/replayable.ts'
+  replayable,
+} from '../../../src/actors/engine/fold.ts'
 import { KINDS } from '../../../src/history/kinds.ts'
 
 const few = (...values: string[]) => fc.constantFrom(...values)

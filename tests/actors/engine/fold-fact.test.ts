@@ -1,6 +1,6 @@
 /** A fact whose upcast or fold throws is named by everything that reads it. */
 import { describe, expect, test } from 'vitest'
-import { agentKind } from '../../../src/actors/agent/kind.ts'
+import { agentKind } from '../../../src/actors/agent/machine.ts'
 import type { AnyKind } from '../../../src/actors/engine/definition.ts'
 import { foldAt } from '../../../src/actors/engine/fold-at.ts'
 import { foldStream, replaySteps } from '../../../src/actors/engine/history.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { assign, createMachine, emit, fromPromise, raise, sendTo, setup } from 'xstate'
 import { agentMachine } from '../../../src/actors/agent/machine.ts'
-import { assertReplayable, replayable } from '../../../src/actors/engine/replayable.ts'
+import { assertReplayable, replayable } from '../../../src/actors/engine/fold.ts'
 import { NotReplayableError } from '../../../src/events/errors/actor.ts'
 
 /** A machine with one state `here` that uses the construct. */

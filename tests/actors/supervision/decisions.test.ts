@@ -1,7 +1,7 @@
 /** A supervisor's decisions as pure functions: OTP's rules, one sentence each. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { assertReplayable, replayable } from '../../../src/actors/engine/replayable.ts'
+import { assertReplayable, replayable } from '../../../src/actors/engine/fold.ts'
 import {
   childIn,
   inStartOrder,

@@ -6,7 +6,7 @@ import type { AgentConfig } from '../../../events/options/agent.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import type { AnyKind } from '../../engine/definition.ts'
 import { foldAt } from '../../engine/fold-at.ts'
-import { agentKind } from '../kind.ts'
+import { agentKind } from '../machine.ts'
 import type { AgentContext } from '../state.ts'
 
 /** Where to fork an agent, and the id of the new one. */

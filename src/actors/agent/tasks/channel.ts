@@ -62,8 +62,8 @@ const LONGEST_DRAFT = 1024 * 1024
 const NO_DRAFT = { taskId: '', text: '', characters: 0, tool: '', tools: 0, isOver: true }
 
 export class TaskChannel {
-  /** By task, which may have several. No list is empty. */
-  readonly #listeners = new Map<string, readonly Listener[]>()
+  /** By task, which may have several. No set is empty. */
+  readonly #listeners = new Map<string, Set<Listener>>()
   /** The answer that is being written, or the last one. Another one is in its place once some of it is taken back. */
   #draft = NO_DRAFT
 
@@ -125,9 +125,14 @@ export class TaskChannel {
     return this.#listeners.size > 0
   }
 
+  /** Tells what a call of the task says. */
+  say(taskId: string, message: CallMessage): void {
+    this.#draw(taskId, message)
+    this.tell(taskId, { type: 'message', message })
+  }
+
   tell(taskId: string, news: TaskNews): void {
-    if (news.type === 'message') this.#draw(taskId, news.message)
-    else if (news.type === 'ended' && taskId === this.#draft.taskId) this.#draft.isOver = true
+    if (news.type === 'ended' && taskId === this.#draft.taskId) this.#draft.isOver = true
     for (const listener of this.#listeners.get(taskId) ?? NONE) listener(news)
     for (const listener of this.#listeners.get(EVERY) ?? NONE) listener(news)
   }
@@ -155,16 +160,15 @@ export class TaskChannel {
 
   /** Returns the function that stops listening. */
   listen(taskId: string, listener: Listener): () => void {
-    this.#listeners.set(taskId, [...(this.#listeners.get(taskId) ?? NONE), listener])
+    const listeners = this.#listeners.get(taskId) ?? new Set()
+    this.#listeners.set(taskId, listeners.add(listener))
     return () => {
-      const others = (this.#listeners.get(taskId) ?? NONE).filter((one) => one !== listener)
-      if (others.length > 0) this.#listeners.set(taskId, others)
-      else this.#listeners.delete(taskId)
+      if (listeners.delete(listener) && listeners.size === 0) this.#listeners.delete(taskId)
     }
   }
 }
 
-const NONE: readonly Listener[] = []
+const NONE: ReadonlySet<Listener> = new Set()
 /** Who listens to every task. No task has this id. */
 const EVERY = ''
 

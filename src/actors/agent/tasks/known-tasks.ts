@@ -9,7 +9,7 @@ import { spendingIn } from '../../../events/spending.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import { followOnly } from '../../../store/follow.ts'
 import type { AgentSnapshot } from '../machine.ts'
-import type { Reply } from './handle.ts'
+import type { Reply } from './ask.ts'
 
 /** Why an agent accepts no new task; undefined if it does. */
 export function refusalIn(

@@ -23,10 +23,17 @@ import type { AgentEnvironment, AgentLife } from '../environment.ts'
 import type { AgentSnapshot } from '../machine.ts'
 import { isSameTask } from '../retention.ts'
 import type { AgentWorker, ReadyCall } from '../worker.ts'
-import { type AskOptions, checkAskOptions, holdFor } from './ask-options.ts'
+import {
+  type AskOptions,
+  checkAskOptions,
+  factOf,
+  holdFor,
+  type Reply,
+  rememberFact,
+  TaskHandle,
+} from './ask.ts'
 import { type AskingStep, type HoldListeners, TaskCaller, TaskChannel } from './channel.ts'
 import { heldAt } from './deferral.ts'
-import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
 import { heldTask, type Verdict } from './held.ts'
 import {
   endsTask,
@@ -45,14 +52,16 @@ import { RunConversations } from './run-conversations.ts'
 type Accepted = Extract<AgentFact, { type: 'TaskAccepted' }>['data']
 type AcceptedTexts = Pick<Accepted, 'prompt' | 'textInput'>
 
-/** What an agent does for its tasks. */
-interface AgentDoes {
-  /** Called once a task is valid. Returns whether this process works on it. */
-  readonly start: () => boolean
+/** The agent that the tasks are asked of. */
+interface TasksOwner {
+  /** Called once a task is valid. */
+  start(): void
+  /** Whether this process works on its tasks. */
+  readonly isStarted: boolean
   /** Takes a decision by which tasks end. */
-  readonly endTasks: (decide: () => Promise<readonly Recorded[]>) => Promise<readonly Recorded[]>
+  endTasks(decide: () => Promise<readonly Recorded[]>): Promise<readonly Recorded[]>
   /** Called when an ask or a task has ended. */
-  readonly settled: () => void
+  used(): void
 }
 
 export class AgentTasks {
@@ -74,7 +83,7 @@ export class AgentTasks {
   readonly #life: AgentLife
   #refusal: ClaudeAgentError | undefined
   readonly #environment: AgentEnvironment
-  readonly #agentDoes: AgentDoes
+  readonly #owner: TasksOwner
   readonly #unobserve: () => void
   /** None as long as no run asks. */
   #conversations: RunConversations | undefined
@@ -86,11 +95,11 @@ export class AgentTasks {
   #lastWritten: Promise<unknown> = Promise.resolve()
   #writing = 0
 
-  constructor(agent: string, life: AgentLife, environment: AgentEnvironment, agentDoes: AgentDoes) {
+  constructor(agent: string, life: AgentLife, environment: AgentEnvironment, owner: TasksOwner) {
     this.#agent = agent
     this.#life = life
     this.#environment = environment
-    this.#agentDoes = agentDoes
+    this.#owner = owner
     this.bodies = bodiesIn(environment.store)
     this.#unobserve = this.#observe()
   }
@@ -115,14 +124,14 @@ export class AgentTasks {
   }
 
   /** @param accepted Called when the task is durable. */
-  ask(task: string | TaskInput, options: AskOptions, accepted = () => {}): TaskHandle {
+  ask(task: string | TaskInput, options: AskOptions, accepted?: () => void): TaskHandle {
     // Options of another kind are refused with the others.
     const taskId = options?.taskId ?? this.#environment.newId()
     const reply = this.#ask(taskId, task, options, accepted)
     this.#asked.set(taskId, reply)
     const ended = () => {
       if (this.#asked.get(taskId) === reply) this.#asked.delete(taskId)
-      this.#agentDoes.settled()
+      this.#owner.used()
     }
     reply.then(ended, ended)
     return new TaskHandle(taskId, reply, this.channel, async (reason) => {
@@ -132,7 +141,7 @@ export class AgentTasks {
 
   /** Waits for the reply to an accepted task. Throws the error that ended the task otherwise, and TaskNotFoundError. */
   async reply(taskId: string, listeners: HoldListeners): Promise<Reply> {
-    const isHere = this.#agentDoes.start()
+    this.#owner.start()
     const caller = this.#caller(taskId, listeners)
     try {
       await this.#life.use()
@@ -143,7 +152,8 @@ export class AgentTasks {
       if (!known) throw new TaskNotFoundError({ taskId, agent: this.#agent })
       if (!known.outcome && this.#refusal) throw this.#refusal
       const { store } = this.#environment
-      const coming = () => (isHere ? caller.outcome() : outcomeElsewhere(known.accepted, store))
+      const coming = () =>
+        this.#owner.isStarted ? caller.outcome() : outcomeElsewhere(known.accepted, store)
       return await this.#reply(known.outcome ?? (await coming()))
     } finally {
       caller.leave()
@@ -189,7 +199,7 @@ export class AgentTasks {
     taskId: string,
     task: string | TaskInput,
     options: AskOptions,
-    accepted: () => void,
+    accepted: (() => void) | undefined,
   ): Promise<Reply> {
     checkAskOptions(options)
     const { signal, origin, approval, ...listeners } = options
@@ -211,14 +221,14 @@ export class AgentTasks {
       throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(interest.reason) })
     if (material.repos) this.materials.set(taskId, material)
     if (origin?.step) this.steps.set(taskId, origin.step)
-    this.#agentDoes.start()
+    this.#owner.start()
     signal?.addEventListener('abort', lose, { once: true })
     let forget: (() => void) | undefined
     const caller = this.#caller(taskId, origin?.step ?? listeners)
     const hold = holdFor(approval)
     try {
       const before = await this.#accept(data, origin, hold, options.taskId === undefined)
-      accepted()
+      accepted?.()
       // Of a new task, only the hold that it begins with is not told by itself.
       if (before !== undefined || hold) this.#reviewHold(taskId)
       forget = interest?.whenAborted(() => {
@@ -265,7 +275,7 @@ export class AgentTasks {
       this.#life.decide(({ context }) => cancelTasks(context, reason, { only: taskId, by }), {
         correlationId: taskId,
       })
-    const cancelled = await this.#agentDoes.endTasks(() => this.#life.insist(decide))
+    const cancelled = await this.#owner.endTasks(() => this.#life.insist(decide))
     return cancelled.length > 0
   }
 
@@ -471,7 +481,8 @@ export class AgentTasks {
       if (typeof taskId === 'string' && endsTask(recorded, taskId)) {
         const outcome = agentFacts.read(recorded) as Identified<TaskOutcome>
         this.channel.tell(taskId, { type: 'ended', outcome })
-        this.#agentDoes.settled()
+        // An ask says so itself, once it has its reply.
+        if (!this.#asked.has(taskId)) this.#owner.used()
       }
       if (releasesTask(recorded)) this.channel.tell(String(taskId), { type: 'released' })
     })

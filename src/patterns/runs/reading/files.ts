@@ -1,6 +1,6 @@
 /** What the agents of a run did in it to their files: in the turns that were its steps. */
 import { type FilesDiff, filesTurns } from '../../../actors/agent/files.ts'
-import { agentKind } from '../../../actors/agent/kind.ts'
+import { agentKind } from '../../../actors/agent/machine.ts'
 import type { StoredCopies } from '../../../actors/agent/moving/copies.ts'
 import { foldStream } from '../../../actors/engine/history.ts'
 import type { AgentRunner } from '../../../claude/runner.ts'
