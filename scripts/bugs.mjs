@@ -36,7 +36,7 @@ export const BUGS = [
   },
   {
     bug: 'open task ids are not reused',
-    file: 'src/patterns/runs/step-attempt.ts',
+    file: 'src/patterns/runs/durable-ask.ts',
     from: "const isOpen = before?.state === 'scheduled'",
     to: 'const isOpen = false',
   },

@@ -2,6 +2,9 @@
  * Hands the answers of a run to its pattern, one after another: what the pattern asks meanwhile waits for its turn in a
  * loop, so that any number of recorded answers needs the stack of one.
  *
+ * So it knows what led to an ask that does not say so (`StepOptions.from`): the answer that the pattern is being handed, else
+ * the last one if no other ask is open.
+ *
  * It also notices a pattern that will never have a result: one that ran out of stack, or waits although nothing is open.
  */
 import { config, type Subscription, UnsubscriptionError } from 'rxjs'
@@ -18,6 +21,9 @@ export class HandOver {
   readonly #waiting: (() => void)[] = []
   #isRunning = false
   #open = 0
+  /** The fact of the outcome that is being handed over now. */
+  #current: string | undefined
+  #last: string | undefined
   #isClosed = false
   #forget = () => {}
 
@@ -28,17 +34,31 @@ export class HandOver {
     this.#fail = fail
   }
 
-  /** An ask is open from now on. */
-  begin(): void {
-    this.#open += 1
-    this.#forget()
+  /** The fact of the outcome that was handed over last. */
+  get last(): string | undefined {
+    return this.#last
   }
 
-  /** An ask has ended: hands over its outcome. */
-  end(handOver: () => void): void {
+  /** An ask is open from now on. Returns the fact of the outcome that led to it; undefined if only the ask can tell. */
+  begin(): string | undefined {
+    const leading = this.#current ?? (this.#open === 0 ? this.#last : undefined)
+    this.#open += 1
+    this.#forget()
+    return leading
+  }
+
+  /** An ask has ended: hands over its outcome, which causes what the pattern asks meanwhile. A cancelled ask has none. */
+  end(factId: string | undefined, handOver?: () => void): void {
     this.run(() => {
       this.#open -= 1
-      handOver()
+      const before = this.#current
+      this.#current = factId
+      this.#last = factId ?? this.#last
+      try {
+        handOver?.()
+      } finally {
+        this.#current = before
+      }
     })
   }
 

@@ -102,7 +102,7 @@ class DryRun {
       const asked = this.#numbers.next(agent, task, options)
       this.#handOver.begin()
       const answer = (given: Answer) =>
-        this.#handOver.end(() => {
+        this.#handOver.end(undefined, () => {
           subscriber.next(given)
           subscriber.complete()
         })
@@ -110,11 +110,11 @@ class DryRun {
       const known = fingerprint === undefined ? undefined : this.#recorded(stepKeyOf(asked, fingerprint))
       if (known) return answer(known)
       queueMicrotask(() => {
-        if (subscriber.closed) return this.#handOver.end(() => {})
+        if (subscriber.closed) return this.#handOver.end(undefined)
         // Asks that begin together are all noted before the first of them is answered.
         this.#note(agent, asked).then(
           (noted) => soon(this.#sources.clock, () => answer(noted)),
-          (error) => this.#handOver.end(() => subscriber.error(error)),
+          (error) => this.#handOver.end(undefined, () => subscriber.error(error)),
         )
       })
     })

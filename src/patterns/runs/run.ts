@@ -213,7 +213,7 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
     }
     const finalOutput = outcome.answers ? joinAnswers(outcome.answers) : ''
     const body = await actor.insist(() => bodies.keep(finalOutput))
-    const { causationId, uses } = asks.causes.of(outcome.answers ?? [], asks.causes.last)
+    const { causationId, uses } = asks.causesOf(outcome.answers ?? [], asks.handOver.last)
     await end(
       errors.length === 0
         ? { type: 'RunSucceeded', data: { finalOutput: body, ...uses } }
