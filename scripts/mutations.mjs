@@ -1570,7 +1570,7 @@ export const MUTATIONS = [
     ],
     [
       'a fact of a step is recorded again',
-      'src/patterns/runs/step-attempt.ts',
+      'src/patterns/runs/durable-ask.ts',
       'this.#inLog.has(fact.type) ? [] : [fact]',
       'this.#inLog.has(`${fact.type} twice`) ? [] : [fact]',
     ],
@@ -2456,7 +2456,12 @@ export const MUTATIONS = [
   ...breaking(
     'What listeners receive adds up to the answer',
     { 'tests/actors/agent/messages.test.ts': ['what a failed call has said is taken back'] },
-    ['nothing is taken back', 'src/actors/agent/worker.ts', '    this.#takeBack(effect.task)\n', ''],
+    [
+      'nothing is taken back',
+      'src/actors/agent/worker.ts',
+      '    this.#asked.channel.takeBack(effect.task.taskId)\n',
+      '',
+    ],
   ),
   ...breaking(
     'What a tool reads never costs an answer',
@@ -2687,9 +2692,9 @@ export const MUTATIONS = [
     ],
     [
       'what a failed call has said stays',
-      'src/actors/agent/worker.ts',
-      'this.#asked.channel.toldOf(task.taskId)',
-      'this.#asked.channel.toldOf(task.taskId) * 0',
+      'src/actors/agent/tasks/channel.ts',
+      'taskId === drafted && characters > 0',
+      'taskId === drafted && characters > 1e9',
     ],
   ),
   ...breaking(
@@ -2837,7 +2842,7 @@ export const MUTATIONS = [
     { 'tests/patterns/runs/crash-sweep.test.ts': ['a pipeline of parallel of agents'] },
     [
       'a step that a crash interrupted is another task',
-      'src/patterns/runs/step-attempt.ts',
+      'src/patterns/runs/durable-ask.ts',
       'this.taskId = isOpen ? before.taskId : `${context.runId}.${step.stepKey}.${this.#tries}`',
       'this.taskId = `${context.runId}.${step.stepKey}.${this.#tries + (isOpen ? 1 : 0)}`',
     ],

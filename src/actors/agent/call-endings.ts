@@ -53,7 +53,7 @@ export class CallEndings {
 
   /** Resolves when the last ending is recorded, or could not be. */
   async recorded(): Promise<void> {
-    await this.#lastRecord
+    await this.#lastRecord?.catch(() => {})
   }
 
   /** Records what the ending says about the account, then the ending: one record, so that no deadline comes between. */
@@ -92,7 +92,7 @@ export class CallEndings {
   /** An ending that is known is recorded, however long that takes: repeating the call instead might pay for it twice. */
   #record<T>(ending: () => Promise<T>): Promise<T> {
     const recording = this.#actor.insist(ending)
-    this.#lastRecord = recording.catch(() => {})
+    this.#lastRecord = recording
     return recording
   }
 

@@ -304,7 +304,7 @@ export class AgentWorker {
   }
 
   async #run(effect: CallEffect, context: EffectContext, admitted: Admitted): Promise<void> {
-    this.#takeBack(effect.task)
+    this.#asked.channel.takeBack(effect.task.taskId)
     const call = context.whileWanted((signal) => this.#call(effect, signal, admitted))
     const ending = await this.#ended(effect, context, call, admitted)
     if (ending === DEAF) return
@@ -512,12 +512,6 @@ export class AgentWorker {
 
   #warn({ taskId }: QueuedTask, message: string, details: object = {}): void {
     this.#environment.logger.warn({ agent: this.#agent, taskId, ...details }, message)
-  }
-
-  /** What an earlier call of the task said does not count: the next one says it again. */
-  #takeBack(task: QueuedTask): void {
-    const characters = this.#asked.channel.toldOf(task.taskId)
-    if (characters > 0) this.#asked.channel.say(task.taskId, { type: 'retract', characters })
   }
 }
 

@@ -505,12 +505,12 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
       this.#see(recorded)
       return recorded
     }
-    const appended = (isFirst: boolean) =>
-      joined.filter(({ part }) => part.isFirst === isFirst).map(({ append }) => append)
-    // Causes come first.
-    const appends = [...appended(true), own, ...appended(false)]
-    const recorded = await store.appendAll(appends.filter(({ facts }) => facts.length > 0))
-    const byStream = new Map(recorded.map((facts) => [facts[0]?.stream, facts]))
+    const causes: StreamAppend[] = []
+    const consequences: StreamAppend[] = []
+    for (const { part, append } of joined) (part.isFirst ? causes : consequences).push(append)
+    const appends = [...causes, own, ...consequences].filter(({ facts }) => facts.length > 0)
+    const byStream = new Map<string | undefined, readonly Recorded[]>()
+    for (const recorded of await store.appendAll(appends)) byStream.set(recorded[0]?.stream, recorded)
     const ownRecorded = byStream.get(this.stream) ?? []
     this.#see(ownRecorded)
     for (const { part } of joined) part.see(byStream.get(part.stream) ?? [])

@@ -67,11 +67,6 @@ export class TaskChannel {
   /** The answer that is being written, or the last one. Another one is in its place once some of it is taken back. */
   #draft = NO_DRAFT
 
-  /** How many characters of the answer to a task have been told. */
-  toldOf(taskId: string): number {
-    return this.#draft.taskId === taskId ? this.#draft.characters : 0
-  }
-
   /**
    * The answer that is being written, and then each change of it, as fast as the reader takes them: what it has not taken is
    * not kept for it. Ends when the signal aborts, or when nothing more will be known in this process.
@@ -129,6 +124,12 @@ export class TaskChannel {
   say(taskId: string, message: CallMessage): void {
     this.#draw(taskId, message)
     this.tell(taskId, { type: 'message', message })
+  }
+
+  /** What an earlier call of the task said does not count: the next one says it again. */
+  takeBack(taskId: string): void {
+    const { taskId: drafted, characters } = this.#draft
+    if (taskId === drafted && characters > 0) this.say(taskId, { type: 'retract', characters })
   }
 
   tell(taskId: string, news: TaskNews): void {
@@ -191,7 +192,7 @@ export class TaskCaller {
   ) {
     this.#listeners = listeners
     this.#describe = describe
-    this.#ignore = channel.listen(taskId, (news) => this.#hear(news))
+    this.#ignore = channel.listen(taskId, this.#hear)
   }
 
   /** How the task ends. Rejects if that will not be known in this process. */
@@ -207,7 +208,7 @@ export class TaskCaller {
     this.#ignore()
   }
 
-  #hear(news: TaskNews): void {
+  readonly #hear = (news: TaskNews): void => {
     switch (news.type) {
       case 'held':
         this.#held(news.hold)
