@@ -53,8 +53,11 @@ export interface CallFiles {
    * that fails, the next call begins with it.
    */
   left(of: CallOfTask): Promise<LeftFiles>
-  /** The same if its task has ended without it. A call that is still open in the log will be recovered. */
-  abandon(of: CallOfTask): Promise<void>
+  /**
+   * The same if its task has ended without it; undefined if nothing is to be brought back. A call that is still open in the log
+   * will be recovered.
+   */
+  abandon(of: CallOfTask): Promise<void> | undefined
   /** Commits them to the agent's branch. */
   commit(task: QueuedTask, call: OpenCall, saved: SavedFiles): Promise<void>
 }
@@ -193,6 +196,11 @@ export function callFiles(
     }
   }
 
+  async function abandoned(of: CallOfTask): Promise<void> {
+    const fact = await takeBack(of)
+    if (fact) await decideOn(actor, of.task, () => [fact])
+  }
+
   async function savedAfter(found: KeptFiles, of: CallOfTask): Promise<SavedAfter> {
     const { task, call } = of
     const { taskId } = task
@@ -271,10 +279,10 @@ export function callFiles(
         : { facts: [fact], said: {} }
     },
 
-    async abandon(of) {
-      if (actor.snapshot.context.current?.call?.callId === of.call.callId) return
-      const fact = await takeBack(of)
-      if (fact) await decideOn(actor, of.task, () => [fact])
+    abandon(of) {
+      const { current, files: saved } = actor.snapshot.context
+      const isOpen = current?.call?.callId === of.call.callId
+      return isOpen || saved?.before === undefined ? undefined : abandoned(of)
     },
 
     async commit(task, { sessionId }, saved) {

@@ -284,7 +284,10 @@ export class AgentWorker {
       if (!isSwept()) await swept()
       const isDone = context.resumed && (await this.#isRecovered(effect, context, admitted))
       if (!isDone && context.isWanted) await this.#run(effect, context, admitted)
-      if (!context.isWanted && !this.#leftAlone.has(effect.call.callId)) await this.#files.abandon(effect)
+      if (!context.isWanted && !this.#leftAlone.has(effect.call.callId)) {
+        const abandoning = this.#files.abandon(effect)
+        if (abandoning) await abandoning
+      }
     } finally {
       admitted.leave()
       if (this.#lastCall === ended) this.#lastCall = undefined
