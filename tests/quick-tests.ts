@@ -24,9 +24,17 @@ const OWN_PROCESS = [
 ]
 
 /** They run the engine of a cluster, which needs a newer Node than the product. */
-const NEWER_NODE = ['chaos', 'clients', 'full-disk', 'labels', 'messages', 'moving', 'runs', 'workers'].map(
-  (name) => `tests/cluster/${name}.test.ts`,
-)
+const NEWER_NODE = [
+  'chaos',
+  'clients',
+  'full-disk',
+  'labels',
+  'messages',
+  'moving',
+  'other-cluster',
+  'runs',
+  'workers',
+].map((name) => `tests/cluster/${name}.test.ts`)
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 const isNewNode = major > 22 || (major === 22 && minor >= 19)
 

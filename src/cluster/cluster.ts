@@ -38,7 +38,10 @@ export async function joinCluster(
       known: () => members.addresses(),
     }),
   )
-  const client = new ClusterClient(engineTransport(runtime), new Addresses({ members, logger }))
+  const client = new ClusterClient(
+    engineTransport(runtime, store.storeId),
+    new Addresses({ members, logger }),
+  )
   const runs = clusterRuns({
     ...{ client, store },
     owns: () => false,

@@ -9,14 +9,21 @@ import * as Stream from 'effect/Stream'
 import type { Transport } from './client.ts'
 import { groupPlace } from './labels/groups.ts'
 
+/**
+ * What a request is about: `log` is the id of the store. At an address that a worker of one cluster has had, there may be one of
+ * another by now.
+ */
+const about = { log: Schema.String }
+const asking = { ...about, request: Schema.String }
+
 /** Calls a method of the agent, or one of the orchestrator that is about this agent. */
-const command = Rpc.make('Command', { payload: { request: Schema.String }, success: Schema.String })
+const command = Rpc.make('Command', { payload: asking, success: Schema.String })
 
 /** Asks the agent, and tells line by line what becomes of the task. Asked again under its id, it is the same task. */
-const ask = Rpc.make('Ask', { payload: { request: Schema.String }, success: Schema.String, stream: true })
+const ask = Rpc.make('Ask', { payload: asking, success: Schema.String, stream: true })
 
 /** Shows the answer that the agent is writing. */
-const drafts = Rpc.make('Drafts', { success: Schema.String, stream: true })
+const drafts = Rpc.make('Drafts', { payload: about, success: Schema.String, stream: true })
 
 /** Its id is the address of the agent, with the group of shards in which it lives. */
 export const agentEntity = Entity.make('agent', [command, ask, drafts]).annotate(
@@ -27,31 +34,38 @@ export const agentEntity = Entity.make('agent', [command, ask, drafts]).annotate
 /** A run of a workflow that is data. Asking starts or resumes it, and tells line by line what becomes of it. */
 export const runEntity = Entity.make('run', [command, ask])
 
-/** Through the engine, which knows the worker of each. */
-export function engineTransport(runtime: ManagedRuntime.ManagedRuntime<Sharding, unknown>): Transport {
+/**
+ * Through the engine, which knows the worker of each.
+ *
+ * @param log The id of the store.
+ */
+export function engineTransport(
+  runtime: ManagedRuntime.ManagedRuntime<Sharding, unknown>,
+  log: string,
+): Transport {
   const lines = (asked: Effect.Effect<AsyncIterable<string>, unknown, Sharding>) => runtime.runPromise(asked)
   return {
     command: (kind, id, request, signal) =>
       runtime.runPromise(
         kind === 'agent'
-          ? Effect.flatMap(agentEntity.client, (clientFor) => clientFor(id).Command({ request }))
-          : Effect.flatMap(runEntity.client, (clientFor) => clientFor(id).Command({ request })),
+          ? Effect.flatMap(agentEntity.client, (clientFor) => clientFor(id).Command({ log, request }))
+          : Effect.flatMap(runEntity.client, (clientFor) => clientFor(id).Command({ log, request })),
         { signal },
       ),
     ask: (kind, id, request) =>
       lines(
         kind === 'agent'
           ? Effect.flatMap(agentEntity.client, (clientFor) =>
-              Stream.toAsyncIterableEffect(clientFor(id).Ask({ request })),
+              Stream.toAsyncIterableEffect(clientFor(id).Ask({ log, request })),
             )
           : Effect.flatMap(runEntity.client, (clientFor) =>
-              Stream.toAsyncIterableEffect(clientFor(id).Ask({ request })),
+              Stream.toAsyncIterableEffect(clientFor(id).Ask({ log, request })),
             ),
       ),
     drafts: (agent) =>
       lines(
         Effect.flatMap(agentEntity.client, (clientFor) =>
-          Stream.toAsyncIterableEffect(clientFor(agent).Drafts()),
+          Stream.toAsyncIterableEffect(clientFor(agent).Drafts({ log })),
         ),
       ),
   }

@@ -89,7 +89,7 @@ export interface OtherWorker extends Watched {
 /** One that was not heard of for so long is none any more. */
 const FORGOTTEN_AFTER_MS = CUT_OFF_AFTER_MS
 /** What processes of a cluster say to each other: those of other numbers are no cluster with this one. */
-export const CLUSTER_PROTOCOL = 4
+export const CLUSTER_PROTOCOL = 5
 /** One whose process is said to be gone is heard of no more. */
 const GONE_AFTER_MS = 2000
 /** What is asked beside the heartbeats, on the same connection: it must not keep these waiting. */

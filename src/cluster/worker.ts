@@ -21,6 +21,7 @@ import { checkLabels } from '../events/options/labels.ts'
 import type { Limits } from '../events/options/limits.ts'
 import { hostLogger, type Logger } from '../logger.ts'
 import { packageVersion } from '../owner/version.ts'
+import { errorLine } from '../owner/wire.ts'
 import type { ClusterPlacement, RunPlacement } from '../patterns/runs/run.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { openPostgresStore } from '../store/postgres/store.ts'
@@ -169,19 +170,24 @@ export async function openClusterWorker<System extends ClosableSystem>(
       )
       return entityId
     })
+  const isOurs = ({ log }: { readonly log: string }) => log === store.storeId
+  const answer = (asked: { readonly log: string }, here: () => Promise<string>) =>
+    Effect.promise(async () => (isOurs(asked) ? here() : NOT_HERE))
+  const tell = (asked: { readonly log: string }, here: () => AsyncGenerator<string>) =>
+    isOurs(asked) ? lines(here()) : Stream.make(NOT_HERE)
   const handlers = Effect.gen(function* () {
     const entityId = yield* resident(residents)
     return agentEntity.of({
-      Command: ({ payload }) => Effect.promise(() => residents.command(entityId, payload.request)),
-      Ask: ({ payload }) => lines(residents.ask(entityId, payload.request)),
-      Drafts: () => lines(residents.drafts(entityId)),
+      Command: ({ payload }) => answer(payload, () => residents.command(entityId, payload.request)),
+      Ask: ({ payload }) => tell(payload, () => residents.ask(entityId, payload.request)),
+      Drafts: ({ payload }) => tell(payload, () => residents.drafts(entityId)),
     })
   })
   const runHandlers = Effect.gen(function* () {
     const entityId = yield* resident(runs)
     return runEntity.of({
-      Command: ({ payload }) => Effect.promise(() => runs.command(entityId, payload.request)),
-      Ask: ({ payload }) => lines(runs.follow(entityId, payload.request)),
+      Command: ({ payload }) => answer(payload, () => runs.command(entityId, payload.request)),
+      Ask: ({ payload }) => tell(payload, () => runs.follow(entityId, payload.request)),
     })
   })
   const entities = Layer.merge(
@@ -208,7 +214,7 @@ export async function openClusterWorker<System extends ClosableSystem>(
       throw listenError('listen', error, addressText(listen))
     })
   const client: ClusterClient = new ClusterClient(
-    engineTransport(runtime),
+    engineTransport(runtime, store.storeId),
     new Addresses({ members, logger }),
   )
   placement = clusterPlacement(client)
@@ -339,6 +345,9 @@ async function freePort(host: string): Promise<number> {
   server.close()
   return port
 }
+
+/** To those who look for a worker of another cluster, which had this address before: they look again. */
+const NOT_HERE = JSON.stringify(errorLine(new ClosedError({ what: 'worker' })))
 
 const lines = (values: AsyncGenerator<string>) =>
   Stream.orDie(Stream.fromAsyncIterable(values, (error) => error))
