@@ -4107,7 +4107,7 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'Any process that waits for a task or a run gets what its caller got',
-    { 'tests/remote/orchestrator.test.ts': ['is waited for by any process that knows its id'] },
+    { 'tests/remote/orchestrator.test.ts': ['is waited for by a process that only reads the log'] },
     [
       'a reader does not follow the log',
       'src/actors/agent/tasks/tasks.ts',

@@ -6,7 +6,9 @@ import { Orchestrator } from '../../src/orchestrator.ts'
 import { SYSTEM_COMMANDS } from '../../src/owner/commands.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
 import { connectOwner, isUnserved } from '../../src/remote/client.ts'
-import { remoteOrchestrator } from '../../src/remote/orchestrator.ts'
+import { readingOrchestrator, remoteOrchestrator } from '../../src/remote/orchestrator.ts'
+import type { ChainedStore } from '../../src/store/level/chained-store.ts'
+import { memoryStore } from '../../src/store/memory-store.ts'
 import { all } from '../../src/testing/contract/kit.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
@@ -176,6 +178,21 @@ describe('A task sent through the owner', () => {
     const failed = await failure(agent.ask('bad', { taskId: 'two' }))
     expect(await failure(through.reply('two'))).toEqual(failed)
     expect(await failure(through.reply('three'))).toMatchObject({ code: 'TaskNotFoundError' })
+  })
+
+  test('is waited for by a process that only reads the log, which follows it', async () => {
+    const clock = virtualClock()
+    const log = memoryStore()
+    const runner = scriptedRunner({ clock, reply: () => ({ text: 'there', delayMs: 1000 }) })
+    await using own = await Orchestrator.open({ store: log, runner, clock })
+    const task = (await own.createAgent(A)).ask('x', { taskId: 'one' })
+    await until(() => runner.calls.length === 1)
+    const view = { ...log, async [Symbol.asyncDispose]() {} } as unknown as ChainedStore
+    const reader = await readingOrchestrator(Orchestrator, await temporaryDirectory(), view)
+    const reached = (await reader.agent('a')).reply('one')
+    await clock.advance(1000)
+    expect(await reached).toEqual(await task)
+    await reader.close()
   })
 
   test('is refused by an owner that closes, which has done nothing of it: the next one can be asked', async () => {
