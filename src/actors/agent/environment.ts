@@ -30,7 +30,7 @@ export interface AgentEnvironment extends ActorEnvironment {
   readonly baseDir: string
   /** Where this process runs. */
   readonly place: () => Place
-  /** Where agents live: what of those of a cluster is stored, and brought. */
+  /** Stores and brings what agents of a cluster need; absent in readers and clients, where no agent lives. */
   readonly moving?: Moving | undefined
   /** Elsewhere: the files of agents that live in workers, to be looked at. */
   readonly copies?: StoredCopies | undefined

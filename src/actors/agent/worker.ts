@@ -318,7 +318,7 @@ export class AgentWorker {
 
   async #call(effect: CallEffect, signal: AbortSignal, admitted: Admitted): Promise<CallEnding> {
     const { moving } = this.#environment
-    if (moving?.isElsewhere(this.#actor.snapshot.context)) {
+    if (moving?.isToCome(this.#actor.snapshot.context)) {
       const problem = await this.#arrive(moving, effect)
       if (problem) return problem
     }

@@ -77,7 +77,7 @@ export class Moving {
     this.#residency = environment.residency ?? { worker: hostname(), sharedDir: false }
   }
 
-  /** Whether other workers may have processes of calls in the base directory. */
+  /** Whether this is a worker, and others may have processes of calls in the base directory. */
   get isShared(): boolean {
     return this.#residency.sharedDir
   }
@@ -88,11 +88,11 @@ export class Moving {
 
   /** Whether what an agent needs elsewhere is stored. */
   stores({ stored }: Pick<AgentContext, 'stored'>): boolean {
-    return this.#environment.residency !== undefined || stored !== undefined
+    return this.#environment.residency !== undefined || (stored !== undefined && hasTexts(stored))
   }
 
   /** Whether what an agent has stored is to be brought to where this process is. */
-  isElsewhere({ stored }: Pick<AgentContext, 'stored'>): boolean {
+  isToCome({ stored }: Pick<AgentContext, 'stored'>): boolean {
     if (!stored || isSameHome(stored.home, this.#home)) return false
     // Workers that share their directories have stored nothing else.
     return this.#environment.residency !== undefined || hasTexts(stored)
@@ -104,7 +104,7 @@ export class Moving {
    */
   async arrive(agent: string, actor: MovingAgent, tell: (message: string) => void = () => {}): Promise<void> {
     for (let going = this.#arriving.get(agent); going; going = this.#arriving.get(agent)) await going
-    if (!this.isElsewhere(actor.snapshot.context)) return
+    if (!this.isToCome(actor.snapshot.context)) return
     const arriving = this.#arrive(agent, actor, tell)
     this.#arriving.set(
       agent,
@@ -144,7 +144,7 @@ export class Moving {
     agent: string,
     { config, stored, files, forkedFrom }: Pick<ForkPoint, 'config' | 'stored' | 'files' | 'forkedFrom'>,
   ): Promise<void> {
-    if (!stored || !this.isElsewhere({ stored })) return
+    if (!stored || !this.isToCome({ stored })) return
     // It begins a branch of its own.
     const { branch: _, ...own } = stored.files ?? { packs: [] }
     const context = {
@@ -200,7 +200,11 @@ export class Moving {
     const home = this.#home
     const isHere = stored !== undefined && isSameHome(stored.home, home)
     const { runner } = this.#environment
-    if (this.isShared) return isHere ? [] : [{ type: 'AgentStored', data: { home } }]
+    if (this.isShared) {
+      // What was stored before the directories were shared is older than what is there.
+      const outdated = stored && hasTexts(stored) ? { files: null, sessions: [], notes: [] } : undefined
+      return isHere && !outdated ? [] : [{ type: 'AgentStored', data: { home, ...outdated } }]
+    }
     const problems: string[] = []
     const { workspace } = config ?? {}
     const place = { agent, workspace, directories: this.#environment.directories(agent), last: commit }
@@ -332,7 +336,7 @@ export function lostInWords({
 const problemIn = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const hasTexts = ({ files, sessions, notes }: NonNullable<Brings['stored']>): boolean =>
-  files !== undefined || sessions !== undefined || notes !== undefined
+  files !== undefined || (sessions?.length ?? 0) + (notes?.length ?? 0) > 0
 
 /** Whether two places are one. Where it is not known, the worker decides. */
 const isSameHome = (one: Home, other: Home): boolean =>

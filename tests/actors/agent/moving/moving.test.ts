@@ -127,18 +127,38 @@ test('a process that is no worker has them as well, and what it does is not lost
   expect(types).not.toContain('AgentStored')
 })
 
-test('where workers share their directories, a process that is no worker brings nothing', async () => {
+test('where workers share their directories, a process that is no worker brings and stores nothing: the files stay the newest', async () => {
   const { at, ask, folder } = machines()
-  const one = await at('one', true)
-  await one.createAgent(ROLE)
-  await ask(one, 'a')
-  await one.close()
+  onTestFinished(() => void vi.unstubAllEnvs())
+  /** Works in the shared directory, on another machine than the workers. */
+  const alone = async () => {
+    vi.stubEnv('XDG_STATE_HOME', folder)
+    return at('laptop', true, false)
+  }
+  const worker = async () => {
+    vi.unstubAllEnvs()
+    return at('one', true)
+  }
+  await (await worker()).createAgent(ROLE)
+  await ask(await worker(), 'a')
+  await ask(await alone(), 'b')
+  await ask(await alone(), 'c')
+  await ask(await worker(), 'd')
+  expect(await ask(await alone(), 'e')).toBe('a b c d | a b c d e')
+  expect(await movesOf(await alone())).toEqual([])
+})
+
+test('what was stored before workers shared their directories is not taken for the newest', async () => {
+  const { at, ask, folder } = machines()
+  const before = await at('shared')
+  await before.createAgent(ROLE)
+  await ask(before, 'a')
+  await ask(await at('one', true), 'b')
+  await (await at('one', true)).close()
   // Another machine.
   vi.stubEnv('XDG_STATE_HOME', folder)
   onTestFinished(() => void vi.unstubAllEnvs())
-  const alone = await at('laptop', true, false)
-  await ask(alone, 'b')
-  expect(await movesOf(alone)).toEqual([])
+  expect(await ask(await at('laptop', true, false), 'c')).toBe('a b | a b c')
 })
 
 test('back on a machine that has older files, and some that no turn has left, it has those of its last turn only', async () => {
