@@ -149,7 +149,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
   const removeSecrets = async (call: Call, secrets?: Concealment) => {
     const warn = (problem: string) => (error: unknown) => logger.warn({ callId: call.callId, error }, problem)
     if (secrets)
-      await concealFiles(call.directories.home, secrets).catch(
+      await concealFiles(call, secrets).catch(
         warn('could not remove the secrets of MCP servers from what a call has left'),
       )
     await removeServerFiles(call).catch(warn('could not remove the configuration of MCP servers'))

@@ -221,9 +221,13 @@ test('a secret that a server tells a subagent, or in a text that is too long for
 
 test.each<[string, McpServers, string]>([
   ['does not exist', { counter: { command: '/nowhere/to/be/found', required: true } }, 'counter is failed'],
-  ['ends at once', counter({ args: ['-e', 'process.exit(3)'] }), 'counter is failed'],
+  [
+    'ends at once, and prints what it was given',
+    counter({ args: ['-e', 'process.stderr.write(process.env.COUNTER_KEY); process.exitCode = 3'] }),
+    'counter is failed',
+  ],
 ])('a call is not sent if a server that it requires %s', async (_, mcpServers, problem) => {
-  const { agent, model, facts, said } = await equipped({ mcpServers })
+  const { agent, model, facts, said, baseDir } = await equipped({ mcpServers })
   await expect(agent.ask('go')).rejects.toMatchObject({
     _tag: 'McpServerError',
     message: expect.stringContaining(problem),
@@ -231,6 +235,7 @@ test.each<[string, McpServers, string]>([
   expect(model.requestCount).toBe(0)
   expect((await agent.budget()).spent).toMatchObject({ usd: 0, tokens: 0 })
   expect(said.join('\n') + JSON.stringify(await facts())).not.toMatch(secrets)
+  expect(await placesOf(KEY, baseDir)).toEqual([])
 })
 
 test('a call is not made if what its server refers to is missing, and the error names it', async () => {

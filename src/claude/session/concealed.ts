@@ -1,46 +1,70 @@
 /**
- * Takes the secrets of a call out of what it has left in its agent's home: the output; the transcript, from which what a server
- * has said would be sent again with each further call, copied to forks and stored for other machines; the transcripts of
- * subagents; results of tools that are too long for a conversation; and what the CLI notes about servers.
+ * Takes the secrets of a call out of what the CLI has written for it: its output; its transcript, from which what a server has
+ * said would be sent again with each further call, copied to forks and stored for other machines; the transcripts of its
+ * subagents; results of tools that are too long for a conversation; and what servers have printed. What else programs write in
+ * the home is theirs.
  */
 import { randomUUID } from 'node:crypto'
 import { lstat, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Concealment } from '../../events/secrets/concealment.ts'
-import { secretsFile, serverDirectory } from '../servers.ts'
+import { configDirectory } from '../environment.ts'
+import { outputFiles } from '../process/call-output.ts'
+import type { Call } from '../runner.ts'
+import { secretsFile } from '../servers.ts'
 import { parseRecord } from '../stream/untrusted-json.ts'
 import { copyTranscript } from './branch.ts'
 import { eachLine, entriesIn } from './transcripts.ts'
 
-/** The CLI's own files are at most 7 directories deep. */
-const DEEPEST = 16
-
-/**
- * Conceals them in every file of a home that was changed since the secrets were written there: which ones the CLI writes
- * differs from version to version. The call's process has ended, so nothing writes these any more.
- */
-export async function concealFiles(home: string, secrets: Concealment): Promise<void> {
+/** Its process has ended, so nothing writes these any more. One file that cannot be rewritten is told once all others are. */
+export async function concealFiles(
+  call: Pick<Call, 'callId' | 'sessionId' | 'directories'>,
+  secrets: Concealment,
+): Promise<void> {
   if (secrets.isEmpty) return
-  const since = (await changedAt(secretsFile(home))) ?? 0
-  for await (const path of filesBelow(home, serverDirectory(home)))
-    if (((await changedAt(path)) ?? 0) >= since) await concealLines(path, secrets)
+  const problems: unknown[] = []
+  for await (const path of filesOf(call))
+    await concealLines(path, secrets).catch((error: unknown) => problems.push(error))
+  if (problems.length > 0) throw problems[0]
 }
 
-/** When a file was last written, renamed or made, in ms; no program can set that. null if it cannot be found out. */
+async function* filesOf({
+  callId,
+  sessionId,
+  directories: { home },
+}: Pick<Call, 'callId' | 'sessionId' | 'directories'>): AsyncGenerator<string> {
+  yield outputFiles(home, callId).stdout
+  for (const project of await foldersIn(join(configDirectory(home), 'projects'))) {
+    yield join(project, `${sessionId}.jsonl`)
+    yield* filesBelow(join(project, sessionId))
+  }
+  // Those of earlier calls were concealed then.
+  const since = (await changedAt(secretsFile(home))) ?? 0
+  for await (const path of filesBelow(join(home, '.cache', 'claude-cli-nodejs')))
+    if (((await changedAt(path)) ?? 0) >= since) yield path
+}
+
+/** In ms. null if it cannot be found out. */
 const changedAt = (path: string) =>
   lstat(path).then(
     ({ ctimeMs }) => ctimeMs,
     () => null,
   )
 
-/** @param except A directory that is left out. */
-async function* filesBelow(directory: string, except: string, depth = 0): AsyncGenerator<string> {
+/** No link is followed. */
+async function foldersIn(directory: string): Promise<readonly string[]> {
+  const entries = await entriesIn(directory)
+  return entries.flatMap((entry) => (entry.isDirectory() ? [join(directory, entry.name)] : []))
+}
+
+/** The CLI has its files two levels below. */
+const DEEPEST = 8
+
+async function* filesBelow(directory: string, depth = 0): AsyncGenerator<string> {
   for (const entry of await entriesIn(directory)) {
     const path = join(directory, entry.name)
     if (entry.isFile()) yield path
-    // No link is followed.
-    else if (entry.isDirectory() && path !== except && depth < DEEPEST)
-      yield* filesBelow(path, except, depth + 1)
+    else if (entry.isDirectory() && depth < DEEPEST) yield* filesBelow(path, depth + 1)
   }
 }
 
