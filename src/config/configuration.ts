@@ -129,12 +129,17 @@ export async function loadConfig({
     return (isKey ? document?.keyPlace(part) : document?.place(part)) ?? key
   }
   const values = decode(raw, placeOf)
-  const workflows = namedWorkflows(values.workflows ?? [], (index, part, problem, hint = '') => {
-    throw new ConfigError([{ place: placeOf(['workflows', index, part]), problem, hint }])
-  })
-  checkAgents(values, placeOf)
-  checkDatabase(values, origins, placeOf)
-  const supervision = values.supervision && checkedTrees(values.supervision, placeOf)
+  const { workflows, problems: ofWorkflows } = namedWorkflows(values.workflows ?? [], (index, part) =>
+    placeOf(['workflows', index, part]),
+  )
+  const { trees: supervision, problems: ofTrees } = checkedTrees(values.supervision, placeOf)
+  const wrong = [
+    ...agentProblems(values, placeOf),
+    ...databaseProblems(values, origins, placeOf),
+    ...ofTrees,
+    ...ofWorkflows,
+  ]
+  if (wrong.length > 0) throw new ConfigError(wrong)
   if (path !== null && namesProgram(values, origins)) await assertUnwritable(path)
   const settings = resolvedSettings(values, origins, placeOf)
   const from = (key: string, relative: string | undefined) => {
@@ -299,75 +304,70 @@ function checkKeys(options: Readonly<Record<string, string>>): void {
   throw new InvalidInputError({ what: '--set', problem: `there is no key "${unknown}"`, hint })
 }
 
-function checkAgents(
+type PlaceOf = (path: ValuePath) => string
+
+function agentProblems(
   { agents = [], orchestrator }: ConfigValues,
-  placeOf: (path: ValuePath) => string,
-): void {
+  placeOf: PlaceOf,
+): readonly ConfigProblem[] {
   const ids = agents.map(({ id }) => id)
-  const duplicate = ids.findIndex((id, index) => ids.indexOf(id) !== index)
-  if (duplicate >= 0)
-    throw new ConfigError([
-      {
-        place: placeOf(['agents', duplicate, 'id']),
-        problem: `there is already an agent "${ids[duplicate]}"`,
-        hint: 'Choose another id for this one.',
-      },
-    ])
+  const duplicates = ids.flatMap((id, index) =>
+    ids.indexOf(id) === index
+      ? []
+      : [
+          {
+            place: placeOf(['agents', index, 'id']),
+            problem: `there is already an agent "${id}"`,
+            hint: 'Choose another id for this one.',
+          },
+        ],
+  )
   const most = orchestrator?.max_agents ?? ORCHESTRATOR.maxAgents.fallback
-  if (agents.length > most)
-    throw new ConfigError([
-      {
-        place: placeOf(['agents', most]),
-        problem: `there are ${agents.length} agents, and orchestrator.max_agents allows ${most}`,
-        hint: 'Raise max_agents, or declare fewer agents.',
-      },
-    ])
+  if (agents.length <= most) return duplicates
+  const tooMany = {
+    place: placeOf(['agents', most]),
+    problem: `there are ${agents.length} agents, and orchestrator.max_agents allows ${most}`,
+    hint: 'Raise max_agents, or declare fewer agents.',
+  }
+  return [...duplicates, tooMany]
 }
 
 /** A password belongs into the environment: a file is read by others, and so are the words of a command. */
-function checkDatabase(
+function databaseProblems(
   { cluster }: ConfigValues,
   origins: ReadonlyMap<string, unknown>,
-  placeOf: (path: ValuePath) => string,
-): void {
+  placeOf: PlaceOf,
+): readonly ConfigProblem[] {
   const { database } = cluster ?? {}
-  if (database === undefined || origins.get('cluster.database') === 'environment') return
+  if (database === undefined || origins.get('cluster.database') === 'environment') return []
   const place = placeOf(['cluster', 'database'])
-  if (!isDatabaseUrl(database))
-    throw new ConfigError([
-      {
-        place,
-        problem: 'it is not a URL of a PostgreSQL database',
-        hint: 'Write it like this: postgresql://USER@HOST:5432/DATABASE',
-      },
-    ])
-  if (hasPassword(database))
-    throw new ConfigError([
-      {
-        place,
-        problem: 'it has a password, which others can read here',
-        hint: 'Set PGPASSWORD, or CLAUDE_AGENTS_DATABASE to the whole URL.',
-      },
-    ])
+  if (!isDatabaseUrl(database)) {
+    const hint = 'Write it like this: postgresql://USER@HOST:5432/DATABASE'
+    return [{ place, problem: 'it is not a URL of a PostgreSQL database', hint }]
+  }
+  if (!hasPassword(database)) return []
+  const hint = 'Set PGPASSWORD, or CLAUDE_AGENTS_DATABASE to the whole URL.'
+  return [{ place, problem: 'it has a password, which others can read here', hint }]
 }
 
 /** The trees, by the rules that hold when they are started. */
 function checkedTrees(
-  entries: NonNullable<ConfigValues['supervision']>,
-  placeOf: (path: ValuePath) => string,
-): readonly DeclaredTree[] {
+  entries: ConfigValues['supervision'],
+  placeOf: PlaceOf,
+): { readonly trees: readonly DeclaredTree[] | undefined; readonly problems: readonly ConfigProblem[] } {
   const supervisors = new Set<string>()
-  return entries.map(declaredTree).map((tree, index) => {
+  const trees = entries?.map(declaredTree)
+  const problems = (trees ?? []).flatMap((tree, index) => {
     try {
       checkSupervisor(tree, supervisors)
-      return tree
+      return []
     } catch (cause) {
       if (!(cause instanceof InvalidSpecificationError)) throw cause
       const { where, problem } = cause.details
-      const place = placeOf(['supervision', index])
-      throw new ConfigError([{ place, problem: `${where}: ${problem}`, hint: cause.hint }], { cause })
+      return [{ place: placeOf(['supervision', index]), problem: `${where}: ${problem}`, hint: cause.hint }]
     }
   })
+  return { trees, problems }
 }
 
 /** Other users must not be able to write to a file that names a program to run. */

@@ -1,39 +1,48 @@
 /** Checks the section `workflows:` of the configuration file beyond its schema: mistakes that span several keys. */
 
+import { ConfigError, type ConfigProblem } from '../events/errors/config.ts'
 import { defined } from '../events/json.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import type { WorkflowEntry } from './schema.ts'
 import { checkDefinition, type DefinitionOptions, type NamedWorkflow } from './workflow-definition.ts'
 
-/** Reports a mistake in a part of the entry at this index; throws. */
-export type Complain = (index: number, part: string, problem: string, hint?: string) => never
-
 /**
- * Throws what `complain` throws for duplicate names, unknown names, cycles, and definitions that do not fit their
- * pattern.
+ * The workflows, and of each its first mistake: a definition that does not fit its pattern, a duplicate name, an unknown one, or a
+ * cycle.
+ *
+ * @param placeOf Where a part of the entry at an index is.
  */
 export function namedWorkflows(
   entries: readonly WorkflowEntry[],
-  complain: Complain,
-): readonly NamedWorkflow[] {
+  placeOf: (index: number, part: string) => string,
+): { readonly workflows: readonly NamedWorkflow[]; readonly problems: readonly ConfigProblem[] } {
   const workflows = entries.map(definitionOf)
   const names = workflows.map(({ name }) => name)
-  workflows.forEach((workflow, index) => {
+  const byName = new Map(workflows.map((workflow) => [workflow.name, workflow]))
+  const check = (workflow: NamedWorkflow, index: number) => {
     const { name } = workflow
-    checkDefinition(workflow, (part, problem, hint) => complain(index, KEY_OF[part] ?? part, problem, hint))
+    const complain = (part: string, problem: string, hint = ''): never => {
+      throw new ConfigError([{ place: placeOf(index, KEY_OF[part] ?? part), problem, hint }])
+    }
+    checkDefinition(workflow, complain)
     if (names.indexOf(name) !== index)
-      complain(index, 'name', `there is already a workflow "${name}"`, 'Choose another name for this one.')
+      complain('name', `there is already a workflow "${name}"`, 'Choose another name for this one.')
     const unknown = partsOf(workflow).find((part) => !names.includes(part))
     if (unknown !== undefined)
-      complain(index, 'agents', `there is no workflow "${unknown}"`, nameHint(unknown, names))
-  })
-  const byName = new Map(workflows.map((workflow) => [workflow.name, workflow]))
-  workflows.forEach(({ name }, index) => {
+      complain('agents', `there is no workflow "${unknown}"`, nameHint(unknown, names))
     const cycle = cycleFrom(name, byName)
-    if (cycle)
-      complain(index, 'agents', `the workflow contains itself: ${cycle.join(' -> ')}`, 'Break the cycle.')
+    if (cycle) complain('agents', `the workflow contains itself: ${cycle.join(' -> ')}`, 'Break the cycle.')
+  }
+  const problems = workflows.flatMap((workflow, index) => {
+    try {
+      check(workflow, index)
+      return []
+    } catch (error) {
+      if (error instanceof ConfigError) return error.details.problems
+      throw error
+    }
   })
-  return workflows
+  return { workflows, problems }
 }
 
 /** Parts of a definition whose key in the file has a different name. */

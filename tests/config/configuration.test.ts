@@ -409,6 +409,25 @@ workflows:
   })
 })
 
+test('Whatever does not fit together is reported at once, wherever it is', async () => {
+  await write(`agents:
+  - { id: a, system_prompt: x }
+  - { id: a, system_prompt: y }
+workflows:
+  - { name: one, pattern: sequencial, agents: [a] }
+  - { name: two, pattern: paralel, agents: [a] }
+cluster: { database: h }
+`)
+  const said = await problem()
+  for (const place of [
+    '3:11: there is already',
+    '5:27: there is no',
+    '6:27: there is no',
+    '7:22: it is not a',
+  ])
+    expect(said).toContain(`claude-agents.yaml:${place}`)
+})
+
 test('The database of a log may be in the file, its password only in the environment, and none of it is shown', async () => {
   const loaded = (text: string, environment = {}) => write(text).then(() => load({ environment }))
   const config = await loaded('cluster: { database: postgresql://me@h/d, drain: 60 }')
