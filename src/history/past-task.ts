@@ -48,17 +48,16 @@ export async function agentsOfTask(
 }
 
 /**
- * The task with this id, of this agent; if several agents had one and none is named, the latest.
+ * The task with this id of an agent.
  *
  * @throws TaskNotFoundError, BodyDropped
  */
-export async function pastTask(store: EventStore, taskId: string, agent?: string): Promise<PastTask> {
+export async function pastTask(store: EventStore, taskId: string, agent: string): Promise<PastTask> {
   let found: Recorded | undefined
-  const facts = agent === undefined ? store.readAll() : store.read(streamName('agent', agent))
-  for await (const recorded of facts) {
+  for await (const recorded of store.read(streamName('agent', agent))) {
     if (recorded.type === 'TaskAccepted' && recorded.data.taskId === taskId) found = recorded
   }
-  if (!found?.stream.startsWith(AGENTS)) throw new TaskNotFoundError({ taskId })
+  if (!found) throw new TaskNotFoundError({ taskId, agent })
   const bodies = bodiesIn(store)
   const {
     prompt,
@@ -69,7 +68,7 @@ export async function pastTask(store: EventStore, taskId: string, agent?: string
     material,
   } = found.data as unknown as Accepted
   return {
-    agent: found.stream.slice(AGENTS.length),
+    agent,
     taskId,
     input: {
       prompt: await bodies.read(prompt),

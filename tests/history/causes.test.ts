@@ -93,10 +93,10 @@ test('a past task is found with its whole input', async () => {
   const agent = await orchestrator.createAgent(ECHO)
   const input = { prompt: 'p'.repeat(70_000), textInput: 'notes' }
   await agent.ask(input, { taskId: 't', session: 'fresh', outputSchema: { type: 'object' } })
-  expect(await pastTask(store, 't')).toMatchObject({
+  expect(await pastTask(store, 't', 'echo')).toMatchObject({
     ...{ agent: 'echo', input, session: 'fresh', outputSchema: { type: 'object' } },
   })
-  await expect(pastTask(store, 'u')).rejects.toMatchObject({ _tag: 'TaskNotFoundError' })
+  await expect(pastTask(store, 'u', 'echo')).rejects.toMatchObject({ _tag: 'TaskNotFoundError' })
 })
 
 test('half of the answers took at most p50, and 95 of 100 at most p95', async () => {

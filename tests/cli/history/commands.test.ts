@@ -71,6 +71,9 @@ test('what is missing is reported, with how to find it', async () => {
     [['why', '99'], 1, /no fact at position 99: the log ends at 11/],
     [['replay', 'agent/echo', '--step'], 2, /it needs a terminal/],
     [['fork', 'echo', '--at', '1'], 2, /--as/],
+    [['rerun', 'tt1'], 1, /No task has the id "tt1"\. Did you mean "t1"\?/],
+    [['stats', '--csv', '--json'], 2, /it cannot be combined with --json/],
+    [['workflow', 'run', 'echo:0', 'x'], 2, /echo:0: it is no pool, which has from 1 to \d+ copies/],
   ]
   for (const [words, exitCode, said] of cases) {
     const { stderr, exitCode: ended } = await run(words)
@@ -78,6 +81,25 @@ test('what is missing is reported, with how to find it', async () => {
       ...{ words, exitCode, stderr: expect.stringMatching(said) },
     })
   }
+})
+
+test('a task is asked again of the agent that had it: of several, the one that is named', async () => {
+  const { baseDir, run } = await lived()
+  const again = await Orchestrator.open({ baseDir, runner: scriptedRunner() })
+  await (await again.createAgent({ id: 'other', systemPrompt: 'You help.' })).ask('three', { taskId: 't1' })
+  await again.close()
+  const unclear = await run(['rerun', 't1'])
+  expect([unclear.exitCode, unclear.stderr]).toEqual([
+    1,
+    expect.stringMatching(/More than one thing has the id "t1".*--agent ID/s),
+  ])
+  const asked = async (agent: string) =>
+    (await run(['log', '--json', '--stream', `agent/${agent}`])).values.filter(
+      ({ type }) => type === 'TaskAccepted',
+    ).length
+  const before = [await asked('echo'), await asked('other')]
+  await run(['rerun', 't1', '--agent', 'other'])
+  expect([await asked('echo'), await asked('other')]).toEqual([before[0], (before[1] ?? 0) + 1])
 })
 
 test('while a prompt is being edited, the store can be used', async () => {
