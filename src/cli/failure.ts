@@ -43,7 +43,7 @@ export async function reportFailure(error: unknown, json: boolean, meant: MeantC
   if (error instanceof CommanderError) return reportUsage(error, json, meant)
   const { describeError } = await import('../events/errors/base.ts')
   const failure = describeError(error)
-  print(failure, json)
+  printFailure(failure, json)
   process.exitCode ??= EXIT_CODES[failure.code] ?? 1
 }
 
@@ -68,11 +68,11 @@ async function reportUsage(
   const said = whole === null ? message : `${wrong} (Did you mean ${whole}?)`
   // A command that needs a subcommand has printed its help already.
   if (code !== 'commander.help')
-    print({ code: 'UsageError', message: said.replace(/^error: /, ''), hint }, json)
-  else if (json) print({ code: 'UsageError', message: 'a command is missing', hint }, json)
+    printFailure({ code: 'UsageError', message: said.replace(/^error: /, ''), hint }, json)
+  else if (json) printFailure({ code: 'UsageError', message: 'a command is missing', hint }, json)
 }
 
-function print({ code, message, hint }: FailureText, json: boolean): void {
+export function printFailure({ code, message, hint }: FailureText, json: boolean): void {
   const typed = asTyped(hint)
   const text = json
     ? jsonLine({ error: { code, message, hint: typed } })

@@ -6,6 +6,7 @@ import { describeError } from '../../events/errors/base.ts'
 import { systemProblem } from '../../events/errors/phrases.ts'
 import { ClosedError, InvalidInputError } from '../../events/errors/usage.ts'
 import { writeWholeFile } from '../../store/directory.ts'
+import { printFailure } from '../failure.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { checkFolder, type OverwriteOptions, refuseToOverwrite } from '../overwriting.ts'
 import { type Session, withSession } from '../session.ts'
@@ -132,9 +133,11 @@ function tellImport(screen: Terminal, { id, from, dropped }: ImportedAgent): voi
   else screen.line(inert(`Imported ${id} from ${from}${without}.`).replace(/(?<!\s)\s*\n\s*/g, ' '))
 }
 
-function tellProblem(screen: Terminal, { message }: InvalidInputError): void {
+/** The others are imported all the same. */
+function tellProblem(screen: Terminal, problem: InvalidInputError): void {
   process.exitCode ??= 1
-  screen.note(screen.accent('red', inert(message)))
+  if (screen.json) printFailure(describeError(problem), true)
+  else screen.note(screen.accent('red', inert(problem.message)))
 }
 
 /** The file itself, or all Markdown files of a directory; of a project, those of its `.claude/agents`. */

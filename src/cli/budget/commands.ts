@@ -94,10 +94,12 @@ function set(globals: GlobalOptions, { usd, tokens, wait, ...scope }: SetOptions
       const budget = defined({ usd: limitOf(usd), tokens: limitOf(tokens) })
       const person = defined({ by: userName() || undefined })
       // Before it is set: workers resume them at once.
-      const held = (await orchestrator.held.list()).filter(({ reason }) => reason === 'budget')
+      const [listed] = await Promise.allSettled([orchestrator.held.list()])
       const info = await orchestrator.budgets.set(budget, scopeOf(scope), person)
       if (terminal.json) terminal.value(info)
       else terminal.line(budgetLine(info))
+      if (listed.status === 'rejected') throw listed.reason
+      const held = listed.value.filter(({ reason }) => reason === 'budget')
       // Another process that has the store open resumes them itself.
       if (held.length === 0 || owner !== null) return
       if (wait) await resumeHeld(session, held)

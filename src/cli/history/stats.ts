@@ -1,5 +1,6 @@
 /** `stats`: the figures of a log as a table, as lines of JSON or as CSV. */
 import { type Command, Option } from 'commander'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollarsSpent, duration } from '../../events/figures.ts'
 import { type Grouping, type Statistics, statistics } from '../../history/statistics.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
@@ -23,6 +24,12 @@ function stats(
   globals: GlobalOptions,
   { by, csv = false }: { readonly by: Grouping; readonly csv?: boolean },
 ) {
+  if (csv && globals.json)
+    throw new InvalidInputError({
+      what: 'stats --csv',
+      problem: 'it cannot be combined with --json',
+      hint: 'Leave out one of them.',
+    })
   return readStore(globals, async ({ orchestrator, terminal }) => {
     const rows = await statistics(orchestrator.store, by)
     if (csv) printCsv(terminal, by, rows)

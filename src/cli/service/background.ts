@@ -3,10 +3,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { mkdir, open, realpath } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { OwnerNotStarted } from '../../events/errors/owner.ts'
-import { StoreInUse } from '../../events/errors/store.ts'
+import { codeOf } from '../../events/errors/phrases.ts'
+import { StoreInUse, StoreNotOpened } from '../../events/errors/store.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { duration, plural } from '../../events/figures.ts'
 import { Orchestrator } from '../../orchestrator.ts'
@@ -102,10 +103,15 @@ function openLog(file: string): number {
   try {
     return openSync(file, flags | constants.O_NOFOLLOW, FILE_MODE)
   } catch (cause) {
-    const problem = `it cannot be written to (${(cause as NodeJS.ErrnoException).code})`
+    const code = codeOf(cause)
+    if (!IN_ITS_PLACE.has(code)) throw StoreNotOpened.from(dirname(file), cause)
+    const problem = `it cannot be written to (${code})`
     throw new InvalidInputError({ what: file, problem, hint: 'Remove it, and try again.' }, { cause })
   }
 }
+
+/** A link, a directory, or a pipe that nobody reads. */
+const IN_ITS_PLACE: ReadonlySet<string> = new Set(['ELOOP', 'EISDIR', 'ENXIO'])
 
 const logOf = (baseDir: string) => join(baseDir, 'serve.log')
 

@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { loadConfig } from '../../config/configuration.ts'
 import { checkDefinition, type StepDefinition } from '../../config/workflow-definition.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
+import { LARGEST_POOL } from '../../events/ids.ts'
 import { defined } from '../../events/json.ts'
 import { namedWorkflow } from '../../workflows/defined-pattern.ts'
 import { TEMPLATES, type WorkflowReference } from '../../workflows/pattern.ts'
@@ -68,6 +69,10 @@ export async function namedReference(
 
 /** `worker`, or `worker:4` for a pool of four copies. */
 function stepOf(word: string): StepDefinition {
-  const [, pool, size] = /^(.+):(\d+)$/.exec(word) ?? []
-  return pool === undefined ? word : { pool, size: Number(size) }
+  const [, pool, digits] = /^(.+):(\d+)$/.exec(word) ?? []
+  if (pool === undefined) return word
+  const size = Number(digits)
+  if (size >= 1 && size <= LARGEST_POOL) return { pool, size }
+  const problem = `it is no pool, which has from 1 to ${LARGEST_POOL} copies`
+  throw new InvalidInputError({ what: word, problem, hint: `Name the number of copies: ${pool}:4` })
 }

@@ -72,6 +72,10 @@ test('agent import passes over a README among agents, and is refused where there
     1,
     expect.stringContaining('README.md: it has no front matter'),
   ])
+  const asJson = await run(['agent', 'import', '.', '--json'])
+  expect(JSON.parse(asJson.stderr)).toMatchObject({
+    error: { message: expect.stringContaining('no front matter'), hint: expect.stringContaining('---') },
+  })
   await writeFile(join(folder, 'writer.md'), WRITER)
   const { exitCode, stdout, stderr } = await run(['agent', 'import', '.'])
   expect([exitCode, stdout]).toEqual([0, expect.stringContaining('Imported writer')])

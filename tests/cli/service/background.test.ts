@@ -82,6 +82,15 @@ test('a log that is a pipe or a link is refused', async () => {
   })
 })
 
+test.skipIf(process.getuid?.() === 0)('a directory that cannot be written is told as such', async () => {
+  const { folder, run } = await background()
+  await mkdir(join(folder, '.claude-agents'), { mode: 0o500 })
+  expect(await run(['serve', '--detach'])).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/The store .* cannot be opened: permission denied/),
+  })
+})
+
 test('a program that does not end on request is not stopped', async () => {
   const { folder, run } = await background()
   await using orchestrator = await Orchestrator.open({ baseDir: join(folder, '.claude-agents') })
