@@ -218,14 +218,14 @@ export const MUTATIONS = [
     [
       'a transcript keeps it',
       'src/claude/claude-cli.ts',
-      'await concealFiles(call.directories.home, secrets)',
+      'await concealFiles(call, secrets)',
       'await Promise.resolve(secrets)',
     ],
     [
       'a subagent keeps it',
       'src/claude/session/concealed.ts',
-      'yield* filesBelow(path, except, depth + 1)',
-      'if (depth < 3) yield* filesBelow(path, except, depth + 1)',
+      'yield* filesBelow(join(project, sessionId))',
+      'if (sessionId === "") yield* filesBelow(join(project, sessionId))',
     ],
   ),
   ...breaking(
@@ -3942,13 +3942,14 @@ export const MUTATIONS = [
     {
       'tests/actors/agent/moving/moving.test.ts': [
         'a process that is no worker has them as well, and what it does is not lost on the workers',
-        'where workers share their directories, a process that is no worker brings nothing',
+        'where workers share their directories, a process that is no worker brings and stores nothing',
+        'what was stored before workers shared their directories is not taken for the newest',
       ],
     },
     [
       'it stores nothing',
       'src/actors/agent/moving/moving.ts',
-      'residency !== undefined || stored !== undefined',
+      'residency !== undefined || (stored !== undefined && hasTexts(stored))',
       'residency !== undefined',
     ],
     [
@@ -3956,6 +3957,12 @@ export const MUTATIONS = [
       'src/actors/agent/moving/moving.ts',
       'residency !== undefined || hasTexts(stored)',
       'residency !== undefined || stored !== undefined',
+    ],
+    [
+      'workers that share their directories leave in the store what is older than these',
+      'src/actors/agent/moving/moving.ts',
+      'stored && hasTexts(stored) ? {',
+      'stored === undefined ? {',
     ],
   ),
   ...breaking(

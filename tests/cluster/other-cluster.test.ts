@@ -13,7 +13,7 @@ async function freeAddress(): Promise<string> {
 }
 
 describe.skipIf(!hasPostgres)('A worker of another cluster', () => {
-  test('does nothing of what is meant for the one that had its address: that waits for the next worker', async () => {
+  test('carries out nothing that is meant for the one that had its address: that waits for the next worker', async () => {
     const listen = await freeAddress()
     const ours = await startCluster()
     const theirs = await startCluster()
