@@ -1,5 +1,4 @@
 /** Folds a whole log in one pass, all streams side by side, in the order of positions. */
-
 import type { AnyKind } from '../actors/engine/definition.ts'
 import { type PlainFold, type PlainState, plainFold } from '../actors/engine/fold.ts'
 import { foldFact } from '../actors/engine/history.ts'

@@ -1,6 +1,5 @@
 /** One stream in the index: the positions of its facts, its current state, and checkpoints to fold other states from. */
-import type { AgentContext } from '../../actors/agent/state.ts'
-import { totalTokens } from '../../actors/agent/state.ts'
+import { type AgentContext, totalTokens } from '../../actors/agent/state.ts'
 import type { AnyKind } from '../../actors/engine/definition.ts'
 import { type PlainState, plainFold } from '../../actors/engine/fold.ts'
 import { foldFact } from '../../actors/engine/history.ts'

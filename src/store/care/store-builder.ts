@@ -8,11 +8,11 @@ import { absolutePath, hideFromGit, isMissing, makeDirectory, syncDirectory } fr
 import { fileBlobs } from '../file-blobs.ts'
 import { type LogDatabase, openLevel } from '../level/database.ts'
 import { createLog, storePaths, writeStoreFiles } from '../level/directory.ts'
-import type { LogEnd } from '../level/entries.ts'
 import {
   type CommitNote,
   encodeIndexValue,
   genesisHash,
+  type LogEnd,
   type LostBodyEntry,
   lostBodyKey,
   recordKey,

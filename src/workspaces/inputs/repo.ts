@@ -1,5 +1,4 @@
 /** Clones a repository, then copies it into the staging directory without anything that git would execute. */
-
 import { checkRepoUrl } from '../../events/repo-url.ts'
 import type { CheckedRepo, PlacedInput } from '../../events/task-input.ts'
 import { type Clone, type CloneRequest, cloneRepo } from './clone.ts'
