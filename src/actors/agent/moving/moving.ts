@@ -201,7 +201,7 @@ export class Moving {
     const isHere = stored !== undefined && isSameHome(stored.home, home)
     const { runner } = this.#environment
     if (this.isShared) {
-      // What was stored before the directories were shared is older than what is there.
+      // What was stored before the directories were shared is older than the files in these.
       const outdated = stored && hasTexts(stored) ? { files: null, sessions: [], notes: [] } : undefined
       return isHere && !outdated ? [] : [{ type: 'AgentStored', data: { home, ...outdated } }]
     }
