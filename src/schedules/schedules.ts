@@ -2,6 +2,7 @@
  * The schedules: a prompt for an agent, or the input of a workflow, at the instants of a cron expression. They fire in a process
  * that drives them; what no process was there for is decided when the next one opens.
  */
+import { setMaxListeners } from 'node:events'
 import type { ActorEnvironment, EventSourcedActor } from '../actors/engine/actor.ts'
 import { type Bodies, bodiesIn } from '../actors/engine/bodies.ts'
 import type { EffectContext } from '../actors/engine/effects.ts'
@@ -123,14 +124,14 @@ export class Schedules {
   /** Those that are driven here even where others are not. */
   readonly #ours = new Set<string>()
   readonly #unreadable: UnreadableStreams
-  /** Called once when this is closed. */
-  readonly #closing = new Set<() => void>()
-  #isClosed = false
+  readonly #closing = new AbortController()
 
   constructor(environment: SchedulesEnvironment) {
     this.#environment = environment
     this.#unreadable = new UnreadableStreams(environment.logger)
     this.#bodies = bodiesIn(environment.store)
+    // Each that waits listens: Node would warn of a leak.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   /** Throws InvalidIdError, InvalidInputError, ScheduleExistsError, AgentNotFoundError. */
@@ -206,7 +207,7 @@ export class Schedules {
     })
     const id = String(announced?.data.id)
     const { agent } = life.snapshot.context
-    await untilState(life, this.#closing, (context) => !isPending(context, id))
+    await untilState(life, this.#closing.signal, (context) => !isPending(context, id))
     const { failure } = life.snapshot.context
     if (failure?.id === id) throw callErrorFrom(failure)
     return agent === null ? { name, runId: id } : { name, agent, taskId: id }
@@ -250,20 +251,19 @@ export class Schedules {
       if (summary?.info?.pending !== 0)
         await untilState(
           await this.#life(stream.slice(STREAMS.length)),
-          this.#closing,
+          this.#closing.signal,
           ({ pending }) => pending.length === 0,
         )
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
-    for (const closed of this.#closing) closed()
+    this.#closing.abort()
     for (const life of await Promise.allSettled(this.#lives.values()))
       if (life.status === 'fulfilled') await life.value.close()
   }
 
   async #life(name: string): Promise<ScheduleLife> {
-    if (this.#isClosed) throw new ClosedError({ what: 'orchestrator' })
+    if (this.#closing.signal.aborted) throw new ClosedError({ what: 'orchestrator' })
     const known = this.#lives.get(name)
     if (known) return known
     const loading = Life.load(scheduleKind, name, this.#environment).then((life) => {

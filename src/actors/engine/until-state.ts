@@ -10,17 +10,17 @@ interface Observed<Context> {
 /**
  * Resolves once the state of an actor is so.
  *
- * @param closing What is called when its owner closes. Throws ClosedError then.
+ * @param closing Aborts when its owner closes. Throws ClosedError then, also if that was before.
  */
 export function untilState<Context>(
   actor: Observed<Context>,
-  closing: Set<() => void>,
+  closing: AbortSignal,
   isSo: (context: Context) => boolean,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = (settle: () => void) => {
       unobserve()
-      closing.delete(closed)
+      closing.removeEventListener('abort', closed)
       settle()
     }
     const closed = () => end(() => reject(new ClosedError({ what: 'orchestrator' })))
@@ -28,7 +28,8 @@ export function untilState<Context>(
       if (isSo(actor.snapshot.context)) end(resolve)
     }
     const unobserve = actor.observe(look)
-    closing.add(closed)
+    closing.addEventListener('abort', closed)
     look()
+    if (closing.aborted) closed()
   })
 }

@@ -2,6 +2,7 @@
  * The topics: what is published on one is durable, and then delivered to the mailbox of each subscriber by its own rules. One that
  * cannot receive it keeps it from none of the others, and is named in the answer.
  */
+import { setMaxListeners } from 'node:events'
 import {
   type DeliveredMessage,
   LONGEST_CHAIN,
@@ -75,16 +76,16 @@ const LEFT_AFTER_MS = 15_000
 export class Topics {
   readonly #environment: TopicsEnvironment
   readonly #lives = new Map<string, Promise<TopicLife>>()
-  /** Called once when this is closed. */
-  readonly #closing = new Set<() => void>()
+  readonly #closing = new AbortController()
   /** Since when the topics of a cluster have had what is not delivered, as of the last look. */
   #left: ReadonlyMap<string, { readonly version: number; readonly since: number }> = new Map()
   readonly #unreadable: UnreadableStreams
-  #isClosed = false
 
   constructor(environment: TopicsEnvironment) {
     this.#environment = environment
     this.#unreadable = new UnreadableStreams(environment.logger)
+    // Each that waits listens: Node would warn of a leak.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   /**
@@ -117,7 +118,7 @@ export class Topics {
       })
     if (published?.data.text !== data.text || published.data.from !== data.from)
       throw new MessageConflictError({ to: life.stream, messageId })
-    await untilState(life, this.#closing, ({ pending }) =>
+    await untilState(life, this.#closing.signal, ({ pending }) =>
       pending.every((one) => one.messageId !== messageId),
     )
     const delivery = await this.#deliveryOf(published)
@@ -202,15 +203,14 @@ export class Topics {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
-    for (const closed of this.#closing) closed()
+    this.#closing.abort()
     for (const life of await Promise.allSettled(this.#lives.values()))
       if (life.status === 'fulfilled') await life.value.close()
   }
 
   async #life(topic: string): Promise<TopicLife> {
     checkTopic(topic)
-    if (this.#isClosed) throw new ClosedError({ what: 'orchestrator' })
+    if (this.#closing.signal.aborted) throw new ClosedError({ what: 'orchestrator' })
     const known = this.#lives.get(topic)
     if (known) return known
     const loading = Life.load(topicKind, topic, this.#environment).then((life) => {
