@@ -2999,6 +2999,37 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'An owner whose own work has ended serves the clients that it has done something for',
+    { 'tests/owner/presence.test.ts': ['A client that something was done for is served'] },
+    ['they are not waited for', 'src/owner/socket.ts', ' || this.#present.size > 0', ''],
+    [
+      'they do not say that they are there',
+      'src/remote/client.ts',
+      'this.#staying ??= this.#stay()',
+      'this.#staying ??= Promise.resolve()',
+    ],
+  ),
+  ...breaking(
+    'An owner whose own work has ended serves the clients that it has done something for',
+    { 'tests/owner/presence.test.ts': ['A client that asks for no change any more'] },
+    [
+      'a look keeps it',
+      'src/owner/socket.ts',
+      'if (!READING_COMMANDS.has(command.method)) this.#asked++',
+      'this.#asked++',
+    ],
+  ),
+  ...breaking(
+    'An owner whose own work has ended serves the clients that it has done something for',
+    { 'tests/cli/session.test.ts': ['What an owner did for a command is read'] },
+    [
+      'only the owner is asked',
+      'src/cli/session.ts',
+      'if (session.owner === null || !isOwnersEnd(error)) throw error',
+      'if (error) throw error',
+    ],
+  ),
+  ...breaking(
     'Clients of all kinds work beside a service at once',
     { 'tests/cli/service/detach.test.ts': ['ten clients of different kinds at once beside a service'] },
     [

@@ -2,7 +2,7 @@
 import { OwnerStopping, OwnerUnavailable } from '../events/errors/owner.ts'
 import { StoreInUse } from '../events/errors/store.ts'
 import { Orchestrator } from '../orchestrator.ts'
-import { connectOwner, isUnserved } from '../remote/client.ts'
+import { connectOwner, isOwnersEnd, isUnserved } from '../remote/client.ts'
 import { openLog } from '../remote/live-log.ts'
 import { readingOrchestrator, remoteOrchestrator } from '../remote/orchestrator.ts'
 import { retryWhileInUse } from '../remote/retry.ts'
@@ -10,7 +10,7 @@ import { readingView } from '../store/care/view.ts'
 import { liveOwner } from '../store/level/lock.ts'
 import type { LevelStoreOptions } from '../store/level/store.ts'
 
-export { isUnserved }
+export { isOwnersEnd, isUnserved }
 
 export interface Access {
   readonly orchestrator: Orchestrator

@@ -35,6 +35,8 @@ export interface Session {
   readonly leftTo: string
   /** This session, or one through the next owner of the store if its own has ended. */
   readonly renewed: () => Promise<Session>
+  /** Reads what was done, also if the owner that did it has ended: then through the next one, or from the files. */
+  readonly look: <Result>(read: (orchestrator: Orchestrator) => Promise<Result>) => Promise<Result>
 }
 
 /** How long to wait before the next owner is looked for. */
@@ -77,9 +79,8 @@ export async function withSession(
   const screen = terminal(options)
   const interruption = listening ?? listenForInterruption()
   const { signal } = interruption
-  const { accessForReading, accessOwner, accessStore, isUnserved, ownAccess, ownerOf } = await import(
-    './access.ts'
-  )
+  const { accessForReading, accessOwner, accessStore, isOwnersEnd, isUnserved, ownAccess, ownerOf } =
+    await import('./access.ts')
   let opened: OpenedRunner | undefined
   const { database } = options
   const open = async () => {
@@ -114,7 +115,7 @@ export async function withSession(
     hasChanged = isUsed
     const without = database === undefined ? 'after this session' : 'in the workers'
     const leftTo = owner === null ? without : `in process ${owner}`
-    return { orchestrator, owner, terminal: screen, signal, leave, leftTo, renewed }
+    return { orchestrator, owner, terminal: screen, signal, leave, leftTo, renewed, look }
   }
   /** The owner is about to end. Until it has, each look at it costs both processes work. */
   const beginAgain = async (): Promise<Session> => {
@@ -139,6 +140,15 @@ export async function withSession(
       session = await begin()
     }
     return session
+  }
+  const look: Session['look'] = async (read) => {
+    try {
+      return await read(session.orchestrator)
+    } catch (error) {
+      if (session.owner === null || !isOwnersEnd(error)) throw error
+      const { watchStore } = await import('./live/watched-store.ts')
+      return watchStore(options).look(read)
+    }
   }
   let session: Session
   try {

@@ -6,7 +6,9 @@
  * O3. A client never holds up the owner or another client: it gets lists as fast as it reads them, one that stops in the
  *     middle of its request or its answer is not waited for, and none keeps the process alive.
  * O4. A task or a run outlives the client that asked for it; its outcome is in the log.
- * O5. Before the store closes, its followers get the rest of the log, and running requests their answer.
+ * O5. An owner that has nothing else to do waits for each client that it has done something for: until that disconnects,
+ *     or asks for no change for a moment.
+ * O6. Before the store closes, its followers get the rest of the log, and running requests their answer.
  */
 import { once } from 'node:events'
 import { chmod } from 'node:fs/promises'
@@ -22,14 +24,20 @@ import { directoryIdentity, FILE_MODE } from '../store/directory.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { thisProcess } from '../store/process-identity.ts'
 import { LARGEST_REQUEST, parseBody, readBody, refuseRequest, sendAnswer, sendFailure } from './answers.ts'
-import type { CommandRequest, InterruptRequest, RunRequest, TaskRequest } from './commands.ts'
+import {
+  type CommandRequest,
+  type InterruptRequest,
+  READING_COMMANDS,
+  type RunRequest,
+  type TaskRequest,
+} from './commands.ts'
 import { Followers } from './followers.ts'
 import { type Route, readingRoutes } from './reads.ts'
 import { readOwnerRecord, removeOwnerRecord, writeOwnerRecord } from './record.ts'
 import { type OwnedSystem, OwnerCommands } from './served-commands.ts'
 import { newSocketPath, removeSocket, socketProblem, sweepSockets } from './socket-directory.ts'
 import { packageVersion } from './version.ts'
-import { type Greeting, LineWriter, PROTOCOL, type StopRequest } from './wire.ts'
+import { type Greeting, LineWriter, PRESENCE, PROTOCOL, type StopRequest } from './wire.ts'
 
 // Not imported: see remote/client.ts.
 const { createServer } = process.getBuiltinModule('node:http')
@@ -67,7 +75,7 @@ const LIMITS = {
   keepAliveTimeout: 30_000,
   connectionsCheckingInterval: 5000,
 }
-/** How long an owner that has nothing else to do waits for its readers. */
+/** How long an owner that has nothing else to do waits for its readers, and for the next change that a present client asks for. */
 const READERS_MS = 1000
 /** How long clients have, once the store is closing, to read the rest. */
 const GRACE_MS = 1000
@@ -89,10 +97,16 @@ export class OwnerSocket {
   readonly #refused = new Set<Socket>()
   /** The connections that have asked for something. One that never does is not waited for. */
   readonly #readers = new Set<Socket>()
+  /** Of these, the clients that have asked for a change and may ask for more. */
+  readonly #present = new Set<Socket>()
+  /** Aborted when nothing is left to be present for. */
+  readonly #leaving = new AbortController()
   /** Requests being answered, except those of followers. */
   readonly #requests = new Set<Promise<void>>()
   /** Commands and tasks that were asked for completely, until they are done: their answer may never be read. */
   readonly #writes = new Set<Promise<void>>()
+  /** How often a task, a run or a change was asked for. */
+  #asked = 0
   #followerCount = 0
   readonly #servesSince = Date.now()
   #path = ''
@@ -117,6 +131,9 @@ export class OwnerSocket {
       ...readingRoutes(owned.store, this.#followers),
       '/drafts': async (query, signal) => ({
         pages: pagesOf((await owned.system.agent(query.get('agent') ?? '')).drafts(signal)),
+      }),
+      [PRESENCE]: (_, signal) => ({
+        pages: pagesOf(presence(AbortSignal.any([signal, this.#leaving.signal]))),
       }),
     }
     this.#server = createServer(LIMITS, (request, response) => this.#handle(request, response))
@@ -145,9 +162,10 @@ export class OwnerSocket {
 
   /**
    * Resolves when all commands and tasks of other processes are done, or when the signal aborts. Readers get a moment
-   * more to finish. Resolves with whether something that a client has left to this owner has not ended.
+   * more to finish, and clients that are present one to ask for what comes next. Resolves with whether something that a
+   * client has left to this owner has not ended.
    *
-   * @param onWait Called if there are commands or tasks to wait for.
+   * @param onWait Called once if there are commands or tasks to wait for.
    */
   async drained(signal: AbortSignal, onWait?: () => void): Promise<boolean> {
     const aborted = new Promise<void>((resolve) => {
@@ -157,10 +175,19 @@ export class OwnerSocket {
     this.#draining = true
     for (const socket of this.#connections) socket.ref()
     const work = () => [...this.#writes, ...this.#commands.working]
-    if (work().length > 0) callListener(onWait)
-    while (work().length > 0 && !signal.aborted) await Promise.race([aborted, Promise.all(work())])
-    const reading = () => (this.#readers.size > this.#followerCount ? this.#readers : [])
-    await this.#left(reading, READERS_MS, signal)
+    const reading = () =>
+      this.#readers.size > this.#followerCount || this.#present.size > 0 ? this.#readers : []
+    let isTold = false
+    let before: number
+    do {
+      if (work().length > 0 && !isTold) {
+        isTold = true
+        callListener(onWait)
+      }
+      while (work().length > 0 && !signal.aborted) await Promise.race([aborted, Promise.all(work())])
+      before = this.#asked
+      await this.#left(reading, READERS_MS, signal)
+    } while (this.#asked > before && !signal.aborted)
     return this.#commands.hasLeft
   }
 
@@ -187,6 +214,7 @@ export class OwnerSocket {
     const record = await readOwnerRecord(baseDir).catch(() => null)
     // Another owner may be in its place.
     if (record?.socket === this.#path) await removeOwnerRecord(baseDir)
+    this.#leaving.abort()
     await this.#followers.finish().catch(() => {})
     // Who is connected by now is answered: what was asked has been done, or is for the next owner.
     await setImmediate()
@@ -243,6 +271,7 @@ export class OwnerSocket {
     socket.once('close', () => {
       group.delete(socket)
       this.#readers.delete(socket)
+      this.#present.delete(socket)
     })
     // A reader must not keep this process alive, unless the process is draining.
     if (!this.#draining) socket.unref()
@@ -255,7 +284,12 @@ export class OwnerSocket {
       refuseRequest(response, 503, new OwnerBusy({ path: this.#owned.baseDir, pid: process.pid }))
       return
     }
-    const isFollower = /^\/(follow|drafts)\b/.test(request.url ?? '')
+    const isPresence = request.url === PRESENCE
+    if (isPresence) {
+      this.#present.add(request.socket)
+      response.setHeader('connection', 'close')
+    }
+    const isFollower = isPresence || /^\/(follow|drafts)\b/.test(request.url ?? '')
     if (isFollower) this.#followerCount++
     const answered = this.#answer(request, response).finally(() => {
       if (isFollower) this.#followerCount--
@@ -297,6 +331,7 @@ export class OwnerSocket {
       const lines = new LineWriter(response)
       response.flushHeaders()
       const asked = parseBody(body)
+      this.#asked++
       const told =
         path === '/tasks'
           ? this.#commands.ask(asked as TaskRequest, lines, gone)
@@ -310,9 +345,11 @@ export class OwnerSocket {
   async #result(path: string, body: object): Promise<unknown> {
     if (path === '/stop') this.#stop(body as StopRequest)
     if (path === '/interruptions') return this.#commands.interrupt(body as InterruptRequest)
-    if (path === '/commands')
-      return (await this.#written(this.#commands.command(body as CommandRequest))) ?? null
-    return null
+    if (path !== '/commands') return null
+    const command = body as CommandRequest
+    // A client that only looks, however often, does not keep this process.
+    if (!READING_COMMANDS.has(command.method)) this.#asked++
+    return (await this.#written(this.#commands.command(command))) ?? null
   }
 
   async #written<Result>(work: Promise<Result>): Promise<Result> {
@@ -329,6 +366,12 @@ export class OwnerSocket {
 /** Each value as a page of its own: the next one is made when the reader has taken it. */
 async function* pagesOf(values: AsyncIterable<unknown>): AsyncGenerator<Buffer> {
   for await (const value of values) yield Buffer.from(`${JSON.stringify(value)}\n`)
+}
+
+/** Tells a client that it is waited for; ends when one of the two leaves. */
+async function* presence(over: AbortSignal): AsyncGenerator<object> {
+  yield { present: true }
+  if (!over.aborted) await once(over, 'abort')
 }
 
 /** What is posted to. */

@@ -6,6 +6,9 @@ import { callErrorFrom, type ErrorData, errorData } from '../events/errors/recor
 /** The version of the protocol. Raise it whenever one side could misunderstand the other. */
 export const PROTOCOL = 3
 
+/** Read by a client that has asked for a change, until it is done with the owner: until then it may ask for more. */
+export const PRESENCE = '/presence'
+
 /** An owner's answer to `GET /`: who it is. */
 export interface Greeting {
   readonly protocol: number

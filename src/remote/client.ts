@@ -15,7 +15,7 @@ import { defined } from '../events/json.ts'
 import { type CommandRequest, DECLARING_COMMANDS, READING_COMMANDS } from '../owner/commands.ts'
 import { type OwnerRecord, ownerFile, readOwnerRecord } from '../owner/record.ts'
 import { socketProblem } from '../owner/socket-directory.ts'
-import { errorFrom, type Greeting, isErrorLine, PROTOCOL } from '../owner/wire.ts'
+import { errorFrom, type Greeting, isErrorLine, PRESENCE, PROTOCOL } from '../owner/wire.ts'
 import { directoryIdentity } from '../store/directory.ts'
 import { checkFormat, storePaths } from '../store/level/directory.ts'
 import { type HostProcess, livenessOf } from '../store/process-identity.ts'
@@ -33,6 +33,12 @@ const BUSY = 503
 export function isUnserved(error: unknown): boolean {
   const { _tag: tag, cause } = error as { readonly _tag?: string; readonly cause?: NodeJS.ErrnoException }
   return tag === 'OwnerStopping' || (tag === 'OwnerUnavailable' && NOT_LISTENING.has(cause?.code ?? ''))
+}
+
+/** Whether an owner has ended, or is about to, without an answer. What only reads can be read again without it. */
+export function isOwnersEnd(error: unknown): boolean {
+  const { _tag: tag } = error as { readonly _tag?: string }
+  return tag === 'OwnerUnavailable' || tag === 'ClosedError' || isUnserved(error)
 }
 
 /** No process listens on the socket: the owner has ended, or is about to. */
@@ -87,7 +93,7 @@ interface PostOptions {
   /** Called as soon as the owner has the request. */
   readonly accepted?: () => void
   readonly signal?: AbortSignal
-  /** Whether it may change something. Default: true. */
+  /** Whether it may change something, and more may follow. Default: true. */
   readonly changes?: boolean
 }
 
@@ -100,6 +106,7 @@ export class OwnerClient {
   #greeting: Greeting | undefined
   #closed = false
   #isUsed = false
+  #staying: Promise<void> | undefined
 
   constructor(baseDir: string, { pid, started, pidNamespace, socket }: OwnerRecord) {
     this.process = { pid, started, pidNamespace }
@@ -169,7 +176,12 @@ export class OwnerClient {
     body: object,
     { accepted, signal, changes = true }: PostOptions = {},
   ): AsyncGenerator<unknown> {
-    const response = await this.#send('POST', address, JSON.stringify(body, carried))
+    const text = JSON.stringify(body, carried)
+    if (changes) {
+      this.#staying ??= this.#stay()
+      await this.#staying
+    }
+    const response = await this.#send('POST', address, text)
     accepted?.()
     let isDone = changes
     try {
@@ -185,6 +197,18 @@ export class OwnerClient {
   /** Whether this owner has changed something for this client, as far as that is known. */
   get isUsed(): boolean {
     return this.#isUsed
+  }
+
+  /** An owner that has nothing else to do ends, unless a client that it has done something for is still there. */
+  async #stay(): Promise<void> {
+    try {
+      const response = await this.#send('GET', PRESENCE)
+      response.on('error', () => {}).resume()
+      // It keeps the owner, but not this process.
+      response.socket.unref()
+    } catch {
+      // What is asked next fails for the same reason, and says so.
+    }
   }
 
   /** Calls a method of the orchestrator, or of one of its agents, by name. */

@@ -109,6 +109,7 @@ const HALF_OPEN = few<readonly [string, string]>(3, [
   ['before it reads its answer', 'GET /facts HTTP/1.1\r\nhost: owner\r\n\r\n'],
   ['before it reads what it follows', 'GET /follow?after=0 HTTP/1.1\r\nhost: owner\r\n\r\n'],
   ['when it connects', ''],
+  ['when it is present', 'GET /presence HTTP/1.1\r\nhost: owner\r\n\r\n'],
   ['in the middle of its headers', 'POST /commands HTTP/1.1\r\nhost: ow'],
   ['in the middle of its task', 'POST /tasks HTTP/1.1\r\nhost: owner\r\ncontent-length: 100\r\n\r\n{"agent"'],
   [

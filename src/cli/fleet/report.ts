@@ -1,5 +1,6 @@
 /** What a fleet came to: a row a task, as data and as a report. */
 import { systemClock } from '../../clock.ts'
+import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import { shellWord } from '../../events/errors/phrases.ts'
 import { dollars, plural } from '../../events/figures.ts'
 import type { StepLanding } from '../../events/options/landing.ts'
@@ -74,7 +75,10 @@ export async function fleetReport(
 
 /** Where the work of an agent is. */
 async function branchOf(orchestrator: Orchestrator, repo: string, id: string): Promise<string | null> {
-  const agent = await orchestrator.agent(id).catch(() => undefined)
+  const agent = await orchestrator.agent(id).catch((error) => {
+    if (!(error instanceof AgentNotFoundError)) throw error
+    return undefined
+  })
   const branch = agent?.snapshot.context.config?.workspace?.branch ?? `claude-agents/${id}`
   const { landingOperations } = await import('../../workspaces/files/landing.ts')
   const { tipOf } = landingOperations(orchestrator.baseDir, systemClock)

@@ -1,9 +1,8 @@
 /** A store that is read every now and then, and is open here only while it is being read. */
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { OwnerUnavailable } from '../../events/errors/owner.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
-import { connectOwner, isUnserved } from '../../remote/client.ts'
+import { connectOwner, isOwnersEnd } from '../../remote/client.ts'
 import { recordedHead } from '../../remote/live-log.ts'
 import { accessForReading } from '../access.ts'
 import { placeOfLog } from '../existing-store.ts'
@@ -44,7 +43,7 @@ export function watchStore(globals: Pick<GlobalOptions, 'baseDir' | 'database'>)
           if (owner === null) cached = { value, position: await orchestrator.store.head() }
           return value
         } catch (error) {
-          if (!(error instanceof OwnerUnavailable || isUnserved(error))) throw error
+          if (!isOwnersEnd(error)) throw error
         } finally {
           await orchestrator.close()
         }

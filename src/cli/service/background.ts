@@ -191,7 +191,7 @@ export async function stopOwner(globals: GlobalOptions, { now = false }: { now?:
   const { pid, baseDir } = client
   try {
     if (!now) await tellWork(client, screen)
-    await client.result('/stop', { now })
+    await client.result('/stop', { now }, { changes: false })
     client.close()
     while ((await isAlive(client)) && !interruption.signal.aborted)
       await delay(POLL_MS, undefined, { signal: interruption.signal }).catch(() => {})

@@ -159,7 +159,7 @@ async function givenFor(
 
 /** Shows the progress of a run until it ends, then its result. */
 async function follow(
-  { terminal, orchestrator }: Session,
+  { terminal, look }: Session,
   running: Run,
   report?: RunCommand['report'],
 ): Promise<void> {
@@ -177,7 +177,7 @@ async function follow(
     progress.stop()
     waiting.stop()
   }
-  const outcome = await runOutcome(orchestrator, result)
+  const outcome = await look((orchestrator) => runOutcome(orchestrator, result))
   printOutcome(terminal, outcome)
   if (outcome.report) await report?.(outcome.report)
 }

@@ -111,6 +111,33 @@ test('a fleet that is left is finished by the owner, and waited for', async () =
   expect((await cli.run(['attach', 'r1'])).stdout).toContain('2 of 2 tasks succeeded')
 })
 
+test('a fleet reports what it did through a command whose own work had ended before', async () => {
+  const reply = ({ prompt }: ModelRequest) => (prompt.includes('slow') ? answer.held('done') : undefined)
+  const { cli, model } = await commandsInRepository({ '.gitignore': '.claude-agents\n' }, { reply })
+  await cli.run(['agent', 'create', 'a', 'x'])
+  const owner = cli.start('agent', 'ask', 'a', 'slow')
+  await model.waitForRequest(1)
+  const fleet = cli.start('fleet', 'slow', '--id', 'r1', '--report', 'report.md')
+  await model.waitForRequest(2)
+  const isWaiting = new Promise<void>((resolve) => {
+    let said = ''
+    owner.stderr.on('data', (piece) => {
+      said += piece
+      if (said.includes('Another command is working through this one')) resolve()
+    })
+  })
+  owner.kill('SIGINT')
+  await isWaiting
+  model.release()
+  const { exitCode, stdout } = await fleet
+  expect({ exitCode, stdout }).toEqual({
+    exitCode: 0,
+    stdout: expect.stringContaining('1 of 1 task succeeded'),
+  })
+  expect(await readFile(join(cli.folder, 'report.md'), 'utf8')).toContain('1 of 1 task succeeded')
+  expect((await owner).exitCode).toBe(130)
+})
+
 test('what passes the gate lands, and the report says so', async () => {
   const { cli, user, tasksOf } = await world()
   const words = [

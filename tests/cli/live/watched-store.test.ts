@@ -3,12 +3,14 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { watchStore } from '../../../src/cli/live/watched-store.ts'
 import { OwnerStopping, OwnerUnavailable } from '../../../src/events/errors/owner.ts'
+import { ClosedError } from '../../../src/events/errors/usage.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { temporaryDirectory } from '../../store/temporary.ts'
 
 test.each([
   ['takes no more', new OwnerStopping({ path: '/store', pid: 7 })],
   ['has gone', new OwnerUnavailable({ path: '/store', pid: 7, problem: 'gave no answer' })],
+  ['closes', new ClosedError({ what: 'orchestrator' })],
 ])('A look while the owner %s is taken again with the next one', async (_, ending) => {
   const baseDir = join(await temporaryDirectory(), 'data')
   await (await levelStore(baseDir))[Symbol.asyncDispose]()
