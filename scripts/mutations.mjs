@@ -764,6 +764,34 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'Work lands in a shallow clone, and what is kept of it is complete',
+    {
+      'tests/landing/shallow.test.ts': [
+        'work lands in a shallow clone, and after the clone was deepened, fetched anew and completed',
+        'what is kept of an agent is complete where its branch has moved to the end of another history',
+        'a shallow clone takes no history from another clone beside it',
+      ],
+    },
+    [
+      'the end of its history is not known where work is merged',
+      'src/workspaces/files/merge.ts',
+      'merging.cutOffAt(ends)',
+      'merging.cutOffAt(ends.slice(0, 0))',
+    ],
+    [
+      'the end of its history is not known where files are kept',
+      'src/workspaces/files/repository.ts',
+      'if (ends.has(oid) && ',
+      'if (!ends && ',
+    ],
+    [
+      'another clone that has more ends there as well',
+      'src/workspaces/files/merge.ts',
+      "if (lines[at]?.includes(' commit ')) ends.delete(commit)",
+      "if (lines[at]?.includes(' tag ')) ends.delete(commit)",
+    ],
+  ),
+  ...breaking(
     'A landing is finished after a kill',
     {
       'tests/landing/landing.test.ts': [

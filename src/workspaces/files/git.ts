@@ -284,7 +284,7 @@ export const hasOtherRefs = (repository: string): boolean =>
  *
  * @throws InvalidInputError for a pipe, and for what is too large to be from git
  */
-export async function textOfGit(path: string): Promise<string | null> {
+export async function textOfGit(path: string, largest = LARGEST_TEXT): Promise<string | null> {
   const opened = await withDescriptors(() => open(path, READ)).catch((error) => {
     if (isLack(error)) throw error
     return null
@@ -293,8 +293,14 @@ export async function textOfGit(path: string): Promise<string | null> {
   await using file = opened
   const stats = await file.stat()
   if (stats.isDirectory()) return null
-  if (stats.isFile() && stats.size <= LARGEST_TEXT) return await file.readFile('utf8')
+  if (stats.isFile() && stats.size <= largest) return await file.readFile('utf8')
   throw stats.isFile() ? notOfGit(path, 'is too large') : pipeOf(path)
+}
+
+/** The commits where the history of a clone ends, although they have parents: those of `git clone --depth`. */
+export async function shallowCommits(common: string): Promise<readonly string[]> {
+  const text = (await textOfGit(join(common, 'shallow'), LARGEST_SHALLOW)) ?? ''
+  return text.split('\n').filter(Boolean)
 }
 
 /** The error for a pipe, whose writer git would wait for. */
@@ -320,6 +326,8 @@ const NO_FILE = ['ENOENT', 'ENOTDIR']
 const READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY
 /** In bytes. */
 const LARGEST_TEXT = 64 * 1024
+/** One line for each end of a history: with many merges, that may be thousands. */
+const LARGEST_SHALLOW = 16 * 1024 * 1024
 
 /** The author of an agent's commits, as `name <name@claude-agents>`. */
 export const signatureOf = ({ author, at }: Author): string => {

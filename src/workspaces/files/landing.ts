@@ -142,6 +142,24 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
     await rm(file)
   }
 
+  /** Throws InvalidInputError if work has no history in common with a commit: git does not merge that. */
+  async function assertRelated(
+    { path, common }: UserRepository,
+    commit: string,
+    { branch, head }: MergedWork,
+  ): Promise<void> {
+    const shared = await ours.git(['merge-base', commit, head], { mayBeOne: true })
+    if (shared.length > 0) return
+    const isShallow = existsSync(join(common, 'shallow'))
+    throw new InvalidInputError({
+      what: `The branch ${branch}`,
+      problem: `it has no commit in common with what it is to land on${isShallow ? ' in this shallow clone' : ''}`,
+      hint: isShallow
+        ? `Fetch the rest of the history, then land it again: git -C ${shellWord(path)} fetch --unshallow`
+        : 'Land it on a branch that has the commit it began from: --into BRANCH (in code: into).',
+    })
+  }
+
   /** Takes back what was begun and not seen to end. Throws while another git is at it, or ours may still be. */
   async function takeUp(repository: UserRepository, target: string): Promise<void> {
     const file = fileOf(repository, target)
@@ -207,7 +225,12 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
         if ((await refAt(repository.common, `refs/heads/${named}`)) !== null) return named
         if (named !== into) continue
         const problem = `there is no such branch in ${repository.path}`
-        const hint = `To make it: git -C ${shellWord(repository.path)} branch ${shellWord(named)}`
+        const isName =
+          !/^(-|HEAD$)/.test(named) &&
+          (await gitAnswer(['check-ref-format', `refs/heads/${named}`], at(repository))) !== null
+        const hint = isName
+          ? `To make it: git -C ${shellWord(repository.path)} branch ${shellWord(named)}`
+          : 'Name a branch: --into BRANCH (in code: into).'
         throw new InvalidInputError({ what: `The branch ${named}`, problem, hint })
       }
       const head = { repository: gitDirectory(repository), directory: repository.path }
@@ -232,8 +255,14 @@ export function landingOperations(base: string, clock: Clock): LandingOperations
     },
 
     async merge(repo, onto, works) {
-      await mergingRepository(snapshots, await repositoryAt(repo))
-      return mergeWork(ours, onto, works, new Date(clock.now()))
+      const repository = await repositoryAt(repo)
+      await mergingRepository(snapshots, repository)
+      try {
+        return await mergeWork(ours, onto, works, new Date(clock.now()))
+      } catch (error) {
+        for (const work of works) await assertRelated(repository, onto, work)
+        throw error
+      }
     },
 
     async marked(commit, paths) {

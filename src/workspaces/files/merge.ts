@@ -1,7 +1,8 @@
 /** Merges commits in a repository of ours, where no filter, merge driver, hook or configuration of a user's repository counts. */
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
-import type { Author } from './git.ts'
+import { type Author, gitAnswer, shallowCommits } from './git.ts'
 import { readable } from './paths.ts'
 import { FilesRepository } from './repository.ts'
 import { isAncestor, type UserRepository } from './worktree.ts'
@@ -20,7 +21,30 @@ export async function mergingRepository(
   const merging = MERGING.get(snapshots) ?? new FilesRepository(mergingPath(snapshots))
   MERGING.set(snapshots, merging)
   for (const repository of [common, snapshots.path]) await merging.borrow(join(repository, 'objects'))
-  return merging
+  for (;;) {
+    const from = merging.borrowed()
+    const ends = await endsOf(from.map(dirname).filter((path) => path !== snapshots.path && existsSync(path)))
+    // Another repository may have been borrowed from meanwhile.
+    if (merging.borrowed().length > from.length) continue
+    merging.cutOffAt(ends)
+    return merging
+  }
+}
+
+/**
+ * Where the history that these repositories have together ends: where that of a shallow clone does, unless another one knows
+ * what came before. The user may deepen a clone, or fetch it anew, between any two merges.
+ */
+async function endsOf(repositories: readonly string[]): Promise<readonly string[]> {
+  const ends = new Set((await Promise.all(repositories.map(shallowCommits))).flat())
+  for (const repository of ends.size > 0 && repositories.length > 1 ? repositories : []) {
+    const asked = [...ends]
+    const input = [Buffer.from(asked.map((commit) => `${commit}^1\n`).join(''))]
+    const found = await gitAnswer(['cat-file', '--batch-check'], { repository, input })
+    const lines = (found ?? '').toString().split('\n')
+    for (const [at, commit] of asked.entries()) if (lines[at]?.includes(' commit ')) ends.delete(commit)
+  }
+  return [...ends]
 }
 
 /** Two commits merged. */

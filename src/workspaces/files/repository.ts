@@ -6,17 +6,28 @@
  * R2. Of the user's history it has the commits that agents began from and those that came after them. Where that begins,
  *     the history is cut off (`shallow`).
  */
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SnapshotMissing } from '../../events/errors/workspace.ts'
-import { type GitCall, type GitInput, git, gitAnswer, gitPieces, hasOtherRefs, looseRef } from './git.ts'
+import {
+  type GitCall,
+  type GitInput,
+  git,
+  gitAnswer,
+  gitPieces,
+  hasOtherRefs,
+  looseRef,
+  shallowCommits,
+} from './git.ts'
 
 /** No attribute of a tree rewrites the bytes of a file. */
 const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
 
 /** Where a repository of the user has its objects and refs. */
 type Source = { readonly common: string }
+
+const QUOTED = /^"(?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-f]{4})*"$/
 
 /** More are joined. */
 const MOST_PACKS = 8
@@ -48,16 +59,32 @@ export class FilesRepository {
   /** Reads the objects of another repository as well. *Contract:* nothing that has to last depends on them. */
   async borrow(objects: string): Promise<void> {
     await this.prepare()
-    const file = join(this.path, 'objects', 'info', 'alternates')
+    const file = this.#alternates
     await mkdir(join(this.path, 'objects', 'info'), { recursive: true })
-    const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
-    // As git has it: a line in quotes may hold any path. One that a crash has cut off would swallow the next.
-    const lines = text.split('\n').filter((line) => /^".*"$/.test(line))
-    const line = JSON.stringify(objects)
-    if (lines.includes(line)) return
+    const known = this.borrowed()
+    if (known.includes(objects)) return
     // Read and written without a pause: another agent may be borrowing from another repository.
-    writeFileSync(`${file}.new`, [...lines, line, ''].join('\n'))
+    writeFileSync(`${file}.new`, [...known, objects].map((path) => `${JSON.stringify(path)}\n`).join(''))
     renameSync(`${file}.new`, file)
+  }
+
+  /** Where it reads objects as well. */
+  borrowed(): readonly string[] {
+    const text = existsSync(this.#alternates) ? readFileSync(this.#alternates, 'utf8') : ''
+    // As git has it: a line in quotes may hold any path. One that a crash has cut off would swallow the next.
+    return text.split('\n').flatMap((line) => (QUOTED.test(line) ? [JSON.parse(line) as string] : []))
+  }
+
+  get #alternates(): string {
+    return join(this.path, 'objects', 'info', 'alternates')
+  }
+
+  /** Says that what came before these commits is not here, and nothing else is missing. */
+  cutOffAt(commits: readonly string[]): void {
+    const now = this.#shallow()
+    if (commits.length === now.length && commits.every((commit) => now.includes(commit))) return
+    if (commits.length > 0) this.#writeShallow(commits)
+    else rmSync(join(this.path, 'shallow'), { force: true })
   }
 
   /** Copies a commit of the user's repository with its files, and without its history, for as long as this repository exists. */
@@ -233,6 +260,9 @@ export class FilesRepository {
     const lines = (await git(listing, at)).toString('latin1').split('\n').filter(Boolean)
     for (const line of lines) if (line.startsWith('-')) await this.copy(line.slice(1), source)
     const oids = lines.flatMap((line) => (line.startsWith('-') ? [] : [line.split(' ', 1)[0] ?? '']))
+    // Where the user's clone ends, there is no more to copy.
+    const ends = new Set(await shallowCommits(source.common))
+    for (const oid of oids) if (ends.has(oid) && !(await this.#has(oid))) this.#cutOff(oid)
     await this.#take(oids, source.common)
   }
 
@@ -256,11 +286,14 @@ export class FilesRepository {
 
   /** Says that what came before a commit is not here. */
   #cutOff(commit: string): void {
-    const file = join(this.path, 'shallow')
-    const lines = this.#shallow()
-    if (lines.includes(commit)) return
+    const known = this.#shallow()
     // Read and written without a pause: another agent may be doing the same.
-    writeFileSync(`${file}.new`, [...lines, commit, ''].join('\n'), { flush: true })
+    if (!known.includes(commit)) this.#writeShallow([...known, commit])
+  }
+
+  #writeShallow(commits: readonly string[]): void {
+    const file = join(this.path, 'shallow')
+    writeFileSync(`${file}.new`, linesOf(commits), { flush: true })
     renameSync(`${file}.new`, file)
   }
 
