@@ -261,6 +261,10 @@ describe('a mistake is reported with its place, and with what to write instead:'
     ['constructor: 1', 'claude-agents.yaml:1:1: there is no section "constructor".'],
     // Values.
     [
+      'agents:\n  - id: a\n    system_prompt: x\n    workspace: { repo: ., branch: a..b }',
+      'claude-agents.yaml:4:35: agents[0].workspace.branch: "a..b" is not a name that git allows for a branch. Use letters, ',
+    ],
+    [
       'orchestrator:\n  max_agents: many',
       'claude-agents.yaml:2:15: orchestrator.max_agents: must be a number, not "many". Meaning: how many agents may exist at once (default: 100).',
     ],

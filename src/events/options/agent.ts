@@ -308,8 +308,16 @@ export const equipmentOf = (config: AgentConfig): Equipment => {
   return defined({ mcpServers, disallowedTools, effort, fallbackModel, addDirs, env, plugins })
 }
 
-const BranchName = Text.check(Schema.isPattern(/^(?!-)[^\0-\x20\x7f~^:?*[\\]+$/)).annotate({
+const BaseName = Text.check(Schema.isPattern(/^(?!-)[^\0-\x20\x7f~^:?*[\\]+$/)).annotate({
   problem: 'is not a name for a branch or a commit',
+})
+
+// The other rules of git check-ref-format: it would take `@{-1}` for the branch that was checked out before.
+const BranchName = BaseName.check(
+  Schema.isPattern(/^(?!@$|HEAD$|[./])(?!.*(\.\.|@\{|\/[./]|\.lock(\/|$)|[./]$))/),
+).annotate({
+  problem: 'is not a name that git allows for a branch',
+  hint: 'Use letters, digits, - and _, with / between parts, as in feature/parser.',
 })
 
 /** What a template of a commit's message may name. */
@@ -338,7 +346,7 @@ export const RepositoryOptions: Schema.Codec<RepositoryOptions> = explainedBy<Re
   Schema.Struct({
     repo: Text.annotate({ description: 'A directory of the git repository.' }),
     base: Schema.optionalKey(
-      BranchName.annotate({
+      BaseName.annotate({
         description: 'The branch, tag or commit that its work begins from: HEAD by default.',
       }),
     ),

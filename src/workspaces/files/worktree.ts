@@ -49,7 +49,7 @@ export async function userRepository(directory: string): Promise<UserRepository>
     if (found) return found
     if (at === resolve(at, '..')) break
   }
-  const hint = `Make one: git -C ${JSON.stringify(directory)} init`
+  const hint = `Make one: git -C ${shellWord(directory)} init`
   throw new InvalidInputError({
     what: `The repository ${directory}`,
     problem: 'it is not in a git repository',
@@ -136,16 +136,24 @@ export async function addWorktree(place: WorktreePlace): Promise<void> {
   const at = { repository: common, directory: common }
   await assertBase(repository, commit)
   if (isThere) return makeBranch(place)
-  await git(['check-ref-format', '--branch', branch], at)
+  if ((await gitAnswer(['check-ref-format', `refs/heads/${branch}`], at)) === null) {
+    const problem = 'git does not allow this name'
+    throw new InvalidInputError({ what: `The branch ${branch}`, problem, hint: 'Name another one.' })
+  }
   // Git adds worktrees to empty directories only, and not in one step: `.git` moves here when it is complete.
   const fresh = join(real, '..', 'new', basename(real))
   for (const left of [real, fresh]) await releaseWorktree(repository, left)
   await rm(dirname(fresh), { recursive: true, force: true })
   if (tip !== null) await checkBranch(place, tip)
-  await pinBranch(place)
-  if (tip === null) await makeBranch(place)
+  try {
+    await pinBranch(place)
+    if (tip === null) await makeBranch(place)
+  } catch (error) {
+    await assertRoom(place)
+    throw error
+  }
   // The work of a removed agent of the same id, if it is merged, is part of what the new one begins from.
-  else if (!last && (await isAncestor(common, tip, commit)))
+  if (tip !== null && !last && (await isAncestor(common, tip, commit)))
     await git(['update-ref', `refs/heads/${branch}`, commit, tip], at)
   await git(['worktree', 'add', '--force', '--quiet', '--no-checkout', '--', fresh, branch], at)
   await resetIndex(fresh)
@@ -269,6 +277,28 @@ async function checkBranch(
         problem: `it is checked out in ${elsewhere}`,
         hint: `Name another one, or free it there: git -C ${shellWord(elsewhere)} switch --detach`,
       })
+  }
+}
+
+/** Git keeps no branch below another one: `a/b` where there is an `a`. Throws InvalidInputError. */
+async function assertRoom({ repository: { common }, branch }: WorktreePlace): Promise<void> {
+  const format = '--format=%(refname)'
+  for (const [place, whose] of [
+    ['refs/heads/', 'the branch'],
+    [PINS, "an agent's branch"],
+  ] as const) {
+    const parts = branch.split('/')
+    const above = parts.slice(1).map((_, at) => `${place}${parts.slice(0, at + 1).join('/')}`)
+    const asking = ['for-each-ref', format, `${place}${branch}/`, ...above]
+    const refs = (await git(asking, { repository: common, directory: common })).toString().split('\n')
+    const other = refs.find((ref) => above.includes(ref) || ref.startsWith(`${place}${branch}/`))
+    if (other === undefined) continue
+    const problem = `git cannot make it next to ${whose} ${other.slice(place.length)}: one is a folder of the other`
+    throw new InvalidInputError({
+      what: `The branch ${branch}`,
+      problem,
+      hint: 'Name another one, or rename that.',
+    })
   }
 }
 

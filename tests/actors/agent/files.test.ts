@@ -263,6 +263,27 @@ test('a folder that is no repository, an unknown base and a hostile branch are r
   await expect(creating({ repo, base: 'nothing' })).rejects.toThrow('there is no such commit')
   await expect(creating({ repo, base: '--upload-pack=evil' })).rejects.toThrow('is not a name')
   await expect(creating({ repo, branch: '-D' })).rejects.toThrow('is not a name')
+  const names = [
+    'a..b',
+    'HEAD',
+    '@',
+    '@{-1}',
+    'a@{1}',
+    'a.lock',
+    'a.lock/b',
+    '/a',
+    'a/',
+    'a//b',
+    '.a',
+    'a/.b',
+    'a.',
+  ]
+  for (const branch of names)
+    await expect(creating({ repo, branch }), branch).rejects.toMatchObject({
+      _tag: 'InvalidInputError',
+      summary: `workspace.branch: "${branch}" is not a name that git allows for a branch.`,
+      hint: expect.stringContaining('feature/parser'),
+    })
   expect(await orchestrator.agents()).toEqual([])
 })
 

@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path'
 import { execaSync } from 'execa'
 import { expect, test, vi } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
+import { InvalidInputError } from '../../../src/events/errors/usage.ts'
 import { WorkspaceError } from '../../../src/events/errors/workspace.ts'
 import { filesOperations } from '../../../src/workspaces/files/operations.ts'
 import type { FilesPlace } from '../../../src/workspaces/files/place.ts'
@@ -216,6 +217,16 @@ test('a branch of the user, or one that is checked out elsewhere, is not taken',
   }
   await another().save(other, 'first')
   await expect(another().save({ ...other, directories }, 'first')).rejects.toThrow('is checked out in')
+  for (const [branch, problem] of [
+    ['main/dev', 'git cannot make it next to the branch main:'],
+    ['claude-agents/dev/more', 'git cannot make it next to the branch claude-agents/dev:'],
+    ['claude-agents', 'git cannot make it next to the branch claude-agents/dev:'],
+    ['a..b', 'git does not allow this name'],
+  ] as const) {
+    const saved = another().save({ ...(await place({ branch })), directories }, 'first')
+    await expect(saved, branch).rejects.toThrow(InvalidInputError)
+    await expect(saved, branch).rejects.toThrow(`The branch ${branch}: ${problem}`)
+  }
   expect(user(repo, 'status', '--porcelain', '--untracked-files=no')).toBe('')
 })
 
@@ -355,7 +366,7 @@ test('a snapshot survives that its user throws away what the agent itself has co
 test.each(['claude-agents', 'claude-agents/dev/more'])('a branch %s is a clear error', async (name) => {
   const { repo, place } = await world()
   user(repo, 'branch', name)
-  await expect(another().save(await place(), 'first')).rejects.toThrow(`refs/heads/${name}' exists`)
+  await expect(another().save(await place(), 'first')).rejects.toThrow(`next to the branch ${name}:`)
 })
 
 test('a directory becomes a file, and a file a directory: both are saved, and brought back', async () => {
