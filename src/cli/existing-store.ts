@@ -2,7 +2,7 @@
 import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { AgentNotFoundError } from '../events/errors/agent.ts'
-import { codeOf } from '../events/errors/phrases.ts'
+import { codeOf, shellWord } from '../events/errors/phrases.ts'
 import { StoreNotOpened } from '../events/errors/store.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import type { GlobalOptions } from './global-options.ts'
@@ -84,7 +84,7 @@ function emptiness({ baseDir }: GlobalOptions): string {
       : names.length === 0
         ? `${baseDir} is empty`
         : `${baseDir} holds no store, but other files (${names.slice(0, 3).join(', ')})`
-  return above === null ? none : `${none}, but ${above} has a store: --base-dir ${above}`
+  return above === null ? none : `${none}, but ${above} has a store: --base-dir ${shellWord(above)}`
 }
 
 /** null if there is no such directory. */

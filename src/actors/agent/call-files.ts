@@ -4,6 +4,7 @@
  * git: without it, the files of the others are not kept.
  */
 import { type AgentFact, NO_FILES } from '../../events/agent-facts.ts'
+import { shellWord } from '../../events/errors/phrases.ts'
 import { unsentErrorData } from '../../events/errors/recorded.ts'
 import { GitNotInstalled, SnapshotMissing } from '../../events/errors/workspace.ts'
 import type { MESSAGE_PARTS } from '../../events/options/agent.ts'
@@ -149,7 +150,7 @@ export function callFiles(
       told.add(settings)
       warn(
         task,
-        `The project's own settings do not count (${names.join(', ')}): ${whyNot(trust, problem)}. Look at them. If you want them: claude-agents config trust ${place.directories.workspace}`,
+        `The project's own settings do not count (${names.join(', ')}): ${whyNot(trust, problem)}. Look at them. If you want them: claude-agents config trust ${shellWord(place.directories.workspace)}`,
         isNews,
       )
     }

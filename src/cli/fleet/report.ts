@@ -156,7 +156,9 @@ function overview(report: FleetReport): readonly Block[] {
   ])
   const problems = [...problemsIn(tasks)].map(([problem, agents]) => {
     const [first = '', ...lines] = problem.split('\n')
-    return [`${agents.join(', ')}: ${cut(first, LONGEST_PROBLEM)}`, ...lines].join('\n')
+    // Not cut if it fits: two spaces in the path of a command are two.
+    const said = first.length > LONGEST_PROBLEM ? cut(first, LONGEST_PROBLEM) : first
+    return [`${agents.join(', ')}: ${said}`, ...lines].join('\n')
   })
   return [
     { paragraph: `${headline(report)}.` },

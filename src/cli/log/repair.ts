@@ -1,6 +1,7 @@
 /** `log verify | repair`: what is wrong with a store, and what can be saved of it. Neither changes the store. */
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { shellWord } from '../../events/errors/phrases.ts'
 import { plural } from '../../events/figures.ts'
 import type { LossReport } from '../../store/care/repair/loss-report.ts'
 import type { Finding, VerifyReport } from '../../store/care/verify/finding.ts'
@@ -57,7 +58,7 @@ async function repair(globals: GlobalOptions, { to }: { to: string }): Promise<v
 const nextSteps = (baseDir: string, to: string, { lost, quarantined }: LossReport) =>
   (lost.length + quarantined === 0 ? '' : `Full report: ${to}/loss-report.json. `) +
   `${baseDir} was not changed. To continue with the new store, copy ${baseDir}/agents (workspaces and sessions) ` +
-  `and ${baseDir}/files.git (the files of agents, turn by turn) into ${to} and use --base-dir ${to}`
+  `and ${baseDir}/files.git (the files of agents, turn by turn) into ${to} and use --base-dir ${shellWord(to)}`
 
 function printReport(screen: Terminal, { baseDir, database }: GlobalOptions, report: VerifyReport): void {
   const { ok, facts, streams, blobs, findings, notes } = report

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { shellWord } from '../../events/errors/phrases.ts'
 import { dollars, plural } from '../../events/figures.ts'
 import type { AgentOptions } from '../../events/options/agent.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
@@ -90,7 +91,7 @@ async function ensureAgent(orchestrator: Orchestrator, role: AgentOptions): Prom
 }
 
 function nextSteps(baseDir: string): string {
-  const where = baseDir === '.claude-agents' ? '' : ` --base-dir ${baseDir}`
+  const where = baseDir === '.claude-agents' ? '' : ` --base-dir ${shellWord(baseDir)}`
   return `
 Everything that happened is in the log:
   npx claude-agents${where} log

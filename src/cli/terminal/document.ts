@@ -46,7 +46,7 @@ export const MARKDOWN: ReportFormat = {
 
 function markdownBlock(block: Block): string {
   if ('heading' in block) return `## ${plain(block.heading)}`
-  if ('paragraph' in block) return plain(block.paragraph)
+  if ('paragraph' in block) return sentences(block.paragraph)
   if ('items' in block) return block.items.map(markdownItem).join('\n')
   if ('text' in block)
     return `${block.summary === undefined ? '' : `${plain(block.summary)}:\n\n`}${fenced(block.text)}`
@@ -62,24 +62,54 @@ function markdownItem(item: string): string {
   const [first = '', ...lines] = item.split('\n')
   // Lines that are indented are text as it is.
   const quoted = lines.map((line) => `      ${inert(line)}`.trimEnd())
-  const said = `- ${plain(first)}`
+  const said = `- ${sentences(first)}`
   return quoted.length === 0 ? said : [said, '', ...quoted, ''].join('\n')
 }
 
 /** Text from outside on one line of Markdown, which means nothing there. */
-const plain = (text: string): string =>
-  inert(text)
+const plain = (text: string): string => escaped(inert(text)).trim()
+
+const escaped = (text: string): string =>
+  text
     .replace(/\s+/g, ' ')
-    .trim()
     .replace(/[\\`*[\]<>|&#~]/g, '\\$&')
     .replace(/(?<![a-z0-9])_|_(?![a-z0-9])/gi, '\\_')
 
-/** A text as it is, between fences that are longer than any in it. */
+/**
+ * A command in a sentence, with the words that a shell would take: in quotes, a word may have spaces. The stop or comma after it
+ * is not part of it.
+ */
+const COMMAND =
+  /(?<=^|[.:?!] )(?:git -C|(?:npx )?claude-agents)(?:(?<![\w'][.,;:]) (?:'[^'\n]*'|\\.|[^\s'\\()])+)+(?<![\w'][.,;:])/g
+
+/** The same as plain text, with its commands as code: escaped, they would be others when they are copied. */
+function sentences(text: string): string {
+  const shown = inert(text)
+  let said = ''
+  let end = 0
+  for (const { 0: command, index } of shown.matchAll(COMMAND)) {
+    said += escaped(shown.slice(end, index)) + code(command)
+    end = index + command.length
+  }
+  return (said + escaped(shown.slice(end))).trim()
+}
+
+function code(text: string): string {
+  const ticks = fenceFor(text, 0)
+  return text.endsWith('`') ? `${ticks} ${text} ${ticks}` : `${ticks}${text}${ticks}`
+}
+
+/** A text as it is, between fences. */
 function fenced(text: string): string {
   const shown = inert(text).trimEnd()
-  const longest = Math.max(2, ...[...shown.matchAll(/`+/g)].map(([ticks]) => ticks.length))
-  const fence = '`'.repeat(longest + 1)
+  const fence = fenceFor(shown, 2)
   return `${fence}text\n${shown}\n${fence}`
+}
+
+/** More backticks than the text has anywhere in a row. */
+function fenceFor(text: string, least: number): string {
+  const longest = Math.max(least, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length))
+  return '`'.repeat(longest + 1)
 }
 
 export const PAGE: ReportFormat = {

@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import { type Bodies, bodiesIn } from '../../actors/engine/bodies.ts'
 import { agentFacts } from '../../events/agent-facts.ts'
 import { describeError } from '../../events/errors/base.ts'
+import { sentence } from '../../events/errors/phrases.ts'
 import { RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, duration } from '../../events/figures.ts'
@@ -86,7 +87,7 @@ async function* runBlocks(orchestrator: Orchestrator, run: RunDetails): AsyncGen
   if (waiting.length > 0 || advice !== null)
     yield {
       items: [
-        ...waiting.map(({ question, command }) => `${question} ${asTyped(command)}`),
+        ...waiting.map(({ question, command }) => `${sentence(question)} ${asTyped(command)}`),
         ...(advice === null ? [] : [asTyped(advice)]),
       ],
     }

@@ -1,5 +1,6 @@
 /** What is wrong with the configuration, problem by problem. */
 import { defineError } from './builder.ts'
+import { shellWord } from './phrases.ts'
 
 /** Something in the configuration that cannot be used. */
 export interface ConfigProblem {
@@ -27,7 +28,7 @@ export class ConfigNotTrustedError extends defineError(
     const state = hasChanged ? 'has changed since you trusted it' : 'is not trusted'
     return {
       message: `${file} ${state}, but only a trusted file may do this: ${reasons}.`,
-      hint: `Read it. If you want this, trust it as it is now: claude-agents config trust ${file} (or use it for one command: --config ${file})`,
+      hint: `Read it. If you want this, trust it as it is now: claude-agents config trust ${shellWord(file)} (or use it for one command: --config ${shellWord(file)})`,
     }
   },
 ) {}

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { answer } from '../../../src/testing/model/answer.ts'
 import type { ModelRequest } from '../../../src/testing/model/messages-api.ts'
-import { commandsInRepository } from '../repository.ts'
+import { commandsInRepository, repositoryIn } from '../repository.ts'
 
 interface TaskLine {
   readonly agent: string
@@ -176,11 +176,23 @@ test('what passes the gate lands, and the report says so', async () => {
   const beside = await cli.run(['fleet', 'Write c.txt: c', '--land', '--id', 'r2'])
   expect(beside.exitCode).toBe(0)
   expect(beside.stdout).toContain('claude-agents/landed/')
+  // It can be copied, whatever is in the path.
+  const folder = join(cli.folder, "two  Läden's")
+  await repositoryIn(folder, { 'a.txt': 'one\n', '.gitignore': '.claude-agents\n' })
+  await writeFile(join(folder, 'a.txt'), 'by the user\n')
+  const quotes = await cli.run(['fleet', 'Write f.txt: f', '--land', '--repo', folder, '--id', 'r4'])
+  const whole = await cli.run(['workflow', 'report', 'r4'])
+  for (const { stdout } of [quotes, whole]) {
+    const [, command = ''] = /`(git -C .*)`/.exec(stdout) ?? []
+    expect(execFileSync('sh', ['-c', command.replace(/ merge .*/, ' log --format=%s')]).toString()).toBe(
+      'first\n',
+    )
+  }
   // However long the names are, the command that takes it over is there in full, and once.
   const branch = 'd'.repeat(60)
   user('switch', '--quiet', '--create', branch)
   const long = await cli.run(['fleet', 'Write d.txt: d', 'Write e.txt: e', '--land', '--id', 'r3'])
-  expect(long.stdout.match(/ merge claude-agents\/landed\/d{60}$/gm)).toHaveLength(1)
+  expect(long.stdout.match(/ merge claude-agents\/landed\/d{60}`$/gm)).toHaveLength(1)
 })
 
 test('a fleet that was killed resumes with its agents, and asks nothing twice', async () => {
@@ -238,6 +250,7 @@ test('what is wrong is refused before a store is made, and before anything is as
     [[], 'it has no tasks'],
     [['one', '--base', 'nowhere'], 'nowhere'],
     [['one', '--base=-x'], 'is not a name for a branch or a commit'],
+    [['one', '--land', '--into', 'a..b'], 'Name a branch: --into BRANCH.'],
     [['one', '--repo', 'nowhere'], 'there is no such directory'],
     [['one', '--repo', '/'], 'it is not in a git repository'],
     [['one', '--gate', 'true'], 'it needs --land'],

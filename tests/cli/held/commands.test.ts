@@ -45,7 +45,7 @@ test('A run that waits for approval ends with exit code 75, and can be resumed',
   expect(shown.stdout).toMatch(/task:b:\S+ {2}.*\n.* is held: it needs approval(.|\n)*inbox approve task:b:/)
   expect(shown.stderr).toContain('It continues when this is decided.')
   const report = await run(['workflow', 'report', 'r1'])
-  expect(report.stdout).toMatch(/held(.|\n)*- .* needs approval\. claude-agents inbox approve task:b:/)
+  expect(report.stdout).toMatch(/held(.|\n)*- .* needs approval\. `claude-agents inbox approve task:b:/)
   const again = await run(['workflow', 'resume', 'r1', '--simulate', '--json'])
   expect(codeOf(again)).toBe('RunHeldError')
   const [held] = (await run(['agent', 'held', '--json'])).values

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { MARKDOWN, PAGE } from '../../../src/cli/terminal/document.ts'
 import { ending, widthOf, wrapped } from '../../../src/cli/terminal/text.ts'
+import { shellWord } from '../../../src/events/errors/phrases.ts'
 
 const piece = fc.constantFrom(
   ...[
@@ -57,6 +58,36 @@ test('in Markdown, a text stays between its fences and a cell in its table', () 
       expect(more).toEqual([])
       expect(row.match(/(?<!\\)(?:\\\\)*\|/g)).toHaveLength(3)
       expect(row.replaceAll('\\<', '')).not.toContain('<')
+    }),
+  )
+})
+
+test.each([
+  ["mein Läden's", 'main'],
+  ['two  spaces * `one` ``two`` | <b>', 'a_b'],
+  ['it is: git -C, or so', 'end`'],
+])('in Markdown, a command in a sentence is there as it is to be typed: %s', (directory, branch) => {
+  const command = `git -C ${shellWord(`/x/${directory}`)} merge ${shellWord(branch)}`
+  const said = `a, b: main is checked out in /x/${directory}. To take it over: ${command}. See *it*: npx claude-agents inbox, then decide.`
+  for (const block of [{ paragraph: said }, { items: [said] }]) {
+    const printed = MARKDOWN.block(block)
+    const [, , shown] =
+      /: (`+)( ?)(git -C '.*)\2\1\. See \\\*it\\\*: `npx claude-agents inbox`, then/
+        .exec(printed)
+        ?.slice(1) ?? []
+    expect(shown, printed).toBe(command)
+  }
+})
+
+test('in Markdown, nothing in a sentence ends its code', () => {
+  const told = fc.constantFrom(': git -C ', "'", ' ', '`', '``', '\n', '\n\n', '<b>', '|', '.', 'word')
+  fc.assert(
+    fc.property(fc.array(told, { maxLength: 30 }), (pieces) => {
+      const lines = MARKDOWN.block({ paragraph: pieces.join('') }).trimEnd()
+      expect(lines).not.toContain('\n')
+      // As CommonMark reads it: a row of backticks that are not escaped begins code, up to the next row of as many.
+      const text = lines.replace(/(?<!\\)(?<!`)(`+)(?!`)[^\n]*?(?<!`)\1(?!`)/g, '')
+      expect(text.replace(/\\[`<|]/g, '')).not.toMatch(/[`<]/)
     }),
   )
 })

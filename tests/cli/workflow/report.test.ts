@@ -29,7 +29,7 @@ test('a report has the input, each prompt and answer in full, what failed and ho
   const { stdout, exitCode } = await cli.run(['workflow', 'report', 'r1'])
   expect(exitCode).toBe(0)
   expect(stdout).toMatch(/^# Run r1\n\nparallel: failed\. 1 of 2 steps, /)
-  expect(stdout).toContain('Resume it: claude-agents workflow resume r1')
+  expect(stdout).toContain('Resume it: `claude-agents workflow resume r1`')
   expect(stdout.match(/the end of the task\n/g)?.length).toBeGreaterThanOrEqual(3)
   expect(stdout).toMatch(/\| 1 \| a \| succeeded \|.*\n\| 2 \| b \| failed \|/)
   expect(stdout).toContain('and its end')
