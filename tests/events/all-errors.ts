@@ -78,5 +78,7 @@ export const classes = modules.flatMap((module) =>
       !NO_TAG.includes(entry[0]),
   ),
 )
-export const made = (name: string, ErrorClass: AnyErrorClass) =>
-  new ErrorClass(SPECIAL[name] ?? DETAILS, { cause: 'why' })
+export function made(name: string, ErrorClass: AnyErrorClass, details: object = {}) {
+  const given = SPECIAL[name] ?? DETAILS
+  return new ErrorClass(Array.isArray(given) ? given : { ...given, ...details }, { cause: 'why' })
+}

@@ -44,6 +44,13 @@ describe.each(classes)('%s', (name, ErrorClass) => {
     expect(error.message).not.toMatch(/undefined|null|NaN|\[object|\$\{|\s\s/)
   })
 
+  test('has one full stop where it ends with what others have said in a sentence', () => {
+    const said = 'They have gone.'
+    // The problem of a clone is one of a few words.
+    const details = name === 'CloneError' ? { said } : { problem: said, reason: said }
+    expect(made(name, ErrorClass, details).summary).not.toMatch(/\.\./)
+  })
+
   test('points to the place where it was created', () => {
     expect(error.stack?.split('\n    at ')[1]).toContain('all-errors.ts')
   })

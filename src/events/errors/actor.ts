@@ -15,7 +15,7 @@ export class ActorStoppedError extends defineError(
 export class InvalidDecisionError extends defineError(
   'InvalidDecisionError',
   ({ kind, problem }: { kind: string; problem: string }) => ({
-    message: `The decide of kind ${quoted(kind)} returned no decision: ${problem}. ${NOTHING_WRITTEN}`,
+    message: `${sentence(`The decide of kind ${quoted(kind)} returned no decision: ${problem}`)} ${NOTHING_WRITTEN}`,
     hint: 'Return a list of facts, possibly empty, or { facts, reply }. For work that is asynchronous, use an effect.',
   }),
 ) {}

@@ -30,7 +30,7 @@ export class AgentNotFoundError extends defineError(
           hint: `List them: claude-agents agent list${orRun ? ', or: claude-agents workflow list' : ''}`,
         }
       : {
-          message: `No agent ${quoted(agent)}: ${reason}.`,
+          message: sentence(`No agent ${quoted(agent)}: ${reason}`),
           hint: `Create it: claude-agents agent create ${agent} "SYSTEM PROMPT"`,
         },
 ) {}

@@ -1,6 +1,6 @@
 /** What can go wrong when a log is copied, moved or compacted, and when a text that it once held is read. */
 import { defineError } from './builder.ts'
-import { bodyInBackup } from './phrases.ts'
+import { bodyInBackup, sentence } from './phrases.ts'
 
 /** A backup or an export that is damaged, or not of the kind that was asked for. */
 export class InvalidArchive extends defineError(
@@ -16,7 +16,7 @@ export class InvalidArchive extends defineError(
     const place = line === null ? file : `${file}:${line}`
     const which = position === null ? '' : ` (position ${position} of the log)`
     return {
-      message: `${place}${which}: ${problem}.`,
+      message: sentence(`${place}${which}: ${problem}`),
       hint: hint ?? 'Nothing was created from it. Use another copy, or make a new one.',
     }
   },
@@ -29,7 +29,7 @@ export class InvalidArchive extends defineError(
 export class ArchiveNotWritten extends defineError(
   'ArchiveNotWritten',
   ({ file, problem }: { file: string; problem: string }) => ({
-    message: `Could not write ${file}: ${problem}.`,
+    message: sentence(`Could not write ${file}: ${problem}`),
     hint: 'Correct that, or choose another path. No partial file is left, and an existing file at this path is unchanged.',
     retryable: true,
   }),
@@ -61,7 +61,7 @@ export class LiveCopyFailed extends defineError(
 export class CompactionRefused extends defineError(
   'CompactionRefused',
   ({ path, problem }: { path: string; problem: string }) => ({
-    message: `The store ${path} is damaged and was not compacted: ${problem}.`,
+    message: sentence(`The store ${path} is damaged and was not compacted: ${problem}`),
     hint: 'claude-agents log verify lists everything that is wrong; claude-agents log repair makes a new store of what is intact.',
   }),
 ) {}

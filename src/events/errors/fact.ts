@@ -1,12 +1,12 @@
 /** What can be wrong with a fact: one that cannot be recorded, and one that this version cannot read. */
 import { defineError } from './builder.ts'
-import { NOTHING_WRITTEN, WRITTEN_BY_NEWER } from './phrases.ts'
+import { NOTHING_WRITTEN, sentence, WRITTEN_BY_NEWER } from './phrases.ts'
 
 /** A fact that does not fit its schema, or that changes nothing in the state it would be folded into. */
 export class InvalidFactError extends defineError(
   'InvalidFactError',
   ({ type, problem }: { type: string; problem: string }) => ({
-    message: `${type} cannot be recorded: ${problem}. ${NOTHING_WRITTEN}`,
+    message: `${sentence(`${type} cannot be recorded: ${problem}`)} ${NOTHING_WRITTEN}`,
   }),
 ) {}
 
@@ -22,7 +22,7 @@ export class UnreadableFactError extends defineError(
   }) => {
     const { stream, version, type, step, problem } = details
     return {
-      message: `The ${type} at version ${version} of ${stream} cannot be ${step}: ${problem}.`,
+      message: sentence(`The ${type} at version ${version} of ${stream} cannot be ${step}: ${problem}`),
       hint: 'The log is intact. Correct the code that reads this fact, then try again.',
     }
   },

@@ -1,7 +1,7 @@
 /** What can go wrong when looking back, or on: ids, streams, places and times that the log does not have, and ends that do not come. */
 import { plural } from '../figures.ts'
 import { defineError } from './builder.ts'
-import { didYouMean, quoted } from './phrases.ts'
+import { didYouMean, quoted, sentence } from './phrases.ts'
 
 /** The log has no stream of this name. `nearest` is the one that was probably meant, if there is one. */
 export class StreamNotFoundError extends defineError(
@@ -61,7 +61,7 @@ export class StepNotFoundError extends defineError(
 export class CannotForkError extends defineError(
   'CannotForkError',
   ({ what, problem, hint }: { what: string; problem: string; hint?: string }) => ({
-    message: `${what} cannot be forked: ${problem}.`,
+    message: sentence(`${what} cannot be forked: ${problem}`),
     hint,
   }),
 ) {}

@@ -6,7 +6,9 @@ import { didYouMean, quoted, sentence } from './phrases.ts'
 export class TaskRejectedError extends defineError(
   'TaskRejectedError',
   ({ agent, taskId, by, reason }: { agent: string; taskId: string; by: string; reason: string }) => ({
-    message: `Task ${quoted(taskId)} of agent ${quoted(agent)} was rejected${by && ` by ${by}`}${reason && `: ${reason}`}.`,
+    message: sentence(
+      `Task ${quoted(taskId)} of agent ${quoted(agent)} was rejected${by && ` by ${by}`}${reason && `: ${reason}`}`,
+    ),
   }),
 ) {}
 

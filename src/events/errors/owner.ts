@@ -1,13 +1,13 @@
 /** What can go wrong between processes: an owner that has a store open and one that works through it, or the workers of a cluster. */
 import { defineError } from './builder.ts'
-import { didYouMean, quoted, shellWord } from './phrases.ts'
+import { didYouMean, quoted, sentence, shellWord } from './phrases.ts'
 
 /** The owner did not do what it was asked to: it has ended, has closed the store, or does not answer. */
 export class OwnerUnavailable extends defineError(
   'OwnerUnavailable',
   ({ path, pid, problem, hint }: { path: string; pid: number; problem: string; hint?: string }) => ({
     details: { path, pid },
-    message: `Process ${pid}, the owner of the store ${path}, ${problem}.`,
+    message: sentence(`Process ${pid}, the owner of the store ${path}, ${problem}`),
     hint: hint ?? 'Try again: everything that was written is in the log.',
     retryable: true,
   }),
@@ -51,7 +51,7 @@ export class OwnerRecordRefused extends defineError(
   'OwnerRecordRefused',
   ({ file, problem }: { file: string; problem: string }) => ({
     details: { file },
-    message: `${file} is not trusted: ${problem}.`,
+    message: sentence(`${file} is not trusted: ${problem}`),
     hint: 'The process that has the store open did not write it. Find out what did, and remove it.',
   }),
 ) {}

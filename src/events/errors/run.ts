@@ -65,7 +65,7 @@ export class RunInterruptedError extends defineError(
   'RunInterruptedError',
   ({ runId, paused, reason }: { runId: string; paused: boolean; reason: string }) => ({
     details: { runId, paused },
-    message: `Run ${quoted(runId)} was ${paused ? 'paused' : 'cancelled'}: ${reason}.`,
+    message: sentence(`Run ${quoted(runId)} was ${paused ? 'paused' : 'cancelled'}: ${reason}`),
     hint: paused ? `Resume it: claude-agents workflow resume ${runId}` : undefined,
   }),
 ) {}

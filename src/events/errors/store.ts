@@ -1,7 +1,7 @@
 /** What a store can answer instead of doing what it was asked. Each of these names the place; none loses anything. */
 import { defined } from '../json.ts'
 import { defineError } from './builder.ts'
-import { systemFailure, VERIFY_OR_REPAIR, WRITTEN_BY_NEWER } from './phrases.ts'
+import { sentence, systemFailure, VERIFY_OR_REPAIR, WRITTEN_BY_NEWER } from './phrases.ts'
 
 /** Something else was appended first. Read the stream again, decide again, append again. */
 export class VersionConflict extends defineError(
@@ -64,7 +64,7 @@ export class StoreLockLost extends defineError(
   'StoreLockLost',
   ({ path, file, problem }: { path: string; file: string; problem?: string }) => ({
     message: problem
-      ? `The store ${path} has stopped: ${problem}.`
+      ? sentence(`The store ${path} has stopped: ${problem}`)
       : file === path
         ? `The store ${path} has stopped: its directory was removed, moved or replaced while it was open.`
         : `The store ${path} has stopped: ${file} was removed or replaced while it was open.`,
@@ -91,7 +91,10 @@ export class CorruptRecord extends defineError(
   (details: { position: number | null; key: string; file: string; problem: string }) => {
     const { position, key, file, problem } = details
     const where = position === null ? `under key ${key}` : `at position ${position}`
-    return { message: `The record ${where} in ${file} is damaged: ${problem}.`, hint: VERIFY_OR_REPAIR }
+    return {
+      message: sentence(`The record ${where} in ${file} is damaged: ${problem}`),
+      hint: VERIFY_OR_REPAIR,
+    }
   },
 ) {
   readonly position = this.details.position
@@ -152,7 +155,7 @@ export class NotAFileError extends defineError(
 export class StoreReadOnly extends defineError(
   'StoreReadOnly',
   ({ path, problem }: { path: string; problem: string }) => ({
-    message: `The store ${path} cannot be written: ${problem}.`,
+    message: sentence(`The store ${path} cannot be written: ${problem}`),
     hint: 'Free some space or restore the permissions: the next attempt opens it again.',
     retryable: true,
   }),
@@ -162,7 +165,7 @@ export class StoreReadOnly extends defineError(
 export class StoreUnavailable extends defineError(
   'StoreUnavailable',
   ({ path, problem }: { path: string; problem: string }) => ({
-    message: `The store ${path} cannot be reached: ${problem}.`,
+    message: sentence(`The store ${path} cannot be reached: ${problem}`),
     hint: 'It is tried again. If it stays like this: claude-agents doctor --database URL',
     retryable: true,
   }),
@@ -186,7 +189,7 @@ const OPENING_HINTS: Readonly<Record<string, string>> = {
 export class StoreNotOpened extends defineError(
   'StoreNotOpened',
   ({ path, code, problem, hint }: { path: string; code: string; problem: string; hint?: string }) => ({
-    message: `The store ${path} cannot be opened: ${problem}.`,
+    message: sentence(`The store ${path} cannot be opened: ${problem}`),
     details: { path, code, problem },
     hint: OPENING_HINTS[code] ?? hint ?? 'Try again.',
     retryable: true,
@@ -228,7 +231,7 @@ export class CorruptBlob extends defineError(
 export class RepairFailed extends defineError(
   'RepairFailed',
   ({ problem }: { path: string; problem: string }) => ({
-    message: `Nothing could be saved: ${problem}.`,
+    message: sentence(`Nothing could be saved: ${problem}`),
     hint: 'The damaged store was not changed. If the disk is failing, copy the directory to another disk and repair the copy.',
   }),
 ) {}

@@ -16,7 +16,7 @@ export class InvalidSpecificationError extends defineError(
   'InvalidSpecificationError',
   ({ where, problem, hint }: { where: string; problem: string; hint?: string }) => ({
     details: { where, problem },
-    message: `${where}: ${problem}. Nothing was started.`,
+    message: `${sentence(`${where}: ${problem}`)} Nothing was started.`,
     hint,
   }),
 ) {}

@@ -1,12 +1,12 @@
 /** What can go wrong with a task that was accepted. */
 import { defineError } from './builder.ts'
-import { quoted } from './phrases.ts'
+import { quoted, sentence } from './phrases.ts'
 
 /** The task was cancelled. */
 export class TaskCancelledError extends defineError(
   'TaskCancelledError',
   ({ agent, taskId, reason }: { agent: string; taskId: string; reason: string }) => ({
-    message: `Task ${quoted(taskId)} of agent ${quoted(agent)} was cancelled: ${reason}.`,
+    message: sentence(`Task ${quoted(taskId)} of agent ${quoted(agent)} was cancelled: ${reason}`),
   }),
 ) {}
 

@@ -1,6 +1,6 @@
 /** What can be wrong with a call of this library: an invalid id, an invalid argument, something that is closed. */
 import { defineError } from './builder.ts'
-import { quoted } from './phrases.ts'
+import { quoted, sentence } from './phrases.ts'
 
 /** An id that breaks the rule for ids of its kind. */
 export class InvalidIdError extends defineError(
@@ -15,7 +15,7 @@ export class InvalidIdError extends defineError(
 export class InvalidInputError extends defineError(
   'InvalidInputError',
   ({ what, problem, hint }: { what: string; problem: string; hint?: string }) => ({
-    message: `${what}: ${problem}.`,
+    message: sentence(`${what}: ${problem}`),
     hint,
   }),
 ) {}

@@ -1,7 +1,7 @@
 /** What can go wrong in the workspace of an agent, and when the inputs of a task are placed there. None of these errors
  * holds a credential. */
 import { defineError } from './builder.ts'
-import { didYouMean, quoted } from './phrases.ts'
+import { didYouMean, quoted, sentence } from './phrases.ts'
 
 /** The directory of an agent, or a place in it, cannot be used. */
 export class WorkspaceError extends defineError(
@@ -16,7 +16,7 @@ export class WorkspaceError extends defineError(
     problem: string
     hint?: string
     retryable?: boolean
-  }) => ({ message: `${path}: ${problem}.`, hint, retryable }),
+  }) => ({ message: sentence(`${path}: ${problem}`), hint, retryable }),
 ) {}
 
 /** The files of an agent are kept with git, and there is none. */
@@ -181,7 +181,7 @@ export class WorkNotLandedError extends defineError(
   'WorkNotLandedError',
   ({ agent, reason }: { agent: string; reason: string | null }) => ({
     // A reason of several lines ends with what was printed, or the name of a file.
-    message: `The work of "${agent}" has not landed: ${reason ?? 'that was cancelled'}${reason?.includes('\n') ? '' : '.'}`,
+    message: `The work of "${agent}" has not landed: ${reason?.includes('\n') ? reason : sentence(reason ?? 'that was cancelled')}`,
     hint: `It is still on its branch. To land it again: claude-agents land ${agent}`,
   }),
 ) {}
