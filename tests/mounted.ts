@@ -19,9 +19,14 @@ function tryMount(): boolean {
 /** A directory where something is mounted until the test ends. */
 export async function mounted(...options: string[]): Promise<string> {
   const directory = await temporaryDirectory()
+  mountedAt(directory, ...options)
+  return directory
+}
+
+/** Mounts something at a directory until the test ends. */
+export function mountedAt(directory: string, ...options: string[]): void {
   execFileSync('mount', [...options, directory])
   onTestFinished(() => void execFileSync('umount', ['--lazy', directory]))
-  return directory
 }
 
 /** A disk that can be filled. */

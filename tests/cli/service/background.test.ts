@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { Orchestrator } from '../../../src/orchestrator.ts'
+import { canMount, mountedAt } from '../../mounted.ts'
 import { quickCommandLine } from '../command.ts'
 
 /** A command line whose owner in the background does not outlive the test. */
@@ -82,14 +83,22 @@ test('a log that is a pipe or a link is refused', async () => {
   })
 })
 
-test.skipIf(process.getuid?.() === 0)('a directory that cannot be written is told as such', async () => {
-  const { folder, run } = await background()
-  await mkdir(join(folder, '.claude-agents'), { mode: 0o500 })
-  expect(await run(['serve', '--detach'])).toMatchObject({
-    exitCode: 1,
-    stderr: expect.stringMatching(/The store .* cannot be opened: permission denied/),
-  })
-})
+test.skipIf(process.getuid?.() === 0 && !canMount)(
+  'a directory that cannot be written is told as such',
+  async () => {
+    const { folder, run } = await background()
+    const baseDir = join(folder, '.claude-agents')
+    await mkdir(baseDir, { mode: 0o500 })
+    // Permissions do not stop root.
+    if (canMount) mountedAt(baseDir, '-t', 'tmpfs', '-o', 'ro', 'none')
+    expect(await run(['serve', '--detach'])).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(
+        /The store .* cannot be opened: (permission denied|the disk is read-only) \((EACCES|EROFS)/,
+      ),
+    })
+  },
+)
 
 test('a program that does not end on request is not stopped', async () => {
   const { folder, run } = await background()
