@@ -1,7 +1,4 @@
-/**
- * The arguments of `claude` for a call: a pure function of the call, the CLI's version, and what is on the disk for it. And
- * what its agent is warned of, if they let it act outside its workspace.
- */
+/** The arguments of `claude` for a call: a pure function of the call, the CLI's version, and what is on the disk for it. */
 import { dirname, join } from 'node:path'
 import { InvalidInvocationError, OutputSchemaError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
@@ -223,22 +220,4 @@ function checkRule(name: string): string {
 export function grantsShell({ allowedTools = [], approveTools = [], permissions }: Granted): boolean {
   const isShell = (rule: string) => SHELL_TOOLS.includes(ruleParts(rule).name)
   return permissions === 'bypass' || [...allowedTools, ...approveTools].some(isShell)
-}
-
-/** The most serious warning that applies to a call; null if the agent is confined to its workspace. */
-export function cautionFor({ agent, settings }: Pick<Call, 'agent' | 'settings'>): string | null {
-  const danger = dangerOf(settings)
-  return danger === null ? null : `Agent "${agent}" ${danger}`
-}
-
-const CONTAINER = 'Run it in a container if what it reads may be hostile.'
-
-/** Most serious first: each implies the ones after it. */
-function dangerOf(settings: CallSettings): string | null {
-  if (settings.permissions === 'bypass')
-    return `runs without permission checks: it can do whatever your user can do, without asking. ${CONTAINER}`
-  if (settings.project)
-    return 'loads settings, hooks and servers of its repository: anyone who wrote them can run commands as your user.'
-  if (grantsShell(settings)) return `can run commands, which are not confined to its workspace. ${CONTAINER}`
-  return null
 }

@@ -1,7 +1,7 @@
 /** Warnings about agents that are not confined, each given once. */
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { cautionFor } from '../../src/claude/arguments.ts'
+import { cautionFor } from '../../src/claude/cautions.ts'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import type { CallSettings } from '../../src/claude/runner.ts'
 import { silentLogger } from '../../src/logger.ts'
