@@ -2,9 +2,10 @@
 // starts, 10,000 agents that leave memory, 10,000 simulated worlds, 500 turns over files, 300 mixtures of mishaps of
 // repositories, kills at all points of a landing, 20 rounds of each fault of a cluster, and every other test that has a longer
 // form. `npm test` runs the same tests with smaller numbers. Set the numbers with KILLS, CORRUPTIONS, RACES, SEEDS,
-// TURNS, MIXTURES, ROUNDS, POINTS (`all`, or such a part of them as `2/8`), SEED (the same seed repeats a run, except for timing) and MINUTES, the time limit of each part. KEEP=DIR
-// keeps the damaged stores that
-// were read wrong.
+// TURNS, MIXTURES, ROUNDS, POINTS (`all`, or such a part of them as `2/8`), SEED (the same seed repeats a run, except for
+// timing) and MINUTES, the time limit of each part. KEEP=DIR keeps the damaged stores that were read wrong. JOBS is how many
+// parts run at once, 1 if it is not given. ONLY names some of the parts by what their names or files have in them:
+// `ONLY=kill,backup npm run faults`.
 import { spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,6 +22,8 @@ const {
   MIXTURES = '300',
   ROUNDS = '20',
   MINUTES = '30',
+  JOBS = '1',
+  ONLY = '',
   SEED = String(Date.now() % 1_000_000),
   // All of them take hours: another part each time.
   POINTS = `${Number(SEED) % 8}/8`,
@@ -81,11 +84,11 @@ const environment = {
   TMPDIR: folder,
 }
 
-/** The process of the part that is running. */
-let running = null
+/** The processes of the parts that are running. */
+const running = new Set()
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {
-    if (running) process.kill(-running.pid, 'SIGKILL')
+    for (const child of running) process.kill(-child.pid, 'SIGKILL')
     rmSync(folder, { recursive: true, force: true })
     process.exit(130)
   })
@@ -104,7 +107,7 @@ function run({ file, environment: own = {} }) {
       // In its own process group, so that the writers and readers that it starts can be killed with it.
       detached: true,
     })
-    running = child
+    running.add(child)
     let timedOut = false
     const timer = setTimeout(() => {
       timedOut = true
@@ -112,6 +115,7 @@ function run({ file, environment: own = {} }) {
     }, Number(MINUTES) * 60_000)
     child.on('exit', (code) => {
       clearTimeout(timer)
+      running.delete(child)
       resolve(timedOut ? 'timed out' : code === 0 ? 'passed' : 'failed')
     })
   })
@@ -122,12 +126,24 @@ console.log(
 )
 try {
   const rows = []
-  for (const part of PARTS) {
-    const began = performance.now()
-    const result = await run(part)
-    rows.push({ part: part.name, result, seconds: Math.round((performance.now() - began) / 1000) })
-    if (result !== 'passed') process.exitCode = 1
+  const left = PARTS.filter(({ name, file }) =>
+    ONLY.split(',').some((word) => name.includes(word) || file.includes(word)),
+  )
+  const runInTurn = async () => {
+    for (let part = left.shift(); part; part = left.shift()) {
+      const began = performance.now()
+      const result = await run(part)
+      const row = { part: part.name, result, seconds: Math.round((performance.now() - began) / 1000) }
+      console.log(`${row.result} in ${row.seconds} s: ${row.part}`)
+      rows.push(row)
+      if (result !== 'passed') process.exitCode = 1
+    }
   }
+  if (left.length === 0) {
+    console.error(`ONLY=${ONLY} names none of the parts.`)
+    process.exitCode = 2
+  }
+  await Promise.all(Array.from({ length: Number(JOBS) }, runInTurn))
   console.table(rows)
   for (const line of readFileSync(report, 'utf8').split('\n').filter(Boolean)) {
     const { name, ...figures } = JSON.parse(line)

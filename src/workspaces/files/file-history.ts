@@ -756,8 +756,7 @@ class KnownFiles {
 
 /** All that a path is in, but no directory inside a repository. */
 function addParents(directories: Set<FilePath>, path: FilePath): void {
-  let at = isInner(path) ? outerOf(path) : directoryOf(path)
-  for (; at !== '' && !directories.has(at); at = directoryOf(at)) directories.add(at)
+  for (let at = outerOf(path); at !== '' && !directories.has(at); at = directoryOf(at)) directories.add(at)
 }
 
 const IN_THE_WAY = ['EISDIR', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'ELOOP']

@@ -41,11 +41,14 @@ export const toTree = (path: FilePath): FilePath =>
 export const fromTree = (path: FilePath): FilePath =>
   /\.git@/i.test(path) ? path.replace(/(^|\/)(\.git@*)@(?=\/|$)/gi, '$1$2') : path
 
-/** Whether it lies in a repository inside the files, where git does not look. */
+/** Whether it is saved under another name: it lies in a repository inside the files, or in what may be one elsewhere. */
 export const isInner = (path: FilePath): boolean => /(^|\/)\.git@*(\/|$)/i.test(path)
 
-/** The directory of the outermost repository that an inner path is in. */
-export const outerOf = (path: FilePath): FilePath => path.split(/(?:^|\/)\.git@*(?:\/|$)/i, 1)[0] ?? ''
+/**
+ * The directory that it is in; of what is in a `.git`, where git does not look, the directory that this one is in. Git looks
+ * into a `.GIT` like into any other directory.
+ */
+export const outerOf = (path: FilePath): FilePath => directoryOf(path.replace(/(^|\/)\.git\/.*/s, '$1.git'))
 
 /** Git has no index with a link of that name, or in a directory of that name. */
 export const isRefusedLink = (path: FilePath): boolean => /(^|\/)\.gitmodules(\/|$)/i.test(path)

@@ -79,6 +79,24 @@ test('restores bytes, modes, links, deletions and repositories inside the files'
   expect(await picture(directory)).toEqual({})
 })
 
+test.each(['sub', '.GIT', '.git@'])(
+  'a `.git` that is no repository is saved with the files beside it, in a folder called %s too',
+  async (name) => {
+    const { directory, repository } = await world()
+    const history = new FileHistory({ repository, agent: 'dev', directory, ignored: {} })
+    const inner = join('x', name, '.git')
+    await mkdir(join(directory, inner), { recursive: true })
+    await writeFile(join(directory, 'x', name, 'a'), 'a')
+    await history.save('first', by)
+    await writeFile(join(directory, inner, 'note'), 'note')
+    const { commit } = await history.save('second', by)
+    expect((await history.list(commit)).map(({ path }) => path)).toContain(join(inner, 'note'))
+    await rm(join(directory, 'x'), { recursive: true })
+    await history.restore(commit, 'undo', by)
+    expect(await readFile(join(directory, inner, 'note'), 'utf8')).toBe('note')
+  },
+)
+
 test.each(['this process', 'the next process'])(
   'a file that is changed and changed back is seen by %s',
   async (who) => {
