@@ -155,6 +155,8 @@ export async function addWorktree(place: WorktreePlace): Promise<void> {
   // The work of a removed agent of the same id, if it is merged, is part of what the new one begins from.
   if (tip !== null && !last && (await isAncestor(common, tip, commit)))
     await git(['update-ref', `refs/heads/${branch}`, commit, tip], at)
+  // One that was lost would keep the agent from returning to its branch.
+  await takeFromWorktrees(repository, branch, (link) => !existsSync(link))
   await git(['worktree', 'add', '--force', '--quiet', '--no-checkout', '--', fresh, branch], at)
   await resetIndex(fresh)
   const record = recordIn((await textOfGit(join(fresh, '.git'))) ?? '')
@@ -311,15 +313,29 @@ export async function freeBranch({
   directory,
   branch,
 }: Omit<WorktreePlace, 'commit'>): Promise<void> {
-  const tip = await refAt(common, `refs/heads/${branch}`)
   const real = await realpath(directory).catch(() => directory)
   // As directories of an agent are called.
   const [agent, workspace] = [basename(dirname(real)), basename(real)]
-  const isOfAgent = (path: string) =>
-    path !== join(real, '.git') && path.endsWith(`/agents/${agent}/${workspace}/.git`)
+  const isOfAgent = (link: string) =>
+    link !== join(real, '.git') && link.endsWith(`/agents/${agent}/${workspace}/.git`)
+  await takeFromWorktrees({ common }, branch, isOfAgent)
+}
+
+/**
+ * Lets worktrees stay at the commit of a branch without having it checked out.
+ *
+ * @param areMeant Which ones, by the path of their `.git`.
+ */
+async function takeFromWorktrees(
+  { common }: Pick<UserRepository, 'common'>,
+  branch: string,
+  areMeant: (link: string) => boolean,
+): Promise<void> {
+  const tip = await refAt(common, `refs/heads/${branch}`)
+  if (tip === null) return
   for (const record of await recordsIn(common)) {
-    const [path, head] = await Promise.all(['gitdir', 'HEAD'].map((file) => textOfGit(join(record, file))))
-    if (tip === null || head !== `ref: refs/heads/${branch}\n` || !isOfAgent((path ?? '').trimEnd())) continue
+    const [link, head] = await Promise.all(['gitdir', 'HEAD'].map((file) => textOfGit(join(record, file))))
+    if (head !== `ref: refs/heads/${branch}\n` || !areMeant((link ?? '').trimEnd())) continue
     await writeFile(join(record, 'HEAD.new'), `${tip}\n`)
     await rename(join(record, 'HEAD.new'), join(record, 'HEAD'))
   }

@@ -1,5 +1,5 @@
 import { mkdtempSync } from 'node:fs'
-import { chmod, lstat, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execaSync } from 'execa'
@@ -104,4 +104,25 @@ test('an agent gets the files of a commit, and nothing of a hostile repository r
     )
   expect(Object.fromEntries(Object.entries(after).filter(([path]) => !isOurs(path)))).toEqual(before)
   await expect(readFile(ran, 'utf8')).rejects.toThrow('ENOENT')
+})
+
+test('an agent can return to its branch after its worktree was lost and made elsewhere', async () => {
+  const base = mkdtempSync(join(tmpdir(), 'worktree-'))
+  const repo = join(base, 'repo')
+  await mkdir(repo)
+  user(repo, 'init', '-q', '-b', 'main')
+  user(repo, 'commit', '-qm', 'first', '--allow-empty')
+  const place = {
+    repository: await userRepository(repo),
+    branch: 'claude-agents/dev',
+    commit: user(repo, 'rev-parse', 'HEAD'),
+  }
+  const directoryIn = (name: string) => join(base, name, 'agents/dev/workspace')
+  const after = directoryIn('moved')
+  await addWorktree({ ...place, directory: directoryIn('base') })
+  await rm(join(base, 'base'), { recursive: true })
+  await addWorktree({ ...place, directory: after })
+  user(after, 'switch', '-q', '--detach')
+  user(after, 'switch', '-q', place.branch)
+  expect(user(after, 'rev-parse', '--abbrev-ref', 'HEAD')).toBe(place.branch)
 })
