@@ -256,7 +256,12 @@ export class FileHistory {
       yield first.value
       yield* commands
     })()
-    const output = await this.#import(input)
+    const output = await this.#import(input).catch(async (error) => {
+      if ((await this.#repository.refAt(this.ref)) === (before?.commit ?? null)) throw error
+      // A git of a process that was killed has come to its end meanwhile.
+      return null
+    })
+    if (output === null) return this.#save(message, by, { told, also })
     const [commit = '', root040000 = ''] = output.toString().split('\n')
     const tree = / tree (\w+)/.exec(root040000)?.[1] ?? NO_FILES
     await this.#noteChanges(changes, { commit, tree, stamps: Object.fromEntries(inner) }).catch(() => {

@@ -79,6 +79,27 @@ test('restores bytes, modes, links, deletions and repositories inside the files'
   expect(await picture(directory)).toEqual({})
 })
 
+test('a snapshot that the git of a killed process completes meanwhile is continued from', async () => {
+  const { directory, repository, history } = await world()
+  await writeFile(join(directory, 'a'), 'one')
+  const first = await history.save('first', by)
+  let late = ''
+  class SlowRepository extends FilesRepository {
+    override async git(...call: Parameters<FilesRepository['git']>) {
+      if (call[0][0] === 'fast-import' && late === '') {
+        const commit = ['commit-tree', first.tree, '-p', first.commit, '-m', 'late']
+        late = (await repository.git(commit, { by })).toString().trim()
+        await repository.setRef(history.ref, late)
+      }
+      return super.git(...call)
+    }
+  }
+  const next = new FileHistory({ repository: new SlowRepository(repository.path), agent: 'dev', directory })
+  await writeFile(join(directory, 'a'), 'two')
+  const { commit, changed } = await next.save('second', by)
+  expect([changed, await repository.isAncestor(late, commit)]).toEqual([1, true])
+})
+
 test.each(['sub', '.GIT', '.git@'])(
   'a `.git` that is no repository is saved with the files beside it, in a folder called %s too',
   async (name) => {
