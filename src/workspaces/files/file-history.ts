@@ -16,7 +16,14 @@ import { NO_FILES } from '../../events/agent-facts.ts'
 import { codeOf } from '../../events/errors/phrases.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { type Directory, openDirectory, SWAPPED } from '../inputs/directory.ts'
-import { type Author, type GitInput, PieceReader, signatureOf, type WorkingTree } from './git.ts'
+import {
+  type Author,
+  type GitCall,
+  type GitInput,
+  PieceReader,
+  signatureOf,
+  type WorkingTree,
+} from './git.ts'
 import { type EntryChange, entryChange, type GitEntry, lineCounts, snapshotFile } from './git-output.ts'
 import {
   caseClash,
@@ -377,7 +384,7 @@ export class FileHistory {
   async #ignoredAgain(root: Directory, differences: readonly Difference[]): Promise<ReadonlySet<FilePath>> {
     const rules = differences.filter(({ path }) => /(^|\/)\.gitignore$/.test(path))
     const gone = differences.filter(({ path, to }) => to === undefined && !isInner(path))
-    if (this.#ignoring === undefined || rules.length === 0 || gone.length === 0) return new Set()
+    if (this.#isPrivate || rules.length === 0 || gone.length === 0) return new Set()
     for (const { path, to } of rules) {
       if (to === undefined) await removeFileAt(root, path)
       else if (!isSubmodule(to))
@@ -386,8 +393,14 @@ export class FileHistory {
           if (!(error instanceof WorkspaceError) || error.retryable) throw error
         })
     }
+    return this.#ignored(gone.map(({ path }) => path))
+  }
+
+  /** Which of these paths the repository ignores. */
+  async #ignored(paths: readonly FilePath[]): Promise<ReadonlySet<FilePath>> {
+    if (this.#ignoring === undefined || paths.length === 0) return new Set()
     // A path that is no pathspec: one with a step before it has no magic.
-    const input = [Buffer.from(gone.map(({ path }) => `./${path}\0`).join(''), 'latin1')]
+    const input = [Buffer.from(paths.map((path) => `./${path}\0`).join(''), 'latin1')]
     const asking = [
       '--no-literal-pathspecs',
       ...this.#ignoring,
@@ -397,7 +410,7 @@ export class FileHistory {
       '--no-index',
     ]
     // It says by its exit code that nothing is ignored.
-    const found = await this.#repository.git(asking, { tree: this.#tree, input, mayBeOne: true })
+    const found = await this.#inTree(asking, { input, mayBeOne: true })
     return new Set(fieldsOf(found).map((path) => path.slice('./'.length)))
   }
 
@@ -561,13 +574,16 @@ export class FileHistory {
     suspects: Set<FilePath>,
   ): Promise<Map<FilePath, string>> {
     const inner = new Map<FilePath, string>()
+    const listed: FilePath[] = []
     for (const path of [...suspects]) {
       if (!path.endsWith('/')) continue
       suspects.delete(path)
       for await (const file of filesBelow(root, path.slice(0, -1)))
         if (isInner(file.path)) inner.set(file.path, file.stamp)
-        else suspects.add(file.path)
+        else listed.push(file.path)
     }
+    const ignored = await this.#ignored(listed)
+    for (const path of listed) if (known.files.has(path) || !ignored.has(path)) suspects.add(path)
     for (const path of suspects) addParents(known.directories, path)
     for await (const directory of this.#isPrivate ? directoriesBelow(root) : known.directories) {
       const path = directory === '' ? '.git' : `${directory}/.git`
@@ -688,7 +704,10 @@ export class FileHistory {
   }
 
   /** A command that looks at the files. Git would wait, for ever, for the writer of a pipe that an agent made of these. */
-  async #inTree(command: readonly string[]): Promise<Buffer> {
+  async #inTree(
+    command: readonly string[],
+    options: Pick<GitCall, 'input' | 'mayBeOne'> = {},
+  ): Promise<Buffer> {
     const done = new AbortController()
     const looking = (async () => {
       for (;;) {
@@ -699,7 +718,7 @@ export class FileHistory {
       }
     })().catch(() => {})
     try {
-      return await this.#repository.git(command, { tree: this.#tree })
+      return await this.#repository.git(command, { ...options, tree: this.#tree })
     } finally {
       done.abort()
       await looking

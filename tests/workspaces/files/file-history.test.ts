@@ -100,6 +100,18 @@ test('a snapshot that the git of a killed process completes meanwhile is continu
   expect([changed, await repository.isAncestor(late, commit)]).toEqual([1, true])
 })
 
+test('what is ignored is not saved in a repository inside the files either', async () => {
+  const { directory, repository } = await world()
+  const history = new FileHistory({ repository, agent: 'dev', directory, ignored: {} })
+  await mkdir(join(directory, 'sub'))
+  execaSync('git', ['init', '-q', join(directory, 'sub')])
+  await writeFile(join(directory, '.gitignore'), '*.log\n')
+  for (const name of ['a', 'a.log']) await writeFile(join(directory, 'sub', name), name)
+  const { commit } = await history.save('first', by)
+  const saved = (await history.list(commit)).map(({ path }) => path)
+  expect(saved.filter((path) => !path.includes('.git'))).toEqual(['sub/a'])
+})
+
 test.each(['sub', '.GIT', '.git@'])(
   'a `.git` that is no repository is saved with the files beside it, in a folder called %s too',
   async (name) => {
