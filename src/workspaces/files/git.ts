@@ -225,9 +225,10 @@ async function endOf(child: ChildProcess, command: readonly string[], call: GitC
   child.stderr?.on('error', fail).on('data', (piece) => said.push(piece))
   const sent = child.stdin && pipeline(input ?? [], child.stdin)
   const allSent = sent?.catch((error) => {
-    if (UNREAD.includes(codeOf(error))) return
-    unreadable = error
-    end()
+    // What is read may fail after git has ended: these are two problems.
+    const problems: readonly unknown[] = error instanceof AggregateError ? error.errors : [error]
+    unreadable = problems.find((problem) => !UNREAD.includes(codeOf(problem)))
+    if (unreadable !== undefined) end()
   })
   signal?.addEventListener('abort', end, { once: true })
   if (signal?.aborted) end()

@@ -3,7 +3,8 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { WorkspaceError } from '../../../src/events/errors/workspace.ts'
 import { git, gitAnswer, gitOutcome, gitPieces } from '../../../src/workspaces/files/git.ts'
 import { mergingRepository } from '../../../src/workspaces/files/merge.ts'
 import { FilesRepository } from '../../../src/workspaces/files/repository.ts'
@@ -104,6 +105,20 @@ test('git that was killed has answered nothing, and may be asked again', async (
     retryable: true,
     message: expect.stringContaining('git half was killed (signal 9)'),
   })
+})
+
+test('a failure to read what git is sent is told as it is, also once git has ended', async () => {
+  const path = await repository()
+  let pid = 0
+  const onStart = (started: number) => {
+    pid = started
+  }
+  async function* late() {
+    yield Buffer.from('one')
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow(), { interval: 1 })
+    throw new WorkspaceError({ path, problem: 'it was killed', retryable: true })
+  }
+  await expect(git(['version'], { repository: path, input: late(), onStart })).rejects.toThrow(WorkspaceError)
 })
 
 test('a repository of ours takes what several agents do at once: it is made, and a ref is set', async () => {
