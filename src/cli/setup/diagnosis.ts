@@ -1,18 +1,21 @@
 /** Checks everything that agents need, and says how to fix what is wrong. */
-import { existsSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { access, constants, readdir, stat, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type LoginKind, loginKind } from '../../claude/login.ts'
 import { formatVersion, locateProgram } from '../../claude/program.ts'
 import { requireEngine } from '../../cluster/requirements.ts'
 import { describeError } from '../../events/errors/base.ts'
-import { LOG_IN, shellWord } from '../../events/errors/phrases.ts'
+import { codeOf, LOG_IN, shellWord } from '../../events/errors/phrases.ts'
+import { StoreNotOpened } from '../../events/errors/store.ts'
 import { plural } from '../../events/figures.ts'
 import { streamName } from '../../events/ids.ts'
 import { type NotificationReceiver, receiverId } from '../../events/options/notify.ts'
 import { problemWith } from '../../notifications/receivers.ts'
+import { connectOwner } from '../../remote/client.ts'
 import { verifyStore } from '../../store/care/verification.ts'
-import { liveOwner } from '../../store/level/lock.ts'
+import { inspectStoreDirectory, storePaths } from '../../store/level/directory.ts'
+import { liveOwner, type StoreOwner } from '../../store/level/lock.ts'
 import { databaseFindings } from '../../store/postgres/diagnosis.ts'
 import { leftOvers } from '../../store/unfinished.ts'
 import { agentDirectories, agentsFolder, snapshotsPath } from '../../workspaces/directories.ts'
@@ -56,9 +59,14 @@ export async function* diagnose(options: DoctorOptions): AsyncGenerator<Check> {
   yield checkNode(process.versions.node)
   yield await guarded('claude', () => checkClaude(claudePath, environment))
   yield simulated ? ok('login', 'not needed: the model is simulated') : checkLogin(loginKind(environment))
-  yield await guarded('directory', () => checkDirectory(baseDir))
-  yield await guarded('disk', () => checkDisk(baseDir))
-  yield* database === undefined ? directoryChecks(baseDir) : databaseChecks(database)
+  const found = await existing(baseDir).catch((error) => failed('directory', error))
+  if (typeof found === 'string') {
+    yield await guarded('directory', () => checkDirectory(baseDir, found))
+    yield await guarded('disk', () => checkDisk(found))
+  } else yield found
+  if (database !== undefined) yield* databaseChecks(database)
+  else if (found === baseDir) yield* storeChecks(baseDir)
+  else if (typeof found === 'string') yield* [ok('lock', NO_OWNER), NO_STORE]
   yield* await checkLeftOvers(baseDir)
   yield* await checkWorktrees(baseDir).catch((error) => [failed('worktrees', error)])
   if (notify.length > 0) yield await guarded('notify', () => checkNotify(notify, environment))
@@ -67,12 +75,29 @@ export async function* diagnose(options: DoctorOptions): AsyncGenerator<Check> {
 
 const ok = (name: string, message: string): Check => ({ name, status: 'ok', message, fix: '' })
 
-async function* directoryChecks(baseDir: string): AsyncGenerator<Check> {
-  const owner = await liveOwner(baseDir).catch(() => null)
-  yield owner === null
-    ? ok('lock', 'no other process has the store open')
-    : ok('lock', `${owner.pid === null ? 'another process' : `process ${owner.pid}`} has the store open`)
-  if (owner === null) yield await guarded('store', () => checkStore(baseDir))
+const NO_OWNER = 'no other process has the store open'
+const NO_STORE = ok('store', 'none yet')
+
+async function* storeChecks(baseDir: string): AsyncGenerator<Check> {
+  try {
+    const owner = await liveOwner(baseDir)
+    yield owner === null ? ok('lock', NO_OWNER) : await checkOwner(baseDir, owner)
+    if (owner === null) yield await guarded('store', () => checkStore(baseDir))
+  } catch (error) {
+    yield failed('lock', error)
+  }
+}
+
+/** Whether the process that has the store open answers those that need it. */
+async function checkOwner(baseDir: string, { pid }: StoreOwner): Promise<Check> {
+  const name = 'lock'
+  try {
+    const client = await connectOwner(baseDir)
+    client?.close()
+    return ok(name, `${pid === null ? 'another process' : `process ${pid}`} has the store open`)
+  } catch (error) {
+    return failed(name, error)
+  }
 }
 
 async function* databaseChecks(url: string): AsyncGenerator<Check> {
@@ -166,15 +191,21 @@ function checkLogin({ kind, where }: LoginKind): Check {
   }
 }
 
-/** The directory itself, or its nearest existing parent. */
+/** The directory itself, or its nearest existing parent. Throws {@link StoreNotOpened} for what is no directory. */
 async function existing(directory: string): Promise<string> {
-  const found = await stat(directory).catch(() => null)
-  return found || dirname(directory) === directory ? directory : existing(dirname(directory))
+  try {
+    // With the slash it has to be a directory.
+    await stat(join(directory, '/'))
+    return directory
+  } catch (error) {
+    const isMissing = codeOf(error) === 'ENOENT' && !lstatSync(directory, { throwIfNoEntry: false })
+    if (isMissing) return existing(dirname(directory))
+    throw StoreNotOpened.from(directory, error)
+  }
 }
 
-async function checkDirectory(baseDir: string): Promise<Check> {
+async function checkDirectory(baseDir: string, found: string): Promise<Check> {
   const name = 'directory'
-  const found = await existing(baseDir)
   const { uid, mode } = await stat(found)
   const isWritable = await access(found, constants.W_OK | constants.X_OK).then(
     () => true,
@@ -202,8 +233,8 @@ const MEGABYTE = 1024 * 1024
 const LITTLE_SPACE = 1024 * MEGABYTE
 const NO_SPACE = 100 * MEGABYTE
 
-async function checkDisk(baseDir: string): Promise<Check> {
-  const { bavail, bsize } = await statfs(await existing(baseDir))
+async function checkDisk(directory: string): Promise<Check> {
+  const { bavail, bsize } = await statfs(directory)
   const free = bavail * bsize
   const message = `${free < LITTLE_SPACE ? `${Math.floor(free / MEGABYTE)} MB` : `${Math.floor(free / LITTLE_SPACE)} GB`} free`
   if (free >= LITTLE_SPACE) return ok('disk', message)
@@ -212,7 +243,12 @@ async function checkDisk(baseDir: string): Promise<Check> {
 }
 
 async function checkStore(baseDir: string): Promise<Check> {
-  if (!(await stat(resolve(baseDir, 'store.json')).catch(() => null))) return ok('store', 'none yet')
+  // What is wrong with it, the verification says.
+  const isNone = await inspectStoreDirectory(storePaths(baseDir)).then(
+    (storeId) => storeId === null,
+    () => false,
+  )
+  if (isNone) return NO_STORE
   const { ok: isWell, findings, facts } = await verifyStore(baseDir)
   if (isWell) return ok('store', `${plural(facts, 'fact')}, every byte as it was written`)
   const [first] = findings

@@ -254,10 +254,17 @@ test('an owner that does not answer is named, with its age, how to look at it, a
   const { pid } = owner as unknown as { pid: number }
   process.kill(pid, 'SIGSTOP')
   onTestFinished(() => void process.kill(pid, 'SIGCONT'))
-  const [status, left] = await Promise.all([
+  const [status, left, doctor] = await Promise.all([
     run(['serve', 'status', '--json']),
     run(['agent', 'ask', 'a', 'x', '--detach', '--json']),
+    run(['doctor', '--json']),
   ])
+  expect(doctor.exitCode).toBe(1)
+  expect(doctor.values.find(({ name }) => name === 'lock')).toMatchObject({
+    status: 'failed',
+    message: expect.stringMatching(new RegExp(`${pid}.*not answered`)),
+    fix: expect.stringContaining(`kill -CONT ${pid}`),
+  })
   for (const { exitCode, stdout, stderr } of [status, left]) {
     expect([exitCode, stdout]).toEqual([1, ''])
     expect(JSON.parse(stderr)).toMatchObject({

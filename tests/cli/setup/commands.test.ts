@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { chmod, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { commandLine, MAIN } from '../command.ts'
+import { commandLine, MAIN, quickCommandLine } from '../command.ts'
 import { hasTmux, tmux } from '../tmux.ts'
 
 describe('init', () => {
@@ -77,6 +77,36 @@ describe('doctor', () => {
     expect(stdout).toMatch(/✗ claude .*\/nowhere\/claude.*\n +\S/)
     expect(stdout).toMatch(/! login .*\n +Log in/)
     expect(stdout).toMatch(/! directory .*\n +chmod go-rwx/)
+  })
+
+  test.each([
+    ['a store whose store.json is missing', ['rm', 'store.json'], /✗ store .*it is missing/],
+    ['a store without its log', ['rm', '-r', 'log'], /✗ store .*problems?; the first/],
+    ['a lock that is no file', ['mkdir', 'lock'], /✗ lock .*lock is a directory, not a file/],
+  ])('never says that all is well of %s', async (_, [program = '', ...words], said) => {
+    const { run, folder } = await quickCommandLine()
+    await run(['agent', 'create', 'a', 'You work.'])
+    execFileSync(program, words, { cwd: join(folder, '.claude-agents') })
+    expect(await run(['log', 'verify'])).toMatchObject({ exitCode: 1 })
+    const { stdout, exitCode } = await run(['--simulate', 'doctor'])
+    expect(stdout).toMatch(said)
+    expect(exitCode).toBe(1)
+  })
+
+  test.each([
+    ['a file', ['touch'], /a part of its path is not a directory/],
+    ['a named pipe', ['mkfifo'], /a part of its path is not a directory/],
+    ['a link to itself', ['ln', '-s', '.claude-agents'], /it is a link to itself/],
+    ['a link that leads nowhere', ['ln', '-s', 'nowhere'], /if it is a link, check where it leads/],
+  ])('refuses %s as the base directory, as every command does', async (_, [program = '', ...words], said) => {
+    const { run, folder } = await quickCommandLine()
+    execFileSync(program, [...words, '.claude-agents'], { cwd: folder })
+    expect(await run(['agent', 'list'])).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(said) })
+    const { stdout, exitCode } = await run(['--simulate', 'doctor'])
+    expect(stdout).toMatch(/✗ directory /)
+    expect(stdout).toMatch(said)
+    expect(stdout).not.toMatch(/✓ (directory|disk|lock|store)/)
+    expect(exitCode).toBe(1)
   })
 })
 
