@@ -22,9 +22,27 @@ export const date = (text: string) => dateOr(text)
 
 /** @param others Other ways to write it, for the message. */
 function dateOr(text: string, others = ''): Date {
-  const parsed = new Date(text)
-  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(parsed.getTime())) return parsed
-  throw new InvalidArgumentError(`Write it as ${others}2026-01-31 or 2026-01-31T12:00:00Z.`)
+  const parsed = isoTime(text)
+  if (parsed !== null) return parsed
+  const none = ISO_TIME.test(text) ? 'There is no such time. ' : ''
+  throw new InvalidArgumentError(`${none}Write it as ${others}2026-01-31 or 2026-01-31T12:00:00Z.`)
+}
+
+const ISO_TIME = /^(\d{4}-\d\d-(\d\d))(?:[T ]((\d\d):\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:?\d\d)?)?$/
+
+/**
+ * A day at midnight in UTC, or a time, which is local to this machine unless it has a zone; null for anything else, which
+ * `Date` would guess at: it takes 30 February for 2 March, and an hour that the clocks skip for the next one.
+ */
+function isoTime(text: string): Date | null {
+  const [, day = '', ofMonth, time, hour, zone = ''] = ISO_TIME.exec(text) ?? []
+  if (new Date(`${day}T00:00Z`).getUTCDate() !== Number(ofMonth)) return null
+  const parsed = new Date(
+    time === undefined ? day : `${day}T${time}${zone.replace(/(\d\d)(\d\d)$/, '$1:$2')}`,
+  )
+  if (Number.isNaN(parsed.getTime())) return null
+  const isSkipped = hour !== undefined && zone === '' && parsed.getHours() !== Number(hour) % 24
+  return isSkipped ? null : parsed
 }
 
 /** A date, or how long ago: `30m`, `2h`, `7d`. */

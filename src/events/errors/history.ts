@@ -26,7 +26,7 @@ export class BeforeFirstFactError extends defineError(
   'BeforeFirstFactError',
   ({ stream, time, first }: { stream: string; time: string; first: string }) => ({
     message: `${quoted(stream)} did not exist at ${time}: its first fact is from ${first}.`,
-    hint: 'Times without a zone are local to this machine; 2026-01-31T12:00:00Z is UTC.',
+    hint: 'A day begins at midnight in UTC, and a time without a zone is local to this machine; 2026-01-31T12:00:00Z is UTC.',
   }),
 ) {}
 
