@@ -5,6 +5,7 @@ import { AgentNotFoundError } from '../events/errors/agent.ts'
 import { codeOf, shellWord } from '../events/errors/phrases.ts'
 import { StoreNotOpened } from '../events/errors/store.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
+import { visibleName } from '../events/hidden-characters.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { terminal } from './terminal/output.ts'
 
@@ -83,7 +84,7 @@ function emptiness({ baseDir }: GlobalOptions): string {
       ? `${baseDir} does not exist`
       : names.length === 0
         ? `${baseDir} is empty`
-        : `${baseDir} holds no store, but other files (${names.slice(0, 3).join(', ')})`
+        : `${baseDir} holds no store, but other files (${names.slice(0, 3).map(visibleName).join(', ')})`
   return above === null ? none : `${none}, but ${above} has a store: --base-dir ${shellWord(above)}`
 }
 

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import type { FilesDiff } from '../../actors/agent/files.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
+import { visible, visibleName } from '../../events/hidden-characters.ts'
 import { defined } from '../../events/json.ts'
 import { userName } from '../../inbox/user-name.ts'
 import { oneOrMore, zeroOrMore } from '../arguments.ts'
@@ -12,7 +13,6 @@ import { hasWorkers } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import type { Terminal } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
-import { inert } from '../terminal/text.ts'
 import { readAgent, readAgentFiles, withAgent } from './agents.ts'
 
 /** @param agent The command `agent`. */
@@ -61,7 +61,7 @@ async function path(globals: GlobalOptions, id: string) {
 function files(globals: GlobalOptions, id: string, options: { readonly at?: number }) {
   return readAgentFiles(globals, id, async (agent, { terminal }) =>
     list(terminal, await agent.files.list(options), `${id} has no files.`, (found) =>
-      found.map(({ path: name }) => inert(name)),
+      found.map(({ path: name }) => visibleName(name)),
     ),
   )
 }
@@ -96,7 +96,7 @@ export function printStat(terminal: Terminal, { files: changed }: FilesDiff): vo
     { head: 'REMOVED', right: true },
   ]
   const rows = changed.map(({ path: name, status, added, removed }) => [
-    inert(name),
+    visibleName(name),
     status,
     count(added),
     count(removed),
@@ -109,7 +109,7 @@ export function printStat(terminal: Terminal, { files: changed }: FilesDiff): vo
 }
 
 function coloured(terminal: Terminal, line: string): string {
-  const shown = inert(line)
+  const shown = visible(line.replace(/\r$/, ''))
   if (/^(diff|index|---|\+\+\+) /.test(line)) return terminal.style('dim', shown)
   if (line.startsWith('+')) return terminal.style('green', shown)
   return line.startsWith('-') ? terminal.style('red', shown) : shown

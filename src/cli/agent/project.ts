@@ -3,13 +3,14 @@
 import type { ProjectInfo } from '../../actors/agent/files.ts'
 import type { AgentRef } from '../../actors/agent/ref.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
+import { visibleName } from '../../events/hidden-characters.ts'
 import { isConversation } from '../session.ts'
 import type { Terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
 
 /** How `agent show` and the notes of other commands say it. */
 export function projectInWords({ files, trust, problem }: ProjectInfo): string {
-  const names = inert(files.join(', '))
+  const names = files.map(visibleName).join(', ')
   if (problem !== undefined) return `${names}: not loaded (${inert(problem)})`
   return trust === 'none' ? 'none' : `${names}: ${WORDS[trust]}`
 }
@@ -64,7 +65,9 @@ async function answer(
   if (!canAnswer(terminal)) return undefined
   const { confirm, isCancel } = await import('@clack/prompts')
   const have = trust === 'changed' ? 'have changed' : 'could count for this agent'
-  terminal.note(`Settings for Claude Code ${have}: ${inert(files.join(', '))}, in ${inert(workspace)}`)
+  terminal.note(
+    `Settings for Claude Code ${have}: ${files.map(visibleName).join(', ')}, in ${inert(workspace)}`,
+  )
   const message = 'Load them? Their author can then run commands as you.'
   const given = await confirm({ message, initialValue: false })
   return isCancel(given) ? undefined : given

@@ -8,7 +8,7 @@ import { trust, untrust } from '../../config/trust.ts'
 import { ConfigError, type ConfigProblem } from '../../events/errors/config.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
-import { jsonLine } from '../../events/hidden-characters.ts'
+import { jsonLine, visibleName } from '../../events/hidden-characters.ts'
 import { defined } from '../../events/json.ts'
 import { receiverId } from '../../events/options/notify.ts'
 import { type ProjectSettings, projectSettings } from '../../workspaces/files/project.ts'
@@ -178,7 +178,7 @@ async function trustSettings(
     })
   await trust({ path: repository, text: hash }, process.env)
   if (screen.json) return screen.value({ directory: tree, files, trusted: true })
-  screen.line(`Trusted the settings of ${inert(tree)} as they are now: ${inert(files.join(', '))}.`)
+  screen.line(`Trusted the settings of ${inert(tree)} as they are now: ${files.map(visibleName).join(', ')}.`)
   screen.note(
     `When they change, you are asked again. To take this back: claude-agents config untrust ${tree}`,
   )

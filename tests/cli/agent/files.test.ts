@@ -86,6 +86,22 @@ test.each(['alone', 'beside a service'])(
   },
 )
 
+test('a name that is made to look like other names is shown as what it is, on one line', async () => {
+  const { cli } = await commandsInRepository({ 'a.txt': 'one\n', '.gitignore': '.claude-agents\n' })
+  await cli.run(['agent', 'create', 'dev', 'You are a developer.', '--repo', '.'])
+  const workspace = (await cli.run(['agent', 'path', 'dev'])).stdout
+  const names = ['new\nline', 'a\x1b[31m.txt', 'a\u200b.txt', '\u202egnp.exe', 'tab\t', '\ra.txt']
+  for (const name of names) await writeFile(join(workspace, name), 'the \u202ehidden\x1b[2J end\r\n')
+  await cli.run(['agent', 'ask', 'dev', 'go'])
+  const shown = ['new\\x0aline', 'a\\x1b[31m.txt', 'a\\u200b.txt', '\\u202egnp.exe', 'tab\\x09', '\\x0da.txt']
+  const files = (await cli.run(['agent', 'files', 'dev'])).stdout.split('\n')
+  expect(files.sort()).toEqual([...shown, '.gitignore', 'a.txt'].sort())
+  const stat = (await cli.run(['agent', 'diff', 'dev', '--stat'])).stdout.split('\n').slice(1)
+  expect(stat.map((line) => line.split('  ')[0]).sort()).toEqual([...shown].sort())
+  const patch = (await cli.run(['agent', 'diff', 'dev'])).stdout.split('\n')
+  expect(patch.filter((line) => line === '+the \\u202ehidden\\x1b[2J end')).toHaveLength(names.length)
+})
+
 test('what is no repository, and options without one, are refused before anything is created', async () => {
   const cli = await quickCommandLine()
   const create = (...words: string[]) => cli.run(['agent', 'create', 'dev', 'You are a developer.', ...words])
