@@ -285,7 +285,7 @@ function show(globals: GlobalOptions, id: string) {
     const { metrics, current, queue } = view
     const pairs: [string, string][] = [
       ['agent', id],
-      ['status', view.status],
+      ['status', shownStatus({ status: view.status, held: view.held.length })],
       ['system prompt', cut(view.systemPrompt, 120)],
       ['session', view.currentSession ?? '(none yet)'],
       ['sessions', String(metrics.sessionCount)],
@@ -296,8 +296,7 @@ function show(globals: GlobalOptions, id: string) {
     ]
     const unread = agent.snapshot.context.unread?.length ?? 0
     if (unread > 0) pairs.push(['unread', `${plural(unread, 'message')}: claude-agents message list ${id}`])
-    for (const { taskId, message, hint } of view.held)
-      pairs.push([`held ${taskId}`.slice(0, 13), message], ['', asTyped(hint)])
+    for (const { message, hint } of view.held) pairs.push(['held', message], ['', asTyped(hint)])
     const options: [string, string | undefined][] = [
       ['model', view.model],
       ['tools', view.allowedTools?.join(', ')],

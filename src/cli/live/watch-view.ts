@@ -7,6 +7,7 @@ import type { Recorded } from '../../events/envelope.ts'
 import { describeError } from '../../events/errors/base.ts'
 import { dollars, duration, plural } from '../../events/figures.ts'
 import { runFacts } from '../../events/run-facts.ts'
+import { oneLine } from '../../events/secrets/redaction.ts'
 import type { Body } from '../../events/task-input.ts'
 import { RecordedStepEvents } from '../../patterns/runs/step-event.ts'
 import type { EventStore } from '../../store/event-store.ts'
@@ -176,7 +177,7 @@ const VERDICTS = { allow: 'approved', deny: 'denied' } as const
 
 function holdInWords(hold: Hold, taskId: string): string {
   if (hold.reason === 'approval')
-    return `it needs approval${hold.note === null ? '' : ` (${hold.note})`}: claude-agents agent approve ${taskId}`
+    return `it needs approval${hold.note === null ? '' : ` (${oneLine(hold.note)})`}: claude-agents agent approve ${taskId}`
   if (hold.reason === 'account') return `${hold.said} (claude-agents account resume)`
   return `its next call (about ${dollars(hold.usd)}) does not fit into ${hold.budget}: claude-agents budget show`
 }

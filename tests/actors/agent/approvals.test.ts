@@ -24,7 +24,7 @@ describe('A task that needs approval', () => {
     const reply = ignored(
       agent.ask('pay', {
         taskId: 't1',
-        approval: 'it costs a lot',
+        approval: 'it costs\na \x1b[31mlot',
         onHeld: ({ message }) => told.push(message),
         onReleased: () => told.push('released'),
       }),

@@ -19,6 +19,9 @@ test('A task that needs approval waits for agent approve, or agent reject with a
   expect((await run(['agent', 'held', '--json'])).values).toMatchObject([
     { taskId: 't1', reason: 'approval' },
   ])
+  // As the list says it, where nothing else is to do.
+  expect((await run(['agent', 'list'])).stdout).toMatch(/^writer +held /m)
+  expect((await run(['agent', 'show', 'writer'])).stdout).toMatch(/^status +held\n(.*\n)*^held +Task t1 /m)
   const approved = await run(['agent', 'approve', 't1', '--simulate'])
   expect(approved).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('hello') })
   await ask('t2')

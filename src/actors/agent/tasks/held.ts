@@ -48,7 +48,7 @@ export async function heldTask(
   if (hold.reason === 'approval') {
     return {
       ...{ agent, taskId, runId, reason: hold.reason, budget: null, estimate: null },
-      message: `${what}: it needs approval${hold.note === null ? '' : ` (${hold.note})`}.`,
+      message: `${what}: it needs approval${hold.note === null ? '' : ` (${oneLine(hold.note)})`}.`,
       hint: `claude-agents agent approve ${taskId}, or: claude-agents agent reject ${taskId} --reason "..."`,
     }
   }
