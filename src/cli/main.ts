@@ -35,8 +35,12 @@ function failBare(error: unknown): void {
 }
 
 // A reader that has seen enough (`| head`) closes the pipe, which is no failure.
+let unwritable: Error | undefined
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') void fail(error)
+  if (error.code === 'EPIPE') return
+  // Every other write fails as well.
+  if (unwritable === undefined) void fail(error)
+  unwritable ??= error
 })
 
 // A closed stderr must not end work.
@@ -47,5 +51,5 @@ try {
   const { commandProgram } = await import('./program.ts')
   await commandProgram().parseAsync()
 } catch (error) {
-  await fail(error)
+  if (error !== unwritable) await fail(error)
 }

@@ -1,15 +1,15 @@
 /** `log backup | restore | export | import | hash | compact`, as a user runs them. */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { open, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { InvalidRequestError } from '../../../src/events/errors/call.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
-import { quickCommandLine } from '../command.ts'
+import { MAIN, quickCommandLine } from '../command.ts'
 
 const LONG = 'What is the answer? '.repeat(5000)
 const SECRET = 'the secret of the pyramids'
@@ -311,3 +311,21 @@ describe('log compact', () => {
     expect((await run(['log', '--json'])).stdout).toBe(before)
   })
 })
+
+test
+  .skipIf(!existsSync('/dev/full'))
+  .each([['doctor', '--simulate'], ['log', 'export'], ['log', '--json'], ['tail'], ['help']])(
+  'a full disk is said once by %s, however much it has to write',
+  async (...words) => {
+    const { run, folder, environment } = await quickCommandLine()
+    for (const id of ['a', 'b', 'c']) await run(['agent', 'create', id, 'You work.'])
+    const full = openSync('/dev/full', 'w')
+    onTestFinished(() => closeSync(full))
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, ...words], {
+      ...{ cwd: folder, env: environment, encoding: 'utf8' },
+      stdio: ['ignore', full, 'pipe'],
+    })
+    expect(status).toBe(1)
+    expect(stderr.match(/The disk is full/g)).toHaveLength(1)
+  },
+)
