@@ -1,5 +1,8 @@
 /** Formats money, durations and counts for people. */
 
+/** Rounded to a billionth of a dollar, so that sums of many small amounts show no rounding errors. */
+export const roundedUsd = (amount: number): number => Math.round(amount * 1e9) / 1e9
+
 /** `$2.50`, `$0.0043`, `-$0.50`, `$0.00003`: to the cent, and further where a call costs a fraction of one. */
 export function dollars(amount: number): string {
   const size = Math.abs(amount)

@@ -1,6 +1,7 @@
 /** Statistics of a log in one pass: tasks, failures, retries, times, tokens and cost, by agent, run or day. */
 import type { Recorded } from '../events/envelope.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
+import { roundedUsd } from '../events/figures.ts'
 import { checkArgument } from '../events/options/decoding.ts'
 import { spendingIn } from '../events/spending.ts'
 import type { EventStore } from '../store/event-store.ts'
@@ -126,6 +127,8 @@ class Counting {
           key,
           tasks: succeeded + failed + cancelled,
           ...figures,
+          costUsd: roundedUsd(figures.costUsd),
+          estimatedCostUsd: roundedUsd(figures.estimatedCostUsd),
           failures: Object.fromEntries([...failures].sort()),
           p50Ms: percentile(sorted, 0.5),
           p95Ms: percentile(sorted, 0.95),

@@ -1,11 +1,11 @@
 /** The arithmetic of budgets: what a call is estimated to cost, and what fits into a limit. */
+import { roundedUsd } from '../../events/figures.ts'
 import type { Amount, Budget, Limit } from '../../events/options/budget.ts'
 
-/** Rounded to a billionth of a dollar, so that sums of many small amounts show no rounding errors. */
 export function sum(amounts: readonly Amount[]): Amount {
   const usd = amounts.reduce((total, amount) => total + amount.usd, 0)
   const tokens = amounts.reduce((total, amount) => total + amount.tokens, 0)
-  return { usd: Math.round(usd * 1e9) / 1e9, tokens }
+  return { usd: roundedUsd(usd), tokens }
 }
 
 /** What an agent's calls have cost. */
@@ -55,7 +55,7 @@ const largest = (amounts: readonly Amount[]): Amount => ({
 export function remaining(limit: Limit, amounts: readonly Amount[]): Limit {
   const gone = sum(amounts)
   return {
-    usd: limit.usd === null ? null : Math.round((limit.usd - gone.usd) * 1e9) / 1e9,
+    usd: limit.usd === null ? null : roundedUsd(limit.usd - gone.usd),
     tokens: limit.tokens === null ? null : limit.tokens - gone.tokens,
   }
 }

@@ -51,7 +51,7 @@ export function listRuns(globals: GlobalOptions) {
             startedAt === null ? '-' : ago(systemClock.now() - Date.parse(startedAt)),
             duration(durationMs),
             dollars(costUsd),
-            stepCount(done, steps),
+            hasFailedSteps({ status, reason }) ? `${done} done` : stepCount(done, steps),
             name,
           ],
         ),
@@ -69,6 +69,10 @@ function conditionOf({ status, reason, driver }: Pick<RunInfo, 'status' | 'reaso
 /** How many of its steps were answered. One that failed is a step as well. */
 export const stepsInWords = (taken: RunDetails['taken']): string =>
   `${stepCount(taken.filter(({ state }) => state === 'succeeded').length, taken.length)} steps`
+
+/** The figures in lists leave out steps that failed or were cut off, so they do not say how many there were. */
+const hasFailedSteps = ({ status, reason }: Pick<RunInfo, 'status' | 'reason'>) =>
+  status === 'failed' || status === 'cancelled' || reason === 'paused'
 
 /** A run that has not begun a step yet has none, not none of none. */
 const stepCount = (done: number, steps: number) => (steps === 0 ? 'no' : `${done} of ${steps}`)
@@ -140,9 +144,13 @@ export function howToContinue(
   { runId, reason, status, taken, workflow }: RunDetails,
   waiting: readonly InboxEntry[],
 ): string | null {
-  const resume = `Resume it: claude-agents workflow resume ${runId}`
+  const isOfProgram = workflow === null || workflow.kind === 'program'
+  const resume = isOfProgram
+    ? `Resume it in its program, or name its code: claude-agents workflow resume ${runId} --module FILE`
+    : `Resume it: claude-agents workflow resume ${runId}`
   if (reason === 'held' && waiting.length > 0)
     return `It continues when ${waiting.length === 1 ? 'this is' : 'these are'} decided. All that waits for you: claude-agents inbox`
+  if (reason === 'paused') return `It does not continue: it is paused. ${resume}`
   if (reason !== null) return `It does not continue: ${ADVICE[reason](runId)}`
   if (status !== 'failed') return null
   // An answer is kept, and only its work is missing: another call would pay for it again.

@@ -91,7 +91,7 @@ export interface RunInfo {
   readonly endedAt: string | null
   /** From its start to its end, with waiting and pauses; to now while a process executes it, else to its latest fact. */
   readonly durationMs: number
-  /** How many steps were scheduled, and how many of these were answered. */
+  /** How many steps were scheduled and have not failed or been cut off, and how many of these were answered. */
   readonly steps: number
   readonly done: number
   readonly costUsd: number

@@ -288,3 +288,14 @@ const COST: CallSpending = {
   costUsd: 1.25,
   usage: { inputTokens: 10, outputTokens: 20, cacheReadTokens: 33, cacheCreationTokens: 7 },
 }
+
+test('statistics and budgets show the same sum to the last digit', async () => {
+  const { open } = await world()
+  const { orchestrator } = await open({ reply: () => ({ text: 'done', costUsd: 0.1 }) })
+  const agent = await orchestrator.createAgent(ECHO)
+  for (let asked = 0; asked < 3; asked++) await agent.ask('go')
+  expect(0.1 + 0.1 + 0.1).not.toBe(0.3)
+  expect((await orchestrator.budgets.show()).spent.usd).toBe(0.3)
+  for (const by of ['agent', 'run', 'day'] as const)
+    expect((await statistics(orchestrator.store, by)).map(({ costUsd }) => costUsd)).toEqual([0.3])
+})

@@ -1,6 +1,7 @@
 import { symlink, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { RefusedError } from '../../../src/events/errors/call.ts'
 import { userName } from '../../../src/inbox/user-name.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { sequential } from '../../../src/patterns/sequential.ts'
@@ -87,6 +88,16 @@ describe('workflow run', () => {
     expect(text.stdout).toMatch(
       /succeeded {2}2 of 2 steps[\s\S]*a +done .* tokens +\$[\s\S]*an answer to: go/,
     )
+  })
+
+  test('that failed is listed with the steps that were answered', async () => {
+    const { run, folder } = await team(['a', 'b'])
+    const runner = scriptedRunner({ reply: ({ prompt }) => (prompt === 'go' ? 'went' : new RefusedError()) })
+    const orchestrator = await Orchestrator.open({ baseDir: join(folder, '.claude-agents'), runner })
+    await orchestrator.run(sequential(['a', 'b']), 'go', { id: 'r1' }).catch(() => {})
+    await orchestrator.close()
+    expect((await run(['workflow', 'show', 'r1'])).stdout).toMatch(/ failed {2}1 of 2 steps /)
+    expect((await run(['workflow', 'list'])).stdout).toMatch(/ 1 done +workflow$/)
   })
 
   test('under one id is one run: running it again answers from the log', async () => {
@@ -418,6 +429,9 @@ describe('bad input gets a clear error before any call is made:', () => {
       message: expect.stringContaining('a program started it'),
       hint: expect.stringContaining('--module'),
     })
+    expect((await run(['workflow', 'show', 'r1'])).stderr).toContain(
+      'or name its code: claude-agents workflow resume r1 --module FILE',
+    )
   })
 })
 
