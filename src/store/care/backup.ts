@@ -1,6 +1,6 @@
 /** Backups: a whole store in one file, taken while this process or another one keeps appending. */
 import { realpath } from 'node:fs/promises'
-import { StoreInUse } from '../../events/errors/store.ts'
+import { StoreInUse, StoreNotOpened } from '../../events/errors/store.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import { absolutePath } from '../directory.ts'
 import type { EventStore } from '../event-store.ts'
@@ -30,8 +30,8 @@ export async function backup(
 }
 
 /**
- * The same for a store that another process may have open. That process is not disturbed: its files are copied, and the
- * copy is verified to be a prefix of its log.
+ * The same for a store that another process may have open, or that may only be read. Its files are copied then, which
+ * disturbs no process, and the copy is verified to be a prefix of its log.
  *
  * @throws also LiveCopyFailed, if no attempt gave a consistent copy
  */
@@ -45,7 +45,7 @@ export async function backupDirectory(
     await using store = await levelStore(directory, options)
     return await backup(store, file)
   } catch (error) {
-    if (!(error instanceof StoreInUse)) throw error
+    if (!(error instanceof StoreInUse || mayOnlyBeRead(error))) throw error
   }
   // Next to the target file: a disk with room for that usually has room for the copy.
   const target = absolutePath(file)
@@ -57,3 +57,7 @@ export async function backupDirectory(
     return await backup(store, file, { to: acknowledged, baseDir: base })
   })
 }
+
+/** Whether a store was not opened because its lock cannot be written. */
+const mayOnlyBeRead = (error: unknown) =>
+  error instanceof StoreNotOpened && ['EACCES', 'EPERM', 'EROFS'].includes(error.details.code)

@@ -2,11 +2,11 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Recorded } from '../../../src/events/envelope.ts'
 import { ArchiveNotWritten } from '../../../src/events/errors/archive.ts'
 import { TailLoss, UnsupportedFormat } from '../../../src/events/errors/store.ts'
@@ -18,6 +18,7 @@ import { storedTextOf } from '../../../src/store/fact-text.ts'
 import type { ChainedStore } from '../../../src/store/level/chained-store.ts'
 import { encodeRecord, genesisHash, joinText, recordKey } from '../../../src/store/level/entries.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
+import { canMount, mounted } from '../../mounted.ts'
 import { repetitions } from '../../repetitions.ts'
 import { all, contents, counted, countedTo } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
@@ -184,6 +185,26 @@ describe('A backup', () => {
       expect(await chainOf(again)).toEqual(await all(firstOf(chain, position)))
     }
   })
+
+  test.skipIf(process.getuid?.() === 0 && !canMount)(
+    'of a store that may only be read needs no lock of it',
+    async () => {
+      const directory = await temporaryDirectory()
+      const store = await storeWithEverything(directory)
+      const chain = await chainOf(store)
+      await store[Symbol.asyncDispose]()
+      const readOnly = canMount ? await mounted('--bind', directory) : directory
+      if (canMount) execFileSync('mount', ['-o', 'remount,ro,bind', readOnly])
+      else await chmod(directory, 0o500)
+      onTestFinished(() => chmod(directory, 0o700))
+      const out = await temporaryDirectory()
+      expect(await backupDirectory(readOnly, join(out, 'x'))).toMatchObject({ records: 5, blobs: 1 })
+      expect(await readdir(out)).toEqual(['x'])
+      await restored(join(out, 'x'), join(out, 'copy'))
+      await using copy = await levelStore(join(out, 'copy'))
+      expect(await chainOf(copy)).toEqual(chain)
+    },
+  )
 
   test('of a store with a missing body is refused, and leaves nothing behind', async () => {
     const directory = await temporaryDirectory()
