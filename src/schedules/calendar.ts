@@ -14,8 +14,15 @@ export interface Calendar {
   count(most: number, after: number, before: number): number
 }
 
-/** The zone of this machine. */
-export const localTimezone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone
+/** The zone of this machine. Throws InvalidInputError if TZ names none that is known, as with the path of a file. */
+export function localTimezone(): string {
+  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions() as { readonly timeZone?: string }
+  if (timeZone !== undefined) return timeZone
+  const problem = `that of this machine is not known (TZ is ${JSON.stringify(process.env.TZ)})`
+  throw new InvalidInputError({ what: 'The time zone', problem, hint: NAME_A_ZONE })
+}
+
+const NAME_A_ZONE = 'Name it as in "Europe/Berlin", or UTC.'
 
 /** Throws InvalidInputError for what is no cron expression, or no time zone. */
 export function calendarOf(cron: string, timezone: string): Calendar {
@@ -63,7 +70,6 @@ function checkTimezone(timezone: string): void {
     new Intl.DateTimeFormat('en', { timeZone: timezone })
   } catch (cause) {
     const problem = `there is no ${JSON.stringify(timezone)}`
-    const hint = 'Name it as in "Europe/Berlin", or UTC.'
-    throw new InvalidInputError({ what: 'The time zone', problem, hint }, { cause })
+    throw new InvalidInputError({ what: 'The time zone', problem, hint: NAME_A_ZONE }, { cause })
   }
 }

@@ -121,6 +121,9 @@ export async function commitOf(
 const gitDirectory = (path: string, common: string) =>
   existsSync(join(path, '.git')) ? join(path, '.git') : common
 
+/** Of a branch between two slashes, in bytes: git makes a file of it, and while it does, one with ".lock" at its end. */
+const LONGEST_PART = 255 - '.lock'.length
+
 /**
  * Adds the worktree, without its files, and its branch. Existing ones stay, and so does what is in the directory; what was
  * moved, pruned or deleted is there again.
@@ -136,6 +139,11 @@ export async function addWorktree(place: WorktreePlace): Promise<void> {
   const at = { repository: common, directory: common }
   await assertBase(repository, commit)
   if (isThere) return makeBranch(place)
+  if (branch.split('/').some((part) => Buffer.byteLength(part) > LONGEST_PART)) {
+    const problem = `a part of its name is longer than ${LONGEST_PART} bytes`
+    const what = `The branch ${branch.slice(0, 40)}...`
+    throw new InvalidInputError({ what, problem, hint: 'Name another one.' })
+  }
   if ((await gitAnswer(['check-ref-format', `refs/heads/${branch}`], at)) === null) {
     const problem = 'git does not allow this name'
     throw new InvalidInputError({ what: `The branch ${branch}`, problem, hint: 'Name another one.' })
@@ -538,8 +546,8 @@ export async function removeLocks({
   const locked = [join(common, 'refs/heads', branch), join(common, pinOf(branch))]
   for (const record of await recordsOf(common, await realpath(directory).catch(() => directory)))
     locked.push(join(record, 'HEAD'), join(record, 'index'))
-  // Where something else is in the place of a directory, git says so.
-  for (const path of locked) await unless(SWAPPED, rm(`${path}.lock`))
+  // Where something else is in the place of a directory, git says so. A name that is too long is no file.
+  for (const path of locked) await unless([...SWAPPED, 'ENAMETOOLONG'], rm(`${path}.lock`))
 }
 
 /** What keeps the commits that an agent began from. */

@@ -117,3 +117,18 @@ test('schedule run fires through the owner, whose schedules fire by themselves a
   await run(['serve', 'stop'])
   expect((await serving).exitCode).toBe(0)
 })
+
+test('schedule add asks for a zone where TZ is none that has a name', async () => {
+  const { run } = await quickCommandLine({ TZ: ':/etc/localtime' })
+  await run(['agent', 'create', 'reporter', 'You report.'])
+  const add = (...more: string[]) =>
+    run(['schedule', 'add', 'news', '--cron', '@daily', '--agent', 'reporter', ...more, 'What is new?'])
+  const { exitCode, stderr } = await add()
+  expect([exitCode, stderr]).toEqual([
+    2,
+    expect.stringMatching(
+      /that of this machine is not known \(TZ is ":\/etc\/localtime"\)\.\n.*Europe\/Berlin/,
+    ),
+  ])
+  expect((await add('--timezone', 'UTC')).exitCode).toBe(0)
+})

@@ -222,11 +222,16 @@ test('a branch of the user, or one that is checked out elsewhere, is not taken',
     ['claude-agents/dev/more', 'git cannot make it next to the branch claude-agents/dev:'],
     ['claude-agents', 'git cannot make it next to the branch claude-agents/dev:'],
     ['a..b', 'git does not allow this name'],
+    [`a/${'b'.repeat(251)}/c`, 'a part of its name is longer than 250 bytes'],
+    ['ü'.repeat(126), 'a part of its name is longer than 250 bytes'],
   ] as const) {
     const saved = another().save({ ...(await place({ branch })), directories }, 'first')
     await expect(saved, branch).rejects.toThrow(InvalidInputError)
-    await expect(saved, branch).rejects.toThrow(`The branch ${branch}: ${problem}`)
+    const named = branch.length > 40 ? `${branch.slice(0, 40)}...` : branch
+    await expect(saved, branch).rejects.toThrow(`The branch ${named}: ${problem}`)
   }
+  for (const branch of [`a/${'b'.repeat(250)}`, 'ü'.repeat(125)])
+    await another().save(await place({ branch }), 'first')
   expect(user(repo, 'status', '--porcelain', '--untracked-files=no')).toBe('')
 })
 
