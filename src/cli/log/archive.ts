@@ -224,8 +224,9 @@ async function compact(
 }
 
 const plannedCompaction = ({ facts, characters, orphans, ...report }: CompactionReport) =>
-  `Would drop the text of ${plural(facts, 'fact')} and ${largeBodies(orphans.blobs)}${andSnapshots(report)}: about ` +
-  `${characters + orphans.bytes} bytes.`
+  `Would drop the text of ${plural(facts, 'fact')} and ${largeBodies(orphans.blobs)}${andSnapshots(report)}: ` +
+  // The hash of a short text is longer than that.
+  (characters + orphans.bytes > 0 ? `about ${characters + orphans.bytes} bytes.` : 'no space would be freed.')
 
 const andSnapshots = ({
   oldSnapshots,

@@ -295,6 +295,10 @@ describe('log compact', () => {
     expect(await facts('--keep', '9')).toBe(0)
     expect(await facts('--before', '2020-01-01')).toBe(0)
     expect(await facts('--before', '2999-01-01')).toBe(7)
+    // Of no text, no hash either; that of a short text is longer.
+    expect((await run(['log', 'compact', '--dry-run', '--keep', '9'])).stdout).toMatch(
+      /: no space would be freed\.$/,
+    )
     expect((await run(['log', 'compact'])).exitCode).toBe(2)
     expect((await run(['log', 'compact', '--before', 'yesterday'])).exitCode).toBe(2)
     expect((await run(['log', 'compact', '--keep', '1', '--before', '2020-01-01'])).exitCode).toBe(2)
