@@ -191,7 +191,7 @@ function checkLogin({ kind, where }: LoginKind): Check {
   }
 }
 
-/** The directory itself, or its nearest existing parent. Throws {@link StoreNotOpened} for what is no directory. */
+/** The directory itself, or its nearest existing parent. Throws {@link StoreNotOpened} for anything that is not a directory. */
 async function existing(directory: string): Promise<string> {
   try {
     // With the slash it has to be a directory.

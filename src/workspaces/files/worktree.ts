@@ -546,7 +546,7 @@ export async function removeLocks({
   const locked = [join(common, 'refs/heads', branch), join(common, pinOf(branch))]
   for (const record of await recordsOf(common, await realpath(directory).catch(() => directory)))
     locked.push(join(record, 'HEAD'), join(record, 'index'))
-  // Where something else is in the place of a directory, git says so. A name that is too long is no file.
+  // Where something else is in the place of a directory, git says so. No file has a name that is too long.
   for (const path of locked) await unless([...SWAPPED, 'ENAMETOOLONG'], rm(`${path}.lock`))
 }
 
