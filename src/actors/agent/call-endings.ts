@@ -11,7 +11,8 @@ import type { AccountNews, Admitted } from '../admission/admission.ts'
 import { mayPass } from '../engine/wish.ts'
 import { type Answered, type CallEnding, decideOn, type RecoveryOutcome } from './call.ts'
 import type { CallFiles, LeftFiles, SavedAfter } from './call-files.ts'
-import { callEnded, deadlineLeftMs, taskBroken } from './decisions.ts'
+import { deadlineLeftMs, type IdleTime } from './deadline.ts'
+import { callEnded, taskBroken } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
 import type { AgentSnapshot } from './machine.ts'
 import { usedInCall } from './mailbox/unread.ts'
@@ -34,6 +35,7 @@ export class CallEndings {
   readonly #environment: AgentEnvironment
   readonly #asked: AskedTasks
   readonly #files: CallFiles
+  readonly #idle: IdleTime
   /** The record of how the last call ended, which waits for room on a full disk. */
   #lastRecord: Promise<unknown> | undefined
 
@@ -43,12 +45,14 @@ export class CallEndings {
     environment: AgentEnvironment,
     asked: AskedTasks,
     files: CallFiles,
+    idle: IdleTime,
   ) {
     this.#agent = agent
     this.#actor = actor
     this.#environment = environment
     this.#asked = asked
     this.#files = files
+    this.#idle = idle
   }
 
   /** Resolves when the last ending is recorded, or could not be. */
@@ -138,7 +142,9 @@ export class CallEndings {
     try {
       recorded = await decideOn(this.#actor, task, ({ context }) =>
         context.current?.call?.callId === callId
-          ? left.facts.concat(callEnded(context, ended, error, this.#circumstances()))
+          ? left.facts.concat(
+              callEnded(context, ended, error, this.#circumstances(), this.#idle.of(context.current)),
+            )
           : [],
       )
     } catch (refused) {
@@ -171,7 +177,10 @@ export class CallEndings {
     const decision = ({ context: { current, config } }: AgentSnapshot): readonly AgentFact[] => {
       if (current?.call?.callId !== callId) return []
       // The next call has to start as well.
-      const leftMs = leftAfterRefusal(call, deadlineLeftMs(current, config, this.#circumstances().now))
+      const leftMs = leftAfterRefusal(
+        call,
+        deadlineLeftMs(current, config, this.#circumstances().now - this.#idle.of(current)),
+      )
       const data = { taskId, callId, sessionId, tool, toolUseId, input, leftMs, ...spent, ...setup }
       return [{ type: 'CallDeferred', data }, ...stored]
     }

@@ -3,11 +3,11 @@
  * else decides: `failure-policy.ts` about retries, `tasks/tasks.ts` about accepting a task, `tasks/held.ts` about approving
  * one, and `agent.ts` and `system.ts` about the agent itself.
  */
-import { durableTimer, instant, waitLeft } from '../../clock.ts'
+import { durableTimer, instant } from '../../clock.ts'
 import { type AgentFact, type Failure, NO_FILES } from '../../events/agent-facts.ts'
-import type { AgentConfig } from '../../events/options/agent.ts'
 import { hasMaterial } from '../../events/task-input.ts'
 import type { Circumstances, Effect } from '../engine/definition.ts'
+import { deadlineLeftMs } from './deadline.ts'
 import { faultOf, rejectsRequest, retriesAfter, retryDelayMs } from './failure-policy.ts'
 import { isWoken, namesOf, readableMessages, readBy, wakingMessage } from './mailbox/unread.ts'
 import type { AgentContext, AgentState, CurrentTask, OpenCall, QueuedTask } from './state.ts'
@@ -89,13 +89,6 @@ function effectsOfTasks({ value, context }: AgentState): readonly AgentEffect[] 
 
 const NOTHING: readonly AgentEffect[] = []
 
-/** How much time a task has until its deadline, in ms: never more than it had when its call or its wait began. */
-export const deadlineLeftMs = (
-  { deadlineAt, deadlineInMs, call }: CurrentTask,
-  config: Pick<AgentConfig, 'timeoutMs'> | null,
-  now: number,
-): number => waitLeft(deadlineAt, call?.leftMs ?? deadlineInMs ?? config?.timeoutMs ?? 0, now)
-
 /** The ids of a call, chosen before it starts so that it can be found after a crash. */
 export interface CallIds {
   readonly callId: string
@@ -112,14 +105,15 @@ export const nextTask = ({ current, queue }: AgentContext, taskId: string): Queu
  * Announces a task's next call: its first one, or a retry that is due. No facts if the task can no longer begin, and its end
  * if what woke the agent was read with another one.
  *
- * @param waitedMs How long the task waited for admission: its deadline moves by as much.
+ * @param idleMs How much of its time does not count, because it waited for admission or no process had it: its deadline
+ *   moves by as much.
  */
 export function nextCall(
   context: AgentContext,
   task: Omit<QueuedTask, 'cause'> | undefined,
   { callId, sessionId, isEmpty }: CallIds,
   { now }: Pick<Circumstances, 'now'>,
-  waitedMs = 0,
+  idleMs = 0,
 ): readonly AgentFact[] {
   const { current, session, lostSession, config, files } = context
   if (!task || !config || current?.call || task.hold?.reason === 'approval') return []
@@ -129,7 +123,7 @@ export function nextCall(
     return cancelTasks(context, 'its messages were read with another task', { only: task.taskId })
   const parentSessionId = { chain: session, run: task.continues ?? null, fresh: null }[task.session]
   const leftMs = current
-    ? (current.leftMs ?? deadlineLeftMs(current, config, now - waitedMs))
+    ? (current.leftMs ?? deadlineLeftMs(current, config, now - idleMs))
     : config.timeoutMs
   // Its inputs are still to come, or there are snapshots already: then one says what it begins from.
   const empty = isEmpty && !hasMaterial(task.material) && (files?.commit ?? NO_FILES) === NO_FILES
@@ -152,18 +146,23 @@ export function nextCall(
   ]
 }
 
-/** Ends a call without an answer, and then schedules a retry or ends the task. */
+/**
+ * Ends a call without an answer, and then schedules a retry or ends the task.
+ *
+ * @param idleMs How much of the task's time does not count, because no process had it.
+ */
 export function callEnded(
   context: AgentContext,
   ending: AgentFact & { readonly type: 'CallFailed' | 'CallOutcomeUnknown' },
   error: Failure,
   { now, random }: Circumstances,
+  idleMs = 0,
 ): readonly AgentFact[] {
   const { current, config } = context
   if (!current || !config) return []
   const { taskId, attempt, excused, refusals, call } = current
   const retry = (delayMs: number) => ({ taskId, attempt: attempt + 1, ...durableTimer(now, delayMs) })
-  const leftMs = deadlineLeftMs(current, config, now)
+  const leftMs = deadlineLeftMs(current, config, now - idleMs)
   const fault = faultOf(error)
   if (fault === 'payment')
     return [ending, { type: 'TaskHeld', data: { taskId, hold: { reason: 'account', said: error.message } } }]

@@ -21,7 +21,8 @@ import {
 } from './call.ts'
 import { CallEndings } from './call-endings.ts'
 import { type CallFiles, callFiles } from './call-files.ts'
-import { type AgentEffect, deadlineLeftMs, nextCall, nextTask, ready, taskBroken } from './decisions.ts'
+import { deadlineLeftMs, IdleTime } from './deadline.ts'
+import { type AgentEffect, nextCall, nextTask, ready, taskBroken } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AskedTasks } from './environment.ts'
 import { wakingTask } from './mailbox/unread.ts'
 import type { Moving } from './moving/moving.ts'
@@ -62,6 +63,7 @@ export class AgentWorker {
   readonly #directories: AgentDirectories
   readonly #files: CallFiles
   readonly #endings: CallEndings
+  readonly #idle = new IdleTime()
   /** Announced calls, until their effect takes them. */
   readonly #announced = new Map<string, Admitted>()
   /** Calls are admitted one after the other. The wait for other agents does not count against a task's deadline. */
@@ -79,10 +81,15 @@ export class AgentWorker {
     this.#asked = asked
     this.#directories = environment.directories(agent)
     this.#files = callFiles(agent, actor, environment, asked)
-    this.#endings = new CallEndings(agent, actor, environment, asked, this.#files)
+    this.#endings = new CallEndings(agent, actor, environment, asked, this.#files, this.#idle)
   }
 
   readonly perform: Perform<AgentEffect> = (effect, context) => {
+    if (effect.type === 'call' || effect.type === 'retry' || effect.type === 'deadline')
+      this.#idle.take(effect.task, this.#actor.snapshot.context.config, {
+        now: this.#environment.clock.now(),
+        resumed: context.resumed,
+      })
     if (effect.type !== 'deadline') return this.#attempt(effect, context)
     context.later(this.#deadlineMs(effect.task), () => this.#attempt(effect, context))
     return NOTHING
@@ -195,7 +202,8 @@ export class AgentWorker {
   }
 
   #deadlineMs(task: CurrentTask): number {
-    return deadlineLeftMs(task, this.#actor.snapshot.context.config, this.#environment.clock.now())
+    const now = this.#environment.clock.now() - this.#idle.of(task)
+    return deadlineLeftMs(task, this.#actor.snapshot.context.config, now)
   }
 
   /**
@@ -241,7 +249,13 @@ export class AgentWorker {
       await decideOn(this.#actor, task, ({ context: state }) =>
         this.#asked.cancelling.has(taskId)
           ? []
-          : nextCall(state, nextTask(state, taskId), ids, { now: clock.now() }, admitted.waitedMs),
+          : nextCall(
+              state,
+              nextTask(state, taskId),
+              ids,
+              { now: clock.now() },
+              admitted.waitedMs + this.#idle.of(state.current),
+            ),
       )
     } finally {
       this.#forget(ids.callId, admitted)

@@ -75,7 +75,10 @@ export interface AgentOptions {
   readonly maxTurns?: number
   /** Default: the model that `claude` chooses. */
   readonly model?: string
-  /** How long a task may be worked on, retries included, in ms; waiting for the account or for a turn does not count. Default: 30 minutes. */
+  /**
+   * How long a task may be worked on, retries included, in ms. Waiting for the account or for a turn does not count, nor
+   * does the time between two processes. Default: 30 minutes.
+   */
   readonly timeoutMs?: number
   /** Default: 3 retries, the first after up to 1 s, the longest wait 60 s. */
   readonly retry?: Partial<RetryPolicy>

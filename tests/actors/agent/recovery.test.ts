@@ -136,14 +136,14 @@ describe('after a process that ended in the middle of a call', () => {
     expect(await orchestrator.recover()).toMatchObject([{ outcome: 'harvested' }])
   })
 
-  test('an answer counts even if the deadline passes before leftover processes are killed', async () => {
+  /** Opened again, with leftover processes that are not yet killed when the deadline passes. */
+  async function late(recovered: Recovered) {
     const { open, types, clock } = await interrupted()
-    await clock.advance(40 * 60_000)
     let endSweep = () => {}
     const swept = new Promise<number>((resolve) => {
       endSweep = () => resolve(0)
     })
-    const scripted = scriptedRunner({ clock, recover: () => ({ outcome: 'answered', result: answer }) })
+    const scripted = scriptedRunner({ clock, recover: () => recovered })
     const runner = { ...scripted, sweep: () => swept }
     const { orchestrator } = await open(
       {},
@@ -152,21 +152,23 @@ describe('after a process that ended in the middle of a call', () => {
     const agent = await orchestrator.agent('echo')
     const task = agent.ask('x', { taskId: 't1' })
     task.catch(() => {})
-    await until(() => clock.pending === 0 && agent.isStarted)
-    await clock.advance(1)
+    await until(() => clock.pending > 0 && agent.isStarted)
+    await clock.advance(40 * 60_000)
     // Decisions are taken in order: one that the deadline made would be durable now.
     await (agent as Agent).record(() => [])
     endSweep()
+    return { task, types, runner }
+  }
+
+  test('an answer counts even if the deadline passes before leftover processes are killed', async () => {
+    const { task, types } = await late({ outcome: 'answered', result: answer })
     expect((await task).text).toBe('found')
     expect((await types('echo')).slice(2)).toEqual(['CallStarted', 'CallSucceeded'])
   })
 
   test('a call that is unanswered after the deadline fails, without another call', async () => {
-    const { open, clock } = await interrupted()
-    await clock.advance(40 * 60_000)
-    const { orchestrator, runner } = await open({ recover: () => ({ outcome: 'unsent' }) })
-    const agent = await orchestrator.agent('echo')
-    await expect(agent.ask('x', { taskId: 't1' })).rejects.toBeInstanceOf(CallTimeoutError)
+    const { task, runner } = await late({ outcome: 'unsent' })
+    await expect(task).rejects.toBeInstanceOf(CallTimeoutError)
     expect(runner.calls).toEqual([])
   })
 
