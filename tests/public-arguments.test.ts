@@ -1,4 +1,5 @@
 /** What a public function says to an argument that is missing or wrong: an error of this package, never one of the language. */
+import { firstValueFrom } from 'rxjs'
 import { expect, onTestFinished, test } from 'vitest'
 import * as config from '../src/entry-points/config.ts'
 import * as inspect from '../src/entry-points/inspect.ts'
@@ -118,6 +119,20 @@ test('options that are null are refused with an error of ours, where a promise w
       name,
       expect.any(main.InvalidInputError),
     ])
+})
+
+test('what is no position of the log is refused, and keeps no orchestrator from closing', async () => {
+  const { orchestrator } = await opened()
+  for (const after of [Number.NaN, -1, 0.5, '1', null] as number[]) {
+    for (const stream of [orchestrator.events({ after }), orchestrator.messages.published('t', { after })]) {
+      await expect(firstValueFrom(stream), String(after)).rejects.toBeInstanceOf(main.InvalidInputError)
+      await expect(stream[Symbol.asyncIterator]().next()).rejects.toBeInstanceOf(main.InvalidInputError)
+    }
+    const followed = orchestrator.store.follow({ after })[Symbol.asyncIterator]()
+    await expect(followed.next(), String(after)).rejects.toBeInstanceOf(main.InvalidInputError)
+    await expect(main.telemetry(orchestrator, { after })).rejects.toBeInstanceOf(main.InvalidInputError)
+  }
+  await orchestrator.close()
 })
 
 async function opened() {

@@ -2,6 +2,7 @@
 import { Observable } from 'rxjs'
 import type { Recorded } from '../events/envelope.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { wholeNumber } from '../store/read-range.ts'
 import { currentFact, type RecordedFact } from './typed-facts.ts'
 
 interface Follower {
@@ -60,7 +61,8 @@ export class EventFeed {
     map: (recorded: Recorded) => T | undefined,
     stop: AbortController,
   ): AsyncGenerator<T> {
-    const follower: Follower = { position: after, last: Number.POSITIVE_INFINITY, stop }
+    // One that is at no position never comes to the last: the feed would never close.
+    const follower: Follower = { position: wholeNumber('after', after), last: Number.POSITIVE_INFINITY, stop }
     this.#followers.add(follower)
     try {
       for await (const recorded of this.#store.follow({ after, signal: stop.signal })) {

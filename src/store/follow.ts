@@ -1,6 +1,7 @@
 /** Following a log by reading to its end, waiting for more, and reading on: no hand-over from old to live, so no gap. */
 import type { Recorded } from '../events/envelope.ts'
 import type { EventStore, FactSelection, FollowOptions } from './event-store.ts'
+import { wholeNumber } from './read-range.ts'
 
 /** The last readable position, and a way to wait for the next one. */
 export class Watermark {
@@ -123,7 +124,7 @@ export class Following {
     after = 0,
     signal,
   }: FollowOptions = {}): AsyncGenerator<readonly Recorded[], void, undefined> {
-    let position = after
+    let position = wholeNumber('after', after)
     this.#count++
     try {
       while (!signal?.aborted && !this.#watermark.ended) {

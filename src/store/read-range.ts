@@ -1,5 +1,6 @@
 /** The versions or positions that a read covers, as a closed range. */
 import { InvalidInputError } from '../events/errors/usage.ts'
+import { named } from '../events/options/decoding.ts'
 import type { ReadOptions } from './event-store.ts'
 
 /** Includes both ends; empty if `from` is larger than `to`. */
@@ -11,9 +12,9 @@ export interface ReadRange {
 
 /** `last` is the newest version or position. */
 export function readRange(options: ReadOptions, last: number): ReadRange {
-  const after = checkCount('after', options.after ?? 0)
-  const to = Math.min(checkCount('to', options.to ?? last), last)
-  const limit = checkCount('limit', options.limit ?? last)
+  const after = wholeNumber('after', options.after ?? 0)
+  const to = Math.min(wholeNumber('to', options.to ?? last), last)
+  const limit = wholeNumber('limit', options.limit ?? last)
   const backwards = checkDirection(options.direction ?? 'forwards') === 'backwards'
   return backwards
     ? { from: Math.max(after + 1, to - limit + 1), to, backwards }
@@ -39,7 +40,8 @@ function checkDirection(direction: 'forwards' | 'backwards'): 'forwards' | 'back
   throw new InvalidInputError({ what: 'direction', problem })
 }
 
-function checkCount(what: string, value: number): number {
+/** Throws {@link InvalidInputError} for what is no number of facts and no position. */
+export function wholeNumber(what: string, value: number): number {
   if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && value >= 0)) return value
-  throw new InvalidInputError({ what, problem: `${value} is not a whole number of 0 or more` })
+  throw new InvalidInputError({ what, problem: `${named(value)} is not a whole number of 0 or more` })
 }

@@ -4,6 +4,7 @@ import { Mailbox } from '../actors/engine/mailbox.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { checkArgument } from '../events/options/decoding.ts'
 import type { Orchestrator } from '../orchestrator.ts'
+import { wholeNumber } from '../store/read-range.ts'
 import { SpanTree } from './span-tree.ts'
 
 /** Options of `telemetry`. */
@@ -39,6 +40,7 @@ export async function telemetry(
 ): Promise<Telemetry> {
   checkArgument('The orchestrator', orchestrator, 'an object')
   checkArgument('The orchestrator', orchestrator.store, 'a store')
+  if (after !== undefined) wholeNumber('after', after)
   const api = await import('@opentelemetry/api').catch(() => null)
   if (!api) return { active: false, stop: async () => {}, [Symbol.asyncDispose]: async () => {} }
   const tracer = (tracerProvider ?? api.trace).getTracer('claude-multi-agent') as ReturnType<
