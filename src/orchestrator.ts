@@ -116,6 +116,8 @@ import { placeFinder } from './workspaces/place.ts'
 export class Orchestrator implements AsyncDisposable {
   readonly baseDir: string
   readonly store: EventStore
+  /** Resolves when it is closed, whoever has closed it, also if that failed. */
+  readonly closed: Promise<void>
 
   readonly #clock: Clock
   readonly #logger: Logger
@@ -155,6 +157,7 @@ export class Orchestrator implements AsyncDisposable {
   /** What became of the tasks that an earlier process left behind; grows as they are settled. */
   readonly #recoveries: Recovery[] = []
   #closing: Promise<void> | undefined
+  #isClosed = () => {}
   /** That of the base directory, where the log is elsewhere. */
   #lock: StoreLock | undefined
   /** What answers the calls, in a word. */
@@ -169,6 +172,9 @@ export class Orchestrator implements AsyncDisposable {
     const logger = hostLogger(options.logger)
     this.baseDir = baseDir
     this.store = store
+    this.closed = new Promise((resolve) => {
+      this.#isClosed = resolve
+    })
     this.#clock = clock
     this.#logger = logger
     const { cacheReadWeight = CACHE_READ_WEIGHT.fallback } = options
@@ -523,6 +529,7 @@ export class Orchestrator implements AsyncDisposable {
    * whether all of it ended within `withinMs` (default 30 s) and before `close`; what did not is left for the next opening.
    */
   async drain({ withinMs = 30_000 }: { readonly withinMs?: number } = {}): Promise<boolean> {
+    checkArgument('withinMs', withinMs, 'a number of ms, 0 or more')
     this.#open.#intake.isOpen = false
     try {
       return await inTime(this.#clock, this.#settled(), withinMs, false)
@@ -555,7 +562,7 @@ export class Orchestrator implements AsyncDisposable {
    * their callers get a ClosedError here.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
+    this.#closing ??= this.#close().finally(this.#isClosed)
     return this.#closing
   }
 

@@ -1,6 +1,9 @@
 /** Shuts a service down: it accepts nothing new, finishes what it can in time, and leaves the rest in the log. */
+import { constants } from 'node:os'
 import { pause, systemClock } from './clock.ts'
+import { InvalidInputError } from './events/errors/usage.ts'
 import { reportToHost } from './events/listener.ts'
+import { checkArgument, type KnownKeys, named, refuseUnknownKeys } from './events/options/decoding.ts'
 import type { Orchestrator } from './orchestrator.ts'
 
 /** Options of `closeOnSignal`. */
@@ -13,9 +16,14 @@ export interface ShutdownOptions {
   readonly before?: () => Promise<void> | void
 }
 
+const OPTIONS: KnownKeys<ShutdownOptions> = { signals: true, finishWithinMs: true, before: true }
+
+/** What no process can listen to. */
+const DEAF_TO: readonly string[] = ['SIGKILL', 'SIGSTOP']
+
 /** The shutdown that `closeOnSignal` has prepared. */
 export interface Shutdown {
-  /** Resolves when the log is closed; rejects if closing failed. */
+  /** Resolves when the log is closed, whoever has closed it; rejects if closing failed. */
   readonly closed: Promise<void>
   /** Shuts down as the first signal does, but with a time of its own: 0 closes at once, Infinity waits for all running work. */
   begin(options?: Pick<ShutdownOptions, 'finishWithinMs'>): void
@@ -25,16 +33,20 @@ export interface Shutdown {
 
 /**
  * Closes the orchestrator when the process receives a signal. The next opening resumes work that did not finish in time. A
- * second signal closes at once. It does not exit: once the log is closed, a process without other work ends by itself.
+ * second signal closes at once. It does not exit: once the log is closed, a process without other work ends by itself, and
+ * signals do again what they did before. Throws InvalidInputError.
  *
  * @example
  * const server = createServer(handle).listen(8080)
  * closeOnSignal(orchestrator, { before: () => new Promise((done) => server.close(() => done())) })
  */
-export function closeOnSignal(
-  orchestrator: Orchestrator,
-  { signals = ['SIGTERM', 'SIGINT'], finishWithinMs = 25_000, before = () => {} }: ShutdownOptions = {},
-): Shutdown {
+export function closeOnSignal(orchestrator: Orchestrator, options: ShutdownOptions = {}): Shutdown {
+  refuseUnknownKeys(options, OPTIONS, { what: 'The options of closeOnSignal', noun: 'option' })
+  const { signals = ['SIGTERM', 'SIGINT'], finishWithinMs = 25_000, before = () => {} } = options
+  checkArgument('finishWithinMs', finishWithinMs, 'a number of ms, 0 or more')
+  checkArgument('before', before, 'a function')
+  checkArgument('signals', signals, 'a list')
+  for (const signal of signals) checkSignal(signal)
   let isAsked = false
   let within = finishWithinMs
   const remove = () => {
@@ -53,26 +65,38 @@ export function closeOnSignal(
   }
   let end = () => {}
   const closed = new Promise<void>((resolve, reject) => {
+    const close = () => orchestrator.close().finally(remove).then(resolve, reject)
     end = () => {
       const isRepeated = isAsked
       isAsked = true
       if (isRepeated) timeUp.abort()
       const finished = isRepeated ? Promise.resolve() : finish()
-      finished
-        .catch(() => {})
-        .then(() => orchestrator.close())
-        .finally(remove)
-        .then(resolve, reject)
+      void finished.catch(() => {}).then(close)
     }
+    void orchestrator.closed.then(() => {
+      timeUp.abort()
+      if (isAsked) return
+      isAsked = true
+      // Whoever has closed it knows if that failed.
+      closed.catch(() => {})
+      void close()
+    })
   })
   for (const signal of signals) process.on(signal, end)
   return {
     closed,
     begin(options = {}) {
+      checkArgument('finishWithinMs', options.finishWithinMs ?? 0, 'a number of ms, 0 or more')
       if (!isAsked) within = options.finishWithinMs ?? finishWithinMs
       // At once ends a shutdown that has begun, as a second signal does.
       if (!isAsked || options.finishWithinMs === 0) end()
     },
     remove,
   }
+}
+
+function checkSignal(signal: string): void {
+  if (Object.hasOwn(constants.signals, signal) && !DEAF_TO.includes(signal)) return
+  const problem = `${named(signal)} is no signal that a process can listen to`
+  throw new InvalidInputError({ what: 'signals', problem, hint: 'As in SIGTERM.' })
 }

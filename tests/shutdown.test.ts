@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { InvalidInputError } from '../src/events/errors/usage.ts'
 import { sequential } from '../src/patterns/sequential.ts'
 import { closeOnSignal } from '../src/shutdown.ts'
 import { ECHO, until, world } from './actors/world.ts'
@@ -180,4 +181,49 @@ test('a signal stops the sources of work, drains and closes, and removes its han
   while (process.listenerCount('SIGUSR2') > handlers) await here.clock.advance(50)
   expect(order).toEqual(['before', 'answered'])
   await expect(orchestrator.agents()).rejects.toMatchObject({ _tag: 'ClosedError' })
+})
+
+describe('a shutdown whose orchestrator is closed by the program', () => {
+  test('is over, and listens to no signal any more', async () => {
+    const { orchestrator } = await (await world()).open()
+    const before = process.listenerCount('SIGUSR2')
+    const { closed, begin } = closeOnSignal(orchestrator, { signals: ['SIGUSR2'] })
+    expect(process.listenerCount('SIGUSR2')).toBe(before + 1)
+    await orchestrator.close()
+    await closed
+    expect(process.listenerCount('SIGUSR2')).toBe(before)
+    begin()
+    begin({ finishWithinMs: 0 })
+  })
+
+  test('is over even if it had begun, and its source of work never stops', async () => {
+    const { orchestrator } = await (await world()).open()
+    const { closed, begin } = closeOnSignal(orchestrator, {
+      signals: ['SIGUSR2'],
+      finishWithinMs: 1e9,
+      before: () => new Promise(() => {}),
+    })
+    begin()
+    await orchestrator.close()
+    await closed
+  })
+})
+
+test('a shutdown is refused that would end at once, or never, by mistake', async () => {
+  const { orchestrator } = await (await world()).open()
+  const before = process.listenerCount('SIGTERM')
+  for (const options of [
+    { finishWithinMs: Number.NaN },
+    { finishWithinMs: -1 },
+    { finishWithin: 5 },
+    { signals: ['SIGFOO'] },
+    { signals: ['SIGKILL'] },
+    { signals: 'SIGTERM' },
+    { before: 5 },
+  ])
+    expect(() => closeOnSignal(orchestrator, options as never), JSON.stringify(options)).toThrow(
+      InvalidInputError,
+    )
+  await expect(orchestrator.drain({ withinMs: Number.NaN })).rejects.toThrow(InvalidInputError)
+  expect(process.listenerCount('SIGTERM')).toBe(before)
 })

@@ -240,6 +240,7 @@ const ARGUMENTS = {
   'a text': (value: unknown) => typeof value === 'string',
   'a path': (value: unknown) => typeof value === 'string' && value !== '' && !value.includes('\0'),
   'a number': (value: unknown) => typeof value === 'number' && Number.isFinite(value),
+  'a number of ms, 0 or more': (value: unknown) => typeof value === 'number' && value >= 0,
   'a list': Array.isArray,
   'an object': (value: unknown) => typeof value === 'object' && value !== null,
   'a function': (value: unknown) => typeof value === 'function',
