@@ -21,7 +21,7 @@ import type { ForkOptions } from './actors/agent/session/fork.ts'
 import { AgentSystem, type RemovalOptions, type RemovedAgent, removeEach } from './actors/agent/system.ts'
 import type { AskOptions } from './actors/agent/tasks/ask.ts'
 import type { HeldTask, Rejection, Verdict } from './actors/agent/tasks/held.ts'
-import { HeldTasks, type OfAgent } from './actors/agent/tasks/held-tasks.ts'
+import { checkOfAgent, HeldTasks, type OfAgent } from './actors/agent/tasks/held-tasks.ts'
 import { type LateAnswer, lateAnswersIn } from './actors/agent/tasks/late-answers.ts'
 import type { StateAt, When } from './actors/engine/fold-at.ts'
 import type { AnyReplayStep, ReplayStep } from './actors/engine/history.ts'
@@ -45,7 +45,7 @@ import { streamName } from './events/ids.ts'
 import { defined, type JsonObject } from './events/json.ts'
 import type { AgentOptions } from './events/options/agent.ts'
 import { type Budget, CACHE_READ_WEIGHT, CALL_MINIMUM } from './events/options/budget.ts'
-import { checkArgument, refuseUnknownKeys } from './events/options/decoding.ts'
+import { checkArgument, checkOptionsOf, refuseUnknownKeys } from './events/options/decoding.ts'
 import { LIMITS } from './events/options/limits.ts'
 import type { NotificationReceiver } from './events/options/notify.ts'
 import { checkBounds, ORCHESTRATOR } from './events/options/orchestrator.ts'
@@ -528,8 +528,9 @@ export class Orchestrator implements AsyncDisposable {
    * Accepts nothing new and lets accepted work end: tasks, and runs with all their steps, but not what is held. Resolves with
    * whether all of it ended within `withinMs` (default 30 s) and before `close`; what did not is left for the next opening.
    */
-  async drain({ withinMs = 30_000 }: { readonly withinMs?: number } = {}): Promise<boolean> {
-    checkArgument('withinMs', withinMs, 'a number of ms, 0 or more')
+  async drain(options: { readonly withinMs?: number } = {}): Promise<boolean> {
+    checkOptionsOf('drain', options, { withinMs: 'a number of ms, 0 or more' })
+    const { withinMs = 30_000 } = options
     this.#open.#intake.isOpen = false
     try {
       return await inTime(this.#clock, this.#settled(), withinMs, false)
@@ -781,7 +782,9 @@ export class Orchestrator implements AsyncDisposable {
     unsubscribe: async (topic, subscriber, options) =>
       (await this.#working.#loadMessages()).unsubscribe(topic, subscriber, options),
     topics: async () => (await this.#open.#loadMessages()).topics.list(),
-    published: (topic, { after = 0 } = {}) => {
+    published: (topic, range = {}) => {
+      checkOptionsOf('published', range, { after: true })
+      const { after = 0 } = range
       const stream = topicAddress(topic)
       return this.#open.#feed.mapped(after, (fact) =>
         fact.stream === stream ? publishedIn(fact) : undefined,
@@ -823,7 +826,9 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /** Answers that arrived after their task had ended. They were paid for, and no caller received them. */
-  async lateAnswers({ agent }: OfAgent = {}): Promise<readonly LateAnswer[]> {
+  async lateAnswers(of: OfAgent = {}): Promise<readonly LateAnswer[]> {
+    checkOfAgent(of)
+    const { agent } = of
     // One that was removed has its history still.
     if (agent !== undefined && (await this.#open.store.head(streamName('agent', agent))) === 0)
       await this.agent(agent)
@@ -928,11 +933,11 @@ export class Orchestrator implements AsyncDisposable {
    * A fact is told by its `type`, or by `ofType`, and has its data typed and upcast. Name the facts of your own actors to
    * have theirs typed: `events<Recorded & { type: 'Counted'; data: { by: number } }>()`; in any case they are among the facts.
    */
-  events<Own extends Recorded = never>({
-    after = 0,
-  }: {
-    after?: number
-  } = {}): Observable<RecordedFact | Own> & AsyncIterable<RecordedFact | Own> {
+  events<Own extends Recorded = never>(
+    range: { readonly after?: number } = {},
+  ): Observable<RecordedFact | Own> & AsyncIterable<RecordedFact | Own> {
+    checkOptionsOf('events', range, { after: true })
+    const { after = 0 } = range
     return this.#open.#feed.events(after)
   }
 
@@ -1271,10 +1276,20 @@ const build: BuildWorkflow = async (workflow) =>
 const byName = <T extends Workflow | undefined>(workflow: T | string): T | JsonObject =>
   typeof workflow === 'string' ? { kind: 'program', name: workflow } : workflow
 
+const AT_ONCE = 'at-once'
+
 /** Throws InvalidInputError. */
 function checkOptions(options: OrchestratorOptions): void {
-  refuseUnknownKeys(options, OPTIONS, { what: 'The options of Orchestrator.open', noun: 'option' })
+  checkOptionsOf('Orchestrator.open', options, OPTIONS)
   checkArgument('baseDir', options.baseDir ?? '.', 'a path')
+  const { resume = AT_ONCE, declare = AT_ONCE, agents = [] } = options
+  for (const [what, when] of Object.entries({ resume, declare }))
+    if (when !== AT_ONCE && when !== 'on-demand')
+      throw new InvalidInputError({ what, problem: 'it is neither "at-once" nor "on-demand"' })
+  const ids = agents.map((agent) => agent?.id)
+  const twice = ids.find((id, at) => id !== undefined && ids.indexOf(id) < at)
+  if (twice !== undefined)
+    throw new InvalidInputError({ what: 'agents', problem: `it has two agents ${JSON.stringify(twice)}` })
   for (const [name, pattern] of Object.entries(options.workflows ?? {}))
     checkArgument(`The workflow "${name}"`, pattern, 'a function')
   if (options.cluster) checkCluster(options)

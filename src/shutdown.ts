@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 import { pause, systemClock } from './clock.ts'
 import { InvalidInputError } from './events/errors/usage.ts'
 import { reportToHost } from './events/listener.ts'
-import { checkArgument, type KnownKeys, named, refuseUnknownKeys } from './events/options/decoding.ts'
+import { checkArgument, checkOptionsOf, type KnownKeys, named } from './events/options/decoding.ts'
 import type { Orchestrator } from './orchestrator.ts'
 
 /** Options of `closeOnSignal`. */
@@ -16,7 +16,11 @@ export interface ShutdownOptions {
   readonly before?: () => Promise<void> | void
 }
 
-const OPTIONS: KnownKeys<ShutdownOptions> = { signals: true, finishWithinMs: true, before: true }
+const OPTIONS: KnownKeys<ShutdownOptions> = {
+  signals: 'a list',
+  finishWithinMs: 'a number of ms, 0 or more',
+  before: 'a function',
+}
 
 /** What no process can listen to. */
 const DEAF_TO: readonly string[] = ['SIGKILL', 'SIGSTOP']
@@ -41,11 +45,10 @@ export interface Shutdown {
  * closeOnSignal(orchestrator, { before: () => new Promise((done) => server.close(() => done())) })
  */
 export function closeOnSignal(orchestrator: Orchestrator, options: ShutdownOptions = {}): Shutdown {
-  refuseUnknownKeys(options, OPTIONS, { what: 'The options of closeOnSignal', noun: 'option' })
+  checkArgument('The orchestrator', orchestrator, 'an object')
+  checkArgument('The orchestrator', orchestrator.store, 'a store')
+  checkOptionsOf('closeOnSignal', options, OPTIONS)
   const { signals = ['SIGTERM', 'SIGINT'], finishWithinMs = 25_000, before = () => {} } = options
-  checkArgument('finishWithinMs', finishWithinMs, 'a number of ms, 0 or more')
-  checkArgument('before', before, 'a function')
-  checkArgument('signals', signals, 'a list')
   for (const signal of signals) checkSignal(signal)
   let isAsked = false
   let within = finishWithinMs
@@ -86,7 +89,7 @@ export function closeOnSignal(orchestrator: Orchestrator, options: ShutdownOptio
   return {
     closed,
     begin(options = {}) {
-      checkArgument('finishWithinMs', options.finishWithinMs ?? 0, 'a number of ms, 0 or more')
+      checkOptionsOf('begin', options, OPTIONS)
       if (!isAsked) within = options.finishWithinMs ?? finishWithinMs
       // At once ends a shutdown that has begun, as a second signal does.
       if (!isAsked || options.finishWithinMs === 0) end()

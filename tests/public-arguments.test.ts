@@ -1,5 +1,5 @@
 /** What a public function says to an argument that is missing or wrong: an error of this package, never one of the language. */
-import { firstValueFrom } from 'rxjs'
+import { firstValueFrom, type Observable } from 'rxjs'
 import { expect, onTestFinished, test } from 'vitest'
 import * as config from '../src/entry-points/config.ts'
 import * as inspect from '../src/entry-points/inspect.ts'
@@ -121,10 +121,80 @@ test('options that are null are refused with an error of ours, where a promise w
     ])
 })
 
+test('an option that does not exist is refused wherever there are options, and so is one of another kind', async () => {
+  const { orchestrator, agent } = await opened()
+  const { runs, budgets, held, accounts, messages, schedules, notes } = orchestrator
+  const pattern = main.sequential(['a'])
+  // Each with an option that it has, and a value that this one cannot have.
+  const calls: Record<string, [call: (options: never) => unknown, option: string, value: unknown]> = {
+    open: [(options) => main.Orchestrator.open(options), 'runner', {}],
+    ask: [(options) => agent.ask('x', options), 'signal', {}],
+    accept: [(options) => agent.accept('x', options), 'session', 'other'],
+    sendTask: [(options) => orchestrator.sendTask('a', 'x', options), 'approval', 5],
+    send: [(options) => agent.send('a', 'x', options), 'messageId', 5],
+    run: [(options) => orchestrator.run(pattern, 'x', options), 'signal', 5],
+    resume: [(options) => runs.resume('r', pattern, options), 'acceptChanges', 'yes'],
+    list: [(options) => runs.list(options), 'open', 'yes'],
+    forkRun: [(options) => runs.fork('r', options), 'by', 5],
+    fork: [(options) => orchestrator.fork('a', options), 'by', 5],
+    setBudget: [(scope) => budgets.set({ usd: 1 }, scope), 'agent', 5],
+    showBudget: [(scope) => budgets.show(scope), 'run', 5],
+    held: [(options) => held.list(options), 'agent', 5],
+    approve: [(options) => held.approve('t', options), 'by', 5],
+    reject: [(options) => held.reject('t', options), 'reason', 5],
+    lateAnswers: [(options) => orchestrator.lateAnswers(options), 'agent', 5],
+    resumeAccounts: [(options) => accounts.resume(options), 'account', 5],
+    drain: [(options) => orchestrator.drain(options), 'withinMs', Number.NaN],
+    events: [(options) => firstValueFrom(orchestrator.events(options)), 'after', 'x'],
+    published: [(options) => firstValueFrom(messages.published('t', options)), 'after', 'x'],
+    publish: [(options) => messages.publish('t', 'x', options), 'messageId', 5],
+    schedule: [(options) => schedules.add('s', options), 'cron', 5],
+    write: [(options) => notes.write('n', 'x', options), 'expectedVersion', 'x'],
+    telemetry: [(options) => main.telemetry(orchestrator, options), 'tracerProvider', {}],
+    inspector: [(options) => inspect.inspector(orchestrator, options), 'readOnly', 'yes'],
+    closeOnSignal: [async (options) => main.closeOnSignal(orchestrator, options), 'before', 5],
+  }
+  for (const [name, [call, option, value]] of Object.entries(calls))
+    for (const options of [{ nonsense: 1 }, { [option]: value }]) {
+      const error = await thrownBy(() => call(options as never))
+      expect(error, `${name}(${JSON.stringify(options)})`).toBeInstanceOf(main.ClaudeAgentError)
+      expect((error as Error).message, name).toMatch(/"nonsense"|must be|is no|is not|none of|neither/)
+    }
+  expect((await budgets.show()).limit).toEqual({ usd: null, tokens: null })
+  expect(await held.list()).toEqual([])
+})
+
+test('what Orchestrator.open cannot use is refused before anything is opened', async () => {
+  const agents = ['a', 'b', 'a'].map((id) => ({ id, systemPrompt: 'You help.' }))
+  for (const options of [
+    { agents },
+    { agents: { id: 'a' } },
+    { resume: 'later' },
+    { declare: 'never' },
+    { serve: 'yes' },
+    { sessionPersistence: 0 },
+    { store: {} },
+    { clock: {} },
+    { logger: {} },
+    { actors: {} },
+    { newId: 3 },
+    { random: 7 },
+    { onFailure: 'x' },
+    { notify: {} },
+  ])
+    await expect(main.Orchestrator.open(options as never), Object.keys(options)[0]).rejects.toBeInstanceOf(
+      main.InvalidInputError,
+    )
+})
+
 test('what is no position of the log is refused, and keeps no orchestrator from closing', async () => {
   const { orchestrator } = await opened()
   for (const after of [Number.NaN, -1, 0.5, '1', null] as number[]) {
-    for (const stream of [orchestrator.events({ after }), orchestrator.messages.published('t', { after })]) {
+    const streams: (Observable<unknown> & AsyncIterable<unknown>)[] = [
+      orchestrator.events({ after }),
+      orchestrator.messages.published('t', { after }),
+    ]
+    for (const stream of streams) {
       await expect(firstValueFrom(stream), String(after)).rejects.toBeInstanceOf(main.InvalidInputError)
       await expect(stream[Symbol.asyncIterator]().next()).rejects.toBeInstanceOf(main.InvalidInputError)
     }

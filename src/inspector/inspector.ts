@@ -10,7 +10,7 @@
  * I6. A record that cannot be read hides no other: the page shows it as broken, and everything before and after it.
  */
 import { InvalidInputError } from '../events/errors/usage.ts'
-import { checkArgument } from '../events/options/decoding.ts'
+import { checkArgument, checkOptionsOf } from '../events/options/decoding.ts'
 import { KINDS } from '../history/kinds.ts'
 import type { Orchestrator } from '../orchestrator.ts'
 import type { EventStore } from '../store/event-store.ts'
@@ -53,8 +53,10 @@ const TOKEN = /^[\w-]{32,200}$/
  */
 export async function inspector(
   inspected: EventStore | { readonly store: EventStore; readonly baseDir?: string },
-  { port = 0, token = newToken(), readOnly = false }: InspectorOptions = {},
+  options: InspectorOptions = {},
 ): Promise<Inspector> {
+  checkOptionsOf('inspector', options, { port: true, token: true, readOnly: 'true or false' })
+  const { port = 0, token = newToken(), readOnly = false } = options
   if (!(Number.isSafeInteger(port) && port >= 0 && port <= LARGEST_PORT)) {
     throw new InvalidInputError({ what: 'port', problem: `${port} is not a port (0 to ${LARGEST_PORT})` })
   }

@@ -2,7 +2,7 @@
 import type { AgentRef } from '../actors/agent/ref.ts'
 import { Mailbox } from '../actors/engine/mailbox.ts'
 import type { Recorded } from '../events/envelope.ts'
-import { checkArgument } from '../events/options/decoding.ts'
+import { checkArgument, checkOptionsOf, type KnownKeys } from '../events/options/decoding.ts'
 import type { Orchestrator } from '../orchestrator.ts'
 import { wholeNumber } from '../store/read-range.ts'
 import { SpanTree } from './span-tree.ts'
@@ -15,6 +15,12 @@ export interface TelemetryOptions {
   readonly messages?: boolean
   /** The provider that receives the spans. Default: the one that the program has registered. */
   readonly tracerProvider?: { getTracer(name: string, version?: string): unknown }
+}
+
+const TELEMETRY_OPTIONS: KnownKeys<TelemetryOptions> = {
+  after: true,
+  messages: 'true or false',
+  tracerProvider: 'a tracer provider',
 }
 
 /** The running telemetry of an orchestrator. */
@@ -36,8 +42,10 @@ export interface Telemetry extends AsyncDisposable {
  */
 export async function telemetry(
   orchestrator: Orchestrator,
-  { after, messages = false, tracerProvider }: TelemetryOptions = {},
+  options: TelemetryOptions = {},
 ): Promise<Telemetry> {
+  checkOptionsOf('telemetry', options, TELEMETRY_OPTIONS)
+  const { after, messages = false, tracerProvider } = options
   checkArgument('The orchestrator', orchestrator, 'an object')
   checkArgument('The orchestrator', orchestrator.store, 'a store')
   if (after !== undefined) wholeNumber('after', after)

@@ -4,6 +4,7 @@ import { durableTimer, instant, waitLeft } from '../../clock.ts'
 import { type AccountFact, accountFacts, type ReportedWindow } from '../../events/account-facts.ts'
 import type { Hold } from '../../events/agent-facts.ts'
 import { streamName } from '../../events/ids.ts'
+import { checkOptionsOf } from '../../events/options/decoding.ts'
 import { followOnly } from '../../store/follow.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
 import type { Effect } from '../engine/definition.ts'
@@ -164,13 +165,9 @@ export class Accounts {
   }
 
   /** Lets calls of an account begin again: all that wait or are held, by default. Returns those that did. */
-  async resume({
-    account,
-    by = null,
-  }: {
-    account?: string
-    by?: string | null
-  } = {}): Promise<readonly AccountInfo[]> {
+  async resume(options: { account?: string; by?: string } = {}): Promise<readonly AccountInfo[]> {
+    checkOptionsOf('resume', options, { account: 'a text', by: 'a text' })
+    const { account, by = null } = options
     const resumed: AccountInfo[] = []
     for (const info of await this.list()) {
       if (info.status === 'open' || (account !== undefined && info.account !== account)) continue

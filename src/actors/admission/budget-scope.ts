@@ -4,6 +4,7 @@ import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars } from '../../events/figures.ts'
 import { checkId } from '../../events/ids.ts'
 import type { Amount, Limit } from '../../events/options/budget.ts'
+import { type KnownKeys, refuseUnknownKeys } from '../../events/options/decoding.ts'
 import { budgetKinds, nameWithoutCopy } from './budget.ts'
 import { UNLIMITED } from './budget-arithmetic.ts'
 
@@ -13,6 +14,8 @@ export interface BudgetScope {
   readonly run?: string
 }
 
+const SCOPE: KnownKeys<BudgetScope> = { agent: 'a text', run: 'a text' }
+
 /** The actor that keeps a budget: its kind and its id. */
 export interface BudgetPlace {
   readonly of: keyof typeof budgetKinds
@@ -20,7 +23,9 @@ export interface BudgetPlace {
 }
 
 /** Throws InvalidIdError, or InvalidInputError if both an agent and a run are named. */
-export function placeOf({ agent, run }: BudgetScope): BudgetPlace {
+export function placeOf(scope: BudgetScope): BudgetPlace {
+  refuseUnknownKeys(scope, SCOPE, { what: 'The budget', noun: 'scope' })
+  const { agent, run } = scope
   if (agent !== undefined && run !== undefined)
     throw new InvalidInputError({
       what: 'The budget',

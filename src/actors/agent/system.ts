@@ -29,7 +29,7 @@ import {
   withDefaults,
 } from '../../events/options/agent.ts'
 import type { Budget } from '../../events/options/budget.ts'
-import { checkArgument } from '../../events/options/decoding.ts'
+import { checkArgument, checkOptionsOf } from '../../events/options/decoding.ts'
 import { countStreams, isThere } from '../../store/stream-count.ts'
 import { checkDirectories } from '../../workspaces/added-directories.ts'
 import type { FilesOperations } from '../../workspaces/files/operations.ts'
@@ -179,7 +179,7 @@ export class AgentSystem {
 
   /** Creates an agent that continues another's conversation as of a version, without that agent's open tasks. */
   async fork(id: string, options: ForkOptions): Promise<AgentRef> {
-    checkArgument('The options of fork', options, 'an object')
+    checkOptionsOf('fork', options, { at: true, as: true, by: 'a text' })
     const { at, as, by } = options
     checkAgentId(as)
     const { store } = this.#environment

@@ -241,10 +241,16 @@ const ARGUMENTS = {
   'a path': (value: unknown) => typeof value === 'string' && value !== '' && !value.includes('\0'),
   'a number': (value: unknown) => typeof value === 'number' && Number.isFinite(value),
   'a number of ms, 0 or more': (value: unknown) => typeof value === 'number' && value >= 0,
+  'true or false': (value: unknown) => typeof value === 'boolean',
   'a list': Array.isArray,
   'an object': (value: unknown) => typeof value === 'object' && value !== null,
   'a function': (value: unknown) => typeof value === 'function',
   'a store': (value: unknown) => has(value, 'append', 'read', 'readAll', 'head', 'streams'),
+  'a runner': (value: unknown) => has(value, 'start', 'recover'),
+  'a clock': (value: unknown) => has(value, 'now', 'after'),
+  'a logger': (value: unknown) => has(value, 'debug', 'info', 'warn', 'error'),
+  'a tracer provider': (value: unknown) => has(value, 'getTracer'),
+  'an AbortSignal': (value: unknown) => has(value, 'addEventListener', 'removeEventListener'),
   'a text or an archive': (value: unknown) =>
     typeof value === 'string' || typeof Object(Object(value).bytes)[Symbol.asyncIterator] === 'function',
 } as const
@@ -252,16 +258,18 @@ const ARGUMENTS = {
 /** Throws {@link InvalidInputError} for an argument that a program without types left out, or got wrong. */
 export function checkArgument(what: string, value: unknown, kind: keyof typeof ARGUMENTS): void {
   if (ARGUMENTS[kind](value)) return
+  // A text may be a secret.
+  const shown = typeof value === 'number' || typeof value === 'boolean' ? String(value) : 'it'
   const problem = value === undefined ? 'is missing' : 'is of another kind'
-  throw new InvalidInputError({ what, problem: `it ${problem}, and must be ${kind}` })
+  throw new InvalidInputError({ what, problem: `${shown} ${problem}, and must be ${kind}` })
 }
 
-/** Every key of a type: the compiler asks for new ones. */
-export type KnownKeys<T> = Readonly<Record<keyof T, true>>
+/** Every key of a type, and of what kind its value is, unless that is checked elsewhere: the compiler asks for new ones. */
+export type KnownKeys<T> = Readonly<Record<keyof T, true | keyof typeof ARGUMENTS>>
 
 /**
- * Throws {@link InvalidInputError} for a value of another kind, and for a key that is not known and not undefined. `noun` is what a key
- * is called.
+ * Throws {@link InvalidInputError} for a value of another kind, and for a key that is not known or whose value is of another
+ * kind. A value that is undefined counts as absent. `noun` is what a key is called.
  */
 export function refuseUnknownKeys<T extends object>(
   given: T,
@@ -270,7 +278,12 @@ export function refuseUnknownKeys<T extends object>(
 ): void {
   checkArgument(what, given, 'an object')
   for (const [key, value] of Object.entries(given)) {
-    if (value === undefined || Object.hasOwn(known, key)) continue
+    if (value === undefined) continue
+    if (Object.hasOwn(known, key)) {
+      const kind = known[key as keyof T]
+      if (kind !== true) checkArgument(key, value, kind)
+      continue
+    }
     throw new InvalidInputError({
       what,
       problem: `there is no ${noun} ${JSON.stringify(key.slice(0, 40))}`,
@@ -278,3 +291,7 @@ export function refuseUnknownKeys<T extends object>(
     })
   }
 }
+
+/** The same for the options of a function. */
+export const checkOptionsOf = <T extends object>(name: string, given: T, known: KnownKeys<T>): void =>
+  refuseUnknownKeys(given, known, { what: `The options of ${name}`, noun: 'option' })

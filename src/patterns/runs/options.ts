@@ -1,8 +1,8 @@
 /** How a run is started and resumed, and what a list says of it. */
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { JsonObject } from '../../events/json.ts'
-import type { Budget } from '../../events/options/budget.ts'
-import { named } from '../../events/options/decoding.ts'
+import { type Budget, checkBudget } from '../../events/options/budget.ts'
+import { checkOptionsOf, type KnownKeys, named } from '../../events/options/decoding.ts'
 import type { Pattern } from '../pattern.ts'
 import type { RunStatus } from './machine.ts'
 import type { RecordedStep } from './recorded-steps.ts'
@@ -111,10 +111,43 @@ export interface RunDetails extends RunInfo {
   readonly finalOutput: string | null
 }
 
+const RUN_OPTIONS: KnownKeys<RunOptions> = {
+  id: true,
+  name: 'a text',
+  workflow: 'an object',
+  session: true,
+  signal: 'an AbortSignal',
+  budget: true,
+  causationId: 'a text',
+}
+
+const RESUME_OPTIONS: KnownKeys<ResumeOptions> = {
+  signal: 'an AbortSignal',
+  budget: true,
+  acceptChanges: 'true or false',
+  by: 'a text',
+}
+
 const SESSIONS: readonly unknown[] = ['run', 'chain', 'fresh', undefined]
 
-/** Throws {@link InvalidInputError} for a session that runs do not have. */
-export function checkSession(session: unknown): void {
+/** Throws {@link InvalidInputError}. */
+export function checkRunOptions(options: RunOptions): void {
+  checkOptionsOf('a run', options, RUN_OPTIONS)
+  if (options.budget !== undefined) checkBudget(options.budget)
+  checkSession(options.session)
+}
+
+/** Throws {@link InvalidInputError}. */
+export function checkResumeOptions(options: ResumeOptions): void {
+  checkOptionsOf('resume', options, RESUME_OPTIONS)
+  if (options.budget !== undefined) checkBudget(options.budget)
+}
+
+/** Throws {@link InvalidInputError}. */
+export const checkRunListOptions = (options: RunListOptions): void =>
+  checkOptionsOf('a list of runs', options, { open: 'true or false' })
+
+function checkSession(session: unknown): void {
   if (SESSIONS.includes(session)) return
   const problem = `${named(session)} is none of run, chain and fresh`
   throw new InvalidInputError({ what: 'The session of the run', problem })

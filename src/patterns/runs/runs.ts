@@ -23,8 +23,8 @@ import {
 import { ClosedError, InvalidInputError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
 import { canonicalJson, defined } from '../../events/json.ts'
-import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
-import { checkArgument } from '../../events/options/decoding.ts'
+import type { Amount, Budget } from '../../events/options/budget.ts'
+import { checkOptionsOf } from '../../events/options/decoding.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import type { LandWork } from '../../landing/step-landing.ts'
@@ -35,7 +35,8 @@ import { isSameInput, writeRunInput } from './input.ts'
 import { type RunActor, type RunContext, runKind } from './machine.ts'
 import {
   type BuiltWorkflow,
-  checkSession,
+  checkResumeOptions,
+  checkRunOptions,
   portable,
   type ResumeOptions,
   type RunOptions,
@@ -111,8 +112,7 @@ export class Runs {
   start(workflow: Workflow, input: string | TaskInput, options: RunOptions = {}): Run {
     const id = checkId('run', options.id ?? this.#environment.newId())
     const task = checkTaskInput(input)
-    if (options.budget !== undefined) checkBudget(options.budget)
-    checkSession(options.session)
+    checkRunOptions(options)
     const active = this.#active.get(id)
     if (active?.task && !isDeepStrictEqual(active.task, task)) throw new RunConflictError({ runId: id })
     if (active) return active.run
@@ -131,13 +131,10 @@ export class Runs {
    * Resumes a run, by default with the workflow that it recorded. Throws RunActiveError; the run rejects with
    * RunNotFoundError, RunFinishedError, WorkflowChangedError, WorkflowNotBuiltError.
    */
-  resume(
-    id: string,
-    workflow?: Workflow,
-    { signal, budget, by, acceptChanges = false }: ResumeOptions = {},
-  ): Run {
+  resume(id: string, workflow?: Workflow, given: ResumeOptions = {}): Run {
     checkId('run', id)
-    if (budget !== undefined) checkBudget(budget)
+    checkResumeOptions(given)
+    const { signal, budget, by, acceptChanges = false } = given
     if (this.#active.has(id)) throw new RunActiveError({ runId: id })
     const prepare = async () => {
       const actor = await this.#unfinished(id, await this.#loadActive(id))
@@ -323,7 +320,7 @@ export class Runs {
 
   /** Forks a run: the new one carries over the answers before a step. No agent is asked until it is resumed. */
   async fork(id: string, options: RunForkOptions): Promise<ForkedRun> {
-    checkArgument('The options of fork', options, 'an object')
+    checkOptionsOf('fork', options, { at: true, as: true, by: 'a text' })
     await this.recorded.assertKnown(id)
     return forkRun(this.#environment, id, {
       ...options,

@@ -1,9 +1,10 @@
 /** An ask as its caller has it: its options, the handle on its task, and the reply. */
 import type { CallMessage, Usage } from '../../../claude/runner.ts'
 import type { Hold } from '../../../events/agent-facts.ts'
+import { InvalidInputError } from '../../../events/errors/usage.ts'
 import type { JsonObject } from '../../../events/json.ts'
 import { heard } from '../../../events/listener.ts'
-import { type KnownKeys, refuseUnknownKeys } from '../../../events/options/decoding.ts'
+import { checkOptionsOf, type KnownKeys, named } from '../../../events/options/decoding.ts'
 import type { Interest } from '../../engine/wish.ts'
 import type { AskingStep, HoldListeners, TaskChannel } from './channel.ts'
 
@@ -137,19 +138,33 @@ export class TaskHandle implements Promise<Reply>, AsyncIterable<CallMessage> {
 }
 
 /** Throws for an option that does not exist. */
-export const checkAskOptions = (options: AskOptions): void =>
-  refuseUnknownKeys(options, ASK_OPTIONS, { what: 'The options of ask', noun: 'option' })
+export function checkAskOptions(options: AskOptions): void {
+  checkOptionsOf('ask', options, ASK_OPTIONS)
+  const { session, approval } = options
+  if (session !== undefined && !SESSIONS.includes(session))
+    throw new InvalidInputError({
+      what: 'session',
+      problem: `${named(session)} is none of ${SESSIONS.join(', ')}`,
+    })
+  if (approval !== undefined && typeof approval !== 'boolean' && typeof approval !== 'string')
+    throw new InvalidInputError({
+      what: 'approval',
+      problem: 'it is neither true, nor false, nor a text that says why',
+    })
+}
+
+const SESSIONS: readonly string[] = ['chain', 'fresh']
 
 const ASK_OPTIONS: KnownKeys<AskOptions> = {
-  signal: true,
+  signal: 'an AbortSignal',
   taskId: true,
   session: true,
-  outputSchema: true,
-  origin: true,
+  outputSchema: 'an object',
+  origin: 'an object',
   approval: true,
-  by: true,
-  onHeld: true,
-  onReleased: true,
+  by: 'a text',
+  onHeld: 'a function',
+  onReleased: 'a function',
 }
 
 /** Why a task with this option is held from the beginning; undefined if it is not. */

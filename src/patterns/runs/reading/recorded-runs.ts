@@ -13,7 +13,13 @@ import type { TaskInput } from '../../../events/task-input.ts'
 import { followOnly } from '../../../store/follow.ts'
 import { readRunInput } from '../input.ts'
 import { type RunContext, type RunSnapshot, type RunStatus, runKind } from '../machine.ts'
-import type { RunDetails, RunDriver, RunInfo, RunListOptions } from '../options.ts'
+import {
+  checkRunListOptions,
+  type RunDetails,
+  type RunDriver,
+  type RunInfo,
+  type RunListOptions,
+} from '../options.ts'
 import { type RecordedStep, recordedSteps } from '../recorded-steps.ts'
 import { endsRun, lastRunTurn, recordedResult, type WorkflowResult } from '../workflow-result.ts'
 import { atPresent, courseOf } from './conditions.ts'
@@ -43,7 +49,9 @@ export class RecordedRuns {
   }
 
   /** The runs, the newest first. */
-  async list({ open = false }: RunListOptions = {}): Promise<readonly RunInfo[]> {
+  async list(which: RunListOptions = {}): Promise<readonly RunInfo[]> {
+    checkRunListOptions(which)
+    const { open = false } = which
     const { store, agents } = this.#environment
     const drivers = await this.#environment.drivers()
     const found: (RunInfo & { readonly position: number })[] = []
