@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { InvalidInputError } from '../src/events/errors/usage.ts'
+import { ClosedError, InvalidInputError } from '../src/events/errors/usage.ts'
 import { sequential } from '../src/patterns/sequential.ts'
 import { closeOnSignal } from '../src/shutdown.ts'
 import { ECHO, until, world } from './actors/world.ts'
@@ -115,6 +115,39 @@ describe('an orchestrator that is closed while it is drained', () => {
     await settledClock(here)
     // One of before may have ended meanwhile.
     expect(timers()).toBeLessThanOrEqual(before)
+  })
+})
+
+describe('who waits when the orchestrator is closed', () => {
+  test('is told that the task or the run is kept, if it was accepted, and only then', async () => {
+    const here = await world()
+    const { orchestrator, runner } = await here.open({ reply: () => ({ text: 'late', delayMs: 1e9 }) })
+    const agent = await orchestrator.createAgent(PATIENT)
+    const task = agent.ask('one', { taskId: 't1' })
+    const queued = agent.ask('two')
+    const run = orchestrator.run(sequential(['echo']), 'three')
+    await Promise.all([until(() => runner.calls.length === 1), run.begun])
+    await orchestrator.close()
+    for (const [asked, kept] of [
+      [task, 'task'],
+      [queued, 'task'],
+      [run, 'run'],
+      [agent.ask('four'), undefined],
+    ] as const) {
+      const error = await Promise.resolve(asked).catch((problem: unknown) => problem)
+      expect(error).toBeInstanceOf(ClosedError)
+      expect((error as ClosedError).details.kept).toBe(kept)
+      if (kept) expect((error as ClosedError).message).toContain(`The ${kept} is kept.`)
+    }
+  })
+
+  test('reads no drafts for ever', async () => {
+    const { orchestrator } = await (await world()).open()
+    const agent = await orchestrator.createAgent(PATIENT)
+    const reading = agent.drafts().next()
+    await orchestrator.close()
+    expect(await reading).toEqual({ done: true, value: undefined })
+    expect(await agent.drafts().next()).toEqual({ done: true, value: undefined })
   })
 })
 

@@ -158,8 +158,8 @@ export class Agent implements AgentRef {
     return this.#tasks.reply(taskId, listeners)
   }
 
-  drafts(signal?: AbortSignal): AsyncGenerator<DraftChange> {
-    return this.#tasks.channel.drafts(signal)
+  async *drafts(signal?: AbortSignal): AsyncGenerator<DraftChange> {
+    if (!this.#life.closed) yield* this.#tasks.channel.drafts(signal)
   }
 
   spentOn(taskId: string): Promise<TaskSpending> {

@@ -27,8 +27,18 @@ export class NoWorkingDirectory extends defineError('NoWorkingDirectory', ({ pat
   hint: 'Change to a directory that exists (cd), then try again.',
 })) {}
 
-/** The orchestrator or the store is closed. */
-export class ClosedError extends defineError('ClosedError', ({ what }: { what: string }) => ({
-  message: `The ${what} is closed.`,
-  hint: 'Open it again.',
-})) {}
+/**
+ * The orchestrator or the store is closed. `kept` says that a task or a run was accepted before: it is in the log, and the
+ * next opening continues it. Without it, nothing was accepted.
+ */
+export class ClosedError extends defineError(
+  'ClosedError',
+  ({ what, kept }: { what: string; kept?: 'task' | 'run' }) => ({
+    message: kept
+      ? `The ${what} was closed before the ${kept} had ended. The ${kept} is kept.`
+      : `The ${what} is closed.`,
+    hint: kept
+      ? `The next opening continues it. For its ${kept === 'task' ? 'answer' : 'result'}, ask again with the same id.`
+      : 'Open it again.',
+  }),
+) {}

@@ -168,7 +168,7 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
    */
   leave(
     cause?: unknown,
-    error: ClaudeAgentError = new ClosedError({ what: 'orchestrator' }, { cause }),
+    error: ClaudeAgentError = new ClosedError({ what: 'orchestrator', kept: 'run' }, { cause }),
   ): void {
     this.#leaving ??= error
     this.#asks?.leave(this.#leaving)
@@ -265,5 +265,5 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
 /** Why a run has no end in this process. What its pattern made of that is only the cause. */
 function closedBy(error: unknown): unknown {
   if (error instanceof ClaudeAgentError) return error
-  return new ClosedError({ what: 'orchestrator' }, { cause: error })
+  return new ClosedError({ what: 'orchestrator', kept: 'run' }, { cause: error })
 }

@@ -180,7 +180,7 @@ export class AgentTasks {
 
   /** Rejects the pending replies: none will come in this process. */
   close(): void {
-    this.giveUp(new ClosedError({ what: 'orchestrator' }))
+    this.giveUp(new ClosedError({ what: 'orchestrator', kept: 'task' }))
   }
 
   /** Rejects the pending replies with the reason; new tasks are accepted. */
