@@ -162,6 +162,12 @@ const RESERVED = new Set([
 ])
 
 /**
+ * What `decide` replies: nothing, unless it says so. While the compiler infers the parts, a reply that it does not know yet is
+ * unknown and not undefined: so effects may be made from a list, by `map`.
+ */
+type ReplyOf<R> = 0 extends 1 & R ? R : unknown extends R ? undefined : R
+
+/**
  * Defines a kind of actor. Throws InvalidIdError, InvalidInputError, and NotReplayableError for a machine with effects
  * or timers.
  *
@@ -182,9 +188,9 @@ const RESERVED = new Set([
  * const ref = await orchestrator.spawn(counter, 'visits')
  * await ref.ask({ add: 2 }) // 2
  */
-export function defineActor<const D extends OwnFacts, M extends AnyStateMachine, C, R = undefined>(
+export function defineActor<const D extends OwnFacts, M extends AnyStateMachine, C, R = unknown>(
   parts: ActorParts<D, M, C, R> & { readonly machine: Folds<D, M> },
-): OwnKind<C, R, M> {
+): OwnKind<C, ReplyOf<R>, M> {
   checkArgument('The parts of defineActor', parts, 'an object')
   const { kind, facts, machine } = parts
   checkKind(kind)
@@ -205,13 +211,14 @@ export function defineActor<const D extends OwnFacts, M extends AnyStateMachine,
     throw new InvalidInputError({ what: `Kind "${kind}"`, problem: 'description is not a text' })
   if (onMessage !== undefined && typeof onMessage !== 'function')
     throw new InvalidInputError({ what: `Kind "${kind}"`, problem: 'onMessage is not a function' })
-  return {
+  const defined: OwnKind<C, R, M> = {
     ...(description !== undefined && { description }),
     ...{ kind, definition, decide: (...given) => parts.decide(...given) },
     ...(onMessage && {
       onMessage: (message, ...given) => parts.decide(onMessage.call(parts, message), ...given),
     }),
   }
+  return defined as OwnKind<C, ReplyOf<R>, M>
 }
 
 /** The definitions that a module exports. Throws InvalidInputError if there are none. */

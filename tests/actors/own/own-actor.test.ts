@@ -10,6 +10,7 @@ import type { JsonObject } from '../../../src/events/json.ts'
 import type { FactsOf } from '../../../src/events/own-facts.ts'
 import { KINDS } from '../../../src/history/kinds.ts'
 import { crew, quiet } from '../crew.ts'
+import { until } from '../world.ts'
 
 const facts = {
   Taken: Schema.Struct({ by: Schema.String, amount: Schema.Int }),
@@ -76,6 +77,54 @@ describe('An own actor', () => {
     const again = await second.spawn(quota, 'api')
     expect([again.version, again.snapshot.context.left]).toEqual([2, 0])
     expect(await second.spawn(quota, 'api')).toBe(again)
+  })
+
+  test('has an effect for each part of its state, which knows the commands and the replies', async () => {
+    const orders = {
+      Placed: Schema.Struct({ order: Schema.String }),
+      Packed: Schema.Struct({ order: Schema.String }),
+    }
+    type Order = { readonly place: string } | { readonly pack: string }
+    const desk = defineActor({
+      kind: 'desk',
+      facts: orders,
+      machine: setup({
+        types: {} as { context: { open: readonly string[] }; events: FactsOf<typeof orders> },
+      }).createMachine({
+        context: { open: [] },
+        on: {
+          Placed: { actions: assign({ open: ({ context, event }) => [...context.open, event.data.order] }) },
+          Packed: {
+            actions: assign({
+              open: ({ context, event }) => context.open.filter((order) => order !== event.data.order),
+            }),
+          },
+        },
+      }),
+      decide: (command: Order, { context }) => ({
+        facts: [
+          'place' in command
+            ? { type: 'Placed', data: { order: command.place } }
+            : { type: 'Packed', data: { order: command.pack } },
+        ],
+        reply: context.open.length,
+      }),
+      effects: ({ context }) =>
+        context.open.map((order) => ({
+          key: order,
+          run: async ({ self }) => {
+            await self.ask({ pack: order })
+          },
+        })),
+    })
+    const orchestrator = await crew().open()
+    const ref = await orchestrator.spawn(desk, 'main')
+    expectTypeOf(ref.ask).returns.toEqualTypeOf<Promise<number>>()
+    await Promise.all(['a', 'b'].map((order) => ref.tell({ place: order })))
+    await until(() => ref.version === 4)
+    expect(ref.snapshot.context.open).toEqual([])
+    const silent = defineActor({ ...parts, decide: (_: Command) => [] })
+    expectTypeOf((await orchestrator.spawn(silent, 'x')).ask).returns.toEqualTypeOf<Promise<undefined>>()
   })
 
   test('is typed end to end', async () => {
