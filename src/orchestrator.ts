@@ -838,7 +838,8 @@ export class Orchestrator implements AsyncDisposable {
   /**
    * Runs a workflow: a pattern, the name of one of the `workflows` that `open` was given, or a reference to one. One id is
    * one run: asking for it again gives the same run, and after a crash it resumes where it was. The run rejects with
-   * InvalidInputError if the workflow cannot be built.
+   * InvalidInputError if the workflow cannot be built, and with RunConflictError if the id is that of a run with another input.
+   * Throws ClosedError, and InvalidIdError and InvalidInputError for arguments that are wrong.
    *
    * @example
    * const result = await orchestrator.run(sequential(['researcher', 'writer']), 'tidal energy', { id: 'report-7' })

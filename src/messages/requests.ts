@@ -18,6 +18,7 @@ import type { OwnActorRef } from '../actors/own/ref.ts'
 import { type Clock, pause } from '../clock.ts'
 import { AskCycleError, AskDepthError, MessageChainError } from '../events/errors/actor.ts'
 import { AgentStoppedError } from '../events/errors/agent.ts'
+import { abortedBecause } from '../events/errors/phrases.ts'
 import { ClosedError } from '../events/errors/usage.ts'
 import { jsonLine } from '../events/hidden-characters.ts'
 import { isAgentAddress, streamName } from '../events/ids.ts'
@@ -281,7 +282,7 @@ async function leavable(
   return new Promise((resolve, reject) => {
     const stop = () => {
       if (isLeft()) reject(new ClosedError({ what: 'the actor that asks' }))
-      else agent.cancel(options.taskId, String(signal.reason)).catch(reject)
+      else agent.cancel(options.taskId, abortedBecause(signal.reason)).catch(reject)
     }
     if (signal.aborted) stop()
     signal.addEventListener('abort', stop, { once: true })

@@ -4,6 +4,7 @@ import { type AskOptions, type Reply, TaskHandle } from '../actors/agent/tasks/a
 import { TaskChannel } from '../actors/agent/tasks/channel.ts'
 import type { HeldTask } from '../actors/agent/tasks/held.ts'
 import type { CallMessage } from '../claude/runner.ts'
+import { abortedBecause } from '../events/errors/phrases.ts'
 import { TaskCancelledError } from '../events/errors/task.ts'
 import { checkTaskId } from '../events/ids.ts'
 import { callListener } from '../events/listener.ts'
@@ -52,7 +53,11 @@ export function askElsewhere(
     const input = checkTaskInput(task, { allowLocalRepos: true })
     const { step, interest, ...from } = origin ?? {}
     if (signal?.aborted || interest?.isWanted === false)
-      throw new TaskCancelledError({ agent, taskId, reason: String(signal?.reason ?? interest?.reason) })
+      throw new TaskCancelledError({
+        agent,
+        taskId,
+        reason: abortedBecause(signal?.reason ?? interest?.reason),
+      })
     const listeners = step ?? { onHeld, onReleased }
     const causationId = step && !step.isScheduled ? await step.schedule() : origin?.causationId
     const given = origin ? { ...options, origin: { ...from, causationId } } : options
@@ -101,7 +106,7 @@ export async function remoteAccept(
   checkTaskId(taskId)
   // Resolved here: the other process may have another working directory.
   const input = checkTaskInput(task, { allowLocalRepos: true })
-  if (signal?.aborted) throw new TaskCancelledError({ agent, taskId, reason: String(signal.reason) })
+  if (signal?.aborted) throw new TaskCancelledError({ agent, taskId, reason: abortedBecause(signal.reason) })
   return (await client.command(agent, 'accept', [input, { ...options, taskId }])) as string
 }
 
@@ -111,7 +116,7 @@ export async function remoteRequest(
   { signal, requestId = randomUUID(), ...request }: AgentRequest,
 ): Promise<unknown> {
   const cancel = () => {
-    client.command(request.to, 'cancel', [requestId, String(signal?.reason)]).catch(() => {})
+    client.command(request.to, 'cancel', [requestId, abortedBecause(signal?.reason)]).catch(() => {})
   }
   signal?.addEventListener('abort', cancel, { once: true })
   try {

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { ClaudeAgentError } from '../events/errors/base.ts'
 import { type OwnerUnavailable, StillWantedError } from '../events/errors/owner.ts'
+import { abortedBecause } from '../events/errors/phrases.ts'
 import type { InterruptRequest } from '../owner/commands.ts'
 import type { OwnerClient } from './client.ts'
 
@@ -23,7 +24,7 @@ export class Asking {
 
   /** What the owner tells of it. Ends without an outcome if it was interrupted here and others want it. */
   async *lines(request: object, signal: AbortSignal | undefined): AsyncGenerator<unknown> {
-    const abort = () => void this.interrupt(String(signal?.reason)).catch(() => {})
+    const abort = () => void this.interrupt(abortedBecause(signal?.reason)).catch(() => {})
     signal?.addEventListener('abort', abort, { once: true })
     if (signal?.aborted) abort()
     const options = { accepted: this.#accept, signal: this.#leaving.signal }

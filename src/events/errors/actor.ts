@@ -1,6 +1,6 @@
 /** What can go wrong with an actor of the user's own, with what agents send and ask one another, and with the notes they share. */
 import { defineError } from './builder.ts'
-import { didYouMean, NOTHING_WRITTEN, quoted, sentence } from './phrases.ts'
+import { didYouMean, NOTHING_WRITTEN, nextSentence, quoted, sentence } from './phrases.ts'
 
 /** The actor is not running: it has ended, and nothing has started it again. */
 export class ActorStoppedError extends defineError(
@@ -40,7 +40,7 @@ export class UndeliverableError extends defineError(
   'UndeliverableError',
   ({ to, reason, hint = '' }: { to: string; reason: string; hint?: string }) => ({
     details: { to, reason },
-    message: `The message to ${quoted(to)} was not delivered. ${sentence(reason)}`,
+    message: `The message to ${quoted(to)} was not delivered. ${nextSentence(reason)}`,
     hint,
   }),
 ) {}

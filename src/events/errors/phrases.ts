@@ -34,6 +34,13 @@ export const bodyInBackup = (before: string): string =>
 /** A text as a sentence: it ends with one full stop, or as it does if it asks something. */
 export const sentence = (text: string): string => (/[.?!]$/.test(text) ? text : `${text}.`)
 
+/** The same where it is not the beginning of a message. */
+export const nextSentence = (text: string): string => sentence(text.slice(0, 1).toUpperCase() + text.slice(1))
+
+/** Why a signal was aborted, in words. */
+export const abortedBecause = (reason: unknown): string =>
+  (reason instanceof Error && reason.message) || String(reason)
+
 /** What the codes of the system's errors mean to a person: one table for all that touches files. */
 const PROBLEMS: Readonly<Record<string, readonly [problem: string, hint?: string]>> = {
   EACCES: ['permission denied', 'Change its permissions or its owner, then try again.'],

@@ -12,6 +12,7 @@ import { inTime } from '../../clock.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
+import { abortedBecause } from '../../events/errors/phrases.ts'
 import {
   RunActiveError,
   RunConflictError,
@@ -106,15 +107,15 @@ export class Runs {
   }
 
   /**
-   * Starts a run, or resumes the one with this id. Another input for that id is a RunConflictError: thrown if the run is
-   * active in this process, otherwise the run rejects with it.
+   * Starts a run, or resumes the one with this id. With another input for that id, the run rejects with RunConflictError.
    */
   start(workflow: Workflow, input: string | TaskInput, options: RunOptions = {}): Run {
     const id = checkId('run', options.id ?? this.#environment.newId())
     const task = checkTaskInput(input)
     checkRunOptions(options)
     const active = this.#active.get(id)
-    if (active?.task && !isDeepStrictEqual(active.task, task)) throw new RunConflictError({ runId: id })
+    if (active?.task && !isDeepStrictEqual(active.task, task))
+      return new Run(id, () => Promise.reject(new RunConflictError({ runId: id })))
     if (active) return active.run
     const place = this.#placeOf(id)
     const data = portable(typeof workflow === 'function' ? options.workflow : workflow)
@@ -408,7 +409,7 @@ export class Runs {
       () => this.#left.delete(run.id),
       () => {},
     )
-    const pause = () => void run.pause(String(signal?.reason))
+    const pause = () => void run.pause(abortedBecause(signal?.reason))
     if (signal?.aborted) pause()
     signal?.addEventListener('abort', pause, { once: true })
     const end = () => {

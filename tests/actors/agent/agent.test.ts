@@ -313,6 +313,20 @@ describe('a task that takes too long', () => {
 })
 
 describe('a task that is cancelled', () => {
+  test('says why in the words of whoever aborted its signal', async () => {
+    const { open } = await world()
+    const { orchestrator } = await open()
+    const agent = await orchestrator.createAgent(ECHO)
+    for (const [reason, said] of [
+      [new Error('the client has gone'), 'the client has gone'],
+      ['no longer needed', 'no longer needed'],
+      [undefined, 'This operation was aborted'],
+    ] as const) {
+      const asked = agent.ask('x', { signal: AbortSignal.abort(reason) })
+      await expect(asked).rejects.toMatchObject({ _tag: 'TaskCancelledError', details: { reason: said } })
+    }
+  })
+
   test('ends while it runs, and its call is terminated before the next one starts', async () => {
     const { open, clock, types } = await world()
     const { orchestrator } = await open({

@@ -240,7 +240,9 @@ describe('one run id', () => {
     const here = await world()
     const { orchestrator, runner } = await team(here, ['a'], echo)
     const run = orchestrator.run(sequential(['a']), 'go', { id: 'r1' })
-    expect(() => orchestrator.run(sequential(['a']), 'stay', { id: 'r1' })).toThrow('with another input')
+    const other = orchestrator.run(sequential(['a']), 'stay', { id: 'r1' })
+    await expect(other.begun).rejects.toMatchObject({ _tag: 'RunConflictError' })
+    await expect(other).rejects.toThrow('with another input')
     await run
     for (const input of ['stay', { prompt: 'go', textInput: 'there' }])
       await expect(orchestrator.run(sequential(['a']), input, { id: 'r1' })).rejects.toMatchObject({

@@ -3,6 +3,7 @@ import { type AgentFact, agentFacts, type Hold, type TaskOutcome } from '../../.
 import type { Identified, Recorded } from '../../../events/envelope.ts'
 import type { ClaudeAgentError } from '../../../events/errors/base.ts'
 import { TaskNotFoundError } from '../../../events/errors/history.ts'
+import { abortedBecause } from '../../../events/errors/phrases.ts'
 import { callErrorFrom } from '../../../events/errors/recorded.ts'
 import { CommitConflict } from '../../../events/errors/store.ts'
 import { TaskCancelledError, TaskConflictError } from '../../../events/errors/task.ts'
@@ -218,7 +219,7 @@ export class AgentTasks {
     const lose = () => interest?.abort(signal?.reason)
     if (signal?.aborted) lose()
     if (interest?.isWanted === false && !(await this.#known(taskId)))
-      throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(interest.reason) })
+      throw new TaskCancelledError({ agent: this.#agent, taskId, reason: abortedBecause(interest.reason) })
     if (material.repos) this.materials.set(taskId, material)
     if (origin?.step) this.steps.set(taskId, origin.step)
     this.#owner.start()
@@ -232,7 +233,7 @@ export class AgentTasks {
       // Of a new task, only the hold that it begins with is not told by itself.
       if (before !== undefined || hold) this.#reviewHold(taskId)
       forget = interest?.whenAborted(() => {
-        this.cancel(taskId, String(interest.reason)).catch(() => {})
+        this.cancel(taskId, abortedBecause(interest.reason)).catch(() => {})
       })
       const past =
         before === undefined
