@@ -1,7 +1,11 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { ClosedError, InvalidInputError } from '../src/events/errors/usage.ts'
+import { Orchestrator } from '../src/orchestrator.ts'
 import { sequential } from '../src/patterns/sequential.ts'
 import { closeOnSignal } from '../src/shutdown.ts'
+import type { EventStore } from '../src/store/event-store.ts'
+import { memoryStore } from '../src/store/memory-store.ts'
+import { scriptedRunner } from '../src/testing/scripted-runner.ts'
 import { ECHO, until, world } from './actors/world.ts'
 
 /** Virtual time runs ahead of the disk, so no deadline may pass in these tests. */
@@ -139,6 +143,31 @@ describe('who waits when the orchestrator is closed', () => {
       expect((error as ClosedError).details.kept).toBe(kept)
       if (kept) expect((error as ClosedError).message).toContain(`The ${kept} is kept.`)
     }
+  })
+
+  test('is told so exactly if the log has it, however early it is closed', async () => {
+    const kept = new Set<unknown>()
+    for (let turns = 0; turns < 30; turns++) {
+      const store: EventStore = { ...memoryStore(), [Symbol.asyncDispose]: async () => {} }
+      const runner = scriptedRunner({ reply: () => ({ text: 'late', delayMs: 1e8 }) })
+      const orchestrator = await Orchestrator.open({ store, runner })
+      const agent = await orchestrator.createAgent(PATIENT)
+      const run = orchestrator.run(sequential(['echo']), 'one', { id: 'r1' })
+      const task = agent.ask('two', { taskId: 't1' })
+      run.begun.catch(() => {})
+      const said = Promise.all([run, task].map((one) => Promise.resolve(one).catch((error) => error)))
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      await orchestrator.close()
+      const [ofRun, ofTask] = (await said).map((error) => (error as ClosedError).details.kept)
+      kept.add(ofRun).add(ofTask)
+      let isAccepted = false
+      for await (const { type, data } of store.readAll())
+        isAccepted ||= type === 'TaskAccepted' && data.taskId === 't1'
+      expect([turns, ofRun]).toEqual([turns, (await store.head('run/r1')) > 0 ? 'run' : undefined])
+      expect([turns, ofTask]).toEqual([turns, isAccepted ? 'task' : undefined])
+    }
+    expect(kept).toContain('run')
+    expect(kept).toContain('task')
   })
 
   test('reads no drafts for ever', async () => {

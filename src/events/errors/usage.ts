@@ -29,7 +29,7 @@ export class NoWorkingDirectory extends defineError('NoWorkingDirectory', ({ pat
 
 /**
  * The orchestrator or the store is closed. `kept` says that a task or a run was accepted before: it is in the log, and the
- * next opening continues it. Without it, nothing was accepted.
+ * next opening continues it.
  */
 export class ClosedError extends defineError(
   'ClosedError',

@@ -505,7 +505,7 @@ export class Runs {
     },
   ): Promise<Prepared> {
     // Closed before its first step: the run has not failed.
-    if (this.#closed) throw new ClosedError({ what: 'orchestrator' })
+    if (this.#closed) throw new ClosedError({ what: 'orchestrator', kept: 'run' })
     const active = this.#active.get(id)
     if (active) active.task = task
     const fingerprints = new Map<string, string>()
