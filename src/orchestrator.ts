@@ -116,7 +116,7 @@ import { placeFinder } from './workspaces/place.ts'
 export class Orchestrator implements AsyncDisposable {
   readonly baseDir: string
   readonly store: EventStore
-  /** Resolves when it is closed, whoever has closed it, also if that failed. */
+  /** Resolves when it is closed, also if that failed. */
   readonly closed: Promise<void>
 
   readonly #clock: Clock

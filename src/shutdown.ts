@@ -27,7 +27,7 @@ const DEAF_TO: readonly string[] = ['SIGKILL', 'SIGSTOP']
 
 /** The shutdown that `closeOnSignal` has prepared. */
 export interface Shutdown {
-  /** Resolves when the log is closed, whoever has closed it; rejects if closing failed. */
+  /** Resolves when the log is closed, also by the program itself; rejects if closing failed. */
   readonly closed: Promise<void>
   /** Shuts down as the first signal does, but with a time of its own: 0 closes at once, Infinity waits for all running work. */
   begin(options?: Pick<ShutdownOptions, 'finishWithinMs'>): void
@@ -80,7 +80,7 @@ export function closeOnSignal(orchestrator: Orchestrator, options: ShutdownOptio
       timeUp.abort()
       if (isAsked) return
       isAsked = true
-      // Whoever has closed it knows if that failed.
+      // The program that has closed it knows if that failed.
       closed.catch(() => {})
       void close()
     })

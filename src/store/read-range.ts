@@ -40,7 +40,7 @@ function checkDirection(direction: 'forwards' | 'backwards'): 'forwards' | 'back
   throw new InvalidInputError({ what: 'direction', problem })
 }
 
-/** Throws {@link InvalidInputError} for what is no number of facts and no position. */
+/** Throws {@link InvalidInputError} for what can be neither a number of facts nor a position. */
 export function wholeNumber(what: string, value: number): number {
   if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && value >= 0)) return value
   throw new InvalidInputError({ what, problem: `${named(value)} is not a whole number of 0 or more` })
