@@ -2247,8 +2247,22 @@ export const MUTATIONS = [
     [
       'the wait for admission counts',
       'src/actors/agent/decisions.ts',
-      'deadlineLeftMs(current, config, now - waitedMs)',
-      'deadlineLeftMs(current, config, now)',
+      'current.leftMs ?? deadlineLeftMs(current, config, now - idleMs)',
+      'current.leftMs ?? deadlineLeftMs(current, config, now)',
+    ],
+  ),
+  ...breaking(
+    'A deadline counts the task’s own time',
+    {
+      'tests/actors/agent/downtime.test.ts': [
+        'a task that its process left in a call, or between two, has its time when the next process takes it up',
+      ],
+    },
+    [
+      'the time between two processes counts',
+      'src/actors/agent/deadline.ts',
+      'resumed ? now - began : 0',
+      '0',
     ],
   ),
   ...breaking(

@@ -139,7 +139,7 @@ export const OPTIONS: KnownKeys<OrchestratorOptions> = {
   actors: 'a list',
   onFailure: 'a function',
   clock: 'a clock',
-  inspect: 'a function',
+  inspect: 'a function or an observer',
   random: 'a function',
   newId: 'a function',
 }

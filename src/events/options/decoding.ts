@@ -245,6 +245,7 @@ const ARGUMENTS = {
   'a list': Array.isArray,
   'an object': (value: unknown) => typeof value === 'object' && value !== null,
   'a function': (value: unknown) => typeof value === 'function',
+  'a function or an observer': (value: unknown) => typeof value === 'function' || has(value, 'next'),
   'a store': (value: unknown) => has(value, 'append', 'read', 'readAll', 'head', 'streams'),
   'a runner': (value: unknown) => has(value, 'start', 'recover'),
   'a clock': (value: unknown) => has(value, 'now', 'after'),
