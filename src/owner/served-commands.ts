@@ -160,13 +160,13 @@ export class OwnerCommands {
     let run = begun
     const tell = async (own: Asked) => {
       if (!begun) await this.#assertSame(request)
-      const given = { ...options, id: runId, signal: own.stop.signal }
+      const given = { ...options, signal: own.stop.signal }
       // Begun by this owner itself, which wants it as well.
       const isOpen = this.#isActive(runId)
       run ??=
         input === undefined
           ? this.#system.runs.resume(runId, (workflow ?? undefined) as never, given)
-          : this.#system.run(workflow as never, input as never, given)
+          : this.#system.run(workflow as never, input as never, { ...given, id: runId })
       // Its client may have gone.
       run.catch(() => {})
       const asked = this.#share(ask, own, this.#runs.get(run), isOpen)
