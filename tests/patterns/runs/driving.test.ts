@@ -126,7 +126,7 @@ test('a run that is being resumed is the one that its id asks for, and stands fo
   const world = await left({ data })
   const { orchestrator, runner } = await world.open(endless)
   await until(() => runner.calls.length === 1)
-  expect(() => orchestrator.run(data, 'something else', { id: 'data' })).toThrow('with another input')
+  await expect(orchestrator.run(data, 'something else', { id: 'data' })).rejects.toThrow('with another input')
   expect(() => orchestrator.runs.resume('data')).toThrow('is running')
   expect(orchestrator.run(data, 'do data', { id: 'data' }).id).toBe('data')
 })
