@@ -139,8 +139,12 @@ try {
       if (result !== 'passed') process.exitCode = 1
     }
   }
-  if (left.length === 0) {
-    console.error(`ONLY=${ONLY} names none of the parts.`)
+  const problem =
+    left.length === 0
+      ? `ONLY=${ONLY} names none of the parts.`
+      : !(Number(JOBS) >= 1) && `JOBS=${JOBS} is no number of parts to run at once.`
+  if (problem) {
+    console.error(problem)
     process.exitCode = 2
   }
   await Promise.all(Array.from({ length: Number(JOBS) }, runInTurn))
